@@ -119,8 +119,8 @@ class Format:
     def exact(self, value: float, name: str) -> int:
         """The integer of a constant that must be held exactly; ``name`` is for the message."""
         if not self.holds(value):
-            raise InputError(f"{name} must be a multiple of {1 / self.one:g} in [{self.minimum:g}, {self.maximum:g}] to be held "
-                             f"in {self}, not {value:g}; choose another value or a wider format")
+            raise InputError(f"{name} must be a multiple of {1 / self.one:g} in [{self.minimum:g}, {self.maximum:g}] to be "
+                             f"held in {self}, not {value:g}; choose another value or a wider format")
         return int(value * self.one)
 
     def quantise(self, values: npt.ArrayLike, rounding: Rounding = Rounding.HALF_UP,

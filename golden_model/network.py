@@ -202,7 +202,9 @@ class Network:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        layers: Any = tuple(self.layers) if isinstance(self.layers, list) else self.layers
+        layers: Any = self.layers
+        if isinstance(layers, list):
+            layers = tuple(layers)
         if not isinstance(layers, tuple) or len(layers) < 2:
             raise InputError(f"layers must have at least two sizes, not {layers!r}")
         object.__setattr__(self, "layers", layers)

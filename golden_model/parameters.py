@@ -1,0 +1,97 @@
+"""What is learnt: links, biases and rates K of every layer, as reals or as integers of the network's formats."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden_model.errors import InputError
+from golden_model.network import ELEMENTS, Network
+
+ARITHMETICS = ("float", "fixed")
+
+
+@dataclass
+class Layer:
+    """Parameters of one layer of N neurons with M inputs.
+
+    ``weights`` (N, M): links C[n, m]. ``bias`` (N,). ``coupling`` (3, 5, N): K1, K2, K3 of each element and neuron.
+    Reals (float64 or float32), or int64 in the formats ``weight``, ``drive`` and ``coupling``.
+    """
+
+    weights: npt.NDArray[Any]
+    bias: npt.NDArray[Any]
+    coupling: npt.NDArray[Any]
+
+    def copy(self) -> Layer:
+        return Layer(self.weights.copy(), self.bias.copy(), self.coupling.copy())
+
+
+Parameters = list[Layer]
+
+
+def layer_shapes(network: Network) -> list[dict[str, tuple[int, ...]]]:
+    """The shapes of ``weights``, ``bias`` and ``coupling`` of every layer."""
+    return [{"weights": (neurons, inputs), "bias": (neurons,), "coupling": (3, ELEMENTS, neurons)}
+            for inputs, neurons in zip(network.layers, network.layers[1:], strict=False)]
+
+
+def initial(network: Network, arithmetic: str) -> Parameters:
+    """Random links, constant biases, the description's K. Both arithmetics start from the same values.
+
+    The links are rounded to the weight format in either case; ``network.seed`` alone decides them.
+    """
+    check_arithmetic(arithmetic)
+    formats, start = network.formats, network.initialisation
+    network.check_fixed()
+    random = np.random.default_rng([network.seed, 0])
+    parameters = []
+    for index, shapes in enumerate(layer_shapes(network)):
+        gain = start.gain if index else start.input_gain
+        uniform = random.random(shapes["weights"]) * 2 - 1
+        weights = formats.weight.quantise(uniform * (gain * np.sqrt(3 / network.layers[index])))
+        bias = np.full(shapes["bias"], formats.drive.exact(start.bias, "initialisation.bias"), np.int64)
+        rates = np.array([[formats.coupling.exact(value, name) for value in getattr(network.neuron, name)]
+                          for name in ("K1", "K2", "K3")], np.int64)
+        parameters.append(Layer(weights, bias, np.repeat(rates[:, :, None], shapes["bias"][0], axis=2)))
+    return parameters if arithmetic == "fixed" else to_real(network, parameters)
+
+
+def to_real(network: Network, parameters: Parameters) -> Parameters:
+    """Integers to the float64 they stand for (exact)."""
+    formats = network.formats
+    return [Layer(formats.weight.real(layer.weights), formats.drive.real(layer.bias),
+                  formats.coupling.real(layer.coupling)) for layer in parameters]
+
+
+def quantised(network: Network, parameters: Parameters) -> Parameters:
+    """Reals to the nearest integers of the formats, saturated: post-training quantisation."""
+    formats = network.formats
+    return [Layer(formats.weight.quantise(layer.weights), formats.drive.quantise(layer.bias),
+                  formats.coupling.quantise(layer.coupling)) for layer in parameters]
+
+
+def check(network: Network, arithmetic: str, parameters: Parameters) -> None:
+    """Raise an ``InputError`` that names the first array whose shape, type or values do not fit the network."""
+    check_arithmetic(arithmetic)
+    formats = network.formats
+    if len(parameters) != len(network.layers) - 1:
+        raise InputError(f"a network of sizes {network.layers} must have {len(network.layers) - 1} layers of parameters, "
+                         f"not {len(parameters)}")
+    for index, (layer, shapes) in enumerate(zip(parameters, layer_shapes(network), strict=True)):
+        for name, word in (("weights", formats.weight), ("bias", formats.drive), ("coupling", formats.coupling)):
+            array, label = getattr(layer, name), f"{name} of layer {index}"
+            if array.shape != shapes[name]:
+                raise InputError(f"{label} must have shape {shapes[name]}, not {array.shape}")
+            if arithmetic == "fixed":
+                word.check(array, label)
+            elif array.dtype not in (np.float32, np.float64) or not np.isfinite(array).all():
+                raise InputError(f"{label} must be finite float32 or float64 numbers, not {array.dtype}"
+                                 f"{'' if array.dtype.kind != 'f' else ' with NaN or infinite entries'}")
+
+
+def check_arithmetic(arithmetic: str) -> None:
+    if arithmetic not in ARITHMETICS:
+        raise InputError(f"arithmetic must be float or fixed, not {arithmetic!r}")

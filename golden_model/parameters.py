@@ -44,19 +44,20 @@ def initial(network: Network, arithmetic: str) -> Parameters:
     The links are rounded to the weight format in either case; ``network.seed`` alone decides them.
     """
     check_arithmetic(arithmetic)
+    if arithmetic == "fixed":
+        network.check_fixed()
     formats, start = network.formats, network.initialisation
-    network.check_fixed()
     random = np.random.default_rng([network.seed, 0])
     parameters = []
     for index, shapes in enumerate(layer_shapes(network)):
         gain = start.gain if index else start.input_gain
         uniform = random.random(shapes["weights"]) * 2 - 1
         weights = formats.weight.quantise(uniform * (gain * np.sqrt(3 / network.layers[index])))
-        bias = np.full(shapes["bias"], formats.drive.exact(start.bias, "initialisation.bias"), np.int64)
-        rates = np.array([[formats.coupling.exact(value, name) for value in getattr(network.neuron, name)]
-                          for name in ("K1", "K2", "K3")], np.int64)
-        parameters.append(Layer(weights, bias, np.repeat(rates[:, :, None], shapes["bias"][0], axis=2)))
-    return parameters if arithmetic == "fixed" else to_real(network, parameters)
+        bias = np.full(shapes["bias"], start.bias)
+        rates = np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])
+        coupling = np.repeat(rates[:, :, None], shapes["bias"][0], axis=2)
+        parameters.append(Layer(formats.weight.real(weights), bias, coupling))
+    return parameters if arithmetic == "float" else quantised(network, parameters)
 
 
 def to_real(network: Network, parameters: Parameters) -> Parameters:

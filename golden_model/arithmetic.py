@@ -1,0 +1,198 @@
+"""The two arithmetics: where an exact sum becomes a word.
+
+The circuits, links and learning rules are written once, in sums and products. Each such expression ends in one method
+of ``Fixed`` (one narrowing of the contract) or of ``Float`` (the same range without rounding). Nothing else rounds.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden_model.errors import InputError
+from golden_model.fixed_point import Format, Overflow, Rounding, narrow
+from golden_model.network import Learning, Network
+
+Array = npt.NDArray[Any]
+Observer = Callable[[str, Array, Format | None], None]
+
+UP, SATURATE, HOLD = Rounding.HALF_UP, Overflow.SATURATE, Overflow.HOLD
+
+
+class Fixed:
+    """Integers of the arithmetic contract. All arrays are int64.
+
+    Parameters
+    ----------
+    network : Network
+    observer : callable(name, values, format), optional
+        Is shown every named signal; ``format`` is None for exact sums that have no word of their own.
+    """
+
+    name = "fixed"
+
+    def __init__(self, network: Network, observer: Observer | None = None) -> None:
+        network.check_fixed()
+        self.network, self.observer = network, observer
+        self.formats = formats = network.formats
+        self.low = np.array([formats.displacement.exact(-value, "-neuron.rest") for value in network.neuron.rest])
+        self.rest = -self.low
+        self.least, self.high = formats.displacement.least, formats.displacement.greatest
+        self.floor = formats.displacement.exact(network.neuron.gate_floor, "neuron.gate_floor")
+        self.margin = formats.displacement.exact(network.learning.margin, "learning.margin")
+        self.drive_scale = formats.coupling.one
+
+    def encode(self, images: Array) -> Array:
+        """Bytes to words of the input format: a byte stands for byte / 256."""
+        pixels = np.asarray(images, np.int64)
+        shift = 8 - self.formats.input.fraction
+        if shift < 0:
+            return self.seen("input", narrow(pixels << -shift, 0, self.formats.input, UP, SATURATE), self.formats.input)
+        return self.seen("input", narrow(pixels, shift, self.formats.input, UP, SATURATE), self.formats.input)
+
+    def drive(self, sums: Array, bias: Array, layer: int) -> Array:
+        """u = narrow(link sum + bias)."""
+        shift = self.network.link_shift(layer)
+        self.seen(f"link_sum[{layer}]", sums, None)
+        return self.seen(f"drive[{layer}]", narrow(sums + (bias << shift), shift, self.formats.drive, UP, SATURATE),
+                         self.formats.drive)
+
+    def operand(self, bracket: Array, name: str) -> Array:
+        """The multiplier's operand B: the bracket as it is, or rounded once where a multiplier is narrow."""
+        self.seen(f"{name}_bracket", bracket, None)
+        if self.formats.bracket is None:
+            return bracket
+        return narrow(bracket, self.formats.exact_bracket_fraction - self.formats.bracket_fraction, self.formats.bracket,
+                      UP, SATURATE)
+
+    def half_step(self, s: Array, x: Array, gate: Array, operand: Array, corrector: bool, low: Any, name: str) -> Array:
+        """Half an improved-Euler step: narrow(s + x + 2 dt f(x)) / 2 for the predictor, with dt for the corrector."""
+        shift = self.network.corrector_shift if corrector else self.network.predictor_shift
+        product = self.seen(f"{name}_product", gate * operand, None)
+        word = narrow(((s + x) << shift) + product, shift + 1, self.formats.displacement, UP, SATURATE)
+        return self.seen(name if corrector else f"{name}_predictor", np.maximum(word, low), self.formats.displacement)
+
+    def output_error(self, difference: Array, layer: int) -> Array:
+        """The error at the output neurons, saturated."""
+        return self.seen(f"error[{layer}]", narrow(difference, 0, self.formats.error, UP, SATURATE), self.formats.error)
+
+    def error(self, sums: Array, layer: int) -> Array:
+        """e = narrow(reverse link sum), the error of ``layer``."""
+        self.seen(f"reverse_link_sum[{layer + 1}]", sums, None)
+        word = narrow(sums, self.network.reverse_link_shift, self.formats.error, UP, SATURATE)
+        return self.seen(f"error[{layer}]", word, self.formats.error)
+
+    def updated_weights(self, weights: Array, products: Array, layer: int, epoch: int) -> Array:
+        """C + narrow(rate * products); a weight whose sum would overflow is held."""
+        exponent = self.exponent("links", epoch)
+        if exponent is None:
+            return weights
+        shift = self.network.update_shift(layer, exponent)
+        self.seen(f"update[{layer}]", products, None)
+        word = narrow((weights << shift) + products, shift, self.formats.weight, UP, HOLD, held=weights)
+        return self.seen(f"weight[{layer}]", word, self.formats.weight)
+
+    def updated_bias(self, bias: Array, products: Array, layer: int, epoch: int) -> Array:
+        """bias + narrow(rate * products), saturated."""
+        exponent = self.exponent("bias", epoch)
+        if exponent is None:
+            return bias
+        word = narrow((bias << exponent) + products, exponent, self.formats.drive, UP, SATURATE)
+        return self.seen(f"bias[{layer}]", word, self.formats.drive)
+
+    def updated_coupling(self, rates: Array, products: Array, name: str, layer: int, epoch: int) -> Array:
+        """K + narrow(rate * products); a K whose sum would overflow, and a K3 that would fall under its minimum, is held."""
+        exponent = self.exponent(name, epoch)
+        if exponent is None:
+            return rates
+        shift = self.network.coupling_shift(exponent)
+        word = narrow((rates << shift) + products, shift, self.formats.coupling, UP, HOLD, held=rates)
+        if name == "K3":
+            minimum = self.formats.coupling.exact(self.network.learning.K3_minimum, "learning.K3_minimum")
+            word = np.where(word < minimum, rates, word)
+        return self.seen(f"{name}[{layer}]", word, self.formats.coupling)
+
+    def exponent(self, name: str, epoch: int) -> int | None:
+        return self.network.learning.exponents(epoch)[name]
+
+    def seen(self, name: str, values: Array, to: Format | None) -> Array:
+        if self.observer is not None:
+            self.observer(name, values, to)
+        return values
+
+
+class Float:
+    """Reals in the ranges of the same formats. All arrays are float64."""
+
+    name = "float"
+
+    def __init__(self, network: Network, observer: Observer | None = None) -> None:
+        self.network, self.observer = network, observer
+        self.formats = formats = network.formats
+        self.rest = np.array(network.neuron.rest)
+        self.low = -self.rest
+        self.least, self.high = formats.displacement.minimum, formats.displacement.maximum
+        self.floor, self.margin = network.neuron.gate_floor, network.learning.margin
+        self.drive_scale = 1
+        if self.low.min() < self.least:
+            raise InputError(f"neuron.rest must be at most {-self.least:g}, the range of formats.displacement "
+                             f"({formats.displacement}), not {-self.low.min():g}")
+
+    def encode(self, images: Array) -> Array:
+        """Bytes to reals: a byte stands for byte / 256."""
+        return np.asarray(images, np.float64) / 256
+
+    def drive(self, sums: Array, bias: Array, layer: int) -> Array:
+        return self._clamped(sums + bias, self.formats.drive)
+
+    def operand(self, bracket: Array, name: str) -> Array:
+        return bracket
+
+    def half_step(self, s: Array, x: Array, gate: Array, operand: Array, corrector: bool, low: Any, name: str) -> Array:
+        dt = self.network.integration.dt * (1 if corrector else 2)
+        return np.clip((s + x + dt * gate * operand) / 2, low, self.high)
+
+    def output_error(self, difference: Array, layer: int) -> Array:
+        return self._clamped(difference, self.formats.error)
+
+    def error(self, sums: Array, layer: int) -> Array:
+        return self._clamped(sums, self.formats.error)
+
+    def updated_weights(self, weights: Array, products: Array, layer: int, epoch: int) -> Array:
+        return self._held(weights, products * self.rate("links", epoch), self.formats.weight)
+
+    def updated_bias(self, bias: Array, products: Array, layer: int, epoch: int) -> Array:
+        return self._clamped(bias + products * self.rate("bias", epoch), self.formats.drive)
+
+    def updated_coupling(self, rates: Array, products: Array, name: str, layer: int, epoch: int) -> Array:
+        new = self._held(rates, products * self.rate(name, epoch), self.formats.coupling)
+        return np.where(new < self.network.learning.K3_minimum, rates, new) if name == "K3" else new
+
+    def rate(self, name: str, epoch: int) -> float:
+        return rate(self.network.learning, name, epoch)
+
+    @staticmethod
+    def _clamped(values: Array, to: Format) -> Array:
+        return np.clip(values, to.minimum, to.maximum)
+
+    @staticmethod
+    def _held(old: Array, change: Array, to: Format) -> Array:
+        new = old + change
+        return np.where((new >= to.minimum) & (new <= to.maximum), new, old)
+
+
+Arithmetic = Fixed | Float
+
+
+def rate(learning: Learning, name: str, epoch: int) -> float:
+    """The rate of a parameter set (``links``, ``bias``, ``K1``, ``K2``, ``K3``) in ``epoch``."""
+    return float(getattr(learning, name)) / (1 << learning.halvings_before(epoch))
+
+
+def create(network: Network, arithmetic: str, observer: Observer | None = None) -> Arithmetic:
+    """``Fixed`` or ``Float`` by name."""
+    if arithmetic not in ("fixed", "float"):
+        raise InputError(f"arithmetic must be float or fixed, not {arithmetic!r}")
+    return Fixed(network, observer) if arithmetic == "fixed" else Float(network, observer)

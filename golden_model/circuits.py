@@ -1,0 +1,89 @@
+"""Settling: the forward circuit, and the same circuit on the ring read backwards, which is the reverse circuit.
+
+    dE_i/dt = E_i b_i,  b_i = K1_i s_{i-1} - K1_{i+1} s_{i+1} + K2_i s_{i+2} - K2_{i-2} s_{i-2} - K3_i s_i + u_i
+
+Arrays: signals have shape (5, images, neurons), drives and errors (images, neurons), K (3, 5, neurons). Index 0 runs over
+the elements of the ring. The arithmetic decides whether they are reals or integers of the contract.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from golden_model.arithmetic import Arithmetic, Array
+from golden_model.network import ELEMENTS
+
+MIRROR = -np.arange(ELEMENTS) % ELEMENTS      # element e of the mirrored ring is element -e
+
+
+def mirrored(coupling: Array) -> Array:
+    """K of the mirrored ring: K1'_e = K1_{1-e}, K2'_e = K2_{-e-2}, K3'_e = K3_{-e}. Shape (3, 5, ...)."""
+    element = np.arange(ELEMENTS)
+    return np.stack([coupling[0][(1 - element) % ELEMENTS], coupling[1][(-element - 2) % ELEMENTS], coupling[2][MIRROR]])
+
+
+def bracket(x: Array, drive: Array, element: int, coupling: Array) -> Array:
+    """b of the equations at evaluation point x, exact. ``drive`` enters ``element``, scaled like the products K x."""
+    K1, K2, K3 = coupling[:, :, None, :]
+    roll = np.roll
+    b = (K1 * roll(x, 1, 0) - roll(K1 * x, -1, 0)            # generation: from the mother, to the child
+         + K2 * roll(x, -2, 0) - roll(K2 * x, 2, 0)          # overcoming: from the prey, to the predator
+         - K3 * x)                                           # self-limitation
+    b[element] += drive
+    return b
+
+
+def improved_euler(arithmetic: Arithmetic, s: Array, gate: Array | None, drive: Array, element: int, coupling: Array,
+                   name: str) -> Array:
+    """One step in Shu-Osher form: w = s + dt f(s), s' = (s + w + dt f(w)) / 2; each half step is rounded once.
+
+    ``gate`` None: the forward circuit, gated by its own populations E* + x, which cannot fall below zero.
+    """
+    low = arithmetic.low[:, None, None] if gate is None else arithmetic.least
+    rest = arithmetic.rest[:, None, None]
+    x = s
+    for corrector in (False, True):
+        b = arithmetic.operand(bracket(x, drive, element, coupling), name)
+        x = arithmetic.half_step(s, x, rest + x if gate is None else gate, b, corrector, low, name)
+    return x
+
+
+def settle(arithmetic: Arithmetic, drive: Array, coupling: Array, layer: int = 0, record: list[Array] | None = None) -> Array:
+    """Forward circuit from rest: displacements (5, images, neurons) after the description's number of steps.
+
+    ``record`` collects the state after every step.
+    """
+    element = arithmetic.network.neuron.input_element
+    return _steps(arithmetic, None, drive, element, coupling, f"displacement[{layer}]", record)
+
+
+def reverse_gate(arithmetic: Arithmetic, s: Array) -> Array:
+    """Gates of the reverse circuit: the settled populations, but the floor when extinct or at the upper limit.
+
+    A saturated neuron can still learn its way back because of the floor.
+    """
+    population = arithmetic.rest[:, None, None] + s
+    return np.where((s >= arithmetic.high) | (population < arithmetic.floor), arithmetic.floor, population)
+
+
+def settle_reverse(arithmetic: Arithmetic, s: Array, error: Array, coupling: Array, layer: int = 0,
+                   record: list[Array] | None = None) -> Array:
+    """Reverse circuit, error in at the output element: r (5, images, neurons), in the order of the forward elements.
+
+    It is the forward circuit on the mirrored ring, gated by the settled forward populations ``s``.
+    """
+    element = int(MIRROR[arithmetic.network.neuron.output_element])
+    gate = reverse_gate(arithmetic, s)[MIRROR]
+    r = _steps(arithmetic, gate, error, element, mirrored(coupling), f"reverse[{layer}]", record)
+    if record is not None:
+        record[:] = [state[MIRROR] for state in record]
+    return r[MIRROR]
+
+
+def _steps(arithmetic: Arithmetic, gate: Array | None, drive: Array, element: int, coupling: Array, name: str,
+           record: list[Array] | None) -> Array:
+    state = np.zeros((ELEMENTS, *drive.shape), drive.dtype)
+    for _ in range(arithmetic.network.integration.steps):
+        state = improved_euler(arithmetic, state, gate, drive * arithmetic.drive_scale, element, coupling, name)
+        if record is not None:
+            record.append(state)
+    return state

@@ -1,0 +1,41 @@
+"""Learning: every parameter sees only the forward and the reverse displacement at its own two ends.
+
+    dC_nm = eta r_n,a x_m     dbias_n = eta r_n,a
+    dK1_i = eta (r_i s_{i-1} - r_{i-1} s_i)    dK2_i = eta (r_i s_{i+2} - r_{i+2} s_i)    dK3_i = -eta r_i s_i
+
+A batch adds its products exactly before the one narrowing; a batch of one image is the hardware's order.
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from golden_model.arithmetic import Arithmetic, Array
+from golden_model.links import exact_product
+from golden_model.parameters import Layer
+
+
+def output_error(arithmetic: Arithmetic, outputs: Array, labels: Array, layer: int) -> Array:
+    """Hinge error of outputs (images, N): what is missing to the margin, zero for an output that is right by it."""
+    margin = arithmetic.margin
+    error = np.minimum(0, -margin - outputs)
+    image = np.arange(len(labels))
+    error[image, labels] = np.maximum(0, margin - outputs[image, labels])
+    return arithmetic.output_error(error, layer)
+
+
+def coupling_products(r: Array, s: Array) -> Array:
+    """The local products of K1, K2, K3, summed over images: (3, 5, neurons) from r and s of (5, images, neurons)."""
+    mother, prey = np.roll(np.arange(5), 1), np.roll(np.arange(5), -2)
+    return np.stack([r * s[mother] - r[mother] * s, r * s[prey] - r[prey] * s, -r * s]).sum(axis=2)
+
+
+def update(arithmetic: Arithmetic, parameters: Layer, x: Array, s: Array, r: Array, layer: int, epoch: int) -> Layer:
+    """The parameters of a layer after one batch: inputs x (images, M), displacements s and reverse r (5, images, N)."""
+    signal = r[arithmetic.network.neuron.input_element]
+    coupling = parameters.coupling
+    if arithmetic.network.learning.trains_K:
+        products = coupling_products(r, s)
+        coupling = np.stack([arithmetic.updated_coupling(coupling[k], products[k], name, layer, epoch)
+                             for k, name in enumerate(("K1", "K2", "K3"))])
+    return Layer(arithmetic.updated_weights(parameters.weights, exact_product(signal.T, x), layer, epoch),
+                 arithmetic.updated_bias(parameters.bias, signal.sum(axis=0), layer, epoch), coupling)

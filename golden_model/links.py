@@ -1,0 +1,31 @@
+"""Links: one weight per wire, used both ways.
+
+Forward u_n = sum_m C_nm x_m + bias_n, reverse e_m = sum_n C_nm r_n. Signals (images, M) and (images, N), weights (N, M).
+"""
+from __future__ import annotations
+
+import numpy as np
+
+from golden_model.arithmetic import Arithmetic, Array
+
+EXACT = 2.0**53                               # float64 adds integers below this without rounding
+
+
+def exact_product(a: Array, b: Array) -> Array:
+    """``a @ b``, exact for integers: through float64 BLAS where no partial sum can reach 2**53, else in int64."""
+    if a.dtype.kind == "f":
+        return a @ b
+    bound = float(np.abs(a).max(initial=0)) * float(np.abs(b).max(initial=0)) * a.shape[-1]
+    if bound < EXACT:
+        return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
+    return a @ b
+
+
+def forward(arithmetic: Arithmetic, x: Array, weights: Array, bias: Array, layer: int) -> Array:
+    """Drives (images, N) of a layer from its inputs (images, M)."""
+    return arithmetic.drive(exact_product(x, weights.T), bias, layer)
+
+
+def reverse(arithmetic: Arithmetic, r: Array, weights: Array, layer: int) -> Array:
+    """Errors (images, M) of ``layer`` from the reverse signals (images, N) of the layer after it."""
+    return arithmetic.error(exact_product(r, weights), layer)

@@ -1,0 +1,116 @@
+"""``Model``: a network with its parameters, inferring and learning in plain NumPy. This is the definition.
+
+``golden_model.engine.CompiledModel`` computes the same bits faster.
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden_model import arithmetic as arithmetics
+from golden_model import circuits, learning, links, parameters
+from golden_model.arithmetic import Array, Observer
+from golden_model.errors import InputError
+from golden_model.network import Network
+from golden_model.parameters import Parameters
+
+
+@dataclass
+class LayerState:
+    """What one layer knows of a batch: its inputs (images, M) and settled displacements (5, images, N)."""
+
+    inputs: Array
+    displacement: Array
+
+
+class Model:
+    """A network that infers and learns.
+
+    Parameters
+    ----------
+    network : Network
+    arithmetic : "float" or "fixed"
+    values : Parameters, optional
+        Parameters to start from; by default the random ones of ``network.seed``. They are copied.
+    observer : callable, optional
+        See ``golden_model.arithmetic.Fixed``.
+    """
+
+    def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None,
+                 observer: Observer | None = None) -> None:
+        self.network = network
+        self.arithmetic = arithmetics.create(network, arithmetic, observer)
+        given = parameters.initial(network, arithmetic) if values is None else values
+        parameters.check(network, arithmetic, given)
+        dtype = np.int64 if arithmetic == "fixed" else np.float64
+        self.layers = [parameters.Layer(*(np.array(array, dtype) for array in (layer.weights, layer.bias, layer.coupling)))
+                       for layer in given]
+
+    @property
+    def parameters(self) -> Parameters:
+        """A copy of what has been learnt."""
+        return [layer.copy() for layer in self.layers]
+
+    def forward(self, images: Array) -> list[LayerState]:
+        """Settle every layer in turn; images are bytes (images, inputs)."""
+        x = self.arithmetic.encode(check_images(self.network, images))
+        states = []
+        for index, layer in enumerate(self.layers):
+            drive = links.forward(self.arithmetic, x, layer.weights, layer.bias, index)
+            s = circuits.settle(self.arithmetic, drive, layer.coupling, index)
+            states.append(LayerState(x, s))
+            x = s[self.network.neuron.output_element]
+        return states
+
+    def outputs(self, images: Array) -> Array:
+        """Output displacements (images, classes)."""
+        return self.forward(images)[-1].displacement[self.network.neuron.output_element]
+
+    def predict(self, images: Array) -> Array:
+        """Classes (images,): the greatest output, the first of equals."""
+        return self.outputs(images).argmax(axis=1)
+
+    def learn(self, images: Array, labels: Array, epoch: int = 0) -> Array:
+        """Learn images in the given order, ``network.learning.batch`` between updates.
+
+        Returns
+        -------
+        The class each image was given just before it was learnt.
+        """
+        labels = check_labels(self.network, images, labels)
+        batch = self.network.learning.batch
+        return np.concatenate([self._learn_batch(images[start:start + batch], labels[start:start + batch], epoch)
+                               for start in range(0, len(labels), batch)] or [np.zeros(0, np.int64)])
+
+    def _learn_batch(self, images: Array, labels: Array, epoch: int) -> Array:
+        states = self.forward(images)
+        neuron, last = self.network.neuron, len(self.layers) - 1
+        outputs = states[-1].displacement[neuron.output_element]
+        error = learning.output_error(self.arithmetic, outputs, labels, last)
+        for index in range(last, -1, -1):
+            layer, state = self.layers[index], states[index]
+            r = circuits.settle_reverse(self.arithmetic, state.displacement, error, layer.coupling, index)
+            if index:                                        # with the old weights, before they learn
+                error = links.reverse(self.arithmetic, r[neuron.input_element], layer.weights, index - 1)
+            self.layers[index] = learning.update(self.arithmetic, layer, state.inputs, state.displacement, r, index, epoch)
+        return outputs.argmax(axis=1)
+
+
+def check_images(network: Network, images: Array) -> Array:
+    """``images`` if they are bytes (images, inputs) for this network."""
+    if images.ndim != 2 or images.shape[1] != network.layers[0] or images.dtype != np.uint8:
+        raise InputError(f"images must be uint8 of shape (images, {network.layers[0]}), "
+                         f"not {images.dtype} of shape {images.shape}")
+    return images
+
+
+def check_labels(network: Network, images: Array, labels: Array) -> Array:
+    """``labels`` as int64 if there is one for each image and each is an output of this network."""
+    found = np.asarray(labels)
+    if found.shape != images.shape[:1] or found.dtype.kind not in "iu":
+        raise InputError(f"labels must be integers of shape {images.shape[:1]}, not {found.dtype} of shape {found.shape}")
+    if found.size and not 0 <= found.min() <= found.max() < network.layers[-1]:
+        wrong = found.min() if found.min() < 0 else found.max()
+        raise InputError(f"labels must be outputs 0..{network.layers[-1] - 1} of this network, not {wrong}")
+    return found.astype(np.int64)

@@ -8,18 +8,19 @@ operation              fraction bits of the exact result      bits of the exact 
 =====================  =====================================  =====================================
 ``a + b``              ``f`` (both operands alike)            ``max(a.bits, b.bits) + 1``
 ``a * b``              ``a.fraction + b.fraction``            ``a.bits + b.bits``
-sum of ``n`` products  ``a.fraction + b.fraction``            ``a.bits + b.bits + ceil(log2(n))``
+sum of ``n`` products  ``a.fraction + b.fraction``            ``a.bits + b.bits + floor(log2(n))``
 ``a << k``             ``a.fraction + k``                     ``a.bits + k``
 ``narrow(a, k, to)``   ``to.fraction == a.fraction - k``      ``to.bits``
 =====================  =====================================  =====================================
 
-An unsigned operand counts with one bit more (its sign, always zero).
+Signed operands can need every one of these bits. An unsigned operand counts with one bit more (its sign, always zero).
 """
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,15 +70,17 @@ class Format:
     signed: bool = True
 
     def __post_init__(self) -> None:
-        if not 1 <= self.bits <= MOST_BITS:
-            raise InputError(f"a format must have 1 to {MOST_BITS} bits, not {self.bits}")
-        if not 0 <= self.fraction <= self.bits:
-            raise InputError(f"a format of {self.bits} bits must have 0 to {self.bits} fraction bits, not {self.fraction}")
+        if type(self.bits) is not int or not 1 <= self.bits <= MOST_BITS:
+            raise InputError(f"a format must have 1 to {MOST_BITS} bits, not {self.bits!r}")
+        if type(self.fraction) is not int or not 0 <= self.fraction <= self.bits:
+            raise InputError(f"a format of {self.bits} bits must have 0 to {self.bits} fraction bits, not {self.fraction!r}")
+        if type(self.signed) is not bool:
+            raise InputError(f"a format must be signed (True) or unsigned (False), not {self.signed!r}")
 
     @classmethod
     def parse(cls, text: str) -> Format:
         """Read ``"Q1.12"`` or ``"UQ0.8"``."""
-        match = re.fullmatch(r"(U?)Q(\d{1,3})\.(\d{1,3})", text) if isinstance(text, str) else None
+        match = re.fullmatch(r"(U?)Q([0-9]{1,3})\.([0-9]{1,3})", text) if isinstance(text, str) else None
         if match is None:
             raise InputError(f'a format must be written like "Q1.12" (signed) or "UQ0.8" (unsigned), not {text!r}')
         whole, fraction = int(match[2]), int(match[3])
@@ -113,8 +116,10 @@ class Format:
 
     def holds(self, value: float) -> bool:
         """Whether ``value`` is exactly one of the format's values."""
-        scaled = value * self.one
-        return bool(scaled == np.floor(scaled)) and self.least <= scaled <= self.greatest
+        if not -2.0**MOST_BITS <= value <= 2.0**MOST_BITS:       # NaN and infinities too
+            return False
+        scaled = Fraction(value if isinstance(value, int) else float(value)) * self.one
+        return scaled.denominator == 1 and self.least <= scaled <= self.greatest
 
     def exact(self, value: float, name: str) -> int:
         """The integer of a constant that must be held exactly; ``name`` is for the message."""
@@ -127,25 +132,26 @@ class Format:
                  overflow: Overflow = Overflow.SATURATE) -> Integers:
         """Real values to integers of this format.
 
-        Exact for every float64: the scaling by a power of two loses nothing, rounding happens once.
+        Exact for every float64, subnormal or huge: rounding happens once. NaN and infinities raise an ``InputError``.
         """
         if overflow is Overflow.HOLD:
             raise InputError("quantise has no earlier value to hold: overflow must be SATURATE or WRAP, not HOLD")
-        scaled = np.asarray(values, np.float64) * self.one
-        if not np.all(np.isfinite(scaled)):
+        reals = np.asarray(values, np.float64)
+        if not np.all(np.isfinite(reals)):
             raise InputError("values to quantise must be finite, not NaN or infinite")
+        reach = 2.0 ** (self.bits - self.fraction)               # beyond every value of the format
+        if overflow is Overflow.SATURATE:
+            reals = np.clip(reals, -reach, reach)
+        else:
+            reals = np.fmod(reals, reach)                        # exact, and a whole number of turns of the word
+        scaled = reals * self.one                                # exact too: a power of two, at most 2**62
         whole = np.floor(scaled)
-        rest = scaled - whole
         if rounding is Rounding.HALF_UP:
-            whole += rest >= 0.5
+            whole = whole + (scaled - whole >= 0.5)
         elif rounding is Rounding.HALF_EVEN:
             whole = np.rint(scaled)
         elif rounding is Rounding.TOWARDS_ZERO:
             whole = np.trunc(scaled)
-        if overflow is Overflow.SATURATE:
-            return np.clip(whole, self.least, self.greatest).astype(np.int64)
-        if np.any(np.abs(whole) >= 2.0**62):
-            raise InputError("values to wrap must be below 2**62 steps of the format; use SATURATE for larger ones")
         return _overflow(whole.astype(np.int64), self, overflow, None)
 
     def real(self, integers: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -153,18 +159,23 @@ class Format:
         return np.asarray(integers, np.float64) / self.one
 
     def to_fxp(self, integers: npt.ArrayLike) -> Fxp:
-        """Integers of this format as an ``fxpmath.Fxp`` array that rounds and saturates like this format."""
+        """Integers of this format as an ``fxpmath.Fxp``, which rounds half up and saturates what it is given later."""
         from fxpmath import Fxp
         checked = self.check(integers, "integers")
+        if checked.size == 0:
+            raise InputError("an Fxp must hold at least one value: fxpmath has no empty arrays")
         return Fxp(checked, signed=self.signed, n_word=self.bits, n_frac=self.fraction, raw=True,
-                   overflow="saturate", rounding="floor")
+                   overflow="saturate", rounding="nearest_posinf")
 
     @classmethod
     def from_fxp(cls, number: Fxp) -> tuple[Format, Integers]:
-        """The format and the integers of an ``fxpmath.Fxp``."""
+        """The format and the integers of an ``fxpmath.Fxp``, copied."""
         if np.iscomplexobj(number.val):
             raise InputError("a complex Fxp has no format here: pass its real and imaginary part one by one")
-        return (cls(int(number.n_word), int(number.n_frac), bool(number.signed)), np.asarray(number.val, np.int64))
+        if number.scaled:
+            raise InputError(f"an Fxp with scale {number.scale} and bias {number.bias} has no format here: pass one with "
+                             "scale 1 and bias 0")
+        return cls(int(number.n_word), int(number.n_frac), bool(number.signed)), np.array(number.val, np.int64)
 
     def check(self, integers: npt.ArrayLike, name: str) -> Integers:
         """``integers`` as int64 if every one lies in this format, else an error that names the first that does not."""
@@ -178,12 +189,13 @@ class Format:
 
 
 def round_shift(values: npt.ArrayLike, shift: int, rounding: Rounding = Rounding.HALF_UP) -> Integers:
-    """``values / 2**shift`` as integers, rounded; ``shift`` >= 0. Overflow is not looked at."""
-    value = np.asarray(values, np.int64)
+    """``values / 2**shift`` as integers, rounded; ``shift`` >= 0, values of less than 2**62. Overflow is not looked at."""
+    value = _int64(values, "values to narrow")
     if shift < 0:
         raise InputError(f"a narrowing must shift right by 0 or more bits, not {shift}")
     if shift == 0:
         return value.copy()
+    shift = min(shift, MOST_BITS + 1)                            # all that is further away rounds alike; int64 has no more
     half = 1 << (shift - 1)
     if rounding is Rounding.HALF_UP:
         return (value + half) >> shift
@@ -201,7 +213,7 @@ def narrow(values: npt.ArrayLike, shift: int, to: Format, rounding: Rounding = R
     Parameters
     ----------
     values : int array
-        Exact integers with ``to.fraction + shift`` fraction bits, of less than 2**62.
+        Exact integers with ``to.fraction + shift`` fraction bits, of magnitude less than 2**62 (not checked).
     shift : int
         Fraction bits to drop, 0 or more.
     rounding, overflow
@@ -212,6 +224,11 @@ def narrow(values: npt.ArrayLike, shift: int, to: Format, rounding: Rounding = R
     Returns
     -------
     int64 array of integers of format ``to``.
+
+    Raises
+    ------
+    InputError
+        If ``values`` or ``held`` are not integers, ``shift`` is negative, or HOLD has nothing to hold.
     """
     return _overflow(round_shift(values, shift, rounding), to, overflow, held)
 
@@ -223,4 +240,11 @@ def _overflow(value: Integers, to: Format, overflow: Overflow, held: Any) -> Int
         return ((value - to.least) & ((1 << to.bits) - 1)) + to.least
     if held is None:
         raise InputError("narrowing with overflow HOLD needs the held values, not None")
-    return np.where((value >= to.least) & (value <= to.greatest), value, np.asarray(held, np.int64))
+    return np.where((value >= to.least) & (value <= to.greatest), value, _int64(held, "held values"))
+
+
+def _int64(values: npt.ArrayLike, name: str) -> Integers:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iu" or not np.can_cast(array.dtype, np.int64):
+        raise InputError(f"{name} must be integers that int64 holds, not {array.dtype}")
+    return array.astype(np.int64, copy=False)

@@ -1,0 +1,447 @@
+"""Formats and narrowing against exact fractions, apytypes and fxpmath: small widths exhaustively, ties and extremes by hand."""
+import itertools
+import math
+import re
+from fractions import Fraction
+
+import apytypes
+import numpy as np
+import pytest
+from fxpmath import Fxp
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from golden_model.errors import InputError
+from golden_model.fixed_point import MOST_BITS, Format, Overflow, Rounding, narrow, round_shift
+
+SMALL = [Format(bits, 0, signed) for bits in range(1, 7) for signed in (True, False)]
+FITTING = (Overflow.SATURATE, Overflow.WRAP)           # the modes that need no earlier value
+
+formats = st.integers(1, MOST_BITS).flatmap(
+    lambda bits: st.builds(Format, st.just(bits), st.integers(0, bits), st.booleans()))
+words = st.integers(-2**62 + 1, 2**62 - 1)             # what narrow promises to take
+floats = st.floats(allow_nan=False, allow_infinity=False)
+roundings, overflows = st.sampled_from(Rounding), st.sampled_from(Overflow)
+
+
+def fails(text):
+    return pytest.raises(InputError, match=f"^{re.escape(text)}$")
+
+
+# ---------------------------------------------------------------- the oracle: exact fractions
+
+ORACLE = {Rounding.HALF_UP: lambda value: math.floor(value + Fraction(1, 2)), Rounding.HALF_EVEN: round,
+          Rounding.FLOOR: math.floor, Rounding.TOWARDS_ZERO: math.trunc}
+
+
+def fitted(value, to, overflow, held=None):
+    """An integer brought into a format, from the definition of the mode."""
+    if overflow is Overflow.SATURATE:
+        return min(max(value, to.least), to.greatest)
+    if overflow is Overflow.WRAP:
+        return (value - to.least) % 2**to.bits + to.least
+    return value if to.least <= value <= to.greatest else held
+
+
+def test_every_narrowing_of_small_words():
+    values = np.arange(-300, 300)
+    held = -values // 7
+    for rounding, shift in itertools.product(Rounding, range(10)):
+        exact = [ORACLE[rounding](Fraction(int(value), 2**shift)) for value in values]
+        assert round_shift(values, shift, rounding).tolist() == exact
+        for to, overflow in itertools.product(SMALL, Overflow):
+            word = narrow(values, shift, to, rounding, overflow, held if overflow is Overflow.HOLD else None)
+            assert word.dtype == np.int64
+            assert word.tolist() == [fitted(value, to, overflow, old)
+                                     for value, old in zip(exact, held.tolist(), strict=True)], (to, rounding, overflow)
+
+
+@given(st.lists(words, min_size=1), st.integers(0, 80), formats, roundings, overflows, words)
+@example([2**62 - 1, -2**62 + 1], 63, Format(62, 0), Rounding.HALF_UP, Overflow.SATURATE, 0)
+@example([2**62 - 1, -2**62 + 1], 0, Format(62, 0, False), Rounding.HALF_UP, Overflow.WRAP, 0)
+def test_narrowing_of_wide_words(values, shift, to, rounding, overflow, held):
+    word = narrow(values, shift, to, rounding, overflow, held if overflow is Overflow.HOLD else None)
+    assert word.tolist() == [fitted(ORACLE[rounding](Fraction(value, 2**shift)), to, overflow, held) for value in values]
+
+
+@pytest.mark.parametrize(("rounding", "expected"), [
+    # -7/2 -5/2 -3/2 -1/2  1/2  3/2  5/2  7/2
+    (Rounding.HALF_UP, [-3, -2, -1, 0, 1, 2, 3, 4]),
+    (Rounding.HALF_EVEN, [-4, -2, -2, 0, 0, 2, 2, 4]),
+    (Rounding.FLOOR, [-4, -3, -2, -1, 0, 1, 2, 3]),
+    (Rounding.TOWARDS_ZERO, [-3, -2, -1, 0, 0, 1, 2, 3]),
+])
+def test_ties(rounding, expected):
+    ties = np.arange(-7, 8, 2)
+    assert round_shift(ties, 1, rounding).tolist() == expected
+    assert narrow(ties * 2**40, 41, Format(4, 0), rounding).tolist() == np.clip(expected, -8, 7).tolist()
+    assert Format(4, 0).quantise(ties / 2, rounding).tolist() == expected
+    assert Format(20, 16).quantise(ties / 2**17, rounding).tolist() == expected
+
+
+def test_beside_a_tie():
+    below, above = np.nextafter(0.5, 0), np.nextafter(0.5, 1)
+    for rounding in (Rounding.HALF_UP, Rounding.HALF_EVEN):
+        assert Format(4, 0).quantise([-above, -below, below, above], rounding).tolist() == [-1, 0, 0, 1]
+        assert round_shift([-513, -511, 511, 513], 10, rounding).tolist() == [-1, 0, 0, 1]
+
+
+def test_extremes_of_the_contract():
+    displacement = Format.parse("Q1.12")
+    values = [-4097, -4096, -1, 0, 4095, 4096, 12_287, 12_288]
+    assert narrow(values, 0, displacement).tolist() == [-4096, -4096, -1, 0, 4095, 4095, 4095, 4095]
+    assert narrow(values, 0, displacement, overflow=Overflow.WRAP).tolist() == [4095, -4096, -1, 0, 4095, -4096, 4095, -4096]
+    assert narrow(values, 0, displacement, overflow=Overflow.HOLD, held=7).tolist() == [7, -4096, -1, 0, 4095, 7, 7, 7]
+    # a sum that rounding alone carries out of the range
+    assert narrow([8191, 8190, -8193, -8194], 1, displacement).tolist() == [4095, 4095, -4096, -4096]
+    assert narrow([8191], 1, displacement, overflow=Overflow.WRAP).tolist() == [-4096]
+    assert narrow([8191], 1, displacement, overflow=Overflow.HOLD, held=[123]).tolist() == [123]
+    pixel = Format.parse("UQ0.8")
+    assert narrow([-1, 255, 256], 0, pixel).tolist() == [0, 255, 255]
+    assert narrow([-1, 255, 256], 0, pixel, overflow=Overflow.WRAP).tolist() == [255, 255, 0]
+
+
+def test_narrow_takes_scalars_and_empty_arrays_and_leaves_its_input_alone():
+    assert narrow(5, 1, Format(8, 0)) == 3
+    assert narrow(np.uint8(255), 0, Format(8, 0)) == 127
+    assert narrow(np.zeros((0, 3), np.int16), 2, Format(8, 0)).shape == (0, 3)
+    values = np.arange(5)
+    for shift in (0, 1):
+        narrow(values, shift, Format(2, 0))[:] = 9
+        round_shift(values, shift)[:] = 9
+    assert values.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_narrow_refuses():
+    to = Format(8, 0)
+    with fails("a narrowing must shift right by 0 or more bits, not -1"):
+        narrow([1], -1, to)
+    with fails("narrowing with overflow HOLD needs the held values, not None"):
+        narrow([1], 0, to, overflow=Overflow.HOLD)
+    with fails("values to narrow must be integers that int64 holds, not float64"):
+        narrow([1.0], 0, to)
+    with fails("values to narrow must be integers that int64 holds, not bool"):
+        narrow([True], 0, to)
+    with fails("values to narrow must be integers that int64 holds, not uint64"):
+        narrow(np.array([2**63], np.uint64), 0, to)
+    with fails("values to narrow must be integers that int64 holds, not object"):
+        narrow([2**70], 0, to)
+    with fails("held values must be integers that int64 holds, not float64"):
+        narrow([300], 0, to, overflow=Overflow.HOLD, held=[0.5])
+
+
+# ---------------------------------------------------------------- the table of result widths
+
+def signed_bits(*values):
+    """The least two's complement word that holds all values."""
+    return next(bits for bits in itertools.count(1) if all(-2**(bits - 1) <= value < 2**(bits - 1) for value in values))
+
+
+def ends(a):
+    return a.least, a.greatest
+
+
+def test_table_of_result_widths():
+    for a, b in itertools.product([Format(bits, 0, signed) for bits in range(1, 9) for signed in (True, False)], repeat=2):
+        a_bits, b_bits = a.bits + (not a.signed), b.bits + (not b.signed)
+        products = [x * y for x in ends(a) for y in ends(b)]
+        rows = [(signed_bits(a.least + b.least, a.greatest + b.greatest), max(a_bits, b_bits) + 1)]
+        rows += [(signed_bits(*(n * product for product in products)), a_bits + b_bits + int(math.log2(n)))
+                 for n in (1, 2, 3, 4, 5, 7, 8, 784)]
+        rows += [(signed_bits(*(end << k for end in ends(a))), a_bits + k) for k in range(4)]
+        for needed, table in rows:
+            assert needed == table if a.signed and b.signed else needed <= table
+
+
+@given(st.integers(0, 12), st.integers(0, 12), st.integers(-2**12, 2**12 - 1), st.integers(-2**12, 2**12 - 1),
+       st.integers(0, 8))
+def test_table_of_fraction_bits(a_fraction, b_fraction, x, y, k):
+    a, b = Format(13, a_fraction), Format(13, b_fraction)
+    assert Format(26, a_fraction + b_fraction).real(x * y) == a.real(x) * b.real(y)
+    assert Format(40, a_fraction + k).real(x << k) == a.real(x)
+    k = min(k, a_fraction)
+    narrowed = Format(20, a_fraction - k)
+    error = Fraction(narrowed.real(narrow(x, k, narrowed))) - Fraction(a.real(x))
+    assert Fraction(-1, 2 * narrowed.one) < error <= Fraction(1, 2 * narrowed.one)      # half up: never half a step down
+
+
+# ---------------------------------------------------------------- apytypes
+
+APY_ROUNDING = {Rounding.HALF_UP: apytypes.QuantizationMode.TIES_POS, Rounding.HALF_EVEN: apytypes.QuantizationMode.TIES_EVEN,
+                Rounding.FLOOR: apytypes.QuantizationMode.TO_NEG, Rounding.TOWARDS_ZERO: apytypes.QuantizationMode.TO_ZERO}
+APY_OVERFLOW = {Overflow.SATURATE: apytypes.OverflowMode.SAT, Overflow.WRAP: apytypes.OverflowMode.WRAP}
+
+
+def apy_words(numbers):
+    """Signed integers of an APyFixedArray."""
+    half = 1 << (numbers.bits - 1)
+    return [(int(word) ^ half) - half for word in numbers.to_bits()]
+
+
+@pytest.mark.parametrize("overflow", FITTING)
+@pytest.mark.parametrize("rounding", Rounding)
+def test_apytypes_agrees_on_small_words(rounding, overflow):
+    values = list(range(-256, 256))
+    for shift, bits in itertools.product(range(7), range(1, 8)):
+        theirs = apytypes.APyFixedArray(values, bits=9, frac_bits=shift).cast(
+            bits=bits, frac_bits=0, quantization=APY_ROUNDING[rounding], overflow=APY_OVERFLOW[overflow])
+        assert narrow(values, shift, Format(bits, 0), rounding, overflow).tolist() == apy_words(theirs)
+
+
+@given(st.lists(words, min_size=1), st.integers(0, 62), formats, roundings, st.sampled_from(FITTING))
+def test_apytypes_agrees_on_wide_words(values, shift, to, rounding, overflow):
+    to = Format(to.bits, to.fraction)                  # apytypes has signed words only
+    theirs = apytypes.APyFixedArray(values, bits=63, frac_bits=to.fraction + shift).cast(
+        bits=to.bits, frac_bits=to.fraction, quantization=APY_ROUNDING[rounding], overflow=APY_OVERFLOW[overflow])
+    assert narrow(values, shift, to, rounding, overflow).tolist() == apy_words(theirs)
+
+
+@given(st.integers(1, 24), st.integers(1, 24), st.data())
+def test_apytypes_agrees_on_result_widths(a_bits, b_bits, data):
+    """The rows a + b and a * b of the table are the rules of apytypes (operands of one fraction)."""
+    a = apytypes.APyFixed(data.draw(st.integers(0, 2**a_bits - 1)), bits=a_bits, frac_bits=3)
+    b = apytypes.APyFixed(data.draw(st.integers(0, 2**b_bits - 1)), bits=b_bits, frac_bits=3)
+    assert ((a + b).bits, (a + b).frac_bits) == (max(a_bits, b_bits) + 1, 3)
+    assert ((a * b).bits, (a * b).frac_bits) == (a_bits + b_bits, 6)
+
+
+# ---------------------------------------------------------------- quantise
+
+@pytest.mark.parametrize("rounding", Rounding)
+def test_every_quantisation_to_small_formats(rounding):
+    eighths = np.arange(-160, 161) / 8
+    steps = np.concatenate([eighths, np.nextafter(eighths, -np.inf), np.nextafter(eighths, np.inf), [-0.0]])
+    for fraction in range(4):
+        values = steps / 2**fraction
+        exact = [ORACLE[rounding](Fraction(value) * 2**fraction) for value in values.tolist()]
+        for bits, signed, overflow in itertools.product(range(max(fraction, 1), 6), (True, False), FITTING):
+            to = Format(bits, fraction, signed)
+            assert to.quantise(values, rounding, overflow).tolist() == [fitted(value, to, overflow) for value in exact]
+
+
+@given(st.lists(floats, min_size=1), formats, roundings, st.sampled_from(FITTING))
+@example([1e300, -1e300, 2.0**61, -2.0**61, -2.0**61 - 2048], Format(62, 0), Rounding.HALF_UP, Overflow.SATURATE)
+@example([1e300, 2.0**62], Format(62, 0, False), Rounding.HALF_UP, Overflow.SATURATE)
+@example([1.7e308, -1.7e308], Format(62, 62), Rounding.FLOOR, Overflow.SATURATE)
+@example([1.7e308, -1.7e308, 2.0**62 + 1024], Format(13, 12), Rounding.TOWARDS_ZERO, Overflow.WRAP)
+@example([5e-324, -5e-324, -0.0], Format(62, 62), Rounding.FLOOR, Overflow.WRAP)
+def test_quantisation_is_exact_for_every_float(values, to, rounding, overflow):
+    exact = [ORACLE[rounding](Fraction(value) * to.one) for value in values]
+    word = to.quantise(values, rounding, overflow)
+    assert word.dtype == np.int64
+    assert word.tolist() == [fitted(value, to, overflow) for value in exact]
+
+
+@given(st.lists(st.floats(-100, 100), min_size=1), st.integers(1, 40), roundings, overflows)
+def test_quantise_and_narrow_agree(values, fraction, rounding, overflow):
+    """A value on a fine grid becomes the same word, whether as a real or as an integer."""
+    overflow = Overflow.SATURATE if overflow is Overflow.HOLD else overflow
+    to, fine = Format(fraction + 4, fraction), Format(60, fraction + 5)
+    grid = fine.quantise(values)
+    assert to.quantise(fine.real(grid), rounding, overflow).tolist() == narrow(grid, 5, to, rounding, overflow).tolist()
+
+
+def test_what_quantise_refuses():
+    for value in (np.nan, np.inf, -np.inf):
+        with fails("values to quantise must be finite, not NaN or infinite"):
+            Format(8, 4).quantise([0.0, value])
+    with fails("quantise has no earlier value to hold: overflow must be SATURATE or WRAP, not HOLD"):
+        Format(8, 4).quantise([0.0], overflow=Overflow.HOLD)
+
+
+@given(formats, st.data())
+def test_real_and_back(to, data):
+    most = 2**53
+    words_of_it = data.draw(st.lists(st.integers(max(to.least, -most), min(to.greatest, most)), min_size=1))
+    assert [Fraction(value) for value in to.real(words_of_it).tolist()] == [Fraction(word, to.one) for word in words_of_it]
+    for rounding, overflow in itertools.product(Rounding, FITTING):
+        assert to.quantise(to.real(words_of_it), rounding, overflow).tolist() == words_of_it
+
+
+# ---------------------------------------------------------------- fxpmath
+
+FXP_ROUNDING = {Rounding.HALF_UP: "nearest_posinf", Rounding.HALF_EVEN: "around", Rounding.FLOOR: "floor",
+                Rounding.TOWARDS_ZERO: "trunc"}
+
+
+@pytest.mark.parametrize("overflow", FITTING)
+@pytest.mark.parametrize("rounding", Rounding)
+def test_fxpmath_agrees_on_small_formats(rounding, overflow):
+    values = np.arange(-96, 97) / 16
+    for bits, fraction, signed in itertools.product(range(2, 6), range(3), (True, False)):
+        theirs = Fxp(values, signed, bits, fraction, rounding=FXP_ROUNDING[rounding], overflow=overflow.value)
+        assert Format(bits, fraction, signed).quantise(values, rounding, overflow).tolist() == theirs.val.tolist()
+
+
+@given(st.lists(st.floats(-1e4, 1e4), min_size=1), st.integers(2, 40), st.data(), roundings, st.sampled_from(FITTING))
+def test_fxpmath_agrees(values, bits, data, rounding, overflow):
+    to = Format(bits, data.draw(st.integers(0, bits)), data.draw(st.booleans()))
+    theirs = Fxp(np.array(values), to.signed, to.bits, to.fraction, rounding=FXP_ROUNDING[rounding], overflow=overflow.value)
+    assert to.quantise(values, rounding, overflow).tolist() == theirs.val.tolist()
+
+
+@given(formats, st.data())
+@example(Format(62, 0), None)
+@example(Format(62, 62, False), None)
+def test_fxp_round_trip(to, data):
+    inner = data.draw(st.lists(st.integers(to.least, to.greatest))) if data else []
+    integers = [to.least, to.greatest, *inner]
+    number = to.to_fxp(integers)
+    assert (number.n_word, number.n_frac, number.signed) == (to.bits, to.fraction, to.signed)
+    if to.bits <= 53:
+        assert np.asarray(number.get_val()).tolist() == to.real(integers).tolist()
+    back, same = Format.from_fxp(number)
+    assert back == to
+    assert same.dtype == np.int64
+    assert same.tolist() == integers
+
+
+def test_fxp_of_user_shapes():
+    to = Format.parse("Q1.12")
+    assert Format.from_fxp(to.to_fxp(-4096)) == (to, -4096)
+    matrix = np.arange(6).reshape(2, 3)
+    assert Format.from_fxp(to.to_fxp(matrix))[1].tolist() == matrix.tolist()
+    assert Format.from_fxp(Fxp(0.75, True, 16, 14)) == (Format.parse("Q2.14"), 3 << 12)
+    assert Format.from_fxp(Fxp(255 / 256, False, 8, 8)) == (Format.parse("UQ0.8"), 255)
+
+
+def test_fxp_rounds_half_up_and_saturates_as_we_do():
+    number = Format(8, 0).to_fxp([0, 0, 0, 0])
+    number([2.5, -2.5, 300, -300])
+    assert number.val.tolist() == [3, -2, 127, -128]
+
+
+def test_from_fxp_copies():
+    number = Format(8, 0).to_fxp([1, 2, 3])
+    Format.from_fxp(number)[1][:] = 0
+    assert number.val.tolist() == [1, 2, 3]
+
+
+def test_what_the_conversions_refuse():
+    with fails("integers must lie in -4096..4095 (format Q1.12), not 4096"):
+        Format.parse("Q1.12").to_fxp([0, 4096])
+    with fails("an Fxp must hold at least one value: fxpmath has no empty arrays"):
+        Format(8, 4).to_fxp(np.zeros(0, np.int64))
+    with fails("a complex Fxp has no format here: pass its real and imaginary part one by one"):
+        Format.from_fxp(Fxp(1 + 1j, True, 8, 4))
+    with fails("an Fxp with scale 2 and bias 1 has no format here: pass one with scale 1 and bias 0"):
+        Format.from_fxp(Fxp(1.5, True, 8, 4, scale=2, bias=1))
+    with fails("a format must have 1 to 62 bits, not 64"):
+        Format.from_fxp(Fxp(1, True, 64, 0))
+    with fails("a format of 8 bits must have 0 to 8 fraction bits, not -2"):
+        Format.from_fxp(Fxp(4, True, 8, -2))
+
+
+# ---------------------------------------------------------------- formats
+
+@given(formats)
+def test_a_format_reads_what_it_writes(to):
+    assert Format.parse(str(to)) == to
+    assert hash(Format.parse(str(to))) == hash(to)
+
+
+@pytest.mark.parametrize(("text", "bits", "least", "greatest", "minimum", "maximum"), [
+    ("Q1.12", 13, -4096, 4095, -1.0, 4095 / 4096),
+    ("Q4.12", 16, -32768, 32767, -8.0, 32767 / 4096),
+    ("Q2.14", 16, -32768, 32767, -2.0, 32767 / 16384),
+    ("UQ0.8", 8, 0, 255, 0.0, 255 / 256),
+    ("Q1.0", 1, -1, 0, -1.0, 0.0),
+    ("UQ1.0", 1, 0, 1, 0.0, 1.0),
+    ("Q0.4", 4, -8, 7, -0.5, 7 / 16),
+    ("Q62.0", 62, -2**61, 2**61 - 1, -2.0**61, 2.0**61),
+    ("UQ0.62", 62, 0, 2**62 - 1, 0.0, 1.0),
+])
+def test_ranges_of_formats(text, bits, least, greatest, minimum, maximum):
+    to = Format.parse(text)
+    assert (str(to), to.bits, to.least, to.greatest) == (text, bits, least, greatest)
+    assert (to.minimum, to.maximum) == (minimum, maximum)              # of 62 bits: the nearest float64
+    assert to.one == 2**to.fraction
+
+
+@pytest.mark.parametrize("text", ["", "1.12", "q1.12", "Q1", "Q1.", "Q.12", "SQ1.12", "Q-1.12", "Q1.12 ", "Q1.12\n", "Q١.٢",
+                                  "Q1000.0", 12, None, ["Q1.12"]])
+def test_what_is_no_format(text):
+    with fails(f'a format must be written like "Q1.12" (signed) or "UQ0.8" (unsigned), not {text!r}'):
+        Format.parse(text)
+
+
+def test_formats_out_of_range():
+    for text, bits in (("Q0.0", 0), ("Q63.0", 63), ("UQ60.3", 63), ("Q999.999", 1998)):
+        with fails(f"a format must have 1 to 62 bits, not {bits}"):
+            Format.parse(text)
+    for bits in (8.0, True, "8", None):
+        with fails(f"a format must have 1 to 62 bits, not {bits!r}"):
+            Format(bits, 0)
+    for fraction in (-1, 9, 4.0, False):
+        with fails(f"a format of 8 bits must have 0 to 8 fraction bits, not {fraction!r}"):
+            Format(8, fraction)
+    with fails("a format must be signed (True) or unsigned (False), not 1"):
+        Format(8, 4, 1)
+
+
+def test_constants_held_by_small_formats():
+    for bits, fraction, signed in itertools.product(range(1, 6), range(3), (True, False)):
+        if fraction <= bits:
+            to = Format(bits, fraction, signed)
+            values = {word / to.one: word for word in range(to.least, to.greatest + 1)}
+            for eighth in range(-300, 301):
+                assert to.holds(eighth / 8) == (eighth / 8 in values)
+            for value, word in values.items():
+                assert to.exact(value, "x") == word
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e308, np.float64(1e308), 10**400, -(10**400), 5e-324, 2**62])
+def test_constants_that_nothing_holds(value):
+    assert not Format(62, 62, False).holds(value)
+    assert not Format(62, 0).holds(value)
+
+
+def test_wide_constants_are_held_exactly():
+    assert Format(62, 0).holds(2**61 - 1)
+    assert Format(62, 0).exact(2**61 - 1, "x") == 2**61 - 1
+    assert not Format(62, 0).holds(2**61)
+    assert not Format(62, 0).holds(2.0**61)                            # float64 of the greatest rounds up to it
+    assert Format(62, 0).holds(-2.0**61)
+
+
+def test_constants_that_are_not_held():
+    coupling = Format.parse("Q2.1")
+    assert coupling.exact(0.5, "neuron.K1") == 1
+    assert coupling.exact(-2, "neuron.K1") == -4
+    for value, shown in ((0.3, "0.3"), (2, "2"), (-2.5, "-2.5"), (np.nan, "nan"), (np.inf, "inf")):
+        with fails(f"neuron.K1 must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not {shown}; "
+                   "choose another value or a wider format"):
+            coupling.exact(value, "neuron.K1")
+
+
+# ---------------------------------------------------------------- check
+
+def test_check_takes_every_kind_of_integers():
+    to = Format(8, 4)
+    for given_ in (np.array([-128, 127], np.int8), np.array([0, 127], np.uint64), [-128, 127], -128, np.int16(127),
+                   np.zeros((2, 0), np.int32)):
+        checked = to.check(given_, "x")
+        assert checked.dtype == np.int64
+        assert checked.tolist() == np.asarray(given_).tolist()
+    assert Format(62, 0, False).check(np.array([2**62 - 1], np.uint64), "x").tolist() == [2**62 - 1]
+    assert Format(20, 0).check(np.array([-128, 127], np.int8), "x").tolist() == [-128, 127]      # a word wider than its type
+    original = np.array([1, 2])
+    to.check(original, "x")[:] = 0
+    assert original.tolist() == [1, 2]
+
+
+def test_check_names_the_first_that_does_not_fit():
+    to = Format(8, 4)
+    with fails("bias of layer 1 must lie in -128..127 (format Q4.4), not 200"):
+        to.check([[0, 127], [200, -300]], "bias of layer 1")
+    with fails("x must lie in -128..127 (format Q4.4), not -129"):
+        to.check(-129, "x")
+    with fails("x must lie in 0..255 (format UQ4.4), not -1"):
+        Format(8, 4, False).check([5, -1], "x")
+    with fails(f"x must lie in -128..127 (format Q4.4), not {2**64 - 1}"):
+        to.check(np.array([2**64 - 1], np.uint64), "x")
+    with fails(f"x must lie in 0..{2**62 - 1} (format UQ62.0), not {2**62}"):
+        Format(62, 0, False).check([2**62], "x")
+    for values, kind in (([0.0], "float64"), ([True], "bool"), ([2**70], "object"), ([1j], "complex128"), (["1"], "<U1")):
+        with fails(f"x must be integers of format Q4.4, not {kind}"):
+            to.check(values, "x")

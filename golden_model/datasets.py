@@ -1,0 +1,385 @@
+"""Data sets: MNIST, scikit-learn's digits, and any folder of four IDX files.
+
+A data set is four files in the IDX format: a magic number, the sizes as 32-bit big-endian words, then bytes, C order.
+What a header declares is believed only as far as the file really holds it: no memory is taken before that.
+"""
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import math
+import os
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from golden_model.atomic_write import write_atomically
+from golden_model.errors import InputError
+from golden_model.network import Network
+
+Bytes = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+MOST_BYTES = 1 << 30                      # of one unpacked file; the greatest in use (EMNIST by class) has 547 million
+CHUNK = 1 << 20
+GZIP_MAGIC = b"\x1f\x8b"
+
+# The files of LeCun, Cortes and Burges, unpacked: bytes and SHA-256. Mirrors may pack them as they like.
+MNIST = {
+    FILES[0]: (47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+    FILES[1]: (60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
+    FILES[2]: (7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
+    FILES[3]: (10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
+}
+MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
+TIMEOUT = 30.0                            # seconds without a byte before the next mirror is tried
+DIGITS_TRAIN = 1437                       # of 1,797: four fifths
+
+# What tells this module's random numbers from others that start from the same seed.
+HOLD_OUT_STREAM, DIGITS_STREAM = 0x401D, 0xD161
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Labelled images for training and for testing. The arrays are shared, not copied: do not write to them.
+
+    ``train_images`` (n, pixels), ``test_images`` (m, pixels): uint8, rows of an image one after the other.
+    ``train_labels`` (n,), ``test_labels`` (m,): int64 in 0..``classes`` - 1.
+    ``image_shape``: height and width, whose product is ``pixels``.
+    ``source``: one line that says where the data came from.
+    ``sha256``: of the four IDX files, unpacked and one after the other in the order train images, train labels, test
+    images, test labels. It is the same for gzip and plain files, and for a part of a data set it is that part's own.
+
+    Raises
+    ------
+    InputError
+        If images and labels do not fit each other.
+    """
+
+    name: str
+    train_images: Bytes
+    train_labels: Labels
+    test_images: Bytes
+    test_labels: Labels
+    classes: int
+    image_shape: tuple[int, int]
+    source: str
+    sha256: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        pixels = math.prod(self.image_shape)
+        if not 1 <= self.classes <= 256:
+            raise InputError(f"classes must be 1 to 256, what a byte can label, not {self.classes}")
+        digest = hashlib.sha256()
+        for part, images, labels in (("train", self.train_images, self.train_labels),
+                                     ("test", self.test_images, self.test_labels)):
+            if images.dtype != np.uint8 or images.ndim != 2 or images.shape[1] != pixels or len(images) == 0:
+                raise InputError(f"{part}_images must be uint8 of shape (1 or more, {pixels}), not {images.dtype} of shape "
+                                 f"{images.shape}")
+            if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+                raise InputError(f"{part}_labels must be int64 of shape {images.shape[:1]}, not {labels.dtype} of shape "
+                                 f"{labels.shape}")
+            if labels.min() < 0 or labels.max() >= self.classes:
+                raise InputError(f"{part}_labels must lie in 0..{self.classes - 1}, not {labels.min()}..{labels.max()}")
+            digest.update(_header(len(images), *self.image_shape))
+            digest.update(np.ascontiguousarray(images).data)
+            digest.update(_header(len(labels)))
+            digest.update(labels.astype(np.uint8).data)
+        object.__setattr__(self, "sha256", digest.hexdigest())
+
+    def hold_out(self, count: int, seed: int = 0) -> Dataset:
+        """Training images only: ``count`` of them, drawn at random, become the test set, the rest stays in order.
+
+        Settings are chosen on these, so that the real test set is not looked at.
+        """
+        total = len(self.train_labels)
+        if not 1 <= count < total:
+            raise InputError(f"images to hold out must be 1 to {total - 1} of the {total} training images, not {count}")
+        if seed < 0:
+            raise InputError(f"the seed of held-out images must be 0 or more, not {seed}")
+        order = np.random.default_rng([seed, HOLD_OUT_STREAM]).permutation(total)
+        test, train = order[:count], np.sort(order[count:])
+        return self._part(train, test, self.train_images, self.train_labels,
+                          f"; tested on {count} held-out training images (seed {seed})")
+
+    def first(self, train: int | None = None, test: int | None = None) -> Dataset:
+        """The first ``train`` training and ``test`` test images (None: all of them), for quick runs."""
+        said = []
+        for part, count, labels in (("training", train, self.train_labels), ("test", test, self.test_labels)):
+            if count is not None and not 1 <= count <= len(labels):
+                raise InputError(f"the {part} images to take must be 1 to {len(labels)}, not {count}")
+            said += [f"{count} {part}"] if count is not None else []
+        return self._part(slice(train), slice(test), self.test_images, self.test_labels,
+                          f"; the first {' and '.join(said)} images" if said else "")
+
+    def _part(self, train: Any, test: Any, test_images: Bytes, test_labels: Labels, said: str) -> Dataset:
+        return Dataset(name=self.name, classes=self.classes, image_shape=self.image_shape, source=self.source + said,
+                       train_images=self.train_images[train], train_labels=self.train_labels[train],
+                       test_images=test_images[test], test_labels=test_labels[test])
+
+
+# ----------------------------------------------------------------- by name
+
+def load(name: str) -> Dataset:
+    """The data set of that name: ``mnist``, ``digits``, or else a folder of four IDX files (``./mnist`` is a folder).
+
+    The files are called as MNIST's are, ``train-images-idx3-ubyte`` and so on, also with a dot before ``idx``, plain or
+    with ``.gz``; Fashion-MNIST and KMNIST come like that. MNIST is read from ``mnist`` in ``data_folder()``; what is
+    missing there is downloaded to it.
+
+    Raises
+    ------
+    InputError
+        If there is no such data set, or one of its files is missing or is not what it must be.
+    """
+    if name == "digits":
+        return _digits()
+    if name == "mnist":
+        folder = data_folder() / "mnist"
+        if _missing(folder):
+            _download(folder)
+        return _folder(folder, name)
+    folder = Path(name)
+    try:
+        known = bool(name) and folder.is_dir()
+    except OSError:                                       # a name too long for a file, a folder that may not be entered
+        known = False
+    if not known:
+        raise InputError(f"a data set must be mnist, digits, or a folder of four IDX files, not {name!r}")
+    return _folder(folder, folder.resolve().name)
+
+
+def available(name: str) -> bool:
+    """Whether ``load`` finds the data set's files without a download; they are not opened."""
+    if name == "digits":
+        return True
+    return bool(name) and not _missing(data_folder() / "mnist" if name == "mnist" else Path(name))
+
+
+def data_folder() -> Path:
+    """The folder with one sub-folder per data set: ``WUXING_DATA`` if that is set, else the user's cache folder."""
+    if named := os.environ.get("WUXING_DATA"):
+        return Path(named).expanduser()
+    import pooch
+    return Path(pooch.os_cache("wuxing"))
+
+
+def check_fits(dataset: Dataset, network: Network) -> None:
+    """Raise an ``InputError`` if the network's first or last size or its input format does not fit the data set."""
+    height, width = dataset.image_shape
+    if network.layers[0] != height * width:
+        raise InputError(f"layers must begin with {height * width} for images of {height}x{width}, not {network.layers[0]}")
+    if network.layers[-1] < dataset.classes:
+        raise InputError(f"layers must end with at least {dataset.classes} for labels 0..{dataset.classes - 1}, "
+                         f"not {network.layers[-1]}")
+    if network.formats.input.greatest < 255:
+        raise InputError(f"formats.input must hold the bytes 0..255 of the images, for example as UQ0.8, "
+                         f"not {network.formats.input}")
+
+
+def shift(images: Bytes, image_shape: tuple[int, int], random: np.random.Generator, most: int = 1) -> Bytes:
+    """Every image moved by its own random offset, -``most``..``most`` pixels down and right; zeros move in.
+
+    Parameters
+    ----------
+    images : uint8 (n, height * width); it stays as it is
+    image_shape : height and width
+    random : drawn from once per call: ``integers`` of shape (n, 2)
+    most : 0 or more, less than height and width
+    """
+    height, width = image_shape
+    if not 0 <= most < min(height, width):
+        raise InputError(f"images of {height}x{width} must be shifted by at most 0 to {min(height, width) - 1} pixels, "
+                         f"not {most}")
+    offsets = random.integers(-most, most + 1, (len(images), 2))
+    square = images.reshape(-1, height, width)
+    moved = np.zeros_like(square)
+    for down in range(-most, most + 1):
+        for right in range(-most, most + 1):
+            chosen = np.flatnonzero((offsets[:, 0] == down) & (offsets[:, 1] == right))
+            seen = square[chosen, max(0, -down):height - max(0, down), max(0, -right):width - max(0, right)]
+            moved[chosen, max(0, down):height + min(0, down), max(0, right):width + min(0, right)] = seen
+    return moved.reshape(images.shape)
+
+
+# ----------------------------------------------------------------- scikit-learn's digits
+
+def _digits() -> Dataset:
+    """1,797 images of 8x8 in random order that never changes: 1,437 to train, 360 to test; 0..16 becomes 0..255."""
+    from sklearn.datasets import load_digits
+    bunch = load_digits()
+    images = np.minimum(255, 16 * bunch.data.astype(np.int64)).astype(np.uint8)
+    labels = bunch.target.astype(np.int64)
+    order = np.random.default_rng([0, DIGITS_STREAM]).permutation(len(labels))
+    train, test = order[:DIGITS_TRAIN], order[DIGITS_TRAIN:]
+    return Dataset(name="digits", train_images=images[train], train_labels=labels[train], test_images=images[test],
+                   test_labels=labels[test], classes=10, image_shape=(8, 8), source="8x8 digits that scikit-learn carries")
+
+
+# ----------------------------------------------------------------- IDX files
+
+def _header(*sizes: int) -> bytes:
+    """Two zero bytes, 8 for unsigned bytes, the number of sizes; then the sizes."""
+    return np.array([0x800 + len(sizes), *sizes], ">u4").tobytes()
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    """The file of that name in one of its four spellings; plain before packed."""
+    spellings = [spelling + ending for ending in ("", ".gz") for spelling in (name, name.replace("-idx", ".idx"))]
+    try:
+        return next((folder / spelling for spelling in spellings if (folder / spelling).is_file()), None)
+    except OSError:
+        return None
+
+
+def _missing(folder: Path) -> list[str]:
+    return [name for name in FILES if _find(folder, name) is None]
+
+
+def _folder(folder: Path, name: str) -> Dataset:
+    paths = [path for file in FILES if (path := _find(folder, file)) is not None]
+    if len(paths) < len(FILES):
+        raise InputError(f"folder {folder} must hold the four IDX files of a data set, plain or with .gz, but "
+                         f"{', '.join(_missing(folder))} is missing; put it there")
+    train_images, train_labels, test_images, test_labels = (
+        read_idx(path, dimensions) for path, dimensions in zip(paths, (3, 1, 3, 1), strict=True))
+    for images, labels, at in ((train_images, train_labels, 0), (test_images, test_labels, 2)):
+        if len(images) != len(labels):
+            raise InputError(f"{paths[at + 1]} must have a label for each of the {len(images)} images of {paths[at].name}, "
+                             f"not {len(labels)} labels; take both from one data set")
+    if train_images.shape[1:] != test_images.shape[1:]:
+        raise InputError(f"{paths[2]} must have images of {_by(train_images.shape[1:])} like {paths[0].name}, "
+                         f"not {_by(test_images.shape[1:])}; take both from one data set")
+    classes = 1 + int(max(train_labels.max(), test_labels.max()))
+    return Dataset(name=name, train_images=train_images.reshape(len(train_images), -1),
+                   train_labels=train_labels.astype(np.int64), test_images=test_images.reshape(len(test_images), -1),
+                   test_labels=test_labels.astype(np.int64), classes=classes, image_shape=train_images.shape[1:],
+                   source=f"IDX files in {folder}")
+
+
+def read_idx(path: Path, dimensions: int) -> Bytes:
+    """An IDX file of unsigned bytes with that many dimensions, gzip if its name ends in ``.gz``.
+
+    Reads in pieces, and no further than one byte beyond what the header declares.
+
+    Raises
+    ------
+    InputError
+        Names the file, what it must be, what was found, and the remedy.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.suffix != ".gz":
+                return _parse_idx(file, path, dimensions)
+            if (start := file.read(2)) != GZIP_MAGIC:
+                raise InputError(f"{path} must be a gzip file (bytes 1f 8b), but begins with {start.hex(' ') or 'nothing'}; "
+                                 f"rename it without .gz if it is plain, else get it anew")
+            file.seek(0)
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _parse_idx(unpacked, path, dimensions)
+    except EOFError:
+        raise InputError(f"{path} must be a complete gzip file, but it is truncated; get it anew") from None
+    except (OSError, zlib.error) as error:
+        raise InputError(f"{path} must be a file that can be read, but: "
+                         f"{getattr(error, 'strerror', None) or error}; get it anew") from None
+
+
+def _parse_idx(file: BinaryIO | gzip.GzipFile, path: Path, dimensions: int) -> Bytes:
+    kind = {1: "labels", 3: "images"}[dimensions]
+    length = 4 * (1 + dimensions)
+    header = file.read(length)
+    if len(header) >= 4 and header[:4] != (magic := _header(*[0] * dimensions)[:4]):
+        hint = "rename it with .gz, it is packed" if header[:2] == GZIP_MAGIC else "put the right file there"
+        raise InputError(f"{path} must begin with the magic number {magic.hex(' ')} of {kind}, not {header[:4].hex(' ')}; "
+                         f"{hint}")
+    if len(header) < length:
+        raise InputError(f"{path} must begin with a header of {length} bytes, but has only {len(header)}; get it anew")
+    shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
+    expected = math.prod(shape)
+    if not 1 <= expected <= MOST_BYTES:
+        raise InputError(f"{path} must hold 1 to {MOST_BYTES} bytes of {kind}, but its header declares {_by(shape)}; "
+                         f"get it anew or split it")
+    data = _read_at_most(file, expected + 1)
+    if len(data) != expected:
+        found = f"only {len(data)}" if len(data) < expected else "more"
+        raise InputError(f"{path} must hold {expected} bytes for the {_by(shape)} {kind} of its header, but has {found}; "
+                         f"get it anew")
+    return np.frombuffer(data, np.uint8).reshape(shape)
+
+
+def _read_at_most(file: BinaryIO | gzip.GzipFile, count: int) -> bytearray:
+    """Up to ``count`` bytes; memory grows with what is really there, not with what was asked for."""
+    data = bytearray()
+    while len(data) < count and (chunk := file.read(min(CHUNK, count - len(data)))):
+        data += chunk
+    return data
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape))
+
+
+# ----------------------------------------------------------------- download
+
+def _download(folder: Path) -> None:
+    """What is missing of MNIST, from the first mirror that has it; only what bears the right SHA-256 is kept."""
+    failures = []
+    for mirror in MIRRORS:
+        try:
+            for name in _missing(folder):
+                content = _fetch(mirror + name + ".gz", *MNIST[name])
+                folder.mkdir(parents=True, exist_ok=True)
+                write_atomically(folder / (name + ".gz"), content)
+            return
+        except _MirrorError as error:
+            failures.append(f"{mirror}: {error}")
+        except OSError as error:
+            raise InputError(f"{folder} must be a folder that can be made for the download of MNIST, but: {error.strerror}; "
+                             f"set WUXING_DATA to another folder") from None
+    raise InputError(f"MNIST must be in {folder} or be downloadable, but neither is so ({'; '.join(failures)}); put its four "
+                     f"IDX files into that folder, or set WUXING_DATA to a folder whose sub-folder mnist has them")
+
+
+class _MirrorError(Exception):
+    """Why a mirror is of no use."""
+
+
+class _Bounded(io.BytesIO):
+    """Takes no more than ``most`` bytes: a mirror that sends without end fills no memory."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    def write(self, data: Any, /) -> int:
+        if self.tell() + len(data) > self.most:
+            raise _MirrorError(f"it sends more than {self.most} bytes")
+        return super().write(data)
+
+
+def _fetch(url: str, size: int, sha256: str) -> bytes:
+    """The file at ``url`` as gzip, if it unpacks to what it must; raises ``_MirrorError``."""
+    import pooch
+    packed = _Bounded(size + CHUNK)
+    try:
+        pooch.HTTPDownloader(timeout=TIMEOUT)(url, packed, None)
+    except (OSError, ValueError) as error:                # all of the HTTP library's exceptions are OSErrors
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        raise _MirrorError(f"status {status}" if status else type(error).__name__) from None
+    content, name = packed.getvalue(), url.rpartition("/")[2]
+    if content[:2] != GZIP_MAGIC:                         # some servers unpack what they send
+        content = gzip.compress(content, mtime=0)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+            digest = hashlib.sha256(_read_at_most(file, size + 1)).hexdigest()
+    except (OSError, EOFError, zlib.error):
+        raise _MirrorError(f"{name} is no complete gzip file") from None
+    if digest != sha256:
+        raise _MirrorError(f"{name} has SHA-256 {digest} unpacked, not {sha256}")
+    return content

@@ -18,6 +18,7 @@ Signed operands can need every one of these bits. An unsigned operand counts wit
 from __future__ import annotations
 
 import re
+import reprlib
 from dataclasses import dataclass
 from enum import Enum
 from fractions import Fraction
@@ -82,7 +83,8 @@ class Format:
         """Read ``"Q1.12"`` or ``"UQ0.8"``."""
         match = re.fullmatch(r"(U?)Q([0-9]{1,3})\.([0-9]{1,3})", text) if isinstance(text, str) else None
         if match is None:
-            raise InputError(f'a format must be written like "Q1.12" (signed) or "UQ0.8" (unsigned), not {text!r}')
+            raise InputError(f'a format must be written like "Q1.12" (signed) or "UQ0.8" (unsigned), not '
+                             f"{reprlib.repr(text)}")
         whole, fraction = int(match[2]), int(match[3])
         return cls(whole + fraction, fraction, signed=not match[1])
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import reprlib
+import sys
 import tomllib
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from golden_model.errors import InputError
-from golden_model.fixed_point import Format
+from golden_model.fixed_point import MOST_BITS, Format
 
 ELEMENTS = 5                              # Wood, Fire, Earth, Metal, Water
 MOST_NEURONS = 1 << 20                    # of one layer; more is a mistyped size or a hostile file
+PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
 Rates = tuple[float, float, float, float, float]
 
 
@@ -40,7 +43,7 @@ class Neuron:
         for name in ("K1", "K2", "K3", "rest"):
             values = getattr(self, name)
             if not isinstance(values, (tuple, list)) or len(values) != ELEMENTS:
-                raise InputError(f"neuron.{name} must be five numbers, one per element, not {values!r}")
+                raise InputError(f"neuron.{name} must be five numbers, one per element, not {_shown(values)}")
             object.__setattr__(self, name, tuple(_number(value, f"neuron.{name}") for value in values))
         if min(self.K3) < 0:
             raise InputError(f"neuron.K3 must be 0 (oscillator) or more (propagator), not {min(self.K3):g}")
@@ -48,7 +51,7 @@ class Neuron:
             raise InputError(f"neuron.rest must be positive populations, not {min(self.rest):g}")
         for name in ("input_element", "output_element"):
             _whole(getattr(self, name), f"neuron.{name}", 0, ELEMENTS - 1)
-        _number(self.gate_floor, "neuron.gate_floor")
+        _set_numbers(self, "neuron", "gate_floor")
         if not 0 < self.gate_floor < min(self.rest):
             raise InputError(f"neuron.gate_floor must lie between 0 and the least rest value, not {self.gate_floor:g}")
 
@@ -61,7 +64,7 @@ class Integration:
     steps: int = 8                        # per settling, forward or reverse
 
     def __post_init__(self) -> None:
-        _number(self.dt, "integration.dt")
+        _set_numbers(self, "integration", "dt")
         if not (2**-12 <= self.dt <= 1 and math.frexp(self.dt)[0] == 0.5):
             raise InputError(f"integration.dt must be a power of two from 2**-12 to 1, not {self.dt:g}")
         _whole(self.steps, "integration.steps", 1, 100_000)
@@ -92,7 +95,7 @@ class Formats:
             elif value == "exact":
                 object.__setattr__(self, entry.name, None)
             elif not isinstance(value, Format) and not (entry.name == "bracket" and value is None):
-                raise InputError(f'formats.{entry.name} must be a format like "Q1.12", not {value!r}')
+                raise InputError(f'formats.{entry.name} must be a format like "Q1.12", not {_shown(value)}')
         for name in ("displacement", "drive", "weight", "error", "coupling"):
             if not getattr(self, name).signed:
                 raise InputError(f"formats.{name} must be signed, not {getattr(self, name)}; write Qm.f without the U")
@@ -125,8 +128,7 @@ class Initialisation:
     bias: float = -1.0
 
     def __post_init__(self) -> None:
-        for name in ("input_gain", "gain", "bias"):
-            _number(getattr(self, name), f"initialisation.{name}")
+        _set_numbers(self, "initialisation", "input_gain", "gain", "bias")
         if min(self.input_gain, self.gain) < 0:
             raise InputError(f"initialisation gains must be 0 or more, not {min(self.input_gain, self.gain):g}")
 
@@ -151,12 +153,13 @@ class Learning:
     batch: int = 1                        # images between two updates
 
     def __post_init__(self) -> None:
-        for name in ("links", "bias", "K1", "K2", "K3"):
-            if not 0 <= _number(getattr(self, name), f"learning.{name}") <= 1:
+        _set_numbers(self, "learning", *PARAMETER_SETS, "margin", "K3_minimum")
+        for name in PARAMETER_SETS:
+            if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"learning.{name} must be a rate from 0 to 1, not {getattr(self, name):g}")
-        if not 0 < _number(self.margin, "learning.margin") < 1:
+        if not 0 < self.margin < 1:
             raise InputError(f"learning.margin must lie between 0 and 1, not {self.margin:g}")
-        if _number(self.K3_minimum, "learning.K3_minimum") <= 0:
+        if self.K3_minimum <= 0:
             raise InputError(f"learning.K3_minimum must be positive to keep propagators, not {self.K3_minimum:g}")
         _whole(self.epochs, "learning.epochs", 1, 1_000_000)
         _whole(self.halvings, "learning.halvings", 0, 30)
@@ -173,7 +176,7 @@ class Learning:
     def exponents(self, epoch: int) -> dict[str, int | None]:
         """For each parameter set the shift n of its integer rate 2**-n in ``epoch``; None: not trained."""
         shifts: dict[str, int | None] = {}
-        for name in ("links", "bias", "K1", "K2", "K3"):
+        for name in PARAMETER_SETS:
             mantissa, exponent = math.frexp(getattr(self, name))
             if mantissa not in (0.0, 0.5):
                 rate = getattr(self, name)
@@ -181,6 +184,11 @@ class Learning:
                                  f"the nearest is 2**{round(math.log2(rate))}")
             shifts[name] = 1 - exponent + self.halvings_before(epoch) if mantissa else None
         return shifts
+
+    def slowest(self) -> dict[str, int | None]:
+        """As ``exponents``, for the least rate that the schedule can reach, rounded down to a power of two."""
+        return {name: 1 - math.frexp(rate)[1] + self.halvings if (rate := getattr(self, name)) else None
+                for name in PARAMETER_SETS}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,13 +214,13 @@ class Network:
         if isinstance(layers, list):
             layers = tuple(layers)
         if not isinstance(layers, tuple) or len(layers) < 2:
-            raise InputError(f"layers must have at least two sizes, not {layers!r}")
+            raise InputError(f"layers must have at least two sizes, not {_shown(layers)}")
         object.__setattr__(self, "layers", layers)
         for size in self.layers:
             _whole(size, "each size in layers", 1, MOST_NEURONS)
         for name, section in SECTIONS.items():
             if not isinstance(getattr(self, name), section):
-                raise InputError(f"{name} must be a {section.__name__}, not {getattr(self, name)!r}")
+                raise InputError(f"{name} must be a {section.__name__}, not {_shown(getattr(self, name))}")
         _whole(self.seed, "seed", 0, 2**63 - 1)
 
     # ------------------------------------------------------------- integers of the arithmetic contract
@@ -269,21 +277,27 @@ class Network:
             if exponents["links"] is not None and (excess := -self.update_shift(layer, exponents["links"])) > 0:
                 raise InputError(f"formats.weight must have at most {formats.weight.fraction - excess} fraction bits for "
                                  f"the products of layer {layer} at this rate, not {formats.weight.fraction}")
-        if self.predictor_shift < 0:
-            raise InputError(f"formats.bracket must have fraction bits for dt = {self.integration.dt:g}, not none")
-        if max(self.widths().values()) > 62:
-            name, bits = max(self.widths().items(), key=lambda item: item[1])
-            raise InputError(f"every exact sum must fit 62 bits, not {bits} for {name}; choose narrower formats")
+        for name in ("K1", "K2", "K3"):
+            if (rate := exponents[name]) is not None and (excess := -self.coupling_shift(rate)) > 0:
+                raise InputError(f"formats.coupling must have at most {formats.coupling.fraction - excess} fraction bits for "
+                                 f"the products of {name} at this rate, not {formats.coupling.fraction}")
+        name, bits = max(self.widths().items(), key=lambda item: item[1])
+        if bits > MOST_BITS:
+            remedy = "greater rates of learning" if name.startswith("updated") else "narrower formats"
+            raise InputError(f"every exact sum must fit {MOST_BITS} bits, not {bits} for {name}; choose {remedy}")
 
     def widths(self) -> dict[str, int]:
         """Bits (signed) that each exact sum of the contract can need, whatever the parameters: interval analysis.
 
         Names: ``bracket``, ``product`` (gate times bracket), ``half_step`` (the sum before its narrowing),
-        ``link_sum[k]``, ``reverse_link_sum[k]`` and ``update[k]`` of each layer.
+        ``link_sum[k]``, ``reverse_link_sum[k]`` and ``update[k]`` (the products of a batch) of each layer; and of what is
+        trained ``updated_weight[k]``, ``updated_bias``, ``updated_coupling``, where the parameter, shifted to the weight of
+        the products, is added to them: as wide as the least rate of the schedule makes it.
         """
         formats = self.formats
         signal = -formats.displacement.least
-        drive = max(-formats.drive.least, -formats.error.least)
+        bias = -formats.drive.least
+        drive = max(bias, -formats.error.least)
         # K may be trained to anything its format holds; untrained, the description bounds it
         if self.learning.trains_K:
             rates = ELEMENTS * -formats.coupling.least
@@ -295,15 +309,23 @@ class Network:
         operand = bracket if formats.bracket is None else -formats.bracket.least
         gate = math.ceil(max(self.neuron.rest) * formats.displacement.one) + formats.displacement.greatest
         widths = {"bracket": _signed_bits(bracket), "product": _signed_bits(gate * operand),
-                  "half_step": _signed_bits((2 * signal << max(self.corrector_shift, 0)) + gate * operand
-                                            + (1 << max(self.corrector_shift, 0)))}
-        weight = -formats.weight.least
+                  "half_step": _signed_bits((2 * signal << self.corrector_shift) + gate * operand
+                                            + (1 << self.corrector_shift))}
+        weight, batch, slowest = -formats.weight.least, self.learning.batch, self.learning.slowest()
         for layer, (inputs, outputs) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
             reach = signal if layer else max(formats.input.greatest, -formats.input.least)
             widths[f"link_sum[{layer}]"] = _signed_bits(inputs * reach * weight
-                                                        + (drive << max(self.link_shift(layer), 0)))
+                                                        + (bias << max(self.link_shift(layer), 0)))
             widths[f"reverse_link_sum[{layer}]"] = _signed_bits(outputs * signal * weight)
-            widths[f"update[{layer}]"] = _signed_bits(self.learning.batch * signal * reach)
+            widths[f"update[{layer}]"] = _signed_bits(batch * signal * reach)
+            if (rate := slowest["links"]) is not None:
+                widths[f"updated_weight[{layer}]"] = _signed_bits(batch * signal * reach
+                                                                  + (weight << max(self.update_shift(layer, rate), 0)))
+        if (rate := slowest["bias"]) is not None:
+            widths["updated_bias"] = _signed_bits(batch * signal + (bias << rate))
+        if couplings := [rate for name in ("K1", "K2", "K3") if (rate := slowest[name]) is not None]:
+            widths["updated_coupling"] = _signed_bits(2 * batch * signal**2 + (
+                -formats.coupling.least << max(self.coupling_shift(max(couplings)), 0)))
         return widths
 
     # ------------------------------------------------------------- JSON and TOML
@@ -327,14 +349,14 @@ class Network:
         arguments: dict[str, Any] = {}
         for key, value in data.items():
             if key not in known:
-                raise InputError(f"a network description has no entry {key!r}; it has {', '.join(sorted(known))}")
+                raise InputError(f"a network description has no entry {_shown(key)}; it has {', '.join(sorted(known))}")
             if key in SECTIONS:
                 if not isinstance(value, dict):
-                    raise InputError(f"{key} must be a table, not {value!r}")
+                    raise InputError(f"{key} must be a table, not {_shown(value)}")
                 names = [entry.name for entry in fields(SECTIONS[key])]
                 for name in value:
                     if name not in names:
-                        raise InputError(f"{key} has no entry {name!r}; it has {', '.join(names)}")
+                        raise InputError(f"{key} has no entry {_shown(name)}; it has {', '.join(names)}")
                 value = SECTIONS[key](**value)
             arguments[key] = value
         if "layers" not in arguments:
@@ -360,7 +382,7 @@ class Network:
     def from_toml(cls, text: str) -> Network:
         try:
             data = tomllib.loads(text)
-        except (tomllib.TOMLDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:            # ValueError: an integer of too many digits, too
             raise InputError(f"a network description must be valid TOML: {error}") from None
         return cls.from_dict(data)
 
@@ -380,15 +402,32 @@ SECTIONS: dict[str, Any] = {"neuron": Neuron, "integration": Integration, "forma
 
 
 def _number(value: Any, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InputError(f"{name} must be a finite number, not {value!r}")
-    return float(value)
+    """``value`` as a float, never -0.0: descriptions that are equal must have the same digest."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
+        return float(value) + 0.0
+    raise InputError(f"{name} must be a finite number, not {_shown(value)}")
+
+
+def _set_numbers(section: Any, prefix: str, *names: str) -> None:
+    for name in names:
+        object.__setattr__(section, name, _number(getattr(section, name), f"{prefix}.{name}"))
 
 
 def _whole(value: Any, name: str, least: int, greatest: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
-        raise InputError(f"{name} must be a whole number from {least} to {greatest}, not {value!r}")
+        raise InputError(f"{name} must be a whole number from {least} to {greatest}, not {_shown(value)}")
     return value
+
+
+def _shown(value: Any) -> str:
+    """``repr`` for messages, cut short where a file holds something huge or deep."""
+    brief = reprlib.Repr()
+    brief.maxlist = brief.maxtuple = brief.maxdict = 8
+    brief.maxstring = brief.maxother = brief.maxlong = 80
+    try:
+        return brief.repr(value)
+    except ValueError:                                           # an integer of more digits than Python prints
+        return "something too large to print"
 
 
 def _signed_bits(magnitude: int) -> int:

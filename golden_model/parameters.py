@@ -84,13 +84,17 @@ def check(network: Network, arithmetic: str, parameters: Parameters) -> None:
     for index, (layer, shapes) in enumerate(zip(parameters, layer_shapes(network), strict=True)):
         for name, word in (("weights", formats.weight), ("bias", formats.drive), ("coupling", formats.coupling)):
             array, label = getattr(layer, name), f"{name} of layer {index}"
+            if not isinstance(array, np.ndarray):
+                raise InputError(f"{label} must be a NumPy array, not {type(array).__name__}")
             if array.shape != shapes[name]:
                 raise InputError(f"{label} must have shape {shapes[name]}, not {array.shape}")
             if arithmetic == "fixed":
                 word.check(array, label)
-            elif array.dtype not in (np.float32, np.float64) or not np.isfinite(array).all():
-                raise InputError(f"{label} must be finite float32 or float64 numbers, not {array.dtype}"
-                                 f"{'' if array.dtype.kind != 'f' else ' with NaN or infinite entries'}")
+            elif array.dtype not in (np.float32, np.float64):
+                raise InputError(f"{label} must be finite float32 or float64 numbers, not {array.dtype}")
+            elif not np.isfinite(array).all():
+                raise InputError(f"{label} must be finite float32 or float64 numbers, not {array.dtype} with NaN or infinite "
+                                 "entries")
 
 
 def check_arithmetic(arithmetic: str) -> None:

@@ -1,0 +1,386 @@
+"""The network description: what it derives, what it refuses and in which words, JSON and TOML both ways, hostile data."""
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golden_model.errors import InputError
+from golden_model.fixed_point import MOST_BITS, Format
+from golden_model.network import SECTIONS, Formats, Initialisation, Integration, Learning, Network, Neuron
+
+DEFAULT = Network(layers=(784, 128, 10))
+DIGEST = "d88e706c67f7223ae60f12a511b423f20243d6ed7f67bf90f598dee3f558e5ad"
+
+
+def fails(text):
+    return pytest.raises(InputError, match=f"^{re.escape(text)}$")
+
+
+# ---------------------------------------------------------------- valid descriptions, at random
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+positive = st.floats(0, exclude_min=True, allow_infinity=False)
+rates = st.one_of(st.just(0.0), st.integers(0, 40).map(lambda n: 2.0**-n), st.floats(0, 1))
+
+
+def five(values):
+    return st.tuples(values, values, values, values, values)
+
+
+@st.composite
+def neurons(draw):
+    rest = draw(five(st.floats(1e-300, allow_infinity=False)))
+    return Neuron(K1=draw(five(numbers)), K2=draw(five(numbers)), K3=draw(five(st.floats(0, allow_infinity=False))), rest=rest,
+                  input_element=draw(st.integers(0, 4)), output_element=draw(st.integers(0, 4)),
+                  gate_floor=draw(st.floats(0, min(rest), exclude_min=True, exclude_max=True)))
+
+
+@st.composite
+def format_sets(draw):
+    def word(fraction=None, signed=True):
+        bits = draw(st.integers(max(fraction or 0, 1), MOST_BITS))
+        return Format(bits, draw(st.integers(0, bits)) if fraction is None else fraction, signed)
+
+    displacement, coupling = word(), word()
+    least = displacement.fraction
+    bracket = draw(st.none() | st.integers(least, min(least + coupling.fraction, MOST_BITS)))
+    return Formats(displacement=displacement, drive=word(least), weight=word(), input=word(signed=draw(st.booleans())),
+                   error=word(least), coupling=coupling, bracket=None if bracket is None else word(bracket))
+
+
+networks = st.builds(
+    Network, layers=st.lists(st.integers(1, 1 << 20), min_size=2, max_size=6).map(tuple), neuron=neurons(),
+    integration=st.builds(Integration, dt=st.integers(0, 12).map(lambda n: 2.0**-n), steps=st.integers(1, 100_000)),
+    formats=format_sets(),
+    initialisation=st.builds(Initialisation, input_gain=st.just(-0.0) | positive, gain=positive, bias=numbers),
+    learning=st.builds(Learning, links=rates, bias=rates, K1=rates, K2=rates, K3=rates, K3_minimum=positive,
+                       margin=st.floats(0, 1, exclude_min=True, exclude_max=True), epochs=st.integers(1, 1_000_000),
+                       halvings=st.integers(0, 30), batch=st.integers(1, 65_536)),
+    seed=st.integers(0, 2**63 - 1))
+
+
+@given(networks)
+def test_json_toml_and_tables_give_an_equal_description_back(network):
+    for same in (Network.from_json(network.to_json()), Network.from_toml(network.to_toml()),
+                 Network.from_dict(network.to_dict()), Network.from_dict(json.loads(json.dumps(network.to_dict())))):
+        assert same == network
+        assert hash(same) == hash(network)
+        assert same.digest == network.digest
+
+
+@given(networks)
+def test_every_description_has_its_widths_checked_or_refused(network):
+    """``check_fixed`` either says in a sentence what is wrong, or every sum fits and every shift goes to the right."""
+    try:
+        network.check_fixed()
+    except InputError:
+        return
+    assert max(network.widths().values()) <= MOST_BITS
+
+
+# ---------------------------------------------------------------- the digest
+
+def test_digest_of_the_default_is_what_it_was():
+    """A change of this literal means that every model file and bitstream made before it no longer matches."""
+    assert DEFAULT.digest == DIGEST
+
+
+def changes():
+    """Every field of every section, with another value."""
+    other = {"K1": (0.5, 0.5, 0.5, 0.5, 0.25), "K2": (0.25, 0.5, 0.5, 0.5, 0.5), "K3": (1.0, 1.0, 0.5, 1.0, 1.0),
+             "rest": (1.0, 1.0, 1.0, 1.0, 0.5), "input_element": 2, "output_element": 3, "gate_floor": 1 / 32, "dt": 0.25,
+             "steps": 7, "displacement": "Q2.12", "drive": "Q5.12", "weight": "Q3.14", "input": "UQ1.8", "error": "Q2.12",
+             "coupling": "Q3.1", "bracket": "Q4.12"}
+    for section, kind in SECTIONS.items():
+        for entry in dataclasses.fields(kind):
+            now = getattr(getattr(DEFAULT, section), entry.name)
+            then = other[entry.name] if section not in ("initialisation", "learning") else now + (
+                1 if isinstance(now, int) else 2**-6)
+            yield pytest.param({section: {entry.name: then}}, id=f"{section}.{entry.name}")
+    yield pytest.param({"seed": 1}, id="seed")
+    yield pytest.param({"layers": [784, 128, 11]}, id="layers")
+
+
+@pytest.mark.parametrize("change", list(changes()))
+def test_digest_sees_every_field(change):
+    assert Network.from_dict({"layers": [784, 128, 10], **change}).digest != DIGEST
+
+
+@pytest.mark.parametrize(("same", "as_this"), [
+    ({"integration": {"dt": 1}}, {"integration": {"dt": 1.0}}),
+    ({"initialisation": {"bias": -0.0}}, {"initialisation": {"bias": 0}}),
+    ({"neuron": {"K1": [0, 1, -0.0, 1, 1]}}, {"neuron": {"K1": [0.0, 1.0, 0.0, 1.0, 1.0]}}),
+    ({"neuron": {"rest": [np.float64(2.0)] * 5, "gate_floor": 1}}, {"neuron": {"rest": [2] * 5, "gate_floor": 1.0}}),
+    ({"learning": {"links": 1, "K3_minimum": 2}}, {"learning": {"links": 1.0, "K3_minimum": 2.0}}),
+    ({"formats": {"weight": "Q02.14"}}, {"formats": {"weight": Format(16, 14)}}),
+    ({"formats": {"bracket": "exact"}}, {"formats": {"bracket": None}}),
+    ({}, {"seed": 0, "learning": {}}),
+])
+def test_equal_descriptions_have_equal_digests(same, as_this):
+    one, other = (Network.from_dict({"layers": [2, 1], **data}) for data in (same, as_this))
+    assert one == other
+    assert one.digest == other.digest
+
+
+def test_json_and_toml_are_plain_to_read():
+    assert Network.from_json('{"layers": [4, 2], "formats": {"bracket": "exact"}}') == Network(layers=(4, 2))
+    text = "layers = [4, 2]\nseed = 3\n[learning]\nlinks = 0.125\n[neuron]\nK3 = [0, 0, 0, 0, 0]\n"
+    assert Network.from_toml(text) == Network(layers=(4, 2), seed=3, learning=Learning(links=1 / 8),
+                                              neuron=Neuron(K3=(0.0,) * 5))
+    assert json.loads(DEFAULT.to_json())["formats"] == {
+        "displacement": "Q1.12", "drive": "Q4.12", "weight": "Q2.14", "input": "UQ0.8", "error": "Q1.12", "coupling": "Q2.1",
+        "bracket": "exact"}
+
+
+def test_a_description_is_frozen_and_keyword_only():
+    for part in (DEFAULT, DEFAULT.neuron, DEFAULT.integration, DEFAULT.formats, DEFAULT.initialisation, DEFAULT.learning):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(part, dataclasses.fields(part)[0].name, None)
+        with pytest.raises(TypeError, match="positional argument"):
+            type(part)((4, 2))
+    assert Network(layers=[4, 2]).layers == (4, 2)
+    assert hash(Network(layers=[4, 2], neuron=Neuron(K1=[1, 1, 1, 1, 1]))) == hash(
+        Network(layers=(4, 2), neuron=Neuron(K1=(1, 1, 1, 1, 1))))
+
+
+# ---------------------------------------------------------------- learning
+
+def test_schedule_halves_at_even_distances():
+    learning = Learning(epochs=15, halvings=3)
+    assert [learning.halvings_before(epoch) for epoch in range(16)] == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
+    assert [Learning(epochs=3, halvings=8).halvings_before(epoch) for epoch in range(3)] == [0, 3, 6]
+    assert {Learning(epochs=5, halvings=0).halvings_before(epoch) for epoch in range(9)} == {0}
+
+
+@given(st.integers(1, 200), st.integers(0, 30))
+def test_schedule_never_goes_back(epochs, halvings):
+    learning = Learning(epochs=epochs, halvings=halvings)
+    course = [learning.halvings_before(epoch) for epoch in range(epochs + 5)]
+    assert course[0] == 0
+    assert course == sorted(course)
+    assert course[-1] == halvings
+    if epochs > halvings:
+        assert sorted(set(course[:epochs])) == list(range(halvings + 1))
+
+
+def test_integer_rates():
+    learning = Learning(links=2**-4, bias=1.0, K1=0.0, K2=2**-10, epochs=15, halvings=3)
+    assert learning.exponents(0) == {"links": 4, "bias": 0, "K1": None, "K2": 10, "K3": None}
+    assert learning.exponents(12) == {"links": 7, "bias": 3, "K1": None, "K2": 13, "K3": None}
+    assert learning.slowest() == {"links": 7, "bias": 3, "K1": None, "K2": 13, "K3": None}
+    assert all(Learning(**{name: 2**-20}).trains_K for name in ("K1", "K2", "K3"))
+    assert not Learning(links=1, bias=1).trains_K
+    with fails("learning.K2 must be a power of two for integer arithmetic, not 0.3; the nearest is 2**-2"):
+        Learning(K2=0.3).exponents(0)
+
+
+def test_with_learning():
+    other = DEFAULT.with_learning(epochs=3, links=1 / 8)
+    assert other == Network(layers=(784, 128, 10), learning=Learning(epochs=3, links=1 / 8))
+    with fails("learning.epochs must be a whole number from 1 to 1000000, not 0"):
+        DEFAULT.with_learning(epochs=0)
+
+
+# ---------------------------------------------------------------- sentences
+
+@pytest.mark.parametrize(("data", "sentence"), [
+    ([784, 10], "a network description must be a table, not list"),
+    ({}, "a network description must have layers, for example [784, 128, 10]"),
+    ({"layer": []}, "a network description has no entry 'layer'; it has " + ", ".join(sorted(["layers", "seed", *SECTIONS]))),
+    ({"layers": [784]}, "layers must have at least two sizes, not (784,)"),
+    ({"layers": "784,10"}, "layers must have at least two sizes, not '784,10'"),
+    ({"layers": None}, "layers must have at least two sizes, not None"),
+    ({"layers": [784, 0]}, "each size in layers must be a whole number from 1 to 1048576, not 0"),
+    ({"layers": [2**21, 10]}, "each size in layers must be a whole number from 1 to 1048576, not 2097152"),
+    ({"layers": [784, 10.0]}, "each size in layers must be a whole number from 1 to 1048576, not 10.0"),
+    ({"layers": [784, True]}, "each size in layers must be a whole number from 1 to 1048576, not True"),
+    ({"layers": [784, [10]]}, "each size in layers must be a whole number from 1 to 1048576, not [10]"),
+    ({"seed": -1}, "seed must be a whole number from 0 to 9223372036854775807, not -1"),
+    ({"seed": 2**63}, "seed must be a whole number from 0 to 9223372036854775807, not 9223372036854775808"),
+    ({"seed": "0"}, "seed must be a whole number from 0 to 9223372036854775807, not '0'"),
+    ({"neuron": [1]}, "neuron must be a table, not [1]"),
+    ({"neuron": {"K4": [1]}},
+     "neuron has no entry 'K4'; it has K1, K2, K3, rest, input_element, output_element, gate_floor"),
+    ({"neuron": {"K1": 0.5}}, "neuron.K1 must be five numbers, one per element, not 0.5"),
+    ({"neuron": {"K2": [1, 2, 3, 4]}}, "neuron.K2 must be five numbers, one per element, not [1, 2, 3, 4]"),
+    ({"neuron": {"K2": [1, 2, 3, 4, 5, 6, 7, 8]}},
+     "neuron.K2 must be five numbers, one per element, not [1, 2, 3, 4, 5, 6, 7, 8]"),
+    ({"neuron": {"K3": [1] * 9}}, "neuron.K3 must be five numbers, one per element, not [1, 1, 1, 1, 1, 1, 1, 1, ...]"),
+    ({"neuron": {"K1": [1, 2, 3, 4, "5"]}}, "neuron.K1 must be a finite number, not '5'"),
+    ({"neuron": {"K1": [1, 2, 3, 4, float("nan")]}}, "neuron.K1 must be a finite number, not nan"),
+    ({"neuron": {"K1": [1, 2, 3, 4, 10**400]}},
+     f"neuron.K1 must be a finite number, not 1{'0' * 37}...{'0' * 39}"),
+    ({"neuron": {"K3": [1, 1, -0.5, 1, 1]}}, "neuron.K3 must be 0 (oscillator) or more (propagator), not -0.5"),
+    ({"neuron": {"rest": [1, 1, 1, 1, 0]}}, "neuron.rest must be positive populations, not 0"),
+    ({"neuron": {"input_element": 5}}, "neuron.input_element must be a whole number from 0 to 4, not 5"),
+    ({"neuron": {"output_element": 1.0}}, "neuron.output_element must be a whole number from 0 to 4, not 1.0"),
+    ({"neuron": {"gate_floor": 0}}, "neuron.gate_floor must lie between 0 and the least rest value, not 0"),
+    ({"neuron": {"gate_floor": 0.5, "rest": [1, 1, 0.25, 1, 1]}},
+     "neuron.gate_floor must lie between 0 and the least rest value, not 0.5"),
+    ({"neuron": {"gate_floor": 1}}, "neuron.gate_floor must lie between 0 and the least rest value, not 1"),
+    ({"neuron": {"gate_floor": None}}, "neuron.gate_floor must be a finite number, not None"),
+    ({"integration": {"dt": 0.3}}, "integration.dt must be a power of two from 2**-12 to 1, not 0.3"),
+    ({"integration": {"dt": 2}}, "integration.dt must be a power of two from 2**-12 to 1, not 2"),
+    ({"integration": {"dt": 2**-13}}, "integration.dt must be a power of two from 2**-12 to 1, not 0.00012207"),
+    ({"integration": {"dt": True}}, "integration.dt must be a finite number, not True"),
+    ({"integration": {"steps": 0}}, "integration.steps must be a whole number from 1 to 100000, not 0"),
+    ({"integration": {"speed": 0}}, "integration has no entry 'speed'; it has dt, steps"),
+    ({"formats": {"weight": 16}}, 'formats.weight must be a format like "Q1.12", not 16'),
+    ({"formats": {"weight": None}}, 'formats.weight must be a format like "Q1.12", not None'),
+    ({"formats": {"weight": "exact"}},
+     """a format must be written like "Q1.12" (signed) or "UQ0.8" (unsigned), not 'exact'"""),
+    ({"formats": {"bracket": 16}}, 'formats.bracket must be a format like "Q1.12", not 16'),
+    ({"formats": {"weight": "Q99.9"}}, "a format must have 1 to 62 bits, not 108"),
+    ({"formats": {"drive": "UQ4.12"}}, "formats.drive must be signed, not UQ4.12; write Qm.f without the U"),
+    ({"formats": {"drive": "Q4.11"}}, "formats.drive must have the 12 fraction bits of formats.displacement, not 11"),
+    ({"formats": {"error": "Q1.13"}}, "formats.error must have the 12 fraction bits of formats.displacement, not 13"),
+    ({"formats": {"bracket": "Q5.11"}},
+     "formats.bracket must be signed with 12 to 13 fraction bits (those of the exact bracket), not Q5.11"),
+    ({"formats": {"bracket": "Q5.14"}},
+     "formats.bracket must be signed with 12 to 13 fraction bits (those of the exact bracket), not Q5.14"),
+    ({"formats": {"bracket": "UQ5.12"}},
+     "formats.bracket must be signed with 12 to 13 fraction bits (those of the exact bracket), not UQ5.12"),
+    ({"initialisation": {"gain": -1}}, "initialisation gains must be 0 or more, not -1"),
+    ({"initialisation": {"input_gain": float("inf")}}, "initialisation.input_gain must be a finite number, not inf"),
+    ({"initialisation": {"bias": "-1"}}, "initialisation.bias must be a finite number, not '-1'"),
+    ({"learning": {"links": 2}}, "learning.links must be a rate from 0 to 1, not 2"),
+    ({"learning": {"K3": -0.5}}, "learning.K3 must be a rate from 0 to 1, not -0.5"),
+    ({"learning": {"bias": False}}, "learning.bias must be a finite number, not False"),
+    ({"learning": {"margin": 1}}, "learning.margin must lie between 0 and 1, not 1"),
+    ({"learning": {"margin": 0}}, "learning.margin must lie between 0 and 1, not 0"),
+    ({"learning": {"K3_minimum": 0}}, "learning.K3_minimum must be positive to keep propagators, not 0"),
+    ({"learning": {"epochs": 0}}, "learning.epochs must be a whole number from 1 to 1000000, not 0"),
+    ({"learning": {"halvings": 31}}, "learning.halvings must be a whole number from 0 to 30, not 31"),
+    ({"learning": {"batch": 65_537}}, "learning.batch must be a whole number from 1 to 65536, not 65537"),
+])
+def test_what_a_description_refuses(data, sentence):
+    if isinstance(data, dict) and data and "layer" not in data:
+        data = {"layers": [784, 10], **data}
+    with fails(sentence):
+        Network.from_dict(data)
+
+
+def test_sections_must_be_their_classes():
+    with fails("neuron must be a Neuron, not None"):
+        Network(layers=(4, 2), neuron=None)
+    with fails("learning must be a Learning, not {'epochs': 3}"):
+        Network(layers=(4, 2), learning={"epochs": 3})
+
+
+COUPLING, DRIVE = ("0.5", "[-2, 1.5]", "Q2.1"), ("0.000244141", "[-8, 7.99976]", "Q4.12")
+DISPLACEMENT = ("0.000244141", "[-1, 0.999756]", "Q1.12")
+
+
+def not_held(name, word, value):
+    step, span, text = word
+    return (f"{name} must be a multiple of {step} in {span} to be held in {text}, not {value}; "
+            "choose another value or a wider format")
+
+
+@pytest.mark.parametrize(("data", "sentence"), [
+    ({"neuron": {"K1": [0.3] * 5}}, not_held("neuron.K1", COUPLING, "0.3")),
+    ({"neuron": {"K3": [2] * 5}}, not_held("neuron.K3", COUPLING, "2")),
+    ({"neuron": {"rest": [1, 1, 1, 1, 2]}},
+     not_held("-neuron.rest (the displacement of an extinct element)", DISPLACEMENT, "-2")),
+    ({"neuron": {"gate_floor": 0.1}}, not_held("neuron.gate_floor", DISPLACEMENT, "0.1")),
+    ({"learning": {"margin": 0.7}}, not_held("learning.margin", DISPLACEMENT, "0.7")),
+    ({"initialisation": {"bias": 8}}, not_held("initialisation.bias", DRIVE, "8")),
+    ({"learning": {"K1": 0.5, "K3_minimum": 0.25}}, not_held("learning.K3_minimum", COUPLING, "0.25")),
+    ({"learning": {"links": 0.1}},
+     "learning.links must be a power of two for integer arithmetic, not 0.1; the nearest is 2**-3"),
+    ({"formats": {"weight": "Q2.3"}},
+     "formats.weight must have at least 4 fraction bits for the drive of layer 0, not 3"),
+    ({"formats": {"weight": "Q2.26"}},
+     "formats.weight must have at most 24 fraction bits for the products of layer 0 at this rate, not 26"),
+    ({"learning": {"K1": 1.0}, "formats": {"coupling": "Q2.30", "weight": "Q2.14"}},
+     "formats.coupling must have at most 24 fraction bits for the products of K1 at this rate, not 30"),
+    ({"formats": {"weight": "Q40.14"}},
+     "every exact sum must fit 62 bits, not 74 for reverse_link_sum[0]; choose narrower formats"),
+    ({"learning": {"links": 2.0**-60}},
+     "every exact sum must fit 62 bits, not 90 for updated_weight[1]; choose greater rates of learning"),
+    ({"learning": {"bias": 2.0**-1074}},
+     "every exact sum must fit 62 bits, not 1094 for updated_bias; choose greater rates of learning"),
+    ({"learning": {"K2": 2.0**-30, "halvings": 30}},
+     "every exact sum must fit 62 bits, not 87 for updated_coupling; choose greater rates of learning"),
+])
+def test_what_integers_refuse(data, sentence):
+    network = Network.from_dict({"layers": [784, 128, 10], **data})
+    with fails(sentence):
+        network.check_fixed()
+
+
+def test_text_that_is_no_json_or_toml():
+    with fails("a network description must be valid JSON: Expecting value: line 1 column 1 (char 0)"):
+        Network.from_json("")
+    with pytest.raises(InputError, match="^a network description must be valid TOML: "):
+        Network.from_toml("layers = [1, 2")
+
+
+# ---------------------------------------------------------------- hostile data
+
+junk = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.sampled_from([10**400, -10**400, 2**63, 1, 2, 5])
+    | st.floats() | st.text(max_size=20) | st.sampled_from(["Q1.12", "UQ0.8", "exact", "Q0.0", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=12)
+FIELDS = [(section, entry.name) for section, kind in SECTIONS.items() for entry in dataclasses.fields(kind)]
+
+
+def read(reader, data):
+    """A description that survives being written and read again, or a short sentence; anything else is a fault."""
+    sentence = ""
+    try:
+        network = reader(data)
+        assert Network.from_json(network.to_json()) == network
+    except InputError as error:
+        sentence = str(error)
+    assert len(sentence) < 1500
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS), junk, min_size=1, max_size=3), st.booleans())
+def test_fields_of_any_kind(entries, with_layers):
+    data = {"layers": [4, 2]} if with_layers else {}
+    for (section, name), value in entries.items():
+        data.setdefault(section, {})[name] = value
+    read(Network.from_dict, data)
+
+
+@pytest.mark.parametrize(("section", "name"), FIELDS)
+def test_numbers_of_more_digits_than_python_prints(section, name):
+    for value in (16**6000, [-(16**6000)] * 5, {"a": 16**6000}):
+        with pytest.raises(InputError, match=r"not something too large to print$"):
+            Network.from_dict({"layers": [4, 2], section: {name: value}})
+
+
+@given(st.dictionaries(st.sampled_from(["layers", "seed", *SECTIONS]) | st.text(max_size=5) | st.integers(), junk, max_size=4),
+       junk)
+def test_tables_of_any_kind(data, whole):
+    read(Network.from_dict, data)
+    read(Network.from_dict, {"layers": [4, 2], **data})
+    read(Network.from_dict, {"layers": [4, 2], "learning": data})
+    read(Network.from_dict, whole)
+
+
+@given(st.text() | st.sampled_from(["NaN", "[]", '"', "{", "1e999", "null"]))
+def test_texts_of_any_kind(text):
+    for reader in (Network.from_json, Network.from_toml):
+        read(reader, text)
+        read(reader, f'{{"layers": [4, 2], "seed": {text}}}')
+        read(reader, f"layers = [4, 2]\nseed = {text}")
+
+
+@pytest.mark.parametrize("text", [
+    "9" * 5000, "0x" + "f" * 5000, "[" * 100_000, "[" * 800 + "]" * 800, '{"a":' * 100_000, "1e999", "NaN", "nan",
+    "1979-05-27T07:32:00Z", '"' + "x" * 10**6 + '"'], ids=lambda text: text[:4])
+def test_huge_and_deep_texts(text):
+    json_texts = (text, f'{{"layers": [4, 2], "seed": {text}}}', f'{{"layers": {text}}}',
+                  f'{{"layers": [4, 2], "formats": {{"input": {text}}}}}')
+    toml_texts = (f"layers = [4, 2]\nseed = {text}", f"layers = {text}", f"formats.input = {text}", f"neuron.K1 = [{text}]")
+    for reader, texts in ((Network.from_json, json_texts), (Network.from_toml, toml_texts)):
+        for document in texts:
+            with pytest.raises(InputError) as error:
+                reader(document)
+            assert len(str(error.value)) < 1500

@@ -88,10 +88,11 @@ class Model:
         neuron, last = self.network.neuron, len(self.layers) - 1
         outputs = states[-1].displacement[neuron.output_element]
         error = learning.output_error(self.arithmetic, outputs, labels, last)
-        for index in range(last, -1, -1):
+        frozen = self.network.learning.frozen
+        for index in range(last, frozen - 1, -1):
             layer, state = self.layers[index], states[index]
             r = circuits.settle_reverse(self.arithmetic, state.displacement, error, layer.coupling, index)
-            if index:                                        # with the old weights, before they learn
+            if index > frozen:                               # with the old weights, before they learn
                 error = links.reverse(self.arithmetic, r[neuron.input_element], layer.weights, index - 1)
             self.layers[index] = learning.update(self.arithmetic, layer, state.inputs, state.displacement, r, index, epoch)
         return outputs.argmax(axis=1)

@@ -151,6 +151,8 @@ class Learning:
     epochs: int = 15
     halvings: int = 3
     batch: int = 1                        # images between two updates
+    frozen: int = 0                       # layers, from the first, that are not trained
+    average: int = 1                      # last epochs whose parameters are averaged into the result; 1: the last alone
 
     def __post_init__(self) -> None:
         _set_numbers(self, "learning", *PARAMETER_SETS, "margin", "K3_minimum")
@@ -164,6 +166,8 @@ class Learning:
         _whole(self.epochs, "learning.epochs", 1, 1_000_000)
         _whole(self.halvings, "learning.halvings", 0, 30)
         _whole(self.batch, "learning.batch", 1, 65_536)
+        _whole(self.frozen, "learning.frozen", 0, 1_000)
+        _whole(self.average, "learning.average", 1, self.epochs)
 
     def halvings_before(self, epoch: int) -> int:
         """How often the rates were halved before ``epoch`` (0, 1, ...) begins."""

@@ -13,7 +13,7 @@ from golden_model.fixed_point import MOST_BITS, Format
 from golden_model.network import SECTIONS, Formats, Initialisation, Integration, Learning, Network, Neuron
 
 DEFAULT = Network(layers=(784, 128, 10))
-DIGEST = "d88e706c67f7223ae60f12a511b423f20243d6ed7f67bf90f598dee3f558e5ad"
+DIGEST = "2167603720af7172d81dbb55bf393b435277336798616edec5e2bea59c7d5ccf"
 
 
 def fails(text):

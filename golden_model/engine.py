@@ -1,0 +1,220 @@
+"""``CompiledModel``: the same bits as ``Model``, compiled.
+
+Integers are 32 bits wide where every exact sum of the network but the link sums fits (``Network.widths``), else 64. Reals
+are float32. No operation is reordered, so results do not depend on the machine or on the number of threads.
+"""
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from golden_model import arithmetic as arithmetics
+from golden_model import kernels, parameters
+from golden_model.circuits import MIRROR, mirrored
+from golden_model.kernels import LANES, ROWS, Plan, Rates, Store, Words
+from golden_model.model import check_images, check_labels
+from golden_model.network import ELEMENTS, Network
+from golden_model.parameters import Layer, Parameters
+
+Array = arithmetics.Array
+SLICE = 256                                   # images that a thread infers at a time
+
+
+class CompiledModel:
+    """A network that infers and learns; see ``golden_model.model.Model``, whose methods these are.
+
+    Parameters
+    ----------
+    network : Network
+    arithmetic : "float" or "fixed"
+    values : Parameters, optional
+        Parameters to start from; by default the random ones of ``network.seed``. They are copied.
+    threads : int, optional
+        For inference; by default one per core. Learning is sequential by its definition.
+    """
+
+    def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None, threads: int | None = None) -> None:
+        self.network = network
+        self.arithmetic = arithmetics.create(network, arithmetic)
+        self.threads = threads or os.cpu_count() or 1
+        given = parameters.initial(network, arithmetic) if values is None else values
+        parameters.check(network, arithmetic, given)
+        self.fixed = arithmetic == "fixed"
+        self._type, self._wide = self._types()
+        self._plan = self._planned()
+        self._words = self._constants()
+        self._store = self._stored(given)
+
+    @property
+    def parameters(self) -> Parameters:
+        """A copy of what has been learnt: int64, or float32."""
+        result = []
+        dtype = np.int64 if self.fixed else np.float32
+        plan, store = self._plan, self._store
+        for index, (inputs, neurons) in enumerate(zip(plan.inputs, plan.neurons, strict=True)):
+            lanes, unit = plan.blocks[index] * LANES, plan.unit_at[index]
+            start = plan.weight_at[index]
+            weights = store.weights[start:start + inputs * lanes].reshape(inputs, lanes)[:, :neurons].T
+            coupling = np.empty((3, ELEMENTS, neurons))
+            if store.coupling is None:
+                unscaled = np.array([self.network.neuron.K1, self.network.neuron.K2, self.network.neuron.K3])
+                coupling[:] = unscaled[:, :, None] * (self.network.formats.coupling.one if self.fixed else 1)
+            else:
+                coupling[:, self._elements] = store.coupling[:, :, unit:unit + neurons]
+            result.append(Layer(np.array(weights, dtype, order="C"), np.array(store.bias[unit:unit + neurons], dtype),
+                                np.array(coupling, dtype)))
+        return result
+
+    def outputs(self, images: Array) -> Array:
+        """Output displacements (images, classes): int64, or float32."""
+        check_images(self.network, images)
+        found = np.empty((len(images), self.network.layers[-1]), self._type)
+        images = np.ascontiguousarray(images)
+
+        def infer(start: int) -> None:
+            part = slice(start, start + SLICE)
+            kernels.infer(images[part], found[part], np.zeros(1, self._wide), self._plan, self._words, self._store)
+
+        starts = range(0, len(images), SLICE)
+        if self.threads == 1 or len(starts) < 2:
+            for start in starts:
+                infer(start)
+        else:
+            infer(0)                              # compiles once, before there are threads
+            with ThreadPoolExecutor(self.threads) as pool:
+                list(pool.map(infer, starts[1:]))
+        return found.astype(np.int64) if self.fixed else found
+
+    def predict(self, images: Array) -> Array:
+        """Classes (images,): the greatest output, the first of equals."""
+        return self.outputs(images).argmax(axis=1)
+
+    def learn(self, images: Array, labels: Array, epoch: int = 0) -> Array:
+        """Learn images in the given order; returns the class each was given just before it was learnt."""
+        check_images(self.network, images)
+        labels = check_labels(self.network, images, labels)
+        predictions = np.empty(len(labels), np.int64)
+        kernels.learn(np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide),
+                      self.network.learning.batch, self._plan, self._words, self._store, self._rates(epoch))
+        return predictions
+
+    # ------------------------------------------------------------- translation of the description
+
+    def _types(self) -> tuple[Any, Any]:
+        if not self.fixed:
+            return np.float32, np.float32
+        exact = [bits for name, bits in self.network.widths().items()
+                 if name in ("bracket", "product") or name.startswith("update[")]
+        formats = self.network.formats
+        held = [word.bits + 2 for word in (formats.drive, formats.weight, formats.error, formats.coupling, formats.input)]
+        rates = self.network.learning.slowest()["links"] or 0
+        shifts = [self.network.update_shift(layer, rates) for layer in range(len(self.network.layers) - 1)]
+        narrow = max(exact + held) <= 31 and max([self.network.corrector_shift, *shifts]) <= 30
+        return (np.int32 if narrow else np.int64), np.int64
+
+    def _planned(self) -> Plan:
+        network, neuron = self.network, self.network.neuron
+        inputs, neurons = np.array(network.layers[:-1]), np.array(network.layers[1:])
+        blocks = -(-neurons // LANES)
+        word = self._type
+        chunk = np.full(len(inputs), np.iinfo(np.int64).max)
+        if word is np.int32:
+            formats = network.formats
+            reach = np.full(len(inputs), -formats.displacement.least)
+            reach[0] = max(formats.input.greatest, -formats.input.least)
+            chunk = np.maximum((2**31 - 1) // (reach * -formats.weight.least), 1)
+        a, b = neuron.input_element, neuron.output_element
+        # row j of the forward ring is element a + j; row j of the reverse ring is element -(b' + j), b' mirrored b
+        self._elements = (a + np.arange(ROWS)) % ELEMENTS
+        row_of = np.argsort(self._elements)
+        labels = np.repeat(np.arange(ELEMENTS)[None, :, None], 3, axis=0)
+        back = mirrored(labels)[:, (MIRROR[b] + np.arange(ROWS)) % ELEMENTS, 0]
+
+        def rows(elements: Array) -> tuple[tuple[int, ...], ...]:
+            return tuple(tuple(int(row) for row in row_of[kind]) for kind in elements)
+
+        shifts = [network.link_shift(layer) for layer in range(len(inputs))]
+        return Plan(inputs=inputs, neurons=neurons, blocks=blocks,
+                    weight_at=np.concatenate([[0], np.cumsum(inputs * blocks * LANES)[:-1]]).astype(np.int64),
+                    unit_at=np.concatenate([[0], np.cumsum(blocks * LANES)[:-1]]).astype(np.int64),
+                    signal_at=np.concatenate([[0], np.cumsum(inputs)]).astype(np.int64),
+                    link_shift=np.array(shifts), chunk=chunk, reverse_shift=network.reverse_link_shift,
+                    steps=network.integration.steps, output_row=(b - a) % ELEMENTS,
+                    forward_rows=rows(np.stack([self._elements] * 3)), reverse_rows=rows(back),
+                    gate_rows=rows(back)[2], frozen=min(network.learning.frozen, len(inputs)))
+
+    def _constants(self) -> Words:
+        word, network = self._type, self.network
+        formats, learning = network.formats, network.learning
+        exact = self.arithmetic
+        adders = self._adders_suffice()
+        if self.fixed:
+            predictor, corrector, scale = network.predictor_shift, network.corrector_shift, formats.coupling.one
+            minimum = formats.coupling.quantise(learning.K3_minimum)[()]
+
+            def limits(name: str) -> tuple[Any, Any]:
+                return word(getattr(formats, name).least), word(getattr(formats, name).greatest)
+        else:
+            scale = 2 if adders else 1            # the adders' bracket is twice the real one
+            predictor, corrector = 2 * network.integration.dt / scale, network.integration.dt / scale
+            minimum = learning.K3_minimum
+
+            def limits(name: str) -> tuple[Any, Any]:
+                return word(getattr(formats, name).minimum), word(getattr(formats, name).maximum)
+
+        drive, error, weight, coupling = (limits(name) for name in ("drive", "error", "weight", "coupling"))
+        decode = exact.encode(np.arange(256)).astype(word)
+        return Words(predictor=word(predictor), corrector=word(corrector), least=word(exact.least), high=word(exact.high),
+                     floor=word(exact.floor), margin=word(exact.margin), drive_least=drive[0], drive_high=drive[1],
+                     error_least=error[0], error_high=error[1], weight_least=weight[0], weight_high=weight[1],
+                     coupling_least=coupling[0], coupling_high=coupling[1], coupling_minimum=word(minimum),
+                     drive_scale=word(scale), rest=tuple(word(exact.rest[element]) for element in self._elements), decode=decode)
+
+    def _adders_suffice(self) -> bool:
+        """Whether every K is 1/2, 1/2, 1 and stays so, and the contract's bracket is twice the real one."""
+        neuron, learning = self.network.neuron, self.network.learning
+        usual = set(neuron.K1) == set(neuron.K2) == {0.5} and set(neuron.K3) == {1.0}
+        return usual and not learning.trains_K and (not self.fixed or self.network.formats.coupling.fraction == 1)
+
+    def _stored(self, given: Parameters) -> Store:
+        plan, formats = self._plan, self.network.formats
+        units = int((plan.blocks * LANES).sum())
+        held: Any = np.float32
+        if self.fixed:
+            held = np.int16 if formats.weight.bits <= 16 else np.int32 if formats.weight.bits <= 32 else np.int64
+        weights = np.zeros(int((plan.inputs * plan.blocks * LANES).sum()), held)
+        bias = np.zeros(units, self._type)
+        coupling = np.zeros((3, ROWS, units), self._type)
+        for index, layer in enumerate(given):
+            inputs, neurons, lanes = plan.inputs[index], plan.neurons[index], plan.blocks[index] * LANES
+            start, unit = plan.weight_at[index], plan.unit_at[index]
+            weights[start:start + inputs * lanes].reshape(inputs, lanes)[:, :neurons] = layer.weights.T
+            bias[unit:unit + neurons] = layer.bias
+            coupling[:, :, unit:unit + neurons] = layer.coupling[:, self._elements]
+        one = formats.coupling.one if self.fixed else 1
+        usual = np.array([0.5, 0.5, 1.0])[:, None, None] * one
+        own = any((layer.coupling != usual).any() for layer in given)
+        self._own_coupling = own or not self._adders_suffice()
+        rounding = None
+        if self.fixed and formats.bracket is not None:
+            rounding = (self._type(formats.exact_bracket_fraction - formats.bracket_fraction),
+                        self._type(formats.bracket.least), self._type(formats.bracket.greatest))
+        return Store(weights=weights, bias=bias, coupling=coupling if self._own_coupling else None, rounding=rounding)
+
+    def _rates(self, epoch: int) -> Rates:
+        learning, layers = self.network.learning, range(len(self.network.layers) - 1)
+        names = ("K1", "K2", "K3")
+        if self.fixed:
+            exponents = learning.exponents(epoch)
+            shifts = {name: exponent or 0 for name, exponent in exponents.items()}
+            return Rates(links=np.array([self.network.update_shift(layer, shifts["links"]) for layer in layers]),
+                         bias=shifts["bias"], K=np.array([self.network.coupling_shift(shifts[name]) for name in names]),
+                         trains_links=exponents["links"] is not None, trains_bias=exponents["bias"] is not None,
+                         trains_K=tuple(exponents[name] is not None for name in names))
+        rates = {name: arithmetics.rate(learning, name, epoch) for name in ("links", "bias", *names)}
+        return Rates(links=np.full(len(layers), rates["links"], np.float32), bias=np.float32(rates["bias"]),
+                     K=np.array([rates[name] for name in names], np.float32), trains_links=rates["links"] > 0,
+                     trains_bias=rates["bias"] > 0, trains_K=tuple(rates[name] > 0 for name in names))

@@ -1,0 +1,398 @@
+"""Compiled loops of the engine: settling, links, learning, for integers of 32 or 64 bits and for reals alike.
+
+Layout. Neurons come in blocks of ``LANES``, one vector register or two, padded with silent ones. The state of a layer is
+[block, element, lane], so that a step of a block stays in the innermost cache. Weights are [input, neuron]: an input
+that is zero is a row that is never touched. The element that is driven is always row 0: the ring is relabelled by
+rotation for the forward circuit and by rotation and reflection for the reverse circuit (``rows``), which are therefore
+one and the same function.
+"""
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+
+from golden_model import words
+from golden_model.words import cast, clamp
+
+LANES = 16
+ROWS = 5
+
+
+class Plan(NamedTuple):
+    """Sizes and places. Arrays have one entry per layer of neurons, all int64."""
+
+    inputs: Any
+    neurons: Any
+    blocks: Any
+    weight_at: Any           # first weight of the layer in ``Store.weights``
+    unit_at: Any             # first neuron of the layer in ``Store.bias``, a multiple of LANES
+    signal_at: Any           # first input of the layer in a row of signals; one more entry: the outputs
+    link_shift: Any
+    chunk: Any               # inputs whose products fit the narrow accumulator together
+    reverse_shift: int
+    steps: int
+    output_row: int          # row of the output element forward, and of the input element in reverse
+    forward_rows: Any        # three tuples of five: the row of K1, K2, K3 that row j uses
+    reverse_rows: Any
+    gate_rows: Any           # five: the forward row whose population gates row j of the reverse circuit
+    frozen: int              # layers that are not trained
+
+
+class Words(NamedTuple):
+    """Constants of the arithmetic, all in the type of the signals."""
+
+    predictor: Any           # shift or factor of the half steps
+    corrector: Any
+    least: Any
+    high: Any
+    floor: Any
+    margin: Any
+    drive_least: Any
+    drive_high: Any
+    error_least: Any
+    error_high: Any
+    weight_least: Any
+    weight_high: Any
+    coupling_least: Any
+    coupling_high: Any
+    coupling_minimum: Any    # of K3
+    drive_scale: Any
+    rest: Any                # five, by row
+    decode: Any              # (256,): the word of a byte
+
+
+class Store(NamedTuple):
+    """Parameters. ``coupling`` (3, 5, units) by row, or None for K = 1/2, 1/2, 1 by adders."""
+
+    weights: Any
+    bias: Any
+    coupling: Any
+    rounding: Any            # None, or (shift, least, greatest) of the operand B
+
+
+class Rates(NamedTuple):
+    """Shifts or factors of one epoch; ``links`` has one entry per layer, ``K`` three."""
+
+    links: Any
+    bias: Any
+    K: Any
+    trains_links: bool
+    trains_bias: bool
+    trains_K: Any            # three bools
+
+
+@njit(forceinline=True)
+def _bracket(x0, x1, x2, x3, x4, drive, coupling, rows, unit):
+    """The five brackets, exact, scaled like the products K x (by adders: twice the bracket)."""
+    if coupling is None:
+        return (cast(x4 - x1 + x2 - x3 - x0 - x0 + drive, drive), cast(x0 - x2 + x3 - x4 - x1 - x1, drive),
+                cast(x1 - x3 + x4 - x0 - x2 - x2, drive), cast(x2 - x4 + x0 - x1 - x3 - x3, drive),
+                cast(x3 - x0 + x1 - x2 - x4 - x4, drive))
+    g, o, k = rows
+    g0, g1, g2, g3, g4 = (coupling[0, g[0], unit], coupling[0, g[1], unit], coupling[0, g[2], unit],
+                          coupling[0, g[3], unit], coupling[0, g[4], unit])
+    o0, o1, o2, o3, o4 = (coupling[1, o[0], unit], coupling[1, o[1], unit], coupling[1, o[2], unit],
+                          coupling[1, o[3], unit], coupling[1, o[4], unit])
+    return (cast(g0 * x4 - g1 * x1 + o0 * x2 - o3 * x3 - coupling[2, k[0], unit] * x0 + drive, drive),
+            cast(g1 * x0 - g2 * x2 + o1 * x3 - o4 * x4 - coupling[2, k[1], unit] * x1, drive),
+            cast(g2 * x1 - g3 * x3 + o2 * x4 - o0 * x0 - coupling[2, k[2], unit] * x2, drive),
+            cast(g3 * x2 - g4 * x4 + o3 * x0 - o1 * x1 - coupling[2, k[3], unit] * x3, drive),
+            cast(g4 * x3 - g0 * x0 + o4 * x1 - o2 * x2 - coupling[2, k[4], unit] * x4, drive))
+
+
+@njit(forceinline=True)
+def _half(s, x, gate, b, rate, low, high, rounding):
+    return words.half_step(s, x, gate, words.rounded(b, rounding), rate, low, high)
+
+
+@njit(cache=True, nogil=True)
+def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, rounding):
+    """Improved Euler from rest for one layer, in place in ``state`` [block, row, lane].
+
+    ``gate`` None: the forward circuit, gated by its own populations; else gates laid out like ``state``.
+    """
+    e0, e1, e2, e3, e4 = const.rest
+    high, low, p, c, scale = const.high, const.least, const.predictor, const.corrector, const.drive_scale
+    l0, l1, l2, l3, l4 = low, low, low, low, low
+    if gate is None:
+        l0, l1, l2, l3, l4 = cast(-e0, low), cast(-e1, low), cast(-e2, low), cast(-e3, low), cast(-e4, low)
+    for block in range(blocks):
+        at = block * ROWS * LANES
+        for lane in range(ROWS * LANES):
+            state[at + lane] = 0
+        for _ in range(steps):
+            for lane in range(LANES):
+                i0 = at + lane
+                i1, i2, i3, i4 = i0 + LANES, i0 + 2 * LANES, i0 + 3 * LANES, i0 + 4 * LANES
+                unit = unit_at + block * LANES + lane
+                u = cast(drive[block * LANES + lane] * scale, scale)
+                s0, s1, s2, s3, s4 = state[i0], state[i1], state[i2], state[i3], state[i4]
+                if gate is None:
+                    g0, g1, g2 = cast(e0 + s0, s0), cast(e1 + s1, s0), cast(e2 + s2, s0)
+                    g3, g4 = cast(e3 + s3, s0), cast(e4 + s4, s0)
+                else:
+                    g0, g1, g2, g3, g4 = gate[i0], gate[i1], gate[i2], gate[i3], gate[i4]
+                b0, b1, b2, b3, b4 = _bracket(s0, s1, s2, s3, s4, u, coupling, rows, unit)
+                w0 = _half(s0, s0, g0, b0, p, l0, high, rounding)
+                w1 = _half(s1, s1, g1, b1, p, l1, high, rounding)
+                w2 = _half(s2, s2, g2, b2, p, l2, high, rounding)
+                w3 = _half(s3, s3, g3, b3, p, l3, high, rounding)
+                w4 = _half(s4, s4, g4, b4, p, l4, high, rounding)
+                if gate is None:
+                    g0, g1, g2 = cast(e0 + w0, s0), cast(e1 + w1, s0), cast(e2 + w2, s0)
+                    g3, g4 = cast(e3 + w3, s0), cast(e4 + w4, s0)
+                b0, b1, b2, b3, b4 = _bracket(w0, w1, w2, w3, w4, u, coupling, rows, unit)
+                state[i0] = _half(s0, w0, g0, b0, c, l0, high, rounding)
+                state[i1] = _half(s1, w1, g1, b1, c, l1, high, rounding)
+                state[i2] = _half(s2, w2, g2, b2, c, l2, high, rounding)
+                state[i3] = _half(s3, w3, g3, b3, c, l3, high, rounding)
+                state[i4] = _half(s4, w4, g4, b4, c, l4, high, rounding)
+
+
+@njit(cache=True, nogil=True)
+def reverse_gates(state, gates, blocks, gate_rows, const):
+    """Settled populations in mirrored order; the floor where extinct or at the upper limit."""
+    floor, high = const.floor, const.high
+    for row in range(ROWS):
+        source = gate_rows[row]
+        rest = const.rest[source]
+        for block in range(blocks):
+            to, at = (block * ROWS + row) * LANES, (block * ROWS + source) * LANES
+            for lane in range(LANES):
+                s = state[at + lane]
+                population = cast(rest + s, s)
+                gates[to + lane] = floor if s >= high or population < floor else population
+
+
+@njit(cache=True, nogil=True)
+def link_sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active):
+    """total[n] = sum_m C[n, m] x[m], exact, over the inputs that are not zero, four rows at a time.
+
+    ``narrow`` accumulates up to ``chunk`` rows in the width of the signals, ``total`` adds the chunks.
+    """
+    count = 0
+    for m in range(inputs):
+        active[count] = m
+        count += x[m] != 0
+    for n in range(lanes):
+        total[n] = 0
+    start = 0
+    while start < count:
+        end = min(start + chunk, count)
+        for n in range(lanes):
+            narrow[n] = 0
+        i = start
+        while i + 4 <= end:
+            m0, m1, m2, m3 = active[i], active[i + 1], active[i + 2], active[i + 3]
+            x0, x1, x2, x3 = x[m0], x[m1], x[m2], x[m3]
+            p0, p1 = weight_at + m0 * lanes, weight_at + m1 * lanes
+            p2, p3 = weight_at + m2 * lanes, weight_at + m3 * lanes
+            for n in range(lanes):
+                narrow[n] = cast(narrow[n] + x0 * weights[p0 + n] + x1 * weights[p1 + n] + x2 * weights[p2 + n]
+                                 + x3 * weights[p3 + n], x0)
+            i += 4
+        while i < end:
+            x0, p0 = x[active[i]], weight_at + active[i] * lanes
+            for n in range(lanes):
+                narrow[n] = cast(narrow[n] + x0 * weights[p0 + n], x0)
+            i += 1
+        for n in range(lanes):
+            total[n] += narrow[n]
+        start = end
+
+
+@njit(cache=True, nogil=True)
+def forward_image(image, signals, states, plan, const, store, scratch):
+    """Settle all layers for one image (bytes); leaves every layer's input signals and states."""
+    narrow, total, drives, active = scratch
+    for m in range(plan.inputs[0]):
+        signals[m] = const.decode[image[m]]
+    for layer in range(len(plan.inputs)):
+        lanes, unit_at = plan.blocks[layer] * LANES, plan.unit_at[layer]
+        link_sums(signals[plan.signal_at[layer]:], store.weights, plan.weight_at[layer], plan.inputs[layer], lanes,
+                  plan.chunk[layer], narrow, total, active)
+        for n in range(lanes):
+            drives[n] = words.drive(total[n], store.bias[unit_at + n], plan.link_shift[layer], const.drive_least,
+                                    const.drive_high)
+        state = states[unit_at * ROWS:(unit_at + lanes) * ROWS]
+        settle(drives, None, state, plan.forward_rows, plan.steps, plan.blocks[layer], unit_at, const, store.coupling,
+               store.rounding)
+        to = plan.signal_at[layer + 1]
+        for n in range(plan.neurons[layer]):
+            signals[to + n] = state[(n // LANES * ROWS + plan.output_row) * LANES + n % LANES]
+
+
+@njit(cache=True, nogil=True)
+def scratch_for(plan, store, outputs, wide):
+    """Work space of ``forward_image``: narrow and wide sums, drives, list of active inputs."""
+    units = len(store.bias)
+    return (np.empty(units, outputs.dtype), np.empty(units, wide.dtype), np.empty(units, outputs.dtype),
+            np.empty(max(plan.inputs) + 1, np.int64))
+
+
+@njit(cache=True, nogil=True)
+def infer(images, outputs, wide, plan, const, store):
+    """Outputs (images, classes) of bytes (images, inputs). ``wide``: any array of the type of exact sums."""
+    classes = plan.neurons[-1]
+    signals = np.empty(plan.signal_at[-1] + classes, outputs.dtype)
+    states = np.empty(len(store.bias) * ROWS, outputs.dtype)
+    scratch = scratch_for(plan, store, outputs, wide)
+    for image in range(len(images)):
+        forward_image(images[image], signals, states, plan, const, store, scratch)
+        outputs[image] = signals[plan.signal_at[-1]:]
+
+
+@njit(cache=True, nogil=True)
+def output_errors(outputs, label, errors, const):
+    """Hinge errors of one image; returns whether any is not zero."""
+    found = False
+    for n in range(len(outputs)):
+        if n == label:
+            missing = max(const.margin - outputs[n], 0)
+        else:
+            missing = min(-const.margin - outputs[n], 0)
+        errors[n] = clamp(missing, const.error_least, const.error_high)
+        found = found or missing != 0
+    return found
+
+
+@njit(cache=True, nogil=True)
+def reverse_links(r, weights, weight_at, inputs, lanes, shift, const, errors, wide):
+    """errors[m] = narrow(sum_n C[n, m] r[n]) for the layer before; padding gets zeros."""
+    like = wide[0]
+    for m in range(inputs):
+        at = weight_at + m * lanes
+        total = cast(0, like)
+        for n in range(lanes):
+            total += cast(weights[at + n], like) * r[n]
+        errors[m] = words.error(total, shift, const.error_least, const.error_high)
+    errors[inputs:] = 0
+
+
+@njit(cache=True, nogil=True)
+def update_links(signals, r, batch, at, inputs, lanes, weights, weight_at, rate, const, sums):
+    """C[n, m] += rate * sum over the batch of r[n] x[m]; a weight that would overflow is held.
+
+    ``signals`` and ``r``: one row per image; ``at``: where the layer's inputs begin in a row of signals.
+    """
+    least, high, word = const.weight_least, const.weight_high, weights[0]
+    for m in range(inputs):
+        row = weight_at + m * lanes
+        active = False
+        for image in range(batch):
+            x = signals[image, at + m]
+            if x != 0:
+                if active:
+                    for n in range(lanes):
+                        sums[n] = cast(sums[n] + r[image, n] * x, x)
+                else:
+                    for n in range(lanes):
+                        sums[n] = cast(r[image, n] * x, x)
+                active = True
+        if active:
+            for n in range(lanes):
+                old = cast(weights[row + n], sums[n])
+                new = cast(old + words.change(sums[n], rate), old)
+                weights[row + n] = cast(new if least <= new and new <= high else old, word)
+
+
+@njit(cache=True, nogil=True)
+def update_bias(r, batch, unit_at, neurons, bias, rate, const, wide):
+    """bias[n] += rate * sum over the batch of r[n], saturated."""
+    like = wide[0]
+    for n in range(neurons):
+        total = cast(0, like)
+        for image in range(batch):
+            total += r[image, n]
+        bias[unit_at + n] = clamp(cast(bias[unit_at + n], like) + words.change(total, rate), const.drive_least, const.drive_high)
+
+
+@njit(cache=True, nogil=True)
+def update_coupling(states, reverse_states, batch, unit_at, neurons, coupling, output_row, rates, const, wide):
+    """The local products of K1, K2, K3 of one layer, summed over the batch, then narrowed once.
+
+    Row j of the forward ring is row ``output_row - j`` of the reverse ring.
+    """
+    if coupling is None:
+        return
+    like = wide[0]
+    new = np.empty((3, ROWS), wide.dtype)
+    for n in range(neurons):
+        back = n // LANES * LANES * ROWS + n % LANES
+        at = unit_at * ROWS + back
+        for kind in range(3):
+            for i in range(ROWS):
+                other = (i + 4) % ROWS if kind == 0 else (i + 2) % ROWS
+                ri, ro = back + (output_row - i) % ROWS * LANES, back + (output_row - other) % ROWS * LANES
+                si, so = at + i * LANES, at + other * LANES
+                total = cast(0, like)
+                for image in range(batch):
+                    if kind == 2:
+                        total -= cast(reverse_states[image, ri], like) * states[image, si]
+                    else:
+                        total += (cast(reverse_states[image, ri], like) * states[image, so]
+                                  - cast(reverse_states[image, ro], like) * states[image, si])
+                old = cast(coupling[kind, i, unit_at + n], like)
+                value = old + words.change(total, rates.K[kind])
+                fits = const.coupling_least <= value and value <= const.coupling_high
+                if kind == 2 and value < const.coupling_minimum:
+                    fits = False
+                new[kind, i] = value if fits and rates.trains_K[kind] else old
+        for kind in range(3):
+            for i in range(ROWS):
+                coupling[kind, i, unit_at + n] = cast(new[kind, i], const.high)
+
+
+@njit(cache=True, nogil=True)
+def learn(images, labels, predictions, outputs, wide, batch_size, plan, const, store, rates):
+    """Learn images in order, updating after every ``batch_size``. Order of operations: the arithmetic contract's.
+
+    Silence is skipped, which changes no bit: an image whose outputs are right by the margin has errors of zero, and
+    with those every reverse signal and every change of a parameter is zero.
+    """
+    units, classes, last = len(store.bias), plan.neurons[-1], len(plan.inputs) - 1
+    signals = np.zeros((batch_size, plan.signal_at[-1] + classes), outputs.dtype)
+    states = np.zeros((batch_size, units * ROWS), outputs.dtype)
+    reverse_states = np.zeros((batch_size, units * ROWS), outputs.dtype)
+    errors, r = np.zeros((batch_size, units), outputs.dtype), np.zeros((batch_size, units), outputs.dtype)
+    gates, sums = np.zeros(units * ROWS, outputs.dtype), np.zeros(units, outputs.dtype)
+    heard = np.zeros(batch_size, np.bool_)
+    scratch = scratch_for(plan, store, outputs, wide)
+    for start in range(0, len(images), batch_size):
+        batch = min(batch_size, len(images) - start)
+        any_heard = False
+        for b in range(batch):
+            forward_image(images[start + b], signals[b], states[b], plan, const, store, scratch)
+            found = signals[b, plan.signal_at[-1]:]
+            predictions[start + b] = np.argmax(found)
+            errors[b] = 0
+            heard[b] = output_errors(found, labels[start + b], errors[b], const)
+            any_heard = any_heard or heard[b]
+        if not any_heard:
+            continue
+        for layer in range(last, plan.frozen - 1, -1):
+            lanes, unit_at, blocks = plan.blocks[layer] * LANES, plan.unit_at[layer], plan.blocks[layer]
+            weight_at, at = plan.weight_at[layer], plan.signal_at[layer]
+            for b in range(batch):
+                if not heard[b]:
+                    r[b, :lanes] = 0
+                    reverse_states[b, :lanes * ROWS] = 0
+                    continue
+                reverse_gates(states[b, unit_at * ROWS:(unit_at + lanes) * ROWS], gates, blocks, plan.gate_rows, const)
+                settle(errors[b], gates, reverse_states[b], plan.reverse_rows, plan.steps, blocks, unit_at, const,
+                       store.coupling, store.rounding)
+                for n in range(lanes):
+                    r[b, n] = reverse_states[b, (n // LANES * ROWS + plan.output_row) * LANES + n % LANES]
+                if layer > plan.frozen:
+                    below = plan.blocks[layer - 1] * LANES
+                    reverse_links(r[b], store.weights, weight_at, plan.inputs[layer], lanes, plan.reverse_shift, const,
+                                  errors[b, :below], wide)
+            if rates.trains_links:
+                update_links(signals, r, batch, at, plan.inputs[layer], lanes, store.weights, weight_at, rates.links[layer],
+                             const, sums)
+            if rates.trains_bias:
+                update_bias(r, batch, unit_at, plan.neurons[layer], store.bias, rates.bias, const, wide)
+            update_coupling(states, reverse_states, batch, unit_at, plan.neurons[layer], store.coupling, plan.output_row,
+                            rates, const, wide)

@@ -1,0 +1,98 @@
+"""The narrowings of ``golden_model.arithmetic`` once more, one word at a time, for compiled code.
+
+Each name is one function for reals and one for integers of any width; Numba picks by type. Integers keep the width of
+their first argument (Numba alone would widen to 64 bits, and half the lanes of a vector register would carry nothing),
+so the caller must have checked that every exact sum fits it (``Network.widths``).
+"""
+from __future__ import annotations
+
+from numba import njit, types
+from numba.extending import intrinsic, overload
+
+
+@intrinsic
+def cast(typing_context, value, like):
+    """``value`` in the type of ``like``; integers keep their low bits."""
+    def generate(context, builder, signature, arguments):
+        return context.cast(builder, arguments[0], signature.args[0], signature.return_type)
+    return like(value, like), generate
+
+
+@intrinsic
+def shift_right(typing_context, value, bits):
+    """Arithmetic shift right in the width of ``value``: rounds towards minus infinity."""
+    def generate(context, builder, signature, arguments):
+        amount = context.cast(builder, arguments[1], signature.args[1], signature.args[0])
+        return builder.ashr(arguments[0], amount)
+    return value(value, bits), generate
+
+
+def half_step(s, x, gate, operand, rate, low, high):
+    """Half an improved-Euler step, clamped. ``rate``: the shift k, or for reals dt (2 dt for the predictor)."""
+
+
+def rounded(operand, rounding):
+    """The bracket as the multiplier takes it. ``rounding``: None, or an array (shift, least, greatest)."""
+
+
+def drive(total, bias, shift, low, high):
+    """narrow(link sum + bias), saturated; bias in the type of the result."""
+
+
+def error(total, shift, low, high):
+    """narrow(reverse link sum), saturated."""
+
+
+def change(product, rate):
+    """rate * product, rounded. ``rate``: the shift, or for reals the factor."""
+
+
+@njit(forceinline=True)
+def clamp(value, low, high):
+    return cast(max(min(value, high), low), low)
+
+
+@njit(forceinline=True)
+def _half_up(value, shift):
+    """(value + half) >> shift; a shift of 0 adds nothing."""
+    return shift_right(cast(value + shift_right(cast(1 << shift, value), 1), value), shift)
+
+
+@overload(half_step, jit_options={"forceinline": True})
+def _(s, x, gate, operand, rate, low, high):
+    if isinstance(s, types.Float):
+        return lambda s, x, gate, operand, rate, low, high: clamp((s + x + gate * operand * rate) * cast(0.5, s), low, high)
+
+    def integers(s, x, gate, operand, rate, low, high):
+        # floor(floor(P / 2**k) + s + x + 1) / 2) equals one rounding of the exact sum: nested floors
+        scaled = shift_right(cast(gate * operand, s), rate)
+        return clamp(shift_right(cast(s + x + scaled + 1, s), 1), low, high)
+    return integers
+
+
+@overload(rounded, jit_options={"forceinline": True})
+def _(operand, rounding):
+    if isinstance(rounding, types.NoneType):
+        return lambda operand, rounding: operand
+    return lambda operand, rounding: clamp(_half_up(operand, rounding[0]), rounding[1], rounding[2])
+
+
+@overload(drive, jit_options={"forceinline": True})
+def _(total, bias, shift, low, high):
+    if isinstance(total, types.Float):
+        return lambda total, bias, shift, low, high: clamp(total + bias, low, high)
+    return lambda total, bias, shift, low, high: clamp(_half_up(total, shift) + bias, low, high)
+
+
+@overload(error, jit_options={"forceinline": True})
+def _(total, shift, low, high):
+    if isinstance(total, types.Float):
+        return lambda total, shift, low, high: clamp(total, low, high)
+    return lambda total, shift, low, high: clamp(_half_up(total, shift), low, high)
+
+
+@overload(change, jit_options={"forceinline": True})
+def _(product, rate):
+    if isinstance(product, types.Float):
+        return lambda product, rate: product * rate
+    return lambda product, rate: _half_up(product, rate)

@@ -172,6 +172,7 @@ def link_sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active
 
     ``narrow`` accumulates up to ``chunk`` rows in the width of the signals, ``total`` adds the chunks.
     """
+    links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
     count = 0
     for m in range(inputs):
         active[count] = m
@@ -187,16 +188,14 @@ def link_sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active
         while i + 4 <= end:
             m0, m1, m2, m3 = active[i], active[i + 1], active[i + 2], active[i + 3]
             x0, x1, x2, x3 = x[m0], x[m1], x[m2], x[m3]
-            p0, p1 = weight_at + m0 * lanes, weight_at + m1 * lanes
-            p2, p3 = weight_at + m2 * lanes, weight_at + m3 * lanes
+            row0, row1, row2, row3 = links[m0], links[m1], links[m2], links[m3]
             for n in range(lanes):
-                narrow[n] = cast(narrow[n] + x0 * weights[p0 + n] + x1 * weights[p1 + n] + x2 * weights[p2 + n]
-                                 + x3 * weights[p3 + n], x0)
+                narrow[n] = cast(narrow[n] + x0 * row0[n] + x1 * row1[n] + x2 * row2[n] + x3 * row3[n], x0)
             i += 4
         while i < end:
-            x0, p0 = x[active[i]], weight_at + active[i] * lanes
+            x0, row0 = x[active[i]], links[active[i]]
             for n in range(lanes):
-                narrow[n] = cast(narrow[n] + x0 * weights[p0 + n], x0)
+                narrow[n] = cast(narrow[n] + x0 * row0[n], x0)
             i += 1
         for n in range(lanes):
             total[n] += narrow[n]
@@ -262,40 +261,52 @@ def output_errors(outputs, label, errors, const):
 def reverse_links(r, weights, weight_at, inputs, lanes, shift, const, errors, wide):
     """errors[m] = narrow(sum_n C[n, m] r[n]) for the layer before; padding gets zeros."""
     like = wide[0]
+    links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
     for m in range(inputs):
-        at = weight_at + m * lanes
+        row = links[m]
         total = cast(0, like)
         for n in range(lanes):
-            total += cast(weights[at + n], like) * r[n]
+            total += cast(row[n], like) * r[n]
         errors[m] = words.error(total, shift, const.error_least, const.error_high)
     errors[inputs:] = 0
 
 
 @njit(cache=True, nogil=True)
+def _change_row(row, r, x, rate, least, high):
+    """row[n] += rate * (r[n] x); a weight that would overflow is held."""
+    for n in range(len(row)):
+        old = cast(row[n], least)
+        new = cast(old + words.change(cast(r[n] * x, least), rate), least)
+        row[n] = new if clamp(new, least, high) == new else old
+
+
+@njit(cache=True, nogil=True)
 def update_links(signals, r, batch, at, inputs, lanes, weights, weight_at, rate, const, sums):
-    """C[n, m] += rate * sum over the batch of r[n] x[m]; a weight that would overflow is held.
+    """C[n, m] += rate * sum over the batch of r[n] x[m], for inputs that were not zero.
 
     ``signals`` and ``r``: one row per image; ``at``: where the layer's inputs begin in a row of signals.
     """
-    least, high, word = const.weight_least, const.weight_high, weights[0]
+    links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
+    products = sums[:lanes]
+    if batch == 1:
+        only, values = r[0], signals[0, at:at + inputs]
+        for m in range(inputs):
+            if values[m] != 0:
+                _change_row(links[m], only, values[m], rate, const.weight_least, const.weight_high)
+        return
     for m in range(inputs):
-        row = weight_at + m * lanes
         active = False
         for image in range(batch):
             x = signals[image, at + m]
             if x != 0:
-                if active:
-                    for n in range(lanes):
-                        sums[n] = cast(sums[n] + r[image, n] * x, x)
-                else:
-                    for n in range(lanes):
-                        sums[n] = cast(r[image, n] * x, x)
+                if not active:
+                    products[:] = 0
                 active = True
+                back = r[image]
+                for n in range(lanes):
+                    products[n] = cast(products[n] + back[n] * x, x)
         if active:
-            for n in range(lanes):
-                old = cast(weights[row + n], sums[n])
-                new = cast(old + words.change(sums[n], rate), old)
-                weights[row + n] = cast(new if least <= new and new <= high else old, word)
+            _change_row(links[m], products, cast(1, const.weight_least), rate, const.weight_least, const.weight_high)
 
 
 @njit(cache=True, nogil=True)

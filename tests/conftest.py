@@ -1,8 +1,21 @@
 """Settings of Hypothesis for all tests: no time limits, and the same examples in every CI run."""
 import os
 
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("wuxing", deadline=None, derandomize="CI" in os.environ,
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wuxing")
+
+
+@pytest.fixture(scope="session")
+def blobs():
+    """600 noisy images of 30 bytes in four classes, most of them zero: learnable within an epoch. Images and labels."""
+    random = np.random.default_rng(1)
+    labels = random.integers(0, 4, 600)
+    prototypes = random.integers(0, 256, (4, 30)) * (random.random((4, 30)) < 0.5)
+    noise = random.integers(-60, 60, (600, 30))
+    images = np.clip(prototypes[labels] + noise, 0, 255) * (random.random((600, 30)) < 0.8)
+    return images.astype(np.uint8), labels

@@ -1,0 +1,112 @@
+"""The compiled engine against the definition: the same bits for integers, the same numbers to rounding for reals."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from random_networks import cases
+
+from golden_model.engine import CompiledModel
+from golden_model.errors import InputError
+from golden_model.fixed_point import Format
+from golden_model.model import Model
+from golden_model.network import Formats, Learning, Network, Neuron
+
+
+def same(a, b):
+    for layer, (one, other) in enumerate(zip(a.parameters, b.parameters, strict=True)):
+        for name in ("weights", "bias", "coupling"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=f"{name} of layer {layer}")
+
+
+@given(cases())
+@settings(max_examples=150)
+def test_integers_are_equal_bit_for_bit_for_any_network(case):
+    network, parameters, images, labels, epoch = case
+    model, compiled = Model(network, "fixed", parameters), CompiledModel(network, "fixed", parameters)
+    same(model, compiled)
+    for _ in range(2):
+        np.testing.assert_array_equal(compiled.learn(images, labels, epoch), model.learn(images, labels, epoch))
+        same(model, compiled)
+    np.testing.assert_array_equal(compiled.outputs(images), model.outputs(images))
+
+
+@pytest.mark.parametrize("width", [np.int32, np.int64])
+def test_whole_learning_runs_are_equal_bit_for_bit(width, blobs):
+    """600 images one by one through two epochs of the default arithmetic, in vector registers of either width."""
+    images, labels = blobs
+    formats = Formats() if width is np.int32 else Formats(drive=Format.parse("Q22.12"))
+    network = Network(layers=(images.shape[1], 33, 17, 4), formats=formats, learning=Learning(epochs=2, halvings=1))
+    model, compiled = Model(network, "fixed"), CompiledModel(network, "fixed")
+    assert compiled._type is width
+    for epoch in range(2):
+        np.testing.assert_array_equal(compiled.learn(images, labels, epoch), model.learn(images, labels, epoch))
+        same(model, compiled)
+    assert (model.predict(images) == labels).mean() > 0.9, "it must have learnt, or equality shows little"
+
+
+@pytest.mark.parametrize(("learning", "neuron"), [
+    (Learning(), Neuron()), (Learning(batch=7), Neuron()), (Learning(K1=2**-6, K2=2**-6, K3=2**-6), Neuron(K1=(0.6,) * 5))])
+def test_reals_agree_to_the_rounding_of_float32(learning, neuron, blobs):
+    images, labels = blobs
+    network = Network(layers=(images.shape[1], 20, 4), learning=learning, neuron=neuron)
+    model, compiled = Model(network, "float"), CompiledModel(network, "float")
+    model.learn(images[:60], labels[:60])
+    compiled.learn(images[:60], labels[:60])
+    for one, other in zip(model.parameters, compiled.parameters, strict=True):
+        for name in ("weights", "bias", "coupling"):
+            np.testing.assert_allclose(getattr(other, name), getattr(one, name), atol=2e-5)
+    np.testing.assert_allclose(compiled.outputs(images), model.outputs(images), atol=1e-4)
+
+
+def test_accumulators_of_32_bits_are_emptied_before_they_overflow():
+    """784 inputs of 255 with the least weight: 38 bits of link sum, signed both ways."""
+    network = Network(layers=(784, 40, 10))
+    model = Model(network, "fixed")
+    for extreme in (network.formats.weight.least, network.formats.weight.greatest):
+        for layer in model.layers:
+            layer.weights[:] = extreme
+            layer.bias[:] = network.formats.drive.greatest if extreme < 0 else network.formats.drive.least
+        images = np.full((3, 784), 255, np.uint8)
+        compiled = CompiledModel(network, "fixed", model.parameters)
+        assert compiled._type is np.int32
+        np.testing.assert_array_equal(compiled.outputs(images), model.outputs(images))
+        np.testing.assert_array_equal(compiled.learn(images, np.arange(3)), model.learn(images, np.arange(3)))
+        same(model, compiled)
+
+
+def test_threads_and_slices_change_nothing(blobs):
+    images, _ = blobs
+    network = Network(layers=(images.shape[1], 20, 4))
+    outputs = [CompiledModel(network, arithmetic, threads=threads).outputs(images)
+               for arithmetic in ("fixed", "float") for threads in (1, 3)]
+    np.testing.assert_array_equal(outputs[0], outputs[1])
+    np.testing.assert_array_equal(outputs[2], outputs[3])
+
+
+def test_learning_in_parts_is_learning_at_once(blobs):
+    images, labels = blobs
+    network = Network(layers=(images.shape[1], 20, 4), learning=Learning(batch=4))
+    whole, parts = CompiledModel(network, "fixed"), CompiledModel(network, "fixed")
+    whole.learn(images[:400], labels[:400])
+    for start in range(0, 400, 100):
+        parts.learn(images[start:start + 100], labels[start:start + 100])
+    same(whole, parts)
+
+
+def test_parameters_go_in_and_out_unchanged_and_copied():
+    network = Network(layers=(5, 18, 3), neuron=Neuron(input_element=3, K1=(0.5, 1, 0.5, 0, -1)))
+    given_ = Model(network, "fixed").parameters
+    compiled = CompiledModel(network, "fixed", given_)
+    same(compiled, Model(network, "fixed", given_))
+    compiled.parameters[0].weights[:] = 0
+    given_[0].weights[:] = 0
+    assert compiled.parameters[0].weights.any()
+
+
+def test_wrong_images_and_labels_are_refused():
+    compiled = CompiledModel(Network(layers=(4, 3)), "fixed")
+    with pytest.raises(InputError, match=r"images must be uint8 of shape \(images, 4\), not float64 of shape \(1, 4\)"):
+        compiled.outputs(np.zeros((1, 4)))
+    with pytest.raises(InputError, match=r"labels must be outputs 0..2 of this network, not 3"):
+        compiled.learn(np.zeros((1, 4), np.uint8), np.array([3]))

@@ -1,0 +1,47 @@
+# `make demo` and `make test` need Python 3.11 or later with pip, and nothing installed before: they make .venv here and
+# install the versions of requirements.lock into it. After the first time that costs nothing.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+
+.PHONY: help demo test bench clean
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo       learn digits twice, in float and in integers, and compare: report in build/demo"
+	@echo "make test       style, types, tests"
+	@echo "make bench      speed and memory, as JSON in build/bench (needs MNIST and PyTorch: .venv/bin/pip install torch==2.13.0)"
+	@echo "make clean      remove .venv and build"
+
+demo: $(READY)
+	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh build/demo
+
+test: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n 2
+
+bench: $(READY)
+	mkdir -p build/bench
+	$(BIN)/python bench/gradient_steps.py --json build/bench/gradient_steps.json
+	$(BIN)/python bench/speed.py --json build/bench/speed.json
+
+clean:
+	rm -rf .venv build
+
+# The first Python that is new enough: $(PYTHON), or one named by its version. Where Debian keeps ensurepip apart from
+# Python (package python3-venv), the pip of the system puts one into the empty environment.
+$(READY): requirements.lock pyproject.toml
+	@set -e; found=; \
+	for python in $(PYTHON) python3 python3.15 python3.14 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then echo "Wuxing needs Python 3.11 or later: install it, or name it with make PYTHON=..." >&2; exit 2; fi; \
+	rm -rf .venv; \
+	if ! "$$found" -m venv .venv >/dev/null 2>&1; then \
+	  rm -rf .venv; "$$found" -m venv --without-pip .venv; "$$found" -m pip --python $(BIN)/python install -q pip; \
+	fi
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# A Wuxing network learns digits twice, in float and in the exact integers of the hardware: `make demo` runs this.
+# MNIST when it is on this machine already (nothing is downloaded), else the 8x8 digits that scikit-learn carries.
+set -euo pipefail
+out="${1:-build/demo}"
+mkdir -p "$out"
+
+dataset="$(python -c 'from golden_model.datasets import available; print("mnist" if available("mnist") else "digits")')"
+if [ "$dataset" = mnist ]; then
+  echo "Data: MNIST, found on this machine. The small 8x8 digits instead: wuxing compare --dataset digits"
+else
+  echo "Data: the 8x8 digits of scikit-learn. MNIST instead: wuxing compare --dataset mnist downloads it;" \
+       "or set WUXING_DATA to a folder that has its four files in mnist/"
+fi
+
+say() { printf '\n$ %s\n' "$*"; "$@"; }
+
+say wuxing compare --dataset "$dataset" --json "$out/compare.json" --report "$out"
+say wuxing train --dataset "$dataset" --arithmetic fixed --epochs 3 -o "$out/model.npz"
+say wuxing info "$out/model.npz"
+say wuxing ranges "$out/model.npz" --dataset "$dataset"

@@ -1,0 +1,204 @@
+"""Training: epochs of learning in a random order, interruptible between complete epochs.
+
+Everything random follows from ``network.seed`` and the epoch alone, so float and fixed see the same images in the same
+order: the order of epoch t is the permutation of ``default_rng([seed, 1, t])``, and the offsets of shifted images are
+drawn from ``default_rng([seed, 2, t])`` in that order.
+"""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden_model import datasets
+from golden_model.arithmetic import Array
+from golden_model.datasets import Dataset
+from golden_model.engine import CompiledModel
+from golden_model.errors import InputError
+from golden_model.model import Model
+from golden_model.network import Network
+from golden_model.parameters import Layer, Parameters
+
+AnyModel = Model | CompiledModel
+Engine = Callable[[Network, str, Parameters | None], AnyModel]
+
+ORDER_STREAM, SHIFT_STREAM = 1, 2         # 0 draws the initial links
+CHUNK = 2000                              # images between two reports of progress, about; Ctrl-C is heard there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One complete pass over the training images.
+
+    ``epoch``: 0, 1, ... ``online_accuracy``: per cent of the images that were right just before they were learnt.
+    ``test_accuracy``: per cent of the test images after the epoch; None if not asked for, or interrupted just then.
+    ``images_per_second``: of learning alone, without evaluation, shifting or compilation.
+    """
+
+    epoch: int
+    online_accuracy: float
+    test_accuracy: float | None
+    images_per_second: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Training:
+    """What a training gave: the parameters and one record for each complete epoch."""
+
+    parameters: Parameters
+    epochs: list[Epoch]
+    interrupted: bool = False
+
+    @property
+    def complete_epochs(self) -> int:
+        return len(self.epochs)
+
+    @property
+    def images_per_second(self) -> float:
+        """Of all complete epochs together (each has the same number of images)."""
+        return len(self.epochs) / sum(1 / epoch.images_per_second for epoch in self.epochs)
+
+
+def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parameters | None = None, shift: int = 0,
+          evaluate_each_epoch: bool = False, engine: Engine = CompiledModel,
+          on_progress: Callable[[int, int, int, int], None] | None = None,
+          on_epoch: Callable[[Epoch], None] | None = None) -> Training:
+    """Train for ``network.learning.epochs`` epochs.
+
+    Parameters
+    ----------
+    network, arithmetic
+        What to train, in "float" or "fixed".
+    dataset : Dataset
+    values : Parameters, optional
+        Where to start; by default the random parameters of ``network.seed``.
+    shift : int
+        Most pixels by which an image is moved at random before it is learnt, anew in each epoch.
+    evaluate_each_epoch : bool
+        Whether to measure the accuracy on the test images after each epoch. Nothing depends on it.
+    engine : class
+        ``CompiledModel`` or ``Model``.
+    on_progress : callable(epoch, images_done, images_total, right_so_far), optional
+    on_epoch : callable(Epoch), optional
+
+    Returns
+    -------
+    Training
+        Its parameters are the mean of those at the end of the last ``network.learning.average`` epochs: for integers the
+        exact mean rounded half up, for reals the mean in float64, rounded to the model's type.
+
+        A ``KeyboardInterrupt`` ends the training with ``interrupted`` True and the parameters of the last complete epoch,
+        or the mean over those of the epochs to be averaged that are complete.
+
+    Raises
+    ------
+    InputError
+        If data set, network and values do not fit each other.
+    KeyboardInterrupt
+        If no epoch is complete.
+    """
+    datasets.check_fits(dataset, network)
+    height, width = dataset.image_shape
+    if not 0 <= shift < min(height, width):
+        raise InputError(f"images of {height}x{width} must be shifted by at most 0 to {min(height, width) - 1} pixels, "
+                         f"not {shift}")
+    if not 0 <= network.learning.frozen < len(network.layers):
+        raise InputError(f"learning.frozen must be 0 to {len(network.layers) - 1} for layers {network.layers}, "
+                         f"not {network.learning.frozen}")
+    model = engine(network, arithmetic, values)
+    first_averaged = network.learning.epochs - network.learning.average
+    done: tuple[_Sum, list[Epoch]] | None = None              # one object, so that an interrupt finds both or neither
+    try:
+        model.learn(dataset.train_images[:0], dataset.train_labels[:0], 0)   # compiles before the clock runs
+        for epoch in range(network.learning.epochs):
+            record = _pass(model, dataset, shift, epoch, on_progress)
+            before, records = done if done is not None else (None, [])
+            total = _Sum.of(model.parameters, before if epoch > first_averaged else None)
+            done = total, [*records, record]
+            if evaluate_each_epoch:
+                record = replace(record, test_accuracy=accuracy(model, dataset.test_images, dataset.test_labels))
+                done = total, [*records, record]
+            if on_epoch is not None:
+                on_epoch(record)
+    except KeyboardInterrupt:
+        if done is None:
+            raise
+        return Training(parameters=done[0].mean(), epochs=done[1], interrupted=True)
+    assert done is not None                                   # the description has at least one epoch
+    return Training(parameters=done[0].mean(), epochs=done[1])
+
+
+def accuracy(model: AnyModel, images: Array, labels: Array) -> float:
+    """Per cent of the images that the model gives their label."""
+    return percentage(model.predict(images) == labels)
+
+
+def percentage(right: npt.NDArray[Any]) -> float:
+    """Per cent of the entries that are true; 0 of none."""
+    return 100 * float(np.count_nonzero(right)) / max(len(right), 1)
+
+
+def _pass(model: AnyModel, dataset: Dataset, shift: int, epoch: int,
+          on_progress: Callable[[int, int, int, int], None] | None) -> Epoch:
+    seed, batch = model.network.seed, model.network.learning.batch
+    count = len(dataset.train_labels)
+    order = np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(count)
+    images = dataset.train_images
+    if shift:
+        random = np.random.default_rng([seed, SHIFT_STREAM, epoch])
+        images = datasets.shift(images[order], dataset.image_shape, random, shift)
+    step = max(CHUNK // batch, 1) * batch                     # whole batches, so that chunks change no bit
+    right, seconds = 0, 0.0
+    for start in range(0, count, step):
+        part = order[start:start + step]
+        chunk = images[start:start + step] if shift else images[part]
+        labels = dataset.train_labels[part]
+        began = time.perf_counter()
+        predictions = model.learn(chunk, labels, epoch)
+        seconds += time.perf_counter() - began
+        right += int(np.count_nonzero(predictions == labels))
+        if on_progress is not None:
+            on_progress(epoch, start + len(part), count, right)
+    return Epoch(epoch=epoch, online_accuracy=100 * right / count, test_accuracy=None,
+                 images_per_second=count / max(seconds, 1e-9))
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """Exact sum (float64 or int64) of the parameters of ``count`` epochs, and the latest of them."""
+
+    latest: Parameters
+    total: Parameters
+    count: int
+
+    @classmethod
+    def of(cls, latest: Parameters, before: _Sum | None) -> _Sum:
+        if before is None:
+            return cls(latest, latest, 1)
+        total = [Layer(*(_wide(old) + _wide(new) for old, new in zip(_arrays(a), _arrays(b), strict=True)))
+                 for a, b in zip(before.total, latest, strict=True)]
+        return cls(latest, total, before.count + 1)
+
+    def mean(self) -> Parameters:
+        if self.count == 1:
+            return self.latest
+        return [Layer(*(_mean(array, self.count, like.dtype) for array, like in zip(_arrays(a), _arrays(b), strict=True)))
+                for a, b in zip(self.total, self.latest, strict=True)]
+
+
+def _arrays(layer: Layer) -> tuple[Array, Array, Array]:
+    return layer.weights, layer.bias, layer.coupling
+
+
+def _wide(array: Array) -> Array:
+    return array if array.dtype == np.int64 else array.astype(np.float64)
+
+
+def _mean(total: Array, count: int, dtype: npt.DTypeLike) -> Array:
+    if total.dtype == np.int64:
+        return (2 * total + count) // (2 * count)             # half up, as everywhere in the contract
+    return (total / count).astype(dtype)

@@ -1,0 +1,84 @@
+"""The command line: ``wuxing train|eval|compare|ranges|info``. Whatever goes wrong becomes one sentence and an exit code.
+
+0: done. 2: the input cannot be used, or a file not read or written. 130: Ctrl-C. 1: what reads our output went away.
+"""
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Annotated
+
+import typer
+from typer.main import get_command
+
+from golden_model.errors import InputError
+from wuxing import compare, console, evaluate, info, train
+
+UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
+
+app = typer.Typer(name="wuxing", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
+                  context_settings={"help_option_names": ["-h", "--help"]})
+app.command("train")(train.train)
+app.command("eval")(evaluate.evaluate)
+app.command("compare")(compare.compare)
+app.command("info")(info.info)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"wuxing {metadata.version('wuxing')}")
+        raise typer.Exit
+
+
+@app.callback()
+def wuxing(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
+                                                 help="Show the version and exit.")] = False) -> None:
+    """Networks of predator-prey neurons that learn locally: in float, and bit by bit as in hardware."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (by default the program's) and return its exit code. Errors are one sentence on stderr."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = get_command(app).main(given or ["--help"], prog_name="wuxing", standalone_mode=False)
+        sys.stdout.flush()                                    # a full disk behind stdout shows itself here
+    except InputError as error:
+        return _fail(str(error))
+    except typer.TyperException as error:
+        return _fail(_usage(error))
+    except (KeyboardInterrupt, typer.Abort):
+        _say("interrupted: nothing was written")
+        return INTERRUPTED
+    except BrokenPipeError:
+        _drop_stdout()
+        return 1
+    except OSError as error:
+        _drop_stdout()
+        name = f"{error.filename}" if error.filename else "the output"
+        return _fail(f"{name} must be readable and writable, but: {error.strerror or error}; mend it or choose another place")
+    except MemoryError:
+        return _fail("memory must hold the network and its data, but does not; choose fewer or smaller layers or less data")
+    return code if isinstance(code, int) else 0
+
+
+def _usage(error: typer.TyperException) -> str:
+    """One line from a usage error: which command, what is wrong, where the options are listed."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "wuxing"
+    return f"{command}: {error.format_message().rstrip('.')}; {command} --help lists what there is"
+
+
+def _fail(sentence: str) -> int:
+    _say(sentence)
+    return UNUSABLE
+
+
+def _say(sentence: str) -> None:
+    print(console.printable(" ".join(f"wuxing: {sentence}".split())), file=sys.stderr)
+
+
+def _drop_stdout() -> None:
+    """What could not be written must not be tried again when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

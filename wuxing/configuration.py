@@ -1,0 +1,121 @@
+"""From a configuration file and options to a ``Network`` and a ``Dataset``: what ``train`` and ``compare`` share.
+
+A configuration file is a network description as ``Network.to_toml`` writes it. All of it may be left out, ``layers`` too:
+then they follow from the data set. Options override it.
+"""
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from golden_model import datasets
+from golden_model.datasets import Dataset
+from golden_model.errors import InputError
+from golden_model.network import Network
+
+HIDDEN = {"mnist": 128, "digits": 32}     # neurons between pixels and classes, by the data set's name
+OTHER_HIDDEN = 128
+
+DatasetOption = Annotated[str, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")]
+LayersOption = Annotated[str | None, typer.Option("--layers", help="Sizes from pixels to classes, as 784,128,10.")]
+EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]
+BatchOption = Annotated[int | None, typer.Option("--batch", help="Images between two updates.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides initial links, order and shifts.")]
+RateOption = Annotated[float | None, typer.Option("--rate", help="Rate of links and biases; fixed needs a power of two.")]
+MarginOption = Annotated[float | None, typer.Option("--margin", help="An output that is right by it says nothing.")]
+HalvingsOption = Annotated[int | None, typer.Option("--halvings", help="How often the rates are halved on the way.")]
+AverageOption = Annotated[int | None, typer.Option("--average", help="Last epochs whose parameters are averaged.")]
+ShiftOption = Annotated[int, typer.Option("--shift", help="Most pixels by which training images are shifted at random.")]
+HoldOutOption = Annotated[int | None, typer.Option(
+    "--hold-out", help="Test on that many training images, which are not trained on, instead of the test images.")]
+TrainImagesOption = Annotated[int | None, typer.Option("--train-images", help="Use only the first N training images.")]
+TestImagesOption = Annotated[int | None, typer.Option("--test-images", help="Use only the first N test images.")]
+JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file; - is stdout.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The options that describe a run; None where one was not given."""
+
+    dataset: str = "mnist"
+    config: Path | None = None
+    layers: str | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    seed: int | None = None
+    rate: float | None = None
+    margin: float | None = None
+    halvings: int | None = None
+    average: int | None = None
+    shift: int = 0
+    hold_out: int | None = None
+    train_images: int | None = None
+    test_images: int | None = None
+
+    def data(self, seed: int = 0) -> Dataset:
+        """The data set, or the part of it that was asked for; ``seed`` draws what is held out."""
+        dataset = load_dataset(self.dataset, self.train_images, self.test_images)
+        return dataset if self.hold_out is None else dataset.hold_out(self.hold_out, seed)
+
+    def network(self, dataset: Dataset) -> Network:
+        """The network that file and options describe together, checked against the data set."""
+        description = read_description(self.config)
+        if self.layers is not None:
+            description["layers"] = parse_layers(self.layers)
+        description.setdefault("layers", default_layers(dataset))
+        if self.seed is not None:
+            description["seed"] = self.seed
+        given = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
+                 "halvings": self.halvings, "average": self.average}
+        changes = {name: value for name, value in given.items() if value is not None}
+        learning = description.get("learning", {})
+        if changes and isinstance(learning, dict):            # what is not, from_dict refuses by name
+            description["learning"] = learning | changes
+        network = Network.from_dict(description)
+        datasets.check_fits(dataset, network)
+        return network
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the network description does not hold, for records."""
+        return {name: asdict(self)[name] for name in ("shift", "hold_out", "train_images", "test_images")}
+
+
+def load_dataset(name: str, train_images: int | None = None, test_images: int | None = None) -> Dataset:
+    dataset = datasets.load(name)
+    return dataset if train_images is test_images is None else dataset.first(train_images, test_images)
+
+
+def default_layers(dataset: Dataset) -> list[int]:
+    """Pixels, one hidden layer, classes: 784,128,10 for MNIST."""
+    return [dataset.train_images.shape[1], HIDDEN.get(dataset.name, OTHER_HIDDEN), dataset.classes]
+
+
+def parse_layers(text: str) -> list[int]:
+    """``"784,128,10"`` to sizes."""
+    try:
+        return [int(size) for size in text.split(",")]
+    except ValueError:
+        raise InputError(f"--layers must be whole numbers with commas between them, as 784,128,10, not {text[:80]!r}") from None
+
+
+def read_description(path: Path | None) -> dict[str, Any]:
+    """The TOML file as plain data, checked as a network description but for layers it leaves out; None: nothing."""
+    if path is None:
+        return {}
+    try:
+        description = tomllib.loads(path.read_text("utf-8"))
+        Network.from_dict({"layers": [1, 1]} | description)
+    except OSError as error:
+        raise InputError(f"configuration file {path} must be a file that can be read, but: {error.strerror}; "
+                         f"give the path of a TOML file") from None
+    except InputError as error:
+        raise InputError(f"configuration file {path}: {error}") from None
+    except (ValueError, RecursionError) as error:             # bytes that are not UTF-8, too
+        raise InputError(f"configuration file {path} must be valid TOML, but: {error}; mend it there") from None
+    return description

@@ -1,0 +1,64 @@
+"""What the commands say: tables and sentences for people, JSON for programs, nothing that a terminal would obey."""
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from golden_model.atomic_write import write_atomically
+from golden_model.errors import InputError
+
+STDOUT = Path("-")
+
+
+def out(json_file: Path | None = None) -> Console:
+    """The console for results: stdout, or stderr where JSON takes stdout."""
+    return Console(stderr=json_file == STDOUT, highlight=False, emoji=False)
+
+
+def err() -> Console:
+    """The console for progress."""
+    return Console(stderr=True, highlight=False, emoji=False)
+
+
+def printable(text: object) -> str:
+    """Text from a file or an option without control characters, which a terminal would obey."""
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in str(text))
+
+
+def shown(text: object) -> str:
+    """As ``printable``, and without meaning for rich."""
+    return escape(printable(text))
+
+
+def write_json(path: Path | None, result: dict[str, Any]) -> None:
+    """Write to the file, all or nothing; to stdout for ``-``; nowhere for None."""
+    if path is None:
+        return
+    text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+    if path == STDOUT:
+        print(text, end="", flush=True)
+    else:
+        write_atomically(path, text)
+
+
+def check_writable(*paths: Path | None) -> None:
+    """Refuse, before hours of training, files that could not be written after it."""
+    for path in paths:
+        if path is None or path == STDOUT:
+            continue
+        reason = None
+        if path.is_dir():
+            reason = "it is a folder"
+        elif path.exists():
+            reason = None if os.access(path, os.W_OK) else "it is read-only"
+        elif not path.parent.is_dir():
+            reason = f"there is no folder {path.parent}"
+        elif not os.access(path.parent, os.W_OK | os.X_OK):
+            reason = f"folder {path.parent} is read-only"
+        if reason is not None:
+            raise InputError(f"{path} must be a file that can be written, but: {reason}; choose another place")

@@ -1,0 +1,81 @@
+"""``wuxing eval``: how many images of a data set a model gets right."""
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.table import Table
+
+from golden_model import datasets, model_file, parameters
+from golden_model.engine import CompiledModel
+from golden_model.errors import InputError
+from golden_model.model_file import ModelFile
+from golden_model.parameters import Parameters
+from golden_model.training import percentage
+from wuxing import configuration as options
+from wuxing import console
+
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.", show_default=False)]
+
+
+def evaluate(model: ModelArgument,
+             dataset: Annotated[str | None, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files; "
+                                                                          "by default the one it was trained on.")] = None,
+             arithmetic: Annotated[str | None, typer.Option("--arithmetic", help="float or fixed; by default the model's. A "
+                                                            "float model is quantised to its formats for fixed.")] = None,
+             test_images: options.TestImagesOption = None, json: options.JsonOption = None) -> None:
+    """Measure the accuracy of a model on test images."""
+    console.check_writable(json)
+    loaded = model_file.load(model)
+    data = options.load_dataset(dataset or trained_on(loaded), None, test_images)
+    datasets.check_fits(data, loaded.network)
+    used = arithmetic or loaded.arithmetic
+    engine = CompiledModel(loaded.network, used, converted(loaded, used))
+    engine.predict(data.test_images[:1])                  # compiles before the clock runs
+    began = time.perf_counter()
+    predictions = engine.predict(data.test_images)
+    rate = len(predictions) / (time.perf_counter() - began)
+    reached = percentage(predictions == data.test_labels)
+    counts = confusion(data.test_labels, predictions, loaded.network.layers[-1])
+    console.write_json(json, {
+        "model": str(model), "digest": loaded.network.digest, "arithmetic": used, "model_arithmetic": loaded.arithmetic,
+        "dataset": data.name, "dataset_sha256": data.sha256, "images": len(predictions), "accuracy": reached,
+        "confusion": counts, "images_per_second": rate})
+    table = Table(title=f"{reached:.2f} % of {len(predictions):,} test images of {console.shown(data.name)} right, {used}, "
+                        f"{rate:,.0f} images/s")
+    for heading in ("class", "images", "right", "most often taken for"):
+        table.add_column(heading, justify="right")
+    for label, row in enumerate(counts):
+        wrong = [0 if other == label else count for other, count in enumerate(row)]
+        worst = f"{int(np.argmax(wrong))} ({max(wrong)} times)" if max(wrong) else ""
+        right = f"{100 * row[label] / sum(row):.2f} %" if sum(row) else ""
+        table.add_row(str(label), str(sum(row)), right, worst)
+    console.out(json).print(table)
+
+
+def trained_on(loaded: ModelFile) -> str:
+    """The data set named in the training record, if it has a name that can be loaded from anywhere."""
+    name = loaded.record.get("dataset")
+    if name not in ("mnist", "digits"):
+        raise InputError("--dataset must be given for a model that was not trained on mnist or digits")
+    return str(name)
+
+
+def converted(loaded: ModelFile, arithmetic: str) -> Parameters:
+    """The model's parameters in that arithmetic: exact to reals, rounded and saturated to integers."""
+    parameters.check_arithmetic(arithmetic)
+    if arithmetic == loaded.arithmetic:
+        return loaded.parameters
+    if arithmetic == "fixed":
+        loaded.network.check_fixed()
+        return parameters.quantised(loaded.network, loaded.parameters)
+    return parameters.to_real(loaded.network, loaded.parameters)
+
+
+def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[list[int]]:
+    """Counts of images by label (row) and prediction (column)."""
+    counts: list[list[int]] = np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, -1).tolist()
+    return counts

@@ -1,0 +1,73 @@
+"""``wuxing info``: what a model file holds."""
+from __future__ import annotations
+
+import json as notation
+from typing import Any
+
+from rich.table import Table
+
+from golden_model import model_file, parameters
+from golden_model.network import SECTIONS, Network
+from wuxing import configuration as options
+from wuxing import console
+from wuxing.evaluate import ModelArgument
+
+
+def info(model: ModelArgument, json: options.JsonOption = None) -> None:
+    """Show the description, sizes, memory, exact sums and training record of a model."""
+    console.check_writable(json)
+    loaded = model_file.load(model)
+    network = loaded.network
+    sizes, widths = memory(network), network.widths()
+    console.write_json(json, {"model": str(model), "digest": network.digest, "arithmetic": loaded.arithmetic,
+                              "network": network.to_dict(), "layers": sizes, "widths": widths, "record": loaded.record})
+    screen = console.out(json)
+    screen.print(f"[bold]{console.shown(model)}[/bold]: {'-'.join(map(str, network.layers))}, {loaded.arithmetic}\n"
+                 f"digest {network.digest}", soft_wrap=True)
+
+    counted = ("neurons", "links", "biases", "K", "bits")
+    table = Table(title="Parameters, and bits of memory in the network's formats")
+    for heading in ("layer", "inputs", "neurons", "links", "biases", "K", "bits"):
+        table.add_column(heading, justify="right")
+    for index, layer in enumerate(sizes):
+        table.add_row(str(index), *(f"{layer[key]:,}" for key in ("inputs", *counted)))
+    table.add_section()
+    table.add_row("all", "", *(f"{sum(layer[key] for layer in sizes):,}" for key in counted))
+    screen.print(table)
+
+    _print_pairs(screen, "Bits that each exact sum can need", {name: str(bits) for name, bits in widths.items()})
+    description = network.to_dict()
+    _print_pairs(screen, "Network", {f"{section}.{key}": notation.dumps(value) for section in SECTIONS
+                                     for key, value in description[section].items()} | {"seed": str(network.seed)})
+    record = dict(loaded.record)
+    epochs = record.pop("epochs", None)
+    _print_pairs(screen, "Training record", {key: notation.dumps(value, ensure_ascii=False) for key, value in record.items()})
+    if isinstance(epochs, list) and all(isinstance(epoch, dict) for epoch in epochs):
+        table = Table(title="Epochs: per cent right while learning, and of the test images after it")
+        for heading in ("epoch", "online", "test"):
+            table.add_column(heading, justify="right")
+        for epoch in epochs:
+            table.add_row(*(console.shown(epoch.get(key)) for key in ("epoch", "online_accuracy", "test_accuracy")))
+        screen.print(table)
+
+
+def memory(network: Network) -> list[dict[str, int]]:
+    """For each layer counts of parameters, and the bits of memory for those that a neuron or link has of its own.
+
+    K is memory only where it is trained; else it is the description's, wired.
+    """
+    formats, result = network.formats, []
+    for shapes in parameters.layer_shapes(network):
+        neurons, inputs = shapes["weights"]
+        rates = shapes["coupling"][0] * shapes["coupling"][1] * neurons if network.learning.trains_K else 0
+        result.append({"inputs": inputs, "neurons": neurons, "links": neurons * inputs, "biases": neurons, "K": rates,
+                       "bits": neurons * inputs * formats.weight.bits + neurons * formats.drive.bits
+                       + rates * formats.coupling.bits})
+    return result
+
+
+def _print_pairs(screen: Any, title: str, pairs: dict[str, str]) -> None:
+    table = Table(title=title, show_header=False)
+    for key, value in pairs.items():
+        table.add_row(console.shown(key), console.shown(value))
+    screen.print(table)

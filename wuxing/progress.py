@@ -1,0 +1,66 @@
+"""Progress of a training: a bar with rate and time left on a terminal, and one line for each epoch anywhere."""
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from golden_model.datasets import Dataset
+from golden_model.training import Epoch
+from wuxing import console
+
+
+class Rate(ProgressColumn):
+    """Images per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:,.0f} images/s")
+
+
+class TrainingProgress:
+    """Shows trainings one after the other, on stderr; a context manager that hands back the terminal as it was.
+
+    ``quiet``: show nothing.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.console = console.err()
+        self.progress = Progress(TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[right]}"), Rate(),
+                                 TimeRemainingColumn(compact=True), console=self.console, transient=True,
+                                 disable=quiet or not self.console.is_terminal)
+        self.title, self.epochs, self.task = "", 0, TaskID(0)
+
+    def __enter__(self) -> TrainingProgress:
+        self.progress.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.progress.stop()
+
+    def say(self, sentence: str) -> None:
+        """A line above the bar."""
+        if not self.quiet:
+            self.progress.console.print(console.shown(sentence), soft_wrap=True)
+
+    def say_data(self, data: Dataset) -> None:
+        """Which data set this is, and how much of it."""
+        self.say(f"{data.name}: {data.source}; {len(data.train_labels):,} images to train, {len(data.test_labels):,} to test")
+
+    def begin(self, title: str, epochs: int, images: int) -> None:
+        """The next training: what is trained, and how many epochs of how many images."""
+        self.title, self.epochs = title, epochs
+        for task in self.progress.task_ids:
+            self.progress.remove_task(task)
+        self.task = self.progress.add_task(title, total=epochs * images, right="")
+
+    def on_progress(self, epoch: int, done: int, total: int, right: int) -> None:
+        self.progress.update(self.task, description=f"{self.title}, epoch {epoch + 1}/{self.epochs}",
+                             completed=epoch * total + done, right=f"{100 * right / done:.1f} % right")
+
+    def on_epoch(self, epoch: Epoch) -> None:
+        test = "" if epoch.test_accuracy is None else f", {epoch.test_accuracy:.2f} % of the test images after it"
+        self.say(f"{self.title}, epoch {epoch.epoch + 1}/{self.epochs}: {epoch.online_accuracy:.2f} % right while learning"
+                 f"{test}, {epoch.images_per_second:,.0f} images/s")

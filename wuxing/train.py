@@ -1,0 +1,74 @@
+"""``wuxing train``: a network learns a data set and becomes a model file."""
+from __future__ import annotations
+
+import platform
+from dataclasses import asdict
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from golden_model import model_file
+from golden_model.datasets import Dataset
+from golden_model.engine import CompiledModel
+from golden_model.network import Network
+from golden_model.training import Training, accuracy
+from golden_model.training import train as run_training
+from wuxing import configuration as options
+from wuxing import console
+from wuxing.configuration import Settings
+from wuxing.progress import TrainingProgress
+
+INTERRUPTED = 130                         # the exit code of a command that Ctrl-C ended
+
+
+def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
+          arithmetic: Annotated[str, typer.Option("--arithmetic", help="float, or fixed: the hardware's integers.")] = "fixed",
+          epochs: options.EpochsOption = None, batch: options.BatchOption = None, seed: options.SeedOption = None,
+          rate: options.RateOption = None, margin: options.MarginOption = None, halvings: options.HalvingsOption = None,
+          average: options.AverageOption = None, shift: options.ShiftOption = 0, hold_out: options.HoldOutOption = None,
+          train_images: options.TrainImagesOption = None, test_images: options.TestImagesOption = None,
+          output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.npz"),
+          json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
+    """Train a network and write a model file; Ctrl-C keeps the last complete epoch."""
+    settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed, rate=rate,
+                        margin=margin, halvings=halvings, average=average, shift=shift, hold_out=hold_out,
+                        train_images=train_images, test_images=test_images)
+    console.check_writable(output, json)
+    data = settings.data(seed or 0)
+    network = settings.network(data)
+    with TrainingProgress(quiet) as progress:
+        progress.say_data(data)
+        progress.begin(arithmetic, network.learning.epochs, len(data.train_labels))
+        training = run_training(network, arithmetic, data, shift=shift, evaluate_each_epoch=True,
+                                on_progress=progress.on_progress, on_epoch=progress.on_epoch)
+    model = CompiledModel(network, arithmetic, training.parameters)
+    reached = accuracy(model, data.test_images, data.test_labels)
+    record = training_record(network, arithmetic, data, training, settings, reached)
+    model_file.save(output, network, arithmetic, training.parameters, record)
+    console.write_json(json, {"model": str(output), "digest": network.digest, **record,
+                              "images_per_second": training.images_per_second, "network": network.to_dict()})
+    table = console.out(json)
+    on = "test images" if hold_out is None else "held-out training images"
+    table.print(f"[bold]{reached:.2f} %[/bold] of {len(data.test_labels):,} {on} right, "
+                f"{training.images_per_second:,.0f} images learnt per second; wrote {console.shown(output)}", soft_wrap=True)
+    if training.interrupted:
+        console.err().print(f"interrupted: {console.shown(output)} holds the model after {training.complete_epochs} of "
+                            f"{network.learning.epochs} epochs", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED)
+
+
+def training_record(network: Network, arithmetic: str, data: Dataset, training: Training, settings: Settings,
+                    reached: float) -> dict[str, Any]:
+    """What a model file says about its training. No times and no paths: the same command gives the same bytes."""
+    return {"dataset": data.name, "dataset_sha256": data.sha256, "seed": network.seed, "arithmetic": arithmetic,
+            "accuracy": reached, "complete_epochs": training.complete_epochs, "interrupted": training.interrupted,
+            "epochs": [{key: value for key, value in asdict(epoch).items() if key != "images_per_second"}
+                       for epoch in training.epochs],
+            "options": settings.to_dict(), "versions": versions()}
+
+
+def versions() -> dict[str, str]:
+    """Of what computes: this package, Python, NumPy, Numba."""
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in ("wuxing", "numpy", "numba")}}

@@ -152,8 +152,10 @@ class CompiledModel:
         exact = self.arithmetic
         adders = self._adders_suffice()
         if self.fixed:
+            predictor: Any
+            corrector: Any
             predictor, corrector, scale = network.predictor_shift, network.corrector_shift, formats.coupling.one
-            minimum = formats.coupling.quantise(learning.K3_minimum)[()]
+            minimum: Any = formats.coupling.quantise(learning.K3_minimum)[()]
 
             def limits(name: str) -> tuple[Any, Any]:
                 return word(getattr(formats, name).least), word(getattr(formats, name).greatest)
@@ -171,7 +173,8 @@ class CompiledModel:
                      floor=word(exact.floor), margin=word(exact.margin), drive_least=drive[0], drive_high=drive[1],
                      error_least=error[0], error_high=error[1], weight_least=weight[0], weight_high=weight[1],
                      coupling_least=coupling[0], coupling_high=coupling[1], coupling_minimum=word(minimum),
-                     drive_scale=word(scale), rest=tuple(word(exact.rest[element]) for element in self._elements), decode=decode)
+                     drive_scale=word(scale), decode=decode,
+                     rest=tuple(word(exact.rest[element]) for element in self._elements))
 
     def _adders_suffice(self) -> bool:
         """Whether every K is 1/2, 1/2, 1 and stays so, and the contract's bracket is twice the real one."""

@@ -317,7 +317,8 @@ def update_bias(r, batch, unit_at, neurons, bias, rate, const, wide):
         total = cast(0, like)
         for image in range(batch):
             total += r[image, n]
-        bias[unit_at + n] = clamp(cast(bias[unit_at + n], like) + words.change(total, rate), const.drive_least, const.drive_high)
+        new = cast(bias[unit_at + n], like) + words.change(total, rate)
+        bias[unit_at + n] = clamp(new, const.drive_least, const.drive_high)
 
 
 @njit(cache=True, nogil=True)

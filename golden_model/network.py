@@ -148,14 +148,15 @@ class Learning:
     K3: float = 0.0
     K3_minimum: float = 0.5               # keeps a trained neuron a propagator
     margin: float = 0.5                   # tau: an output that is right by it says nothing
-    epochs: int = 15
-    halvings: int = 3
+    epochs: int = 60
+    halvings: int = 5
     batch: int = 1                        # images between two updates
+    dropout: float = 0.2                  # share of the input words set to zero at random when an image is learnt
     frozen: int = 0                       # layers, from the first, that are not trained
-    average: int = 1                      # last epochs whose parameters are averaged into the result; 1: the last alone
+    average: int = 0                      # last epochs whose parameters are averaged into the result; 0: a sixth of all
 
     def __post_init__(self) -> None:
-        _set_numbers(self, "learning", *PARAMETER_SETS, "margin", "K3_minimum")
+        _set_numbers(self, "learning", *PARAMETER_SETS, "margin", "K3_minimum", "dropout")
         for name in PARAMETER_SETS:
             if not 0 <= getattr(self, name) <= 1:
                 raise InputError(f"learning.{name} must be a rate from 0 to 1, not {getattr(self, name):g}")
@@ -166,12 +167,19 @@ class Learning:
         _whole(self.epochs, "learning.epochs", 1, 1_000_000)
         _whole(self.halvings, "learning.halvings", 0, 30)
         _whole(self.batch, "learning.batch", 1, 65_536)
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"learning.dropout must be a share from 0 to below 1, not {self.dropout:g}")
         _whole(self.frozen, "learning.frozen", 0, 1_000)
-        _whole(self.average, "learning.average", 1, self.epochs)
+        _whole(self.average, "learning.average", 0, self.epochs)
 
     def halvings_before(self, epoch: int) -> int:
         """How often the rates were halved before ``epoch`` (0, 1, ...) begins."""
         return min(epoch * (self.halvings + 1) // self.epochs, self.halvings)
+
+    @property
+    def averaged_epochs(self) -> int:
+        """How many epochs, the last ones, are averaged into the result."""
+        return self.average or max(self.epochs // 6, 1)
 
     @property
     def trains_K(self) -> bool:

@@ -2,7 +2,8 @@
 
 Everything random follows from ``network.seed`` and the epoch alone, so float and fixed see the same images in the same
 order: the order of epoch t is the permutation of ``default_rng([seed, 1, t])``, and the offsets of shifted images are
-drawn from ``default_rng([seed, 2, t])`` in that order.
+drawn from ``default_rng([seed, 2, t])`` in that order, and the pixels that input dropout loses from
+``default_rng([seed, 3, t])``.
 """
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from golden_model.arithmetic import Array
 from golden_model.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
+from golden_model.fixed_point import narrow
 from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
@@ -26,7 +28,7 @@ from golden_model.parameters import Layer, Parameters
 AnyModel = Model | CompiledModel
 Engine = Callable[[Network, str, Parameters | None], AnyModel]
 
-ORDER_STREAM, SHIFT_STREAM = 1, 2         # 0 draws the initial links
+ORDER_STREAM, SHIFT_STREAM, DROPOUT_STREAM = 1, 2, 3   # 0 draws the initial links
 CHUNK = 2000                              # images between two reports of progress, about; Ctrl-C is heard there
 
 
@@ -88,8 +90,9 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     Returns
     -------
     Training
-        Its parameters are the mean of those at the end of the last ``network.learning.average`` epochs: for integers the
-        exact mean rounded half up, for reals the mean in float64, rounded to the model's type.
+        Its parameters are the mean of those at the end of the last ``network.learning.averaged_epochs`` epochs: for integers
+        the exact mean rounded half up, for reals the mean in float64, rounded to the model's type. With
+        ``learning.dropout`` the first layer's links are then scaled by 1 - dropout, because no pixel is lost any more.
 
         A ``KeyboardInterrupt`` ends the training with ``interrupted`` True and the parameters of the last complete epoch,
         or the mean over those of the epochs to be averaged that are complete.
@@ -110,7 +113,7 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
         raise InputError(f"learning.frozen must be 0 to {len(network.layers) - 1} for layers {network.layers}, "
                          f"not {network.learning.frozen}")
     model = engine(network, arithmetic, values)
-    first_averaged = network.learning.epochs - network.learning.average
+    first_averaged = network.learning.epochs - network.learning.averaged_epochs
     done: tuple[_Sum, list[Epoch]] | None = None              # one object, so that an interrupt finds both or neither
     try:
         model.learn(dataset.train_images[:0], dataset.train_labels[:0], 0)   # compiles before the clock runs
@@ -120,16 +123,29 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
             total = _Sum.of(model.parameters, before if epoch > first_averaged else None)
             done = total, [*records, record]
             if evaluate_each_epoch:
-                record = replace(record, test_accuracy=accuracy(model, dataset.test_images, dataset.test_labels))
+                whole = engine(network, arithmetic, all_pixels(network, arithmetic, model.parameters))
+                record = replace(record, test_accuracy=accuracy(whole, dataset.test_images, dataset.test_labels))
                 done = total, [*records, record]
             if on_epoch is not None:
                 on_epoch(record)
     except KeyboardInterrupt:
         if done is None:
             raise
-        return Training(parameters=done[0].mean(), epochs=done[1], interrupted=True)
+        return Training(parameters=all_pixels(network, arithmetic, done[0].mean()), epochs=done[1], interrupted=True)
     assert done is not None                                   # the description has at least one epoch
-    return Training(parameters=done[0].mean(), epochs=done[1])
+    return Training(parameters=all_pixels(network, arithmetic, done[0].mean()), epochs=done[1])
+
+
+def all_pixels(network: Network, arithmetic: str, parameters: Parameters) -> Parameters:
+    """Parameters for images that lose no pixel, from those learnt with dropout: the first links times 1 - dropout."""
+    keep = 1 - network.learning.dropout
+    if keep == 1 or network.learning.frozen:
+        return parameters
+    first: Array = parameters[0].weights * keep
+    if arithmetic == "fixed":
+        first = narrow(np.floor(first + 0.5).astype(np.int64), 0, network.formats.weight)
+    scaled = replace(parameters[0], weights=first.astype(parameters[0].weights.dtype))
+    return [scaled, *parameters[1:]]
 
 
 def accuracy(model: AnyModel, images: Array, labels: Array) -> float:
@@ -151,11 +167,15 @@ def _pass(model: AnyModel, dataset: Dataset, shift: int, epoch: int,
     if shift:
         random = np.random.default_rng([seed, SHIFT_STREAM, epoch])
         images = datasets.shift(images[order], dataset.image_shape, random, shift)
+    losses = np.random.default_rng([seed, DROPOUT_STREAM, epoch])
+    dropout = np.float32(model.network.learning.dropout)
     step = max(CHUNK // batch, 1) * batch                     # whole batches, so that chunks change no bit
     right, seconds = 0, 0.0
     for start in range(0, count, step):
         part = order[start:start + step]
         chunk = images[start:start + step] if shift else images[part]
+        if dropout:
+            chunk = chunk * (losses.random(chunk.shape, dtype=np.float32) >= dropout)
         labels = dataset.train_labels[part]
         began = time.perf_counter()
         predictions = model.learn(chunk, labels, epoch)

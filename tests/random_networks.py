@@ -17,7 +17,7 @@ def networks(draw: Any, most_neurons: int = 20, trains_K: bool | None = None) ->
     """A description whose integers exist: general K and rest, words of many widths, any rates, batches, frozen layers."""
     fraction = draw(st.sampled_from([6, 9, 12]))
     coupling_fraction = draw(st.sampled_from([1, 1, 2, 6]))
-    rate = st.sampled_from([2.0**-k for k in range(0, 7)] + [0.0])
+    rate = st.sampled_from([2.0**-k for k in range(7)] + [0.0])
     rates_of_K = draw(st.booleans()) if trains_K is None else trains_K
     step = 2.0**-coupling_fraction
     K = st.tuples(*[st.integers(-2 * 2**coupling_fraction + 1, 2 * 2**coupling_fraction - 1).map(lambda k: k * step)] * 5)
@@ -45,8 +45,8 @@ def networks(draw: Any, most_neurons: int = 20, trains_K: bool | None = None) ->
                               frozen=draw(st.sampled_from([0, 0, 1])), K3_minimum=0.5, **trained))
         network.check_fixed()
     except InputError:                            # a rate too fast for a wide weight: the same network, slower
-        network = Network(layers=tuple(sizes), formats=Formats(coupling=Format(2 + 6, 6)), seed=0, neuron=Neuron(K1=(0.25,) * 5),
-                          initialisation=Initialisation(bias=0.0), learning=Learning(batch=2))
+        network = Network(layers=tuple(sizes), formats=Formats(coupling=Format(2 + 6, 6)), seed=0,
+                          neuron=Neuron(K1=(0.25,) * 5), initialisation=Initialisation(bias=0.0), learning=Learning(batch=2))
     return network
 
 
@@ -74,4 +74,5 @@ def cases(draw: Any, **options: Any) -> tuple[Network, Parameters, Any, Any, int
     images = random.integers(0, 256, (count, network.layers[0])) * (random.random((count, network.layers[0])) < 0.6)
     if extreme:
         images = random.choice([0, 255], images.shape)
-    return (network, parameters, images.astype(np.uint8), random.integers(0, network.layers[-1], count), draw(st.integers(0, 3)))
+    labels = random.integers(0, network.layers[-1], count)
+    return network, parameters, images.astype(np.uint8), labels, draw(st.integers(0, 3))

@@ -39,8 +39,8 @@ def test_exponent_of_dt(exponent):
 def test_widths_of_the_default():
     assert DEFAULT.widths() == {
         "bracket": 18, "product": 31, "half_step": 31,
-        "link_sum[0]": 34, "reverse_link_sum[0]": 36, "update[0]": 21, "updated_weight[0]": 30,
-        "link_sum[1]": 36, "reverse_link_sum[1]": 32, "update[1]": 26, "updated_weight[1]": 34, "updated_bias": 24}
+        "link_sum[0]": 34, "reverse_link_sum[0]": 36, "update[0]": 21, "updated_weight[0]": 32,
+        "link_sum[1]": 36, "reverse_link_sum[1]": 32, "update[1]": 26, "updated_weight[1]": 36, "updated_bias": 26}
     assert Network(layers=(4, 784, 10)).widths()["link_sum[1]"] == 38          # too many for 36 bits
 
 

@@ -30,6 +30,7 @@ RateOption = Annotated[float | None, typer.Option("--rate", help="Rate of links 
 MarginOption = Annotated[float | None, typer.Option("--margin", help="An output that is right by it says nothing.")]
 HalvingsOption = Annotated[int | None, typer.Option("--halvings", help="How often the rates are halved on the way.")]
 AverageOption = Annotated[int | None, typer.Option("--average", help="Last epochs whose parameters are averaged.")]
+DropoutOption = Annotated[float | None, typer.Option("--dropout", help="Share of pixels lost at random while learning.")]
 ShiftOption = Annotated[int, typer.Option("--shift", help="Most pixels by which training images are shifted at random.")]
 HoldOutOption = Annotated[int | None, typer.Option(
     "--hold-out", help="Test on that many training images, which are not trained on, instead of the test images.")]
@@ -53,6 +54,7 @@ class Settings:
     margin: float | None = None
     halvings: int | None = None
     average: int | None = None
+    dropout: float | None = None
     shift: int = 0
     hold_out: int | None = None
     train_images: int | None = None
@@ -72,7 +74,7 @@ class Settings:
         if self.seed is not None:
             description["seed"] = self.seed
         given = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
-                 "halvings": self.halvings, "average": self.average}
+                 "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
         changes = {name: value for name, value in given.items() if value is not None}
         learning = description.get("learning", {})
         if changes and isinstance(learning, dict):            # what is not, from_dict refuses by name

@@ -1,0 +1,191 @@
+"""The house: what documents and build files say is what the code does, and imports point one way."""
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from golden_model.fixed_point import Format
+from golden_model.network import Formats, Network
+
+ROOT = Path(__file__).parent.parent
+LIBRARY = sorted((ROOT / "golden_model").glob("*.py"))
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def table(document: str, heading: str) -> dict[str, list[str]]:
+    """The rows of a Markdown table by their first cell, which may be set in back quotes."""
+    lines = iter(read(document).splitlines())
+    assert any(line.startswith(f"| {heading} |") for line in lines), f"{document} has no table that begins with {heading}"
+    rows = {}
+    for line in lines:
+        if not line.startswith("|"):
+            break
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        rows[name.strip("`")] = cells
+    rows.pop("---")
+    return rows
+
+
+# ---------------------------------------------------------------- build
+
+
+def dry_run(target: str) -> str:
+    return subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def test_ci_calls_the_commands_of_the_readme():
+    commands = ["make demo", "make test"]
+    assert [line for line in read(".ci/run").splitlines() if line.startswith("make")] == commands
+    for command in commands:
+        assert re.search(rf"^{command}\b", read("README.md"), re.MULTILINE)
+    assert (ROOT / ".ci/run").stat().st_mode & 0o111
+
+
+@pytest.mark.parametrize(("target", "commands"), [
+    ("test", ["ruff check .", "mypy", "pytest -n 2"]),
+    ("demo", ["bash examples/demo.sh build/demo"]),
+    ("bench", ["bench/gradient_steps.py", "bench/speed.py"]),
+])
+def test_make_targets_do_what_they_say(target, commands):
+    plan = dry_run(target)
+    positions = [plan.find(command) for command in commands]
+    assert -1 not in positions
+    assert positions == sorted(positions)
+
+
+def test_the_demo_compares_and_shows_info_and_ranges():
+    called = re.findall(r"^say wuxing (\w+)", read("examples/demo.sh"), re.MULTILINE)
+    assert called == ["compare", "train", "info", "ranges"]
+
+
+def requirements() -> list[str]:
+    project = tomllib.loads(read("pyproject.toml"))["project"]
+    return [*project["dependencies"], *(entry for extra in project["optional-dependencies"].values() for entry in extra)]
+
+
+def test_every_dependency_has_its_reason():
+    lines = read("pyproject.toml").splitlines()
+    for requirement in requirements():
+        line = next(line for line in lines if f'"{requirement}"' in line)
+        assert re.search(r'",\s+# \w.{10,}', line), f"{requirement} has no reason beside it"
+
+
+def test_what_is_pinned_satisfies_what_is_required():
+    pinned = dict(line.split("==") for line in read("requirements.lock").splitlines() if not line.startswith("#"))
+    for requirement in requirements():
+        name, least = re.match(r"([a-z-]+)>=([0-9.]+)", requirement).groups()
+        if name != "torch":                               # of the bench alone, and large
+            found = tuple(map(int, pinned[name].split(".")))
+            assert found >= tuple(map(int, least.split("."))), f"{name} {pinned[name]}"
+
+
+def test_no_data_set_is_tracked():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert "README.md" in listed
+    wrong = [name for name in listed if "ubyte" in name or name.endswith((".gz", ".npz"))]
+    assert wrong == []
+    assert [name for name in listed if (ROOT / name).is_file() and (ROOT / name).stat().st_size > 300_000] == []
+
+
+# ---------------------------------------------------------------- imports
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names of every import in a file, inside functions too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path.name}: imports are absolute"
+            names.add(str(node.module).split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.name)
+def test_the_golden_model_knows_nothing_of_what_uses_it_and_never_prints(path):
+    assert not imported(path) & {"wuxing", "hdl", "sim", "boards", "tests", "bench", "rich", "typer", "logging"}
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        called = node.func if isinstance(node, ast.Call) else None
+        assert not (isinstance(called, ast.Name) and called.id == "print"), f"{path.name}:{node.lineno} prints"
+        assert not (isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr")), f"{path.name}:{node.lineno}"
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need():
+    """``wuxing --help`` is fast because plots and scikit-learn are imported where they are used."""
+    program = "import sys, wuxing.cli; print([name for name in ('matplotlib', 'sklearn', 'torch') if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    assert found == "[]\n"
+
+
+# ---------------------------------------------------------------- documents
+
+
+def test_documented_formats_are_the_defaults():
+    rows = table("docs/arithmetic.md", "name")
+    assert list(rows) == [entry.name for entry in fields(Formats) if entry.name != "bracket"]
+    for name, (_, word, bits, interval, _) in rows.items():
+        default: Format = getattr(Formats(), name)
+        assert (word, int(bits)) == (str(default), default.bits)
+        low, high = map(int, re.fullmatch(r"\[(-?\d+), (\d+)\)", interval).groups())
+        assert (low, high) == (default.minimum, default.maximum + 1 / default.one)
+
+
+def test_documented_widths_and_shifts_are_those_of_the_network():
+    network = Network(layers=(784, 128, 10))
+    rows = table("docs/arithmetic.md", "sum")
+    assert {name: int(bits) for name, (bits,) in rows.items()} == network.widths()
+    text = read("docs/arithmetic.md")
+    assert (network.formats.bracket_fraction, network.integration.exponent) == (13, 1)
+    assert "By default f = 13 and d = 1, so\nk = 13 and 14" in text
+    assert (network.predictor_shift, network.corrector_shift) == (13, 14)
+    assert "k = link_shift(layer), 10 and 14 by default" in text
+    assert [network.link_shift(layer) for layer in (0, 1)] == [10, 14]
+    assert "k = reverse_link_shift, 14 by default" in text
+    assert network.reverse_link_shift == 14
+    assert "update_shift is 10 for the first layer and 14 for the others at the default rate 2**-4" in text
+    assert [network.update_shift(layer, network.learning.exponents(0)["links"]) for layer in (0, 1)] == [10, 14]
+
+
+def test_documented_distance_from_the_gradient_is_what_the_bench_prints(tmp_path):
+    file = tmp_path / "steps.json"
+    printed = subprocess.run([sys.executable, "bench/gradient_steps.py", "--json", file], cwd=ROOT, check=True,
+                             capture_output=True, text=True).stdout
+    assert file.read_text("utf-8") == printed
+    found = json.loads(printed)["relative_error"]
+    rows = table("docs/model.md", "steps")
+    assert list(rows) == list(found)
+    assert {steps: cells[0] for steps, cells in rows.items()} == {steps: f"{100 * off:.2g} %" for steps, off in found.items()}
+
+
+def test_the_description_in_the_readme_is_the_default():
+    block = re.search(r"```toml\n(.*?)```", read("README.md"), re.DOTALL)[1]
+    network = Network.from_toml(block)
+    assert network == Network(layers=network.layers)
+
+
+def test_the_python_of_the_readme_runs(capsys):
+    block = re.search(r"```python\n(.*?)```", read("README.md"), re.DOTALL)[1]
+    exec(compile(block, "README.md", "exec"), {})
+    accuracy = float(capsys.readouterr().out)
+    assert 90 < accuracy <= 100
+
+
+@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/arithmetic.md", "docs/model.md"])
+def test_links_and_files_that_documents_name_exist(document):
+    text = read(document)
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (ROOT / document).parent.joinpath(target).exists(), target
+    for name in re.findall(r"`((?:golden_model|wuxing|tests|bench|docs|examples)/[\w/.]+)`", text):
+        assert (ROOT / name).exists(), name

@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from golden_model.errors import InputError
-from wuxing import compare, console, evaluate, info, train
+from wuxing import compare, console, evaluate, info, ranges, train
 
 UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
 
@@ -23,6 +23,7 @@ app = typer.Typer(name="wuxing", add_completion=False, rich_markup_mode=None, pr
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("ranges")(ranges.ranges)
 app.command("info")(info.info)
 
 
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (by default the program's) and return its exit code. Errors are one sentence on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = get_command(app).main(given or ["--help"], prog_name="wuxing", standalone_mode=False)
+        code = _run(given or ["--help"])
         sys.stdout.flush()                                    # a full disk behind stdout shows itself here
     except InputError as error:
         return _fail(str(error))
@@ -60,7 +61,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{name} must be readable and writable, but: {error.strerror or error}; mend it or choose another place")
     except MemoryError:
         return _fail("memory must hold the network and its data, but does not; choose fewer or smaller layers or less data")
-    return code if isinstance(code, int) else 0
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    """The command line through Typer, but without Typer's own handling of Ctrl-C, closed pipes and errors."""
+    command = get_command(app)
+    try:
+        with command.make_context("wuxing", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return 0
 
 
 def _usage(error: typer.TyperException) -> str:

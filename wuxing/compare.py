@@ -87,21 +87,26 @@ class LogisticRegression:
     """scikit-learn's logistic regression on the pixels as reals in [0, 1). It has no randomness: one fit for all seeds."""
 
     def __init__(self, data: Dataset, progress: TrainingProgress) -> None:
+        from scipy.sparse import csr_matrix
         from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression as Learner
+
+        def sparse(images: Array) -> Any:                     # most pixels are zero: ten times as fast as dense arrays
+            return csr_matrix(images).astype(np.float64) / 256
+
         self.converged, self.seconds = True, 0.0
         self.predictions = np.full(len(data.test_labels), data.train_labels[0])
         if len(np.unique(data.train_labels)) == 1:            # nothing to tell apart, which scikit-learn refuses
             return
-        progress.say("logistic regression on the pixels: up to a minute for 60,000 images")
+        progress.say("logistic regression on the pixels: some 20 seconds for 60,000 images")
         began = time.perf_counter()
         learner = Learner(max_iter=LOGISTIC_ITERATIONS)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            learner.fit(np.float32(data.train_images) / 256, data.train_labels)
+            learner.fit(sparse(data.train_images), data.train_labels)
         self.seconds = time.perf_counter() - began
         self.converged = not any(issubclass(warning.category, ConvergenceWarning) for warning in caught)
-        self.predictions = np.asarray(learner.predict(np.float32(data.test_images) / 256), np.int64)
+        self.predictions = np.asarray(learner.predict(sparse(data.test_images)), np.int64)
 
 
 def compare_once(network: Network, data: Dataset, shift: int, logistic: LogisticRegression,
@@ -109,7 +114,8 @@ def compare_once(network: Network, data: Dataset, shift: int, logistic: Logistic
     """All contestants once: the entries of the JSON for this seed, and what the report shows besides."""
     from golden_model.ranges import record as record_ranges
     shared = parameters.initial(network, "fixed")
-    hidden = network.with_learning(frozen=len(network.layers) - 2)
+    random_layers = len(network.layers) - 2               # dropout before links that do not learn would only disturb
+    hidden = network.with_learning(frozen=random_layers, dropout=0.0) if random_layers else network
     trainings = {
         "float": _trained(network, "float", data, shift, parameters.to_real(network, shared), "float", progress),
         "fixed": _trained(network, "fixed", data, shift, shared, "fixed", progress),
@@ -133,7 +139,7 @@ def compare_once(network: Network, data: Dataset, shift: int, logistic: Logistic
                               "test_accuracy": epoch.test_accuracy} for epoch in training.epochs]
                       for name, training in trainings.items()}}
     details = {"labels": data.test_labels, "predictions": predictions, "images": data.test_images,
-               "image_shape": data.image_shape, "classes": network.layers[-1], "network": network, "dataset": data,
+               "image_shape": data.image_shape, "network": network,
                "curves": {name: [{"epoch": epoch.epoch, "online": epoch.online_accuracy / 100,
                                   "test": None if epoch.test_accuracy is None else epoch.test_accuracy / 100}
                                  for epoch in training.epochs] for name, training in trainings.items()},

@@ -29,7 +29,7 @@ SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides initial 
 RateOption = Annotated[float | None, typer.Option("--rate", help="Rate of links and biases; fixed needs a power of two.")]
 MarginOption = Annotated[float | None, typer.Option("--margin", help="An output that is right by it says nothing.")]
 HalvingsOption = Annotated[int | None, typer.Option("--halvings", help="How often the rates are halved on the way.")]
-AverageOption = Annotated[int | None, typer.Option("--average", help="Last epochs whose parameters are averaged.")]
+AverageOption = Annotated[int | None, typer.Option("--average", help="Last epochs whose parameters are averaged; 0: a sixth.")]
 DropoutOption = Annotated[float | None, typer.Option("--dropout", help="Share of pixels lost at random while learning.")]
 ShiftOption = Annotated[int, typer.Option("--shift", help="Most pixels by which training images are shifted at random.")]
 HoldOutOption = Annotated[int | None, typer.Option(

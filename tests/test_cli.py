@@ -1,0 +1,232 @@
+"""The command line: results, JSON, errors of one sentence, Ctrl-C, full disks."""
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from golden_model import model_file
+from golden_model.datasets import load
+from golden_model.network import Network
+from golden_model.parameters import initial
+from wuxing.cli import main
+from wuxing.compare import mcnemar, summary
+
+QUICK = ["--dataset", "digits", "--layers", "64,8,10", "--epochs", "2", "--train-images", "200", "--test-images", "60", "-q"]
+
+
+@pytest.fixture
+def model(tmp_path, capsys):
+    path = tmp_path / "model.npz"
+    assert main(["train", *QUICK, "-o", str(path)]) == 0
+    capsys.readouterr()
+    return path
+
+
+def refused(capsys, arguments, code=2):
+    """The one sentence on stderr."""
+    assert main([str(argument) for argument in arguments]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    assert captured.err.startswith("wuxing: ")
+    return captured.err.removeprefix("wuxing: ").rstrip("\n")
+
+
+def test_train_writes_a_model_and_its_record(tmp_path, capsys):
+    path, result = tmp_path / "model.npz", tmp_path / "result.json"
+    assert main(["train", *QUICK, "--seed", "3", "-o", str(path), "--json", str(result)]) == 0
+    assert "of 60 test images right" in capsys.readouterr().out
+    loaded, said = model_file.load(path), json.loads(result.read_text())
+    assert (loaded.arithmetic, loaded.network.layers, loaded.network.seed) == ("fixed", (64, 8, 10), 3)
+    assert loaded.record["dataset_sha256"] == load("digits").first(200, 60).sha256
+    assert len(loaded.record["epochs"]) == loaded.record["complete_epochs"] == 2
+    assert set(loaded.record["versions"]) == {"python", "wuxing", "numpy", "numba"}
+    assert said["accuracy"] == loaded.record["accuracy"] > 20
+    assert said["digest"] == loaded.network.digest
+
+
+def test_the_same_command_gives_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        assert main(["train", *QUICK, "-o", str(tmp_path / name)]) == 0
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_options_override_the_configuration(tmp_path):
+    config, path = tmp_path / "c.toml", tmp_path / "m.npz"
+    config.write_text("seed = 7\n[learning]\nmargin = 0.25\nepochs = 9\nbatch = 4\n")
+    assert main(["train", *QUICK, "--config", str(config), "--batch", "2", "-o", str(path)]) == 0
+    network = model_file.load(path).network
+    assert (network.seed, network.learning.margin, network.learning.epochs, network.learning.batch) == (7, 0.25, 2, 2)
+
+
+def test_default_layers_follow_the_data(tmp_path):
+    path = tmp_path / "m.npz"
+    assert main(["train", "--dataset", "digits", "--train-images", "20", "--epochs", "1", "-q", "-o", str(path)]) == 0
+    assert model_file.load(path).network.layers == (64, 32, 10)
+
+
+@pytest.mark.parametrize("arithmetic", [None, "float", "fixed"])
+def test_eval_finds_the_accuracy_of_the_record(model, capsys, arithmetic):
+    chosen = [] if arithmetic is None else ["--arithmetic", arithmetic]
+    assert main(["eval", str(model), "--test-images", "60", "--json", "-", *chosen]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["images"] == sum(map(sum, result["confusion"])) == 60
+    assert result["accuracy"] == pytest.approx(100 * np.trace(result["confusion"]) / 60)
+    if arithmetic != "float":
+        assert result["accuracy"] == model_file.load(model).record["accuracy"]
+
+
+def test_info_shows_sizes_and_record(model, capsys):
+    assert main(["info", str(model), "--json", "-"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [layer["bits"] for layer in result["layers"]] == [64 * 8 * 16 + 8 * 16, 8 * 10 * 16 + 10 * 16]
+    assert result["digest"] == model_file.load(model).network.digest
+    assert main(["info", str(model)]) == 0
+    assert "dataset_sha256" in capsys.readouterr().out
+
+
+def test_a_hostile_record_cannot_command_the_terminal(tmp_path, capsys):
+    path, network = tmp_path / "m.npz", Network(layers=(64, 10))
+    model_file.save(path, network, "fixed", initial(network, "fixed"),
+                    {"note": "\x1b[2Jgone\u202e", "[red]": "[/bold]", "epochs": [{"epoch": "\x1b]0;title\x07"}]})
+    assert main(["info", str(path)]) == 0
+    output = capsys.readouterr().out
+    assert not set(output) & set("\x1b\x07\u202e")
+    assert "[red]" in output
+
+
+def test_compare_reports_all_contestants(tmp_path, capsys):
+    assert main(["compare", *QUICK, "--json", "-", "--report", str(tmp_path / "report")]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert {"float_accuracy", "quantised_accuracy", "fixed_accuracy", "gap_points", "agreement", "last_layer_only_accuracy",
+            "logistic_accuracy", "images_per_second", "seed", "dataset_sha256"} <= set(result)
+    assert result["gap_points"] == result["float_accuracy"] - result["fixed_accuracy"]
+    test = result["mcnemar"]["float_fixed"]
+    assert test["only_float_right"] - test["only_fixed_right"] == round(result["gap_points"] * 60 / 100)
+    for name, counts in result["confusion"].items():
+        assert result[f"{name}_accuracy"] == pytest.approx(100 * np.trace(counts) / 60)
+    assert result["images_per_second"]["fixed"]["learning"] > 0
+    assert "<html" in (tmp_path / "report" / "index.html").read_text()
+
+
+def test_compare_trains_what_train_trains(tmp_path, capsys):
+    assert main(["compare", *QUICK, "--seed", "4", "--json", "-"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    for arithmetic in ("float", "fixed"):
+        path = tmp_path / arithmetic
+        assert main(["train", *QUICK, "--seed", "4", "--arithmetic", arithmetic, "-o", str(path)]) == 0
+        assert model_file.load(path).record["accuracy"] == result[f"{arithmetic}_accuracy"]
+
+
+def test_compare_means_over_seeds(capsys):
+    assert main(["compare", *QUICK, "--seeds", "2", "--hold-out", "50", "--json", "-"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [run["seed"] for run in result["runs"]] == [0, 1]
+    assert result["test_images"] == 50
+    assert result["train_images"] == 150
+    reached = [run["fixed_accuracy"] for run in result["runs"]]
+    assert result["fixed_accuracy"] == pytest.approx(np.mean(reached))
+    assert result["spread"]["fixed_accuracy"] == pytest.approx(np.std(reached, ddof=1))
+
+
+def test_mcnemar_is_the_exact_binomial():
+    first, second = np.array([1, 1, 1, 0, 1, 1], bool), np.array([1, 0, 0, 1, 0, 0], bool)
+    assert mcnemar(first, second, "fixed") == {"p_value": pytest.approx(2 * (1 + 5) / 32), "only_float_right": 4,
+                                               "only_fixed_right": 1}
+    assert mcnemar(first, first, "fixed")["p_value"] == 1.0
+
+
+def test_the_summary_of_one_run_is_the_run():
+    run = {"seed": 1, "accuracy": 90.0, "images_per_second": {"float": {"learning": 2.0}}}
+    assert summary([run]) == {**run, "seeds": 1, "runs": [run], "spread": {"accuracy": 0.0}}
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["frobnicate"], "wuxing: No such command 'frobnicate'; wuxing --help lists what there is"),
+    (["train", "--epoch", "3"],
+     "wuxing train: No such option: --epoch (Possible options: --epochs); wuxing train --help lists what there is"),
+    (["eval"], "wuxing eval: Missing argument 'MODEL'; wuxing eval --help lists what there is"),
+    (["train", "--dataset", "nope"], "a data set must be mnist, digits, or a folder of four IDX files, not 'nope'"),
+    (["train", "--dataset", "digits", "--layers", "64,x"],
+     "--layers must be whole numbers with commas between them, as 784,128,10, not '64,x'"),
+    (["train", "--dataset", "digits", "--layers", "63,10"], "layers must begin with 64 for images of 8x8, not 63"),
+    (["train", *QUICK, "--arithmetic", "double"], "arithmetic must be float or fixed, not 'double'"),
+    (["compare", *QUICK, "--rate", "0.3"],
+     "learning.links must be a power of two for integer arithmetic, not 0.3; the nearest is 2**-2"),
+    (["compare", *QUICK, "--seeds", "0"], "--seeds must be 1 to 1000, not 0"),
+    (["train", *QUICK, "-o", "/missing/m.npz"],
+     "/missing/m.npz must be a file that can be written, but: there is no folder /missing; choose another place"),
+    (["train", *QUICK, "--config", "/missing.toml"],
+     ("configuration file /missing.toml must be a file that can be read, but: No such file or directory; give the path of a "
+      "TOML file")),
+])
+def test_a_mistake_gets_one_sentence(capsys, arguments, sentence):
+    assert refused(capsys, arguments) == sentence
+
+
+def test_a_wrong_configuration_names_the_file(tmp_path, capsys):
+    config = tmp_path / "c.toml"
+    config.write_text("[learning]\nepoch = 3\n")
+    said = refused(capsys, ["train", *QUICK, "--config", config])
+    assert said.startswith(f"configuration file {config}: learning has no entry 'epoch'; it has ")
+    config.write_bytes(b"\xff")
+    assert refused(capsys, ["train", *QUICK, "--config", config]).startswith(
+        f"configuration file {config} must be valid TOML, but: ")
+
+
+def test_a_truncated_model_gets_one_sentence(model, capsys):
+    model.write_bytes(model.read_bytes()[:-30])
+    said = refused(capsys, ["eval", model])
+    assert said.startswith(f"model file {model}: it must be a zip archive, but is truncated")
+
+
+def test_no_command_shows_help(capsys):
+    assert main([]) == 0
+    output = capsys.readouterr().out
+    assert all(command in output for command in ("train", "eval", "compare", "ranges", "info"))
+
+
+def test_a_full_disk_gets_one_sentence(model, capsys):
+    said = refused(capsys, ["train", *QUICK, "-o", "/dev/full"])
+    assert said.startswith("/dev/full must be a file that can be written, but: No space left on device; ")
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "wuxing", "info", str(model)], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == ("wuxing: the output must be readable and writable, but: No space left on device; mend it or choose "
+                           "another place\n")
+
+
+def test_ctrl_c_keeps_the_last_complete_epoch(tmp_path):
+    path = tmp_path / "m.npz"
+    command = [sys.executable, "-u", "-m", "wuxing", "train", "--dataset", "digits", "--epochs", "1000000", "-o", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ,
+                          "PYTHONUNBUFFERED": "1"}) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "epoch 2/" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        process.wait()
+    assert process.returncode == 130
+    record = model_file.load(path).record
+    assert record["interrupted"]
+    assert record["complete_epochs"] == len(record["epochs"]) >= 2
+    assert f"holds the model after {record['complete_epochs']} of 1000000 epochs" in rest
+    assert [file.name for file in tmp_path.iterdir()] == ["m.npz"]
+
+
+def test_ctrl_c_before_an_epoch_is_complete_writes_nothing(tmp_path, capsys, monkeypatch):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+    monkeypatch.setattr("wuxing.train.run_training", interrupt)
+    path = tmp_path / "m.npz"
+    assert main(["train", *QUICK, "-o", str(path)]) == 130
+    assert capsys.readouterr().err.splitlines()[-1] == "wuxing: interrupted: nothing was written"
+    assert not path.exists()

@@ -96,6 +96,7 @@ class Ranges:
     """An observer of ``golden_model.arithmetic.Fixed`` that keeps what it is shown.
 
     ``signals``: by name, in the order in which they first appeared. ``inferred``, ``learnt``: images that were run.
+    ``parameters``: those that the last run started from.
     """
 
     def __init__(self, network: Network) -> None:
@@ -103,6 +104,7 @@ class Ranges:
         self.network = network
         self.signals: dict[str, Signal] = {}
         self.inferred = self.learnt = 0
+        self.parameters: Parameters | None = None
 
     def __call__(self, name: str, values: Array, to: Format | None) -> None:
         if values.size == 0:
@@ -136,6 +138,7 @@ class Ranges:
 
     def _model(self, parameters: Parameters) -> Model:
         model = Model(self.network, "fixed", parameters, self)
+        self.parameters = model.parameters
         for index, layer in enumerate(model.layers):          # what is not trained is never shown by the arithmetic
             self(f"weight[{index}]", layer.weights, self.network.formats.weight)
             self(f"bias[{index}]", layer.bias, self.network.formats.drive)
@@ -147,9 +150,13 @@ class Ranges:
         size = batch * max(1, SLICE // max(self.network.layers) // batch)
         return [slice(start, start + size) for start in range(0, count, size)]
 
+    def worst_case(self) -> dict[str, Bound]:
+        """What no run from these parameters could exceed: see ``worst_case`` of this module."""
+        return worst_case(self.network, self.parameters)
+
     def to_dict(self, spare: int = 0) -> dict[str, Any]:
         """Plain data for JSON: ``images``, ``signals``, ``worst_case`` and ``proposed_formats``."""
-        bounds, formats = worst_case(self.network), proposed_formats(self, spare)
+        bounds, formats = self.worst_case(), proposed_formats(self, spare)
         return {
             "images": {"inferred": self.inferred, "learnt": self.learnt},
             "signals": {signal.name: {
@@ -262,13 +269,14 @@ class Bound:
         return self.interval.bits
 
 
-def worst_case(network: Network) -> dict[str, Bound]:
+def worst_case(network: Network, parameters: Parameters | None = None) -> dict[str, Bound]:
     """Interval analysis of every exact sum, by name, whatever images and parameters: none of them can ever saturate.
 
     The words that enter are bounded by their formats and clamps, forward displacements by extinction (-E*), K that is not
-    trained by the description. Every sum is linear in each of its words, so its bounds are at corners; the gate and the
-    bracket it multiplies are taken as independent, which can only widen. ``Network.widths`` states the same bounds with
-    equal ends either way and one bracket for both directions; no ``bits`` here is greater.
+    trained by the description, or by the K of ``parameters`` if a model has others. Every sum is linear in each of its
+    words, so its bounds are at corners; the gate and the bracket it multiplies are taken as independent, which can only
+    widen. ``Network.widths`` states the same bounds with equal ends either way and one bracket for both directions; without
+    ``parameters`` no ``bits`` here is greater.
 
     Names are those of the observed signals, and for what no observer is shown: ``biased_link_sum[k]`` (what is narrowed to a
     drive), ``margin_difference[k]`` (to an output error), ``..._half_step`` (to a displacement, rounding included), and
@@ -282,9 +290,7 @@ def worst_case(network: Network) -> dict[str, Bound]:
     s = [Interval(-value, formats.displacement.greatest) for value in rest]      # clamped at extinction
     r = word["displacement"]
     slowest = network.learning.slowest()
-    K = [[word["coupling"] if getattr(network.learning, name) else Interval(step, step)
-          for step in (round(value * formats.coupling.one) for value in getattr(neuron, name))]
-         for name in ("K1", "K2", "K3")]
+    described = np.round(np.array([neuron.K1, neuron.K2, neuron.K3]) * formats.coupling.one).astype(np.int64)
     bounds: dict[str, Bound] = {}
 
     def bound(name: str, interval: Interval, what: str) -> Interval:
@@ -311,6 +317,9 @@ def worst_case(network: Network) -> dict[str, Bound]:
     sizes = list(zip(network.layers, network.layers[1:], strict=False))
     for k, (inputs, neurons) in enumerate(sizes):
         x = s[neuron.output_element] if k else word["input"]
+        coupling = described[:, :, None] if parameters is None else parameters[k].coupling
+        K = [[word["coupling"] if getattr(network.learning, name) else Interval(int(each.min()), int(each.max()))
+              for each in rates] for name, rates in zip(("K1", "K2", "K3"), coupling, strict=True)]
         links = bound(f"link_sum[{k}]", (x * word["weight"]).times(inputs), f"{inputs} products of a link and its input")
         bound(f"biased_link_sum[{k}]", links + (word["drive"] << network.link_shift(k)), "the link sum and the bias, shifted")
         circuit(f"displacement[{k}]", s, gates, word["drive"], neuron.input_element, K)

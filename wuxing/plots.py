@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
 
-from golden_model.ranges import Ranges, Signal, worst_case
+from golden_model.ranges import Ranges, Signal
 
 KINDS = ("svg", "png")
 INK = "#010203"                           # in SVG replaced by the colour of the surrounding text
@@ -96,7 +96,7 @@ def ranges_plot(ranges: Ranges, kind: str = "svg") -> bytes:
     A cell is the share of values with that leading bit (darker: more), the frame the bits of the word, the tick the bits
     that an exact sum could need, and the red mark the share of values at an end of the word.
     """
-    signals, bounds = list(ranges.signals.values()), worst_case(ranges.network)
+    signals, bounds = list(ranges.signals.values()), ranges.worst_case()
     with _drawing("ranges"):
         figure, axes = _figure(8.4, 1.3 + 0.24 * len(signals))
         low = min([0, *(-signal.format.fraction for signal in signals if signal.format),

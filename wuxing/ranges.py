@@ -11,8 +11,7 @@ from rich.table import Table
 from golden_model import datasets, model_file
 from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
-from golden_model.network import Network
-from golden_model.ranges import Ranges, proposed_formats, worst_case
+from golden_model.ranges import Ranges, proposed_formats
 from wuxing import configuration as options
 from wuxing import console
 from wuxing.evaluate import ModelArgument, converted, trained_on
@@ -55,7 +54,7 @@ def ranges(model: ModelArgument,
         write_atomically(plot, ranges_plot(found, KINDS[plot.suffix.lower()]))
     screen = console.out(json)
     screen.print(_signals(found))
-    screen.print(_sums(network))
+    screen.print(_sums(found))
     table = Table(title=f"Formats: the least that hold what was seen{f' and {spare} bits more' if spare else ''}")
     for heading in ("words", "now", "proposed"):
         table.add_column(heading)
@@ -66,7 +65,7 @@ def ranges(model: ModelArgument,
 
 
 def _signals(found: Ranges) -> Table:
-    bounds = worst_case(found.network)
+    bounds = found.worst_case()
     table = Table(title=f"Signals of {found.inferred:,} images inferred and {found.learnt:,} learnt")
     for heading in ("signal", "format", "least", "greatest", "as reals", "at an end %", "bits", "worst case"):
         table.add_column(heading, justify="left" if heading in ("signal", "format") else "right", no_wrap=heading == "signal")
@@ -80,10 +79,10 @@ def _signals(found: Ranges) -> Table:
     return table
 
 
-def _sums(network: Network) -> Table:
+def _sums(found: Ranges) -> Table:
     table = Table(title="Exact sums: the bits with which none can ever overflow, whatever images and parameters")
     for heading in ("sum", "bits", "of"):
         table.add_column(heading, justify="right" if heading == "bits" else "left")
-    for bound in worst_case(network).values():
+    for bound in found.worst_case().values():
         table.add_row(console.shown(bound.name), str(bound.bits), bound.sum)
     return table

@@ -15,7 +15,7 @@ from wuxing import plots
 from wuxing.ranges import ranges as ranges_command
 from wuxing.report import page, write_report
 
-NETWORK = Network(layers=(6, 3, 4), learning=Learning(epochs=2), seed=1)
+NETWORK = Network(layers=(6, 4), learning=Learning(epochs=2), seed=1)
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (30, 6)).astype(np.uint8)
 LABELS = RANDOM.integers(0, 4, 30)
@@ -84,7 +84,8 @@ def test_equal_contents_give_an_equal_page():
 @pytest.mark.parametrize("missing", [*details(), None])
 def test_any_entry_may_be_missing(missing):
     """None: all of them."""
-    given = {} if missing is None else {key: value for key, value in details().items() if key != missing}
+    drop = {missing} if missing in ("network", "ranges") else {missing, "ranges"}       # the slowest figure
+    given = {} if missing is None else {key: value for key, value in details().items() if key not in drop}
     Page(page({} if missing is None else RESULT, given))
 
 

@@ -43,7 +43,7 @@ class CompiledModel:
         given = parameters.initial(network, arithmetic) if values is None else values
         parameters.check(network, arithmetic, given)
         self.fixed = arithmetic == "fixed"
-        self._type, self._wide = self._types()
+        self._type, self._wide = self._types(self._brings_coupling(given))
         self._plan = self._planned()
         self._words = self._constants()
         self._store = self._stored(given)
@@ -103,10 +103,10 @@ class CompiledModel:
 
     # ------------------------------------------------------------- translation of the description
 
-    def _types(self) -> tuple[Any, Any]:
+    def _types(self, any_coupling: bool) -> tuple[Any, Any]:
         if not self.fixed:
             return np.float32, np.float32
-        exact = [bits for name, bits in self.network.widths().items()
+        exact = [bits for name, bits in self.network.widths(any_coupling).items()
                  if name in ("bracket", "product") or name.startswith("update[")]
         formats = self.network.formats
         held = [word.bits + 2 for word in (formats.drive, formats.weight, formats.error, formats.coupling, formats.input)]
@@ -176,9 +176,19 @@ class CompiledModel:
                      drive_scale=word(scale), decode=decode,
                      rest=tuple(word(exact.rest[element]) for element in self._elements))
 
+    def _brings_coupling(self, given: Parameters) -> bool:
+        """Whether any K differs from the description's."""
+        neuron = self.network.neuron
+        one = self.network.formats.coupling.one if self.fixed else 1
+        described = np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None] * one
+        self._own_coupling = any((layer.coupling != described).any() for layer in given)
+        return self._own_coupling
+
     def _adders_suffice(self) -> bool:
         """Whether every K is 1/2, 1/2, 1 and stays so, and the contract's bracket is twice the real one."""
         neuron, learning = self.network.neuron, self.network.learning
+        if self._own_coupling:
+            return False
         usual = set(neuron.K1) == set(neuron.K2) == {0.5} and set(neuron.K3) == {1.0}
         return usual and not learning.trains_K and (not self.fixed or self.network.formats.coupling.fraction == 1)
 
@@ -197,15 +207,12 @@ class CompiledModel:
             weights[start:start + inputs * lanes].reshape(inputs, lanes)[:, :neurons] = layer.weights.T
             bias[unit:unit + neurons] = layer.bias
             coupling[:, :, unit:unit + neurons] = layer.coupling[:, self._elements]
-        one = formats.coupling.one if self.fixed else 1
-        usual = np.array([0.5, 0.5, 1.0])[:, None, None] * one
-        own = any((layer.coupling != usual).any() for layer in given)
-        self._own_coupling = own or not self._adders_suffice()
         rounding = None
         if self.fixed and formats.bracket is not None:
             rounding = (self._type(formats.exact_bracket_fraction - formats.bracket_fraction),
                         self._type(formats.bracket.least), self._type(formats.bracket.greatest))
-        return Store(weights=weights, bias=bias, coupling=coupling if self._own_coupling else None, rounding=rounding)
+        return Store(weights=weights, bias=bias, rounding=rounding,
+                     coupling=None if self._adders_suffice() else coupling)
 
     def _rates(self, epoch: int) -> Rates:
         learning, layers = self.network.learning, range(len(self.network.layers) - 1)

@@ -298,20 +298,21 @@ class Network:
             remedy = "greater rates of learning" if name.startswith("updated") else "narrower formats"
             raise InputError(f"every exact sum must fit {MOST_BITS} bits, not {bits} for {name}; choose {remedy}")
 
-    def widths(self) -> dict[str, int]:
+    def widths(self, any_coupling: bool = False) -> dict[str, int]:
         """Bits (signed) that each exact sum of the contract can need, whatever the parameters: interval analysis.
 
         Names: ``bracket``, ``product`` (gate times bracket), ``half_step`` (the sum before its narrowing),
         ``link_sum[k]``, ``reverse_link_sum[k]`` and ``update[k]`` (the products of a batch) of each layer; and of what is
         trained ``updated_weight[k]``, ``updated_bias``, ``updated_coupling``, where the parameter, shifted to the weight of
         the products, is added to them: as wide as the least rate of the schedule makes it.
+
+        K that is not trained is the description's, unless ``any_coupling`` says that parameters bring their own.
         """
         formats = self.formats
         signal = -formats.displacement.least
         bias = -formats.drive.least
         drive = max(bias, -formats.error.least)
-        # K may be trained to anything its format holds; untrained, the description bounds it
-        if self.learning.trains_K:
+        if any_coupling or self.learning.trains_K:                   # to anything that the format holds
             rates = ELEMENTS * -formats.coupling.least
         else:
             K1, K2, K3 = self.neuron.K1, self.neuron.K2, self.neuron.K3

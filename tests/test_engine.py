@@ -75,6 +75,21 @@ def test_accumulators_of_32_bits_are_emptied_before_they_overflow():
         same(model, compiled)
 
 
+def test_parameters_with_K_of_their_own_get_wide_enough_integers():
+    """The description's K would fit 32 bits; the greatest K its format holds does not."""
+    network = Network(layers=(6, 5, 3), formats=Formats(coupling=Format.parse("Q3.1")))
+    assert CompiledModel(network, "fixed")._type is np.int32
+    given_ = Model(network, "fixed").parameters
+    for layer in given_:
+        layer.coupling[:2, ::2], layer.coupling[:2, 1::2], layer.coupling[2] = -8, 7, 7
+        layer.bias[:] = network.formats.drive.greatest
+    model, compiled = Model(network, "fixed", given_), CompiledModel(network, "fixed", given_)
+    assert compiled._type is np.int64
+    images = np.random.default_rng(0).integers(0, 256, (20, 6)).astype(np.uint8)
+    np.testing.assert_array_equal(compiled.learn(images, np.arange(20) % 3), model.learn(images, np.arange(20) % 3))
+    same(model, compiled)
+
+
 def test_threads_and_slices_change_nothing(blobs):
     images, _ = blobs
     network = Network(layers=(images.shape[1], 20, 4))

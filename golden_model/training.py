@@ -100,7 +100,7 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     Raises
     ------
     InputError
-        If data set, network and values do not fit each other.
+        If data set, network and values do not fit each other, or a frozen first layer would lose pixels.
     KeyboardInterrupt
         If no epoch is complete.
     """
@@ -112,6 +112,9 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     if not 0 <= network.learning.frozen < len(network.layers):
         raise InputError(f"learning.frozen must be 0 to {len(network.layers) - 1} for layers {network.layers}, "
                          f"not {network.learning.frozen}")
+    if network.learning.frozen and network.learning.dropout:
+        raise InputError(f"learning.dropout must be 0 when the first layer is frozen, not {network.learning.dropout:g}, "
+                         "because its links did not learn to do without the lost pixels; set dropout or frozen to 0")
     model = engine(network, arithmetic, values)
     first_averaged = network.learning.epochs - network.learning.averaged_epochs
     done: tuple[_Sum, list[Epoch]] | None = None              # one object, so that an interrupt finds both or neither
@@ -139,7 +142,7 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
 def all_pixels(network: Network, arithmetic: str, parameters: Parameters) -> Parameters:
     """Parameters for images that lose no pixel, from those learnt with dropout: the first links times 1 - dropout."""
     keep = 1 - network.learning.dropout
-    if keep == 1 or network.learning.frozen:
+    if keep == 1:
         return parameters
     first: Array = parameters[0].weights * keep
     if arithmetic == "fixed":

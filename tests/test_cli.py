@@ -1,6 +1,7 @@
 """The command line: results, JSON, errors of one sentence, Ctrl-C, full disks."""
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -59,9 +60,10 @@ def test_the_same_command_gives_the_same_bytes(tmp_path):
 def test_options_override_the_configuration(tmp_path):
     config, path = tmp_path / "c.toml", tmp_path / "m.npz"
     config.write_text("seed = 7\n[learning]\nmargin = 0.25\nepochs = 9\nbatch = 4\n")
-    assert main(["train", *QUICK, "--config", str(config), "--batch", "2", "-o", str(path)]) == 0
+    assert main(["train", *QUICK, "--config", str(config), "--batch", "2", "--dropout", "0.125", "-o", str(path)]) == 0
     network = model_file.load(path).network
     assert (network.seed, network.learning.margin, network.learning.epochs, network.learning.batch) == (7, 0.25, 2, 2)
+    assert network.learning.dropout == 0.125
 
 
 def test_default_layers_follow_the_data(tmp_path):
@@ -90,10 +92,28 @@ def test_info_shows_sizes_and_record(model, capsys):
     assert "dataset_sha256" in capsys.readouterr().out
 
 
+def test_eighty_columns_cut_nothing(model, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    record = model_file.load(model).record
+    for command in (["info", str(model)], ["ranges", str(model), "--images", "20", "--learn", "5"]):
+        assert main(command) == 0
+        output = capsys.readouterr().out
+        assert "\u2026" not in output
+        tables = [line for line in output.splitlines() if str(model) not in line and not line.startswith("digest ")]
+        assert max(map(len, tables)) <= 80
+        if command[0] == "info":
+            assert record["dataset_sha256"] in re.sub(r"\s", "", output)
+            assert f"{record['accuracy']:.2f} %" in output
+        else:
+            assert re.search(r"^displacement\[0\]_predictor +Q1.12 +-[0-9.]+ +[0-9.]+ +[0-9.]+ +1[0-9] *$", output, re.M)
+            assert "K1[0]" not in output
+
+
 def test_a_hostile_record_cannot_command_the_terminal(tmp_path, capsys):
     path, network = tmp_path / "m.npz", Network(layers=(64, 10))
-    model_file.save(path, network, "fixed", initial(network, "fixed"),
-                    {"note": "\x1b[2Jgone\u202e", "[red]": "[/bold]", "epochs": [{"epoch": "\x1b]0;title\x07"}]})
+    record = {"note": "\x1b[2Jgone\u202e", "[red]": "[/bold]",
+              "epochs": [{"epoch": "\x1b]0;title\x07", "test_accuracy": "[/x]"}]}
+    model_file.save(path, network, "fixed", initial(network, "fixed"), record)
     assert main(["info", str(path)]) == 0
     output = capsys.readouterr().out
     assert not set(output) & set("\x1b\x07\u202e")

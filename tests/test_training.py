@@ -10,7 +10,7 @@ from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network
-from golden_model.training import Training, accuracy, train
+from golden_model.training import Training, accuracy, all_pixels, train
 
 DATA = datasets.load("digits").first(150, 40)
 
@@ -145,3 +145,71 @@ def test_frozen_layers_stay():
 def test_what_does_not_fit_is_refused(change, shift, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         train(replace(network(), **change), "fixed", DATA, shift=shift)
+
+
+class Recorder(CompiledModel):
+    """Keeps the images that it was given to learn."""
+
+    seen: list = []
+
+    def learn(self, images, labels, epoch):
+        Recorder.seen.append(images)
+        return super().learn(images, labels, epoch)
+
+
+def test_dropout_loses_its_share_of_the_pixels_at_random(monkeypatch):
+    monkeypatch.setattr(Recorder, "seen", [])
+    description = network(dropout=0.25, epochs=2)
+    train(description, "fixed", DATA, engine=Recorder)
+    epochs = [images for images in Recorder.seen if len(images)]
+    assert [images.dtype for images in epochs] == [np.uint8, np.uint8]
+    lost = []
+    for epoch, images in enumerate(epochs):
+        whole = DATA.train_images[np.random.default_rng([5, 1, epoch]).permutation(len(DATA.train_labels))]
+        assert np.all((images == whole) | (images == 0))
+        lost.append((images == 0)[whole > 0])
+        assert abs(np.mean(lost[epoch]) - 0.25) < 0.03           # five standard deviations of so many pixels
+    assert not np.array_equal(epochs[0] == 0, epochs[1] == 0)
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "fixed"])
+def test_dropout_changes_what_is_learnt_and_chunks_do_not(arithmetic, monkeypatch):
+    with_dropout = train(network(dropout=0.25, batch=7), arithmetic, DATA).parameters
+    without = train(network(batch=7), arithmetic, DATA).parameters
+    assert not np.array_equal(with_dropout[1].weights, without[1].weights)
+    monkeypatch.setattr("golden_model.training.CHUNK", 20)
+    assert same(train(network(dropout=0.25, batch=7), arithmetic, DATA).parameters, with_dropout)
+
+
+def test_the_first_links_are_scaled_exactly_and_half_up():
+    description = network(dropout=0.25)
+    start = CompiledModel(description, "fixed").parameters
+    words = np.arange(-192, 192).reshape(6, 64)
+    scaled = all_pixels(description, "fixed", [replace(start[0], weights=words), start[1]])
+    assert np.array_equal(scaled[0].weights, (3 * words + 2) // 4)       # 2 -> 1.5 -> 2, -2 -> -1.5 -> -1
+    assert scaled[0].weights.dtype == np.int64
+    assert np.array_equal(scaled[0].bias, start[0].bias)
+    assert same(scaled[1:], start[1:])
+    reals = CompiledModel(description, "float").parameters
+    assert np.array_equal(all_pixels(description, "float", reals)[0].weights, reals[0].weights * np.float32(0.75))
+    assert same(all_pixels(network(), "fixed", start), start)
+
+
+def test_the_result_of_dropout_is_scaled():
+    raw = []
+    result = train(network(dropout=0.25), "fixed", DATA, engine=lambda *given: raw.append(CompiledModel(*given)) or raw[-1])
+    assert np.array_equal(result.parameters[0].weights, (3 * raw[0].parameters[0].weights + 2) // 4)
+    assert same(result.parameters[1:], raw[0].parameters[1:])
+
+
+def test_a_frozen_first_layer_loses_no_pixels():
+    message = ("learning.dropout must be 0 when the first layer is frozen, not 0.2, because its links did not learn to do "
+               "without the lost pixels; set dropout or frozen to 0")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        train(network(frozen=1, dropout=0.2), "fixed", DATA)
+
+
+@pytest.mark.parametrize(("epochs", "averaged"), [(1, 1), (6, 1), (11, 1), (12, 2), (60, 10)])
+def test_by_default_a_sixth_of_the_epochs_is_averaged(epochs, averaged):
+    assert Learning(epochs=epochs).averaged_epochs == averaged
+    assert Learning(epochs=epochs, average=1).averaged_epochs == 1

@@ -6,8 +6,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.table import Table
 
 from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
@@ -23,6 +25,17 @@ def out(json_file: Path | None = None) -> Console:
 def err() -> Console:
     """The console for progress."""
     return Console(stderr=True, highlight=False, emoji=False)
+
+
+def table(title: str, *, left: tuple[str, ...] = (), right: tuple[str, ...] = ()) -> Table:
+    """A table with the columns ``left`` and then ``right`` (numbers). What is too wide it breaks; it cuts nothing."""
+    made = Table(title=title, title_justify="left", min_width=len(title), box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+                 show_edge=False, pad_edge=False)
+    for heading in left:
+        made.add_column(heading, overflow="fold")
+    for heading in right:
+        made.add_column(heading, justify="right", overflow="fold")
+    return made
 
 
 def printable(text: object) -> str:

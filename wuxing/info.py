@@ -4,8 +4,6 @@ from __future__ import annotations
 import json as notation
 from typing import Any
 
-from rich.table import Table
-
 from golden_model import model_file, parameters
 from golden_model.network import SECTIONS, Network
 from wuxing import configuration as options
@@ -26,14 +24,13 @@ def info(model: ModelArgument, json: options.JsonOption = None) -> None:
                  f"digest {network.digest}", soft_wrap=True)
 
     counted = ("neurons", "links", "biases", "K", "bits")
-    table = Table(title="Parameters, and bits of memory in the network's formats")
-    for heading in ("layer", "inputs", "neurons", "links", "biases", "K", "bits"):
-        table.add_column(heading, justify="right")
+    table = console.table("Parameters, and bits of memory in the network's formats",
+                          right=("layer", "inputs", "neurons", "links", "biases", "K", "bits"))
     for index, layer in enumerate(sizes):
         table.add_row(str(index), *(f"{layer[key]:,}" for key in ("inputs", *counted)))
     table.add_section()
     table.add_row("all", "", *(f"{sum(layer[key] for layer in sizes):,}" for key in counted))
-    screen.print(table)
+    screen.print("", table, "", sep="\n")
 
     _print_pairs(screen, "Bits that each exact sum can need", {name: str(bits) for name, bits in widths.items()})
     description = network.to_dict()
@@ -41,13 +38,15 @@ def info(model: ModelArgument, json: options.JsonOption = None) -> None:
                                      for key, value in description[section].items()} | {"seed": str(network.seed)})
     record = dict(loaded.record)
     epochs = record.pop("epochs", None)
-    _print_pairs(screen, "Training record", {key: notation.dumps(value, ensure_ascii=False) for key, value in record.items()})
+    _print_pairs(screen, "Training record", {
+        key: f"{value:.2f} %" if key == "accuracy" and isinstance(value, float) else notation.dumps(value, ensure_ascii=False)
+        for key, value in record.items()})
     if isinstance(epochs, list) and all(isinstance(epoch, dict) for epoch in epochs):
-        table = Table(title="Epochs: per cent right while learning, and of the test images after it")
-        for heading in ("epoch", "online", "test"):
-            table.add_column(heading, justify="right")
+        table = console.table("Epochs: per cent right while learning, and of the test images after it",
+                              right=("epoch", "online", "test"))
         for epoch in epochs:
-            table.add_row(*(console.shown(epoch.get(key)) for key in ("epoch", "online_accuracy", "test_accuracy")))
+            table.add_row(*(console.shown(_hundredths(epoch.get(key)))
+                            for key in ("epoch", "online_accuracy", "test_accuracy")))
         screen.print(table)
 
 
@@ -67,7 +66,15 @@ def memory(network: Network) -> list[dict[str, int]]:
 
 
 def _print_pairs(screen: Any, title: str, pairs: dict[str, str]) -> None:
-    table = Table(title=title, show_header=False)
+    table = console.table(title, left=("", ""))
+    table.show_header = False
     for key, value in pairs.items():
         table.add_row(console.shown(key), console.shown(value))
-    screen.print(table)
+    screen.print(table, "", sep="\n")
+
+
+def _hundredths(value: object) -> str:
+    """A real number with two decimals, nothing for None, whatever else a record says as it stands."""
+    if value is None:
+        return ""
+    return f"{value:.2f}" if isinstance(value, float) else str(value)

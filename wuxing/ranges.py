@@ -53,11 +53,9 @@ def ranges(model: ModelArgument,
         from wuxing.plots import ranges_plot
         write_atomically(plot, ranges_plot(found, KINDS[plot.suffix.lower()]))
     screen = console.out(json)
-    screen.print(_signals(found))
-    screen.print(_sums(found))
-    table = Table(title=f"Formats: the least that hold what was seen{f' and {spare} bits more' if spare else ''}")
-    for heading in ("words", "now", "proposed"):
-        table.add_column(heading)
+    screen.print(_signals(found), "", _sums(found), "", sep="\n")
+    table = console.table(f"Formats: the least that hold what was seen{f' and {spare} bits more' if spare else ''}",
+                          left=("words", "now", "proposed"))
     for entry in fields(proposal):
         table.add_row(entry.name, *("exact" if (word := getattr(formats, entry.name)) is None else str(word)
                                     for formats in (network.formats, proposal)))
@@ -65,24 +63,31 @@ def ranges(model: ModelArgument,
 
 
 def _signals(found: Ranges) -> Table:
+    """Of K only what is trained: the rest stands in the network's description."""
     bounds = found.worst_case()
-    table = Table(title=f"Signals of {found.inferred:,} images inferred and {found.learnt:,} learnt")
-    for heading in ("signal", "format", "least", "greatest", "as reals", "at an end %", "bits", "worst case"):
-        table.add_column(heading, justify="left" if heading in ("signal", "format") else "right", no_wrap=heading == "signal")
+    table = console.table(f"Signals of {found.inferred:,} images inferred and {found.learnt:,} learnt, as reals",
+                          left=("signal", "format"), right=("least", "greatest", "at an\nend %", "bits\nused", "worst\ncase"))
     for signal in found.signals.values():
+        if signal.name.startswith(("K1[", "K2[", "K3[")) and not found.network.learning.trains_K:
+            continue
         bound: Any = bounds.get(signal.name)
-        at_ends = signal.at_ends
-        table.add_row(console.shown(signal.name), "sum" if signal.format is None else str(signal.format), str(signal.least),
-                      str(signal.greatest), f"{signal.real(signal.least):.4g} .. {signal.real(signal.greatest):.4g}",
-                      "" if at_ends is None else f"{100 * at_ends:.3g}", str(signal.bits),
-                      "" if bound is None else str(bound.bits))
+        table.add_row(console.shown(signal.name), "sum" if signal.format is None else str(signal.format),
+                      f"{signal.real(signal.least):.4g}", f"{signal.real(signal.greatest):.4g}", _share(signal.at_ends),
+                      str(signal.bits), "" if bound is None else str(bound.bits))
     return table
 
 
+def _share(at_ends: float | None) -> str:
+    """Per cent, or nothing for a sum, which has no ends."""
+    if at_ends is None:
+        return ""
+    return "<0.01" if 0 < at_ends < 1e-4 else f"{100 * at_ends:.2f}"
+
+
 def _sums(found: Ranges) -> Table:
-    table = Table(title="Exact sums: the bits with which none can ever overflow, whatever images and parameters")
-    for heading in ("sum", "bits", "of"):
-        table.add_column(heading, justify="right" if heading == "bits" else "left")
+    table = console.table("Exact sums: the bits that are enough for any images and parameters", left=("sum",),
+                          right=("bits",))
+    table.add_column("of", overflow="fold")
     for bound in found.worst_case().values():
         table.add_row(console.shown(bound.name), str(bound.bits), bound.sum)
     return table

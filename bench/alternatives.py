@@ -26,6 +26,7 @@ ROUNDED = Format.parse("Q6.13")           # operand B, where K has many bits
 ALTERNATIVES: list[tuple[str, dict[str, Any]]] = [
     ("15 epochs, 3 halvings: the reference's setting", {}),
     ("the same in float", {"arithmetic": "float"}),
+    ("15 epochs, input dropout 0.2, mean of the last two", {"dropout": 0.2, "average": 2}),
     ("batches of 8", {"batch": 8}),
     ("batches of 8 in float", {"arithmetic": "float", "batch": 8}),
     ("last epoch alone, not the mean of five", {"average": 1}),

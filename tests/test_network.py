@@ -384,3 +384,13 @@ def test_huge_and_deep_texts(text):
             with pytest.raises(InputError) as error:
                 reader(document)
             assert len(str(error.value)) < 1500
+
+
+@pytest.mark.parametrize(("changes", "sentence"), [
+    ({"dropout": 1.0}, "learning.dropout must be a share from 0 to below 1, not 1"),
+    ({"dropout": -0.1}, "learning.dropout must be a share from 0 to below 1, not -0.1"),
+    ({"average": 61}, "learning.average must be a whole number from 0 to 60, not 61"),
+    ({"frozen": -1}, "learning.frozen must be a whole number from 0 to 1000, not -1")])
+def test_dropout_average_and_frozen_layers_have_ranges(changes, sentence):
+    with pytest.raises(InputError, match="^" + re.escape(sentence) + "$"):
+        Learning(**changes)

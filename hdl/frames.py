@@ -1,0 +1,148 @@
+"""The frames that a core understands and answers, as data. ``docs/registers.md`` says the same in words.
+
+A frame is a list of 32-bit words, the first one its header. The gateware (``hdl.commands``) and everything that talks to
+it (``sim``, ``boards``) take opcodes, status codes and fields from here.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from golden_model.errors import InputError
+
+MAGIC = 0x31585557                        # "WUX1", least byte first
+REPLY = 0x80                              # set in the opcode of every reply
+WANT_OUTPUTS = 0x01                       # option of INFER and LEARN: the reply carries the output displacements
+MOST_COUNT = 255                          # parameters of one WRITE or READ frame
+STATUS_WORDS = 12
+
+
+class Opcode(IntEnum):
+    """Header bits [7:0]."""
+
+    STATUS = 0x01
+    WRITE = 0x02
+    READ = 0x03
+    INFER = 0x04
+    LEARN = 0x05
+    RATE = 0x06
+    RESET = 0x07
+
+
+class Status(IntEnum):
+    """Reply header bits [15:8]."""
+
+    OK = 0
+    UNKNOWN = 1                           # no such opcode
+    SHORT = 2                             # tlast before the last word
+    LONG = 3                              # words after the last one
+    ADDRESS = 4                           # no such layer, neuron or parameter; or a count of 0 or above MOST_COUNT
+    LABEL = 5                             # no such output
+    NO_IMAGE = 6                          # LEARN without an image
+    RATE = 7                              # an exponent outside the range of this core
+    NO_LEARNING = 8                       # the core was generated without learning
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A reply taken apart. ``argument`` is header bits [31:16], ``words`` what follows the header."""
+
+    opcode: int
+    status: Status
+    argument: int
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusReport:
+    """The payload of a STATUS reply."""
+
+    magic: int
+    digest: int                           # first 64 bits of the network's digest
+    inferred: int                         # INFER frames answered since reset
+    learnt: int                           # LEARN frames answered since reset
+    changed: int                          # of those, images that had an error and changed parameters
+    refused: int                          # frames answered with a status other than OK
+    cycles: int                           # clock cycles since reset, modulo 2**32
+    links_exponent: int                   # rate 2**-n in force
+    bias_exponent: int
+    last_error: Status                    # of the last refused frame
+
+
+def header(opcode: int, option: int = 0, argument: int = 0) -> int:
+    """A request header: opcode [7:0], layer or option [15:8], count or label [31:16]."""
+    return opcode | option << 8 | argument << 16
+
+
+def status() -> list[int]:
+    return [header(Opcode.STATUS)]
+
+
+def reset() -> list[int]:
+    return [header(Opcode.RESET)]
+
+
+def rate(links_exponent: int, bias_exponent: int) -> list[int]:
+    """Rates 2**-n for the LEARN frames that follow."""
+    return [header(Opcode.RATE), links_exponent | bias_exponent << 8]
+
+
+def write(layer: int, neuron: int, index: int, values: Sequence[int]) -> list[int]:
+    """Parameters ``index``, ``index`` + 1, ... of one neuron; signed words."""
+    return [header(Opcode.WRITE, layer, len(values)), index | neuron << 16, *(int(value) & 0xFFFFFFFF for value in values)]
+
+
+def read(layer: int, neuron: int, index: int, count: int) -> list[int]:
+    return [header(Opcode.READ, layer, count), index | neuron << 16]
+
+
+def infer(image: npt.NDArray[np.uint8], outputs: bool = False) -> list[int]:
+    """Classify one image of bytes."""
+    return [header(Opcode.INFER, WANT_OUTPUTS if outputs else 0), *packed(image)]
+
+
+def learn(image: npt.NDArray[np.uint8], label: int, outputs: bool = False) -> list[int]:
+    """Learn one image of bytes."""
+    return [header(Opcode.LEARN, WANT_OUTPUTS if outputs else 0, label), *packed(image)]
+
+
+def packed(image: npt.NDArray[np.uint8]) -> list[int]:
+    """Bytes, four to a word, the first in bits [7:0]; the last word is filled with zeros."""
+    image = np.asarray(image, np.uint8)
+    filled = np.zeros(-(-image.size // 4) * 4, np.uint8)
+    filled[:image.size] = image.reshape(-1)
+    return [int(word) for word in filled.view("<u4")]
+
+
+def parse(words: Sequence[int]) -> Reply:
+    """A reply frame taken apart; ``InputError`` for what no core says."""
+    if not words or not words[0] & REPLY:
+        raise InputError(f"a reply must begin with a header that has bit 7 set, not {[hex(word) for word in words[:1]]}")
+    code = words[0] >> 8 & 0xFF
+    if code not in tuple(Status):
+        raise InputError(f"a reply must have a known status, not {code}")
+    return Reply(opcode=words[0] & 0x7F, status=Status(code), argument=words[0] >> 16, words=tuple(words[1:]))
+
+
+def signed(word: int) -> int:
+    """A 32-bit word of a reply as a signed integer."""
+    return word - (1 << 32) if word >> 31 else word
+
+
+def status_report(reply: Reply) -> StatusReport:
+    """The payload of a STATUS reply by name."""
+    words = reply.words
+    if len(words) != STATUS_WORDS:
+        raise InputError(f"a STATUS reply must have {STATUS_WORDS} words after its header, not {len(words)}")
+    return StatusReport(magic=words[0], digest=words[1] | words[2] << 32, inferred=words[3], learnt=words[4], changed=words[5],
+                        refused=words[6], cycles=words[7], links_exponent=words[8] & 0xFF, bias_exponent=words[8] >> 8 & 0xFF,
+                        last_error=Status(words[9]))
+
+
+def digest_word(digest: str) -> int:
+    """The 64 bits of a network's SHA-256 that a core knows: bytes 0 to 7, the first one least."""
+    return int.from_bytes(bytes.fromhex(digest)[:8], "little")

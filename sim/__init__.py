@@ -1,0 +1,1 @@
+"""Running the emitted Verilog against the golden model."""

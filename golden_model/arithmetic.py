@@ -95,11 +95,11 @@ class Fixed:
         return self.seen(f"weight[{layer}]", word, self.formats.weight)
 
     def updated_bias(self, bias: Array, products: Array, layer: int, epoch: int) -> Array:
-        """bias + narrow(rate * products), saturated."""
+        """bias + narrow(rate * products); a bias whose sum would overflow is held."""
         exponent = self.exponent("bias", epoch)
         if exponent is None:
             return bias
-        word = narrow((bias << exponent) + products, exponent, self.formats.drive, UP, SATURATE)
+        word = narrow((bias << exponent) + products, exponent, self.formats.drive, UP, HOLD, held=bias)
         return self.seen(f"bias[{layer}]", word, self.formats.drive)
 
     def updated_coupling(self, rates: Array, products: Array, name: str, layer: int, epoch: int) -> Array:
@@ -164,7 +164,7 @@ class Float:
         return self._held(weights, products * self.rate("links", epoch), self.formats.weight)
 
     def updated_bias(self, bias: Array, products: Array, layer: int, epoch: int) -> Array:
-        return self._clamped(bias + products * self.rate("bias", epoch), self.formats.drive)
+        return self._held(bias, products * self.rate("bias", epoch), self.formats.drive)
 
     def updated_coupling(self, rates: Array, products: Array, name: str, layer: int, epoch: int) -> Array:
         new = self._held(rates, products * self.rate(name, epoch), self.formats.coupling)

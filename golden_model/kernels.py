@@ -311,14 +311,15 @@ def update_links(signals, r, batch, at, inputs, lanes, weights, weight_at, rate,
 
 @njit(cache=True, nogil=True)
 def update_bias(r, batch, unit_at, neurons, bias, rate, const, wide):
-    """bias[n] += rate * sum over the batch of r[n], saturated."""
+    """bias[n] += rate * sum over the batch of r[n]; a bias that would overflow is held."""
     like = wide[0]
     for n in range(neurons):
         total = cast(0, like)
         for image in range(batch):
             total += r[image, n]
         new = cast(bias[unit_at + n], like) + words.change(total, rate)
-        bias[unit_at + n] = clamp(new, const.drive_least, const.drive_high)
+        if clamp(new, const.drive_least, const.drive_high) == new:
+            bias[unit_at + n] = new
 
 
 @njit(cache=True, nogil=True)

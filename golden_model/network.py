@@ -80,7 +80,7 @@ class Formats:
     """The words of the arithmetic contract. The ranges bind the float model as well, which only does not round."""
 
     displacement: Format = Format.parse("Q1.12")   # s, predictor w, reverse r; clamped after every half step
-    drive: Format = Format.parse("Q4.12")          # u and bias; saturates
+    drive: Format = Format.parse("Q4.12")          # u, which saturates, and bias, which is held like a weight
     weight: Format = Format.parse("Q2.14")         # link C; an update that would overflow is dropped
     input: Format = Format.parse("UQ0.8")          # a pixel: the byte as it is
     error: Format = Format.parse("Q1.12")          # reverse drive e; saturates

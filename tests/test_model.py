@@ -57,14 +57,25 @@ def test_output_error_is_a_saturating_hinge():
     assert real.tolist() == [[4095 / 4096, 0, -1 / 4096], [0, -1, 0], [-0.5, 0.5, -0.5]]
 
 
-def test_an_update_that_would_overflow_is_dropped_and_a_bias_saturates():
+def test_an_update_that_would_overflow_is_dropped():
     fixed = Fixed(Network(layers=(1, 1)))
     shift = fixed.network.update_shift(0, 4)
     weights = np.array([[32767, 32760, -32768, 5]])
     products = np.array([[1 << shift, 8 << shift, -(1 << (shift - 1)) - 1, (1 << (shift - 1)) - 1]])
     assert fixed.updated_weights(weights, products, 0, 0).tolist() == [[32767, 32760, -32768, 5]]
     assert fixed.updated_weights(weights, -products, 0, 0).tolist() == [[32766, 32752, -32767, 5]]
-    assert fixed.updated_bias(np.array([32766, -32768, 0]), np.array([64, -64, 8]), 0, 0).tolist() == [32767, -32768, 1]
+    biases = np.array([32766, 32766, -32768, -32768, 0])
+    assert fixed.updated_bias(biases, np.array([64, 16, -9, -8, 8]), 0, 0).tolist() == [32766, 32767, -32768, -32768, 1]
+
+
+def test_reals_that_would_leave_the_range_of_a_format_are_held():
+    real = Float(Network(layers=(1, 1), learning=Learning(links=1.0, bias=1.0)))
+    least, most = real.formats.drive.minimum, real.formats.drive.maximum
+    biases, products = np.array([most - 1, most - 1, least, least]), np.array([1.5, 1.0, -0.25, 0.5])
+    assert real.updated_bias(biases, products, 0, 0).tolist() == [most - 1, most, least, least + 0.5]
+    least, most = real.formats.weight.minimum, real.formats.weight.maximum
+    weights = np.array([[most, most - 1, least, least]])
+    assert real.updated_weights(weights, np.array([[1e-3, 1.0, -1.0, 1.0]]), 0, 0).tolist() == [[most, most, least, least + 1]]
 
 
 def test_schedule_halves_the_rate_of_products():

@@ -61,7 +61,8 @@ def cases(draw: Any, **options: Any) -> tuple[Network, Parameters, Any, Any, int
         def words(shape: tuple[int, ...], word: Format, least: int | None = None) -> Any:
             low = word.least if least is None else least
             if extreme:
-                return random.choice([low, word.greatest, 0], shape)
+                near = random.integers(-3, 3, shape, endpoint=True)      # close to a limit, to hold is not to saturate
+                return np.clip(random.choice([low, word.greatest, 0], shape) + near, low, word.greatest)
             return random.integers(low, word.greatest, shape, endpoint=True) // random.choice([1, 1, 4, 64])
         coupling = words(shapes["coupling"], formats.coupling)
         coupling[2] = np.abs(coupling[2]) // 2 + formats.coupling.one // 2

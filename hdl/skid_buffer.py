@@ -7,12 +7,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-
-class Word(data.Struct):
-    """One beat of an AXI4-Stream of 32-bit words: ``tdata`` and ``tlast``."""
-
-    data: 32
-    last: 1
+Word = data.StructLayout({"data": 32, "last": 1})      # one beat of an AXI4-Stream of words: tdata, tlast
 
 
 class SkidBuffer(wiring.Component):

@@ -1,0 +1,339 @@
+"""The command decoder: frames of words in, images and parameter accesses to the network, replies out.
+
+``docs/registers.md`` is its specification, ``hdl/frames.py`` the numbers in it.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden_model.errors import InputError
+from hdl import frames
+from hdl.frames import Opcode, Status
+from hdl.image_buffer import MOST_INPUTS, ImageBuffer, source_ports
+from hdl.skid_buffer import ShiftQueue, Word
+
+MOST_LAYERS = 256                         # a header names the layer in 8 bits
+
+Result = data.StructLayout({"value": 32, "last": 1, "first": 1, "changed": 1})
+
+
+def job_layout(outputs: int) -> data.StructLayout:
+    """What is to be done with an image: learn it as ``label``, and whether its outputs were asked for."""
+    return data.StructLayout({"learn": 1, "label": range(outputs), "want_outputs": 1})
+
+
+def access_layout(layers: int) -> data.StructLayout:
+    """One parameter to be written or read, by layer, neuron and number."""
+    return data.StructLayout({"write": 1, "layer": range(layers), "neuron": 16, "index": 16, "data": 32})
+
+
+class Commands(wiring.Component):
+    """Takes frames apart, judges them, carries them out one after the other, answers each.
+
+    Images flow on while earlier ones are in the network; every other frame, and the refusal of any frame, waits until all
+    images before it are answered and the network is ``idle``. So replies leave in the order of the frames::
+
+        s_axis --> header --+--> ImageBuffer ----------------> available, learn, start, items, release
+                            +--> job queue ------------------> job
+                            +--> operand, 256 words ---------> access
+                            |                                  access_reply --+
+                            +--> STATUS, RATE, RESET, refusals ---------------+--> reply (register) --> m_axis
+                                                               result --------+
+
+    An image of W words takes W + 1 clocks (header included) as long as the network keeps up. ``s_axis.ready`` and
+    ``m_axis.valid``, ``m_axis.payload`` come from registers; ``result.ready`` follows ``m_axis.ready`` within the clock.
+    A core that needs registers in all directions puts a ``SkidBuffer`` at its ports.
+
+    Parameters
+    ----------
+    layers : tuple of int
+        Inputs of the network and neurons of each layer: at least two sizes.
+    learns : bool
+        Whether ``LEARN`` and ``RATE`` exist.
+    digest : int
+        64 bits that name the network (``frames.digest_word``).
+    links_exponents, bias_exponents : range
+        Exponents that ``RATE`` may set.
+    initial_links, initial_bias : int
+        Exponents after a reset.
+    programmable : bool
+        Whether neurons have 15 rates K behind their bias.
+
+    Ports
+    -----
+    s_axis : In(stream of Word), m_axis : Out(stream of Word)
+        Requests and replies.
+    available, learn, start, items, release
+        The images, as the first layer takes them: ``image_buffer.source_ports``.
+    job : Out(stream of job_layout(outputs))
+        One entry per image, in order, from the clock after the image is complete. Up to ``flight`` of them wait.
+    result : In(stream of Result)
+        For each image, in order: its class (``first``; ``changed`` if it was learnt and had an error), then, if wanted, its
+        outputs, sign-extended; ``last`` with the final one.
+    access : Out(stream of access_layout(layers)), access_reply : In(stream of 32 bits)
+        One reply for each access, for writes too (any value). One access at a time.
+    links_exponent, bias_exponent : Out(8)
+        In force; they change only while the network is idle.
+    idle : In(1)
+        No image is in the network: nothing is played, settled, learnt or to be delivered.
+
+    Memories: that of ``ImageBuffer``, and 256 words of 32 bits (one write port, one synchronous read port). No multiplier.
+
+    Raises
+    ------
+    InputError
+        For parameters that the frames cannot express.
+    """
+
+    def __init__(self, layers: tuple[int, ...], *, learns: bool, digest: int, links_exponents: range, bias_exponents: range,
+                 initial_links: int, initial_bias: int, programmable: bool) -> None:
+        _check(layers, digest, {"links": (links_exponents, initial_links), "bias": (bias_exponents, initial_bias)})
+        self.layers, self.learns, self.digest, self.programmable = layers, learns, digest, programmable
+        self.links_exponents, self.bias_exponents = links_exponents, bias_exponents
+        self.initial_links, self.initial_bias = initial_links, initial_bias
+        self.outputs = layers[-1]
+        self.words = -(-layers[0] // 4)
+        self.flight = len(layers) - 1 + 4     # images that are not answered: two banks, one a layer, two at the end
+        super().__init__({
+            "s_axis": In(stream.Signature(Word)), "m_axis": Out(stream.Signature(Word)),
+            **source_ports(layers[0]),
+            "job": Out(stream.Signature(job_layout(self.outputs))), "result": In(stream.Signature(Result)),
+            "access": Out(stream.Signature(access_layout(len(layers) - 1))), "access_reply": In(stream.Signature(32)),
+            "links_exponent": Out(8), "bias_exponent": Out(8), "idle": In(1)})
+
+    def elaborate(self, platform: Any) -> Module:
+        m = Module()
+        m.submodules.images = images = ImageBuffer(self.layers[0])
+        m.submodules.jobs = jobs = ShiftQueue(job_layout(self.outputs), self.flight)
+        m.submodules.owed = owed = ShiftQueue(1, self.flight)         # images to be answered: learnt or not
+        m.submodules.written = written = memory.Memory(shape=32, depth=256, init=[])
+        put, get = written.write_port(), written.read_port()
+        for name in ("available", "learn"):
+            m.d.comb += getattr(self, name).eq(getattr(images, name))
+        for name in ("start", "release"):
+            m.d.comb += getattr(images, name).eq(getattr(self, name))
+        wiring.connect(m, wiring.flipped(self.items), images.items)
+        wiring.connect(m, wiring.flipped(self.job), jobs.o)
+
+        # the frame in hand
+        opcode, option, argument, operand = Signal(8), Signal(8), Signal(16), Signal(32)
+        number = Signal(17)                                           # words after the header; later, position in a loop
+        status = Signal(Status)
+        count = argument[:8]
+        index, neuron = operand[:16], operand[16:]
+        is_ = {code: Signal(name=f"is_{code.name.lower()}") for code in Opcode}
+        m.d.comb += [flag.eq(opcode == code) for code, flag in is_.items()]
+        image = is_[Opcode.INFER] | (is_[Opcode.LEARN] if self.learns else 0)
+        label_fits = ~is_[Opcode.LEARN] | (argument < self.outputs)
+        judged = self._judged(m, is_, number, argument, option, operand)
+
+        # counters of STATUS
+        inferred, learnt, changed, refused, cycles = (
+            Signal(32, name=name) for name in ("inferred", "learnt", "changed", "refused", "cycles"))
+        last_error = Signal(Status)
+        links = Signal(range(self.links_exponents.stop), init=self.initial_links)
+        bias = Signal(range(self.bias_exponents.stop), init=self.initial_bias)
+        m.d.comb += [self.links_exponent.eq(links), self.bias_exponent.eq(bias)]
+        m.d.sync += cycles.eq(cycles + 1)
+
+        # replies: what the network says while it owes some, else what the state machine says
+        free = ~self.m_axis.valid | self.m_axis.ready
+        say, said = Signal(), Signal(Word)
+        result = self.result.payload
+        m.d.comb += [self.result.ready.eq(free & owed.o.valid),
+                     owed.o.ready.eq(self.result.valid & self.result.ready & result.last)]
+        with m.If(free):
+            m.d.sync += self.m_axis.valid.eq(Mux(owed.o.valid, self.result.valid, say))
+            with m.If(~owed.o.valid):
+                m.d.sync += self.m_axis.payload.eq(said)
+            with m.Else():
+                learnt_opcode = Mux(owed.o.payload, Opcode.LEARN, Opcode.INFER)
+                header = _reply_header(learnt_opcode, Status.OK, result.value[:16])
+                m.d.sync += [self.m_axis.payload.data.eq(Mux(result.first, header, result.value)),
+                             self.m_axis.payload.last.eq(result.last)]
+        with m.If(owed.o.ready):
+            with m.If(owed.o.payload):
+                m.d.sync += learnt.eq(learnt + 1)
+            with m.Else():
+                m.d.sync += inferred.eq(inferred + 1)
+        with m.If(self.result.valid & self.result.ready & result.first & result.changed & owed.o.payload):
+            m.d.sync += changed.eq(changed + 1)
+        quiet = ~owed.o.valid & self.idle
+
+        # what is wired to the frame in hand
+        word = self.s_axis.payload
+        m.d.comb += [
+            images.number.eq(number), images.word.eq(word.data), images.committed_learn.eq(is_[Opcode.LEARN]),
+            jobs.i.payload.learn.eq(is_[Opcode.LEARN]), jobs.i.payload.label.eq(argument),
+            jobs.i.payload.want_outputs.eq(option[0]),
+            owed.i.payload.eq(is_[Opcode.LEARN]),
+            put.addr.eq(number), put.data.eq(word.data),
+            get.addr.eq(number),
+            self.access.payload.write.eq(is_[Opcode.WRITE]), self.access.payload.layer.eq(option),
+            self.access.payload.neuron.eq(neuron), self.access.payload.index.eq(index),
+            self.access.payload.data.eq(get.data),
+        ]
+
+        with m.FSM(name="phase"):
+            with m.State("HEADER"):
+                m.d.comb += self.s_axis.ready.eq(1)
+                m.d.sync += [Cat(opcode, option, argument).eq(word.data), number.eq(0)]
+                with m.If(self.s_axis.valid):
+                    with m.If(word.last):
+                        m.next = "CHECK"
+                    with m.Else():
+                        m.next = "WORDS"
+
+            with m.State("WORDS"):
+                m.d.comb += self.s_axis.ready.eq(~image | (images.ready & owed.i.ready))
+                with m.If(self.s_axis.valid & self.s_axis.ready):
+                    m.d.sync += number.eq(number + ~number.all())
+                    m.d.comb += [images.write.eq(image & (number < self.words)),
+                                 put.en.eq(is_[Opcode.WRITE] & (number <= frames.MOST_COUNT))]
+                    with m.If(number == 0):
+                        m.d.sync += operand.eq(word.data)
+                    with m.If(word.last):
+                        m.next = "CHECK"
+                        with m.If(image & (number == self.words - 1) & label_fits):
+                            m.d.comb += [images.commit.eq(1), jobs.i.valid.eq(1), owed.i.valid.eq(1)]
+                            m.next = "HEADER"
+
+            with m.State("CHECK"):                                    # no complete image comes here
+                m.d.comb += images.discard.eq(1)
+                m.d.sync += status.eq(judged)
+                m.next = "WAIT"
+
+            with m.State("WAIT"):
+                m.d.sync += number.eq(1)
+                with m.If(quiet):
+                    m.next = "REPLY"
+                    with m.If(status != Status.OK):
+                        m.d.sync += [refused.eq(refused + 1), last_error.eq(status)]
+                    with m.Else():
+                        with m.If(is_[Opcode.WRITE]):
+                            m.next = "FETCH"
+                        if self.learns:
+                            with m.If(is_[Opcode.RATE]):
+                                m.d.sync += [links.eq(operand[:8]), bias.eq(operand[8:16])]
+                        with m.If(is_[Opcode.RESET]):
+                            m.d.sync += [counter.eq(0) for counter in (inferred, learnt, changed, refused, cycles)]
+                            m.d.sync += [last_error.eq(Status.OK), links.eq(self.initial_links), bias.eq(self.initial_bias)]
+
+            with m.State("REPLY"):
+                more = (status == Status.OK) & (is_[Opcode.STATUS] | is_[Opcode.READ])
+                value = Mux((status == Status.OK) & (is_[Opcode.READ] | is_[Opcode.WRITE]), count, 0)
+                m.d.comb += [say.eq(1), said.data.eq(_reply_header(opcode, status, value)), said.last.eq(~more)]
+                with m.If(free):
+                    m.next = "HEADER"
+                    with m.If(more):
+                        m.next = "ACCESS"
+                        with m.If(is_[Opcode.STATUS]):
+                            m.next = "REPORT"
+
+            with m.State("REPORT"):
+                report = [Const(frames.MAGIC, 32), *(Const(self.digest >> shift & 0xFFFFFFFF, 32) for shift in (0, 32)),
+                          inferred, learnt, changed, refused, cycles,
+                          Cat(self.links_exponent, self.bias_exponent), last_error, Const(0), Const(0)]
+                m.d.comb += [say.eq(1), said.last.eq(number == frames.STATUS_WORDS)]
+                with m.Switch(number[:4]):
+                    for position, entry in enumerate(report, 1):
+                        with m.Case(position):
+                            m.d.comb += said.data.eq(entry)
+                with m.If(free):
+                    m.d.sync += number.eq(number + 1)
+                    with m.If(said.last):
+                        m.next = "HEADER"
+
+            with m.State("FETCH"):
+                m.d.comb += get.en.eq(1)
+                m.next = "ACCESS"
+
+            with m.State("ACCESS"):
+                m.d.comb += self.access.valid.eq(1)
+                with m.If(self.access.ready):
+                    m.next = "ACKNOWLEDGE"
+
+            with m.State("ACKNOWLEDGE"):
+                m.d.comb += [self.access_reply.ready.eq(free), say.eq(self.access_reply.valid & is_[Opcode.READ]),
+                             said.data.eq(self.access_reply.payload), said.last.eq(number[:8] == count)]
+                with m.If(self.access_reply.valid & self.access_reply.ready):
+                    m.d.sync += [number.eq(number + 1), index.eq(index + 1)]
+                    m.next = "ACCESS"
+                    with m.If(is_[Opcode.WRITE]):
+                        m.next = "FETCH"
+                    with m.If(said.last):
+                        m.next = "HEADER"
+                        with m.If(is_[Opcode.WRITE]):
+                            m.next = "REPLY"
+        return m
+
+    def _judged(self, m: Module, is_: dict[Opcode, Signal], number: Value, argument: Value, option: Value,
+                operand: Value) -> Signal:
+        """The status of the frame that lies in the registers: the first of what is wrong with it."""
+        known, expected = Signal(), Signal(17)
+        m.d.comb += known.eq(Cat(is_.values()).any())
+        with m.If(is_[Opcode.INFER] | is_[Opcode.LEARN]):
+            m.d.comb += expected.eq(self.words)
+        with m.Elif(is_[Opcode.WRITE]):
+            m.d.comb += expected.eq(argument + 1)
+        with m.Elif(is_[Opcode.READ] | is_[Opcode.RATE]):
+            m.d.comb += expected.eq(1)
+
+        index, neuron, count = operand[:16], operand[16:], argument[:8]
+        address_fits, rate_fits = Signal(), Signal()
+        end = index + count
+        with m.Switch(option):
+            for layer, (inputs, neurons) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+                with m.Case(layer):
+                    parameters = inputs + 1 + (15 if self.programmable else 0)
+                    m.d.comb += address_fits.eq((neuron < neurons) & (end <= parameters)
+                                                & (count != 0) & (argument <= frames.MOST_COUNT))
+        m.d.comb += rate_fits.eq(_within(operand[:8], self.links_exponents) & _within(operand[8:16], self.bias_exponents))
+
+        judged = Signal(Status)
+        with m.If(~known):
+            m.d.comb += judged.eq(Status.UNKNOWN)
+        with m.Elif(Const(not self.learns) & (is_[Opcode.LEARN] | is_[Opcode.RATE])):
+            m.d.comb += judged.eq(Status.NO_LEARNING)
+        with m.Elif(is_[Opcode.LEARN] & (number == 0)):
+            m.d.comb += judged.eq(Status.NO_IMAGE)
+        with m.Elif(number < expected):
+            m.d.comb += judged.eq(Status.SHORT)
+        with m.Elif(number > expected):
+            m.d.comb += judged.eq(Status.LONG)
+        with m.Elif((is_[Opcode.READ] | is_[Opcode.WRITE]) & ~address_fits):
+            m.d.comb += judged.eq(Status.ADDRESS)
+        with m.Elif(is_[Opcode.LEARN]):                               # of the right length, and yet not committed
+            m.d.comb += judged.eq(Status.LABEL)
+        with m.Elif(is_[Opcode.RATE] & ~rate_fits):
+            m.d.comb += judged.eq(Status.RATE)
+        return judged
+
+
+def _reply_header(opcode: Any, status: Any, value: Value) -> Value:
+    return Cat(Value.cast(opcode) | frames.REPLY, Value.cast(status), Const(0, 4), value)
+
+
+def _within(value: Value, allowed: range) -> Value:
+    return (value >= allowed.start) & (value < allowed.stop)
+
+
+def _check(layers: Sequence[int], digest: int, exponents: dict[str, tuple[range, int]]) -> None:
+    if not isinstance(layers, tuple) or not 2 <= len(layers) <= MOST_LAYERS + 1:
+        raise InputError(f"layers must be a tuple of 2 to {MOST_LAYERS + 1} sizes, not {layers!r}")
+    for size in layers:
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_INPUTS:
+            raise InputError(f"each size in layers must be a whole number from 1 to {MOST_INPUTS}, not {size!r}")
+    if not 0 <= digest < 1 << 64:
+        raise InputError(f"digest must be a number of 64 bits, not {digest!r}")
+    for name, (allowed, initial) in exponents.items():
+        if allowed.step != 1 or not allowed or not 0 <= allowed.start <= allowed.stop <= 256:
+            raise InputError(f"{name}_exponents must be a range within 0 to 255, not {allowed!r}")
+        if initial not in allowed:
+            raise InputError(f"initial_{name} must be one of the exponents {allowed.start} to {allowed.stop - 1}, "
+                             f"not {initial!r}")

@@ -1,0 +1,194 @@
+"""``RtlModel``: the Verilog of a core, compiled, with the methods of the golden model.
+
+It is the same Verilog that goes to synthesis; parameters and images go through the frames of ``docs/registers.md``.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from golden_model.errors import InputError
+from golden_model.model import check_images, check_labels
+from golden_model.network import ELEMENTS, Network
+from golden_model.parameters import Layer, Parameters, check, initial, layer_shapes
+from hdl import frames
+from hdl.frames import Opcode, Reply, Status, StatusReport
+from sim.compiled import PATIENCE, Compiled, Exchange, Probe
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What the core said of images: ``classes`` (images,); ``outputs`` (images, classes) if they were asked for.
+
+    ``answered`` (images,): the clock of each reply's last word. ``clocks``: from the first word sent to the last one
+    received.
+    """
+
+    classes: Array
+    outputs: Array | None
+    answered: Array
+    clocks: int
+
+    @property
+    def clocks_per_image(self) -> float:
+        """The mean, everything included."""
+        return self.clocks / max(len(self.classes), 1)
+
+
+class RtlModel:
+    """A network as the emitted Verilog computes it, with the methods of ``golden_model.model.Model``.
+
+    Parameters
+    ----------
+    network : Network
+        The description that the Verilog was made of.
+    verilog, top, files, probes, public, trace : see ``Compiled``.
+    idle, stall, seed, patience : see ``Compiled.exchange``; they hold for all frames.
+
+    Raises
+    ------
+    InputError
+        As ``Compiled``; and if the core does not know this network's digest.
+    """
+
+    def __init__(self, network: Network, verilog: str, top: str = "wuxing_core", files: Mapping[str, str] | None = None, *,
+                 probes: Sequence[Probe] = (), public: Sequence[tuple[str, str]] = (), trace: bool = False,
+                 idle: float = 0, stall: float = 0, seed: int = 0, patience: int = PATIENCE) -> None:
+        self.network = network
+        self.core = Compiled(verilog, top, files, probes=probes, public=public, trace=trace)
+        self.idle, self.stall, self.seed, self.patience = idle, stall, seed, patience
+        report = self.status()
+        if report.magic != frames.MAGIC or report.digest != frames.digest_word(network.digest):
+            found = report.digest.to_bytes(8, "little").hex()
+            raise InputError(f"model and Verilog must be of the same network, but the digest of the model begins with "
+                             f"{network.digest[:16]} and that of the Verilog with {found}; emit the Verilog of this "
+                             f"model again")
+        coupling = frames.read(0, 0, network.layers[0] + 1, 1)
+        self.programmable = self.exchange([coupling])[0].status is Status.OK
+        self.reset()
+
+    # ------------------------------------------------------------- frames
+
+    def exchange(self, requests: Sequence[Sequence[int]]) -> list[Reply]:
+        """Any frames, one reply for each."""
+        lengths = np.array([len(request) for request in requests], np.int64)
+        words = np.array([word for request in requests for word in request], np.uint32)
+        return [frames.parse([int(word) for word in reply]) for reply in self._sent(words, lengths).replies]
+
+    def status(self) -> StatusReport:
+        """Digest, counters, rates in force."""
+        return frames.status_report(self._accepted([frames.status()])[0])
+
+    def soft_reset(self) -> None:
+        """Counters to zero, rates to their initial values; parameters stay."""
+        self._accepted([frames.reset()])
+
+    def reset(self, clocks: int = 2) -> None:
+        """Hold ``rst``: as ``soft_reset``, at once, whatever the core was doing."""
+        self.core.reset(clocks)
+
+    @property
+    def clocks(self) -> int:
+        """Clock cycles run since the model was made."""
+        return self.core.clocks
+
+    # ------------------------------------------------------------- parameters and rates
+
+    def load_parameters(self, values: Parameters) -> None:
+        """Write all parameters. K must be the description's if the core's neurons are not programmable."""
+        check(self.network, "fixed", values)
+        if not self.programmable:
+            for index, (layer, fixed) in enumerate(zip(values, initial(self.network, "fixed"), strict=True)):
+                if not np.array_equal(layer.coupling, fixed.coupling):
+                    raise InputError(f"coupling of layer {index} must be that of the description, because this core has its "
+                                     f"K wired; emit it with programmable neurons")
+        requests = []
+        for index, layer in enumerate(values):
+            for neuron, words in enumerate(self._flat(layer)):
+                requests += [frames.write(index, neuron, start, words[start:start + frames.MOST_COUNT])
+                             for start in range(0, len(words), frames.MOST_COUNT)]
+        self._accepted(requests)
+
+    @property
+    def parameters(self) -> Parameters:
+        """All parameters, read back from the core."""
+        fixed = initial(self.network, "fixed")
+        values = []
+        for index, shapes in enumerate(layer_shapes(self.network)):
+            neurons, inputs = shapes["weights"]
+            count = inputs + 1 + (3 * ELEMENTS if self.programmable else 0)
+            parts = [(start, min(frames.MOST_COUNT, count - start)) for start in range(0, count, frames.MOST_COUNT)]
+            replies = self._accepted([frames.read(index, neuron, *part) for neuron in range(neurons) for part in parts])
+            words = np.array([word for reply in replies for word in reply.words], np.uint32)
+            table = words.view(np.int32).astype(np.int64).reshape(neurons, count)
+            coupling = table[:, inputs + 1:].T.reshape(3, ELEMENTS, neurons) if self.programmable else fixed[index].coupling
+            values.append(Layer(table[:, :inputs].copy(), table[:, inputs].copy(), coupling.copy()))
+        return values
+
+    def set_rate(self, epoch: int) -> None:
+        """The rates of the description's schedule in ``epoch``; a rate of zero leaves the one in force."""
+        exponents, report = self.network.learning.exponents(epoch), self.status()
+        links, bias = exponents["links"], exponents["bias"]
+        self.set_exponents(report.links_exponent if links is None else links, report.bias_exponent if bias is None else bias)
+
+    def set_exponents(self, links: int, bias: int) -> None:
+        """Rates 2**-n for the images learnt from now on."""
+        self._accepted([frames.rate(links, bias)])
+
+    # ------------------------------------------------------------- images
+
+    def infer(self, images: Array, outputs: bool = False) -> Answers:
+        """Classify images (images, inputs) of bytes."""
+        return self._images(Opcode.INFER, check_images(self.network, images), np.zeros(len(images), np.int64), outputs)
+
+    def learn(self, images: Array, labels: Array, outputs: bool = False) -> Answers:
+        """Learn images in the given order; the answers are those before each was learnt."""
+        labels = check_labels(self.network, check_images(self.network, images), labels)
+        return self._images(Opcode.LEARN, images, labels, outputs)
+
+    def _images(self, opcode: Opcode, images: Array, labels: Array, outputs: bool) -> Answers:
+        count, inputs = images.shape
+        requests = np.zeros((count, 1 + -(-inputs // 4)), np.uint32)
+        requests[:, 0] = frames.header(opcode, frames.WANT_OUTPUTS if outputs else 0) | labels << 16
+        requests[:, 1:].view(np.uint8)[:, :inputs] = images
+        found = self._sent(requests.reshape(-1), np.full(count, requests.shape[1]))
+        length = 1 + (self.network.layers[-1] if outputs else 0)
+        headers = found.words[np.concatenate([[0], found.ends[:-1]])] if count else found.words
+        wrong = np.flatnonzero((headers & 0xFFFF) != (opcode | frames.REPLY))
+        if wrong.size:
+            code = int(headers[wrong[0]]) >> 8 & 0xFF
+            raise InputError(f"{opcode.name} must be accepted by the core, but image {wrong[0]} was answered with status {code}"
+                             f"{f' ({Status(code).name})' if code in tuple(Status) else ''}; see docs/registers.md")
+        if found.words.size != count * length:
+            raise InputError(f"replies to {opcode.name} must have {length} words, not {found.words.size / count:g}")
+        table = found.words.reshape(count, length)
+        clocks = int(found.answered[-1] - found.started[0]) + 1 if count else 0
+        return Answers(classes=(table[:, 0] >> 16).astype(np.int64), answered=found.answered, clocks=clocks,
+                       outputs=table[:, 1:].view(np.int32).astype(np.int64) if outputs else None)
+
+    def _sent(self, words: Array, lengths: Array) -> Exchange:
+        self.seed += 1
+        return self.core.exchange(words, lengths, idle=self.idle, stall=self.stall, seed=self.seed, patience=self.patience)
+
+    def _accepted(self, requests: Sequence[Sequence[int]]) -> list[Reply]:
+        """Replies to frames that the core has no reason to refuse."""
+        replies = self.exchange(requests)
+        for request, reply in zip(requests, replies, strict=True):
+            if reply.status is not Status.OK or reply.opcode != request[0] & 0xFF:
+                raise InputError(f"{Opcode(request[0] & 0xFF).name} must be accepted by the core, but it answered "
+                                 f"{Opcode(reply.opcode).name} with status {reply.status.name}; see docs/registers.md")
+        return replies
+
+    def _flat(self, layer: Layer) -> list[list[int]]:
+        """The parameters of each neuron in the order of their addresses."""
+        parts = [layer.weights, layer.bias[:, None]]
+        if self.programmable:
+            parts.append(layer.coupling.reshape(3 * ELEMENTS, -1).T)
+        rows: list[list[int]] = np.concatenate(parts, axis=1).tolist()
+        return rows

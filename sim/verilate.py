@@ -1,0 +1,240 @@
+"""Verilog to a shared library: Verilator, then the C++ compiler; built once per configuration and kept in a cache.
+
+The cache is ``WUXING_CACHE``, else the user's cache folder. In it ``rtl/<hash>/`` holds a library and the SHA-256 of it,
+where the hash is that of everything the library depends on, tool versions included; ``rtl/runtime-<hash>/`` holds the
+objects that are the same for all designs. A folder is written aside and renamed; one that is damaged is built again; a
+lock makes processes that need the same one wait for the first.
+"""
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from golden_model.errors import InputError
+from sim import simulators
+
+WRAPPER = Path(__file__).with_name("verilated.cpp")
+LIBRARY = "core.so"
+VERILATOR_OPTIONS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--output-split", "20000",
+                     "-Wno-fatal", "-Wno-lint", "-Wno-style")
+COMPILER_OPTIONS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-fno-math-errno", "-w", "-DVERILATOR=1",
+                    "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0",
+                    "-DVL_USER_FATAL", "-DVL_USER_STOP", "-DVL_USER_FINISH", "-DVL_USER_WARN")
+FAST, SLOW = "-O2", "-O0"                 # what runs every clock; what runs once
+PORTS = {"clk": ("IN", 1), "rst": ("IN", 1),
+         "s_axis_tdata": ("IN", 32), "s_axis_tvalid": ("IN", 1), "s_axis_tready": ("OUT", 1), "s_axis_tlast": ("IN", 1),
+         "m_axis_tdata": ("OUT", 32), "m_axis_tvalid": ("OUT", 1), "m_axis_tready": ("IN", 1), "m_axis_tlast": ("OUT", 1)}
+JOBS = 2                                  # compilers at a time
+
+
+def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public: Sequence[tuple[str, str]] = (),
+          trace: bool = False) -> Path:
+    """The shared library of a core, from the cache or new.
+
+    Parameters
+    ----------
+    verilog : the text of all modules.
+    top : name of the module with the ports of ``PORTS``.
+    files : text of files that the Verilog reads (``$readmemh``), by the relative name that it gives them.
+    public : (module, variable) names that probes may read; either may have the wildcards ``*`` and ``?``.
+    trace : make the variant that can write FST traces, which is slower.
+
+    Raises
+    ------
+    InputError
+        If a tool is missing, the Verilog is refused, its ports are others, or the cache cannot be written.
+    """
+    verilator, compiler = simulators.verilator(), simulators.compiler()
+    files = dict(files or {})
+    for name in files:
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or '"' in name:
+            raise InputError(f"files must have relative names within one folder, not {name!r}")
+    cache = _cache()
+    key = _hash(WRAPPER.read_text("utf-8"), verilator.label, str(verilator.path), compiler.label, str(compiler.path),
+                FAST, SLOW, *VERILATOR_OPTIONS, *COMPILER_OPTIONS, verilog, top, json.dumps(sorted(files.items())),
+                json.dumps(sorted(set(public))), str(trace), str(cache) if files else "")
+
+    def make(folder: Path) -> None:
+        kept = cache / key                                        # its final place: the library reads the files there
+        text = verilog
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, "utf-8")
+            text = text.replace(f'"{name}"', f'"{kept / name}"')
+        work = folder / "work"
+        work.mkdir()
+        (work / "core.v").write_text(text, "utf-8")
+        (work / "core.vlt").write_text(_public_file(public), "utf-8")
+        _compile(verilator, compiler, work, folder / LIBRARY, top, trace)
+        shutil.rmtree(work)
+
+    return _kept(cache / key, make) / LIBRARY
+
+
+def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, library: Path, top: str, trace: bool) -> None:
+    options = [*VERILATOR_OPTIONS, *(["--trace-fst"] if trace else [])]
+    _run([verilator.path, "--cc", "--make", "json", "--prefix", "Vcore", "--top-module", top, "--Mdir", "cpp", *options,
+          "core.vlt", "core.v"], work, f"the Verilog of {top} must be accepted by {verilator.label}",
+         without=("VERILATOR_ROOT",))
+    _check_ports(top, (work / "cpp/Vcore.h").read_text("utf-8"))
+    plan = json.loads((work / "cpp/Vcore.json").read_text("utf-8"))
+    sources, include = plan["sources"], Path(plan["system"]["verilator_root"]) / "include"
+    common = [str(compiler.path), *COMPILER_OPTIONS, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}",
+              "-I", str(include), "-I", str(include / "vltstd")]
+    runtime = [_runtime(common, Path(source)) for source in sources["global"]]
+    units = [(path, FAST) for path in (Path(name) for name in sources.get("classes_fast", []))]
+    units += [(Path(name), SLOW) for kind in ("classes_slow", "support_fast", "support_slow") for name in sources.get(kind, [])]
+    units = _gathered(work / "cpp", [(WRAPPER, FAST), *units])
+    objects = _objects([*common, "-I", str(work / "cpp")], units, work)
+    _run([compiler.path, "-shared", "-Wl,-Bsymbolic", "-o", library, *objects, *runtime, *plan["options"].get("ldflags", []),
+          "-pthread"], work, "the library of the core must link")
+
+
+def _gathered(folder: Path, units: Sequence[tuple[Path, str]], most: int = 300_000) -> list[tuple[Path, str]]:
+    """Small sources joined by #include, for each option at least one unit: reading the headers is most of the work."""
+    joined: list[tuple[Path, str]] = []
+    for option in dict.fromkeys(option for _, option in units):
+        batch: list[Path] = []
+        size = 0
+        for path in [path for path, needed in units if needed == option]:
+            if batch and size + path.stat().st_size > most:
+                joined.append((_including(folder, batch, len(joined)), option))
+                batch, size = [], 0
+            batch.append(path)
+            size += path.stat().st_size
+        joined.append((_including(folder, batch, len(joined)), option))
+    return joined
+
+
+def _including(folder: Path, paths: Sequence[Path], number: int) -> Path:
+    unit = folder / f"unit_{number}.cpp"
+    unit.write_text("".join(f'#include "{path}"\n' for path in paths), "utf-8")
+    return unit
+
+
+def _runtime(common: Sequence[str], source: Path) -> Path:
+    """One of Verilator's own sources, which are the same for every core, as an object from the cache or new."""
+    key = _hash(*common, str(source), source.read_text("utf-8"))
+    folder = _kept(_cache() / f"runtime-{key}", lambda aside: _objects(common, [(source, FAST)], aside))
+    return folder / f"{source.stem}.o"
+
+
+def _objects(command: Sequence[str], units: Sequence[tuple[Path, str]], folder: Path) -> list[Path]:
+    def compiled(unit: tuple[Path, str]) -> Path:
+        source, option = unit
+        target = folder / f"{source.stem}.o"
+        _run([*command, option, "-c", source, "-o", target], folder, f"{source.name} must be accepted by {command[0]}")
+        return target
+
+    with ThreadPoolExecutor(JOBS) as pool:
+        return list(pool.map(compiled, units))
+
+
+def _check_ports(top: str, header: str) -> None:
+    """Compare the ports in Verilator's header, ``VL_IN8(&clk,0,0);``, with ``PORTS``."""
+    found = {name: (direction, int(high) - int(low) + 1) for direction, name, high, low
+             in re.findall(r"VL_(IN|OUT)\w*\(&(\w+),(\d+),(\d+)\)", header)}
+    for name, (direction, bits) in PORTS.items():
+        if found.get(name) != (direction, bits):
+            what = f"{found[name][0].lower()}put of {found[name][1]} bits" if name in found else "no such port"
+            raise InputError(f"{top} must have the {direction.lower()}put {name} of {bits} bits, not {what}; "
+                             f"emit it again or name another top module")
+    if more := [name for name, (direction, _) in found.items() if direction == "IN" and name not in PORTS]:
+        raise InputError(f"{top} must have no inputs besides clk, rst, s_axis and m_axis, not {', '.join(more)}")
+
+
+def _public_file(public: Sequence[tuple[str, str]]) -> str:
+    lines = [f'public_flat_rd -module "{module}" -var "{variable}"\n' for module, variable in sorted(set(public))]
+    return "`verilator_config\n" + "".join(lines)
+
+
+# ---------------------------------------------------------------- cache
+
+
+def _cache() -> Path:
+    """The folder of all libraries, made if it is not there."""
+    if named := os.environ.get("WUXING_CACHE"):
+        cache = Path(named)
+    else:
+        import pooch
+        cache = Path(pooch.os_cache("wuxing"))
+    cache = (cache / "rtl").absolute()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"compiled cores must have a cache folder that can be written, but {cache} says: {error.strerror}; "
+                         f"set WUXING_CACHE to another folder") from None
+    return cache
+
+
+def _kept(folder: Path, make: Callable[[Path], object]) -> Path:
+    """``folder`` with what ``make`` writes into it, from an earlier call if that is undamaged."""
+    if _intact(folder):
+        return folder
+    with _locked(folder):
+        if _intact(folder):                                       # another process was faster
+            return folder
+        aside = folder.with_name(f"{folder.name}.part")
+        for left in (aside, folder):                              # of a process that was killed; damaged
+            shutil.rmtree(left, ignore_errors=True)
+        try:
+            aside.mkdir()
+            make(aside)
+            (aside / "sums.json").write_text(json.dumps(_sums(aside)), "utf-8")
+            aside.rename(folder)
+        except OSError as error:
+            raise InputError(f"compiled cores must have a cache folder that can be written, but {folder.parent} says: "
+                             f"{error.strerror}; set WUXING_CACHE to another folder") from error
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def _sums(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "sums.json"}
+
+
+def _intact(folder: Path) -> bool:
+    try:
+        return bool(json.loads((folder / "sums.json").read_text("utf-8")) == _sums(folder))
+    except (OSError, ValueError):
+        return False
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time, whatever becomes of it: the system drops the lock of a process that ends."""
+    try:
+        with folder.with_name(f"{folder.name}.lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except PermissionError as error:
+        raise InputError(f"compiled cores must have a cache folder that can be written, but {folder.parent} says: "
+                         f"{error.strerror}; set WUXING_CACHE to another folder") from None
+
+
+def _hash(*parts: str) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode()
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()[:32]
+
+
+def _run(command: Sequence[str | Path], folder: Path, must: str, without: Sequence[str] = ()) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in without}
+    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False)
+    if ran.returncode:
+        lines = [line.strip() for line in (ran.stderr + ran.stdout).splitlines() if line.strip()]
+        reason = next((line for line in lines if "error" in line.lower()), lines[0] if lines else f"exit code {ran.returncode}")
+        raise InputError(f"{must}, but: {reason}")

@@ -7,6 +7,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
+from golden_model.errors import InputError
+
 Word = data.StructLayout({"data": 32, "last": 1})      # one beat of an AXI4-Stream of words: tdata, tlast
 
 
@@ -29,8 +31,8 @@ class SkidBuffer(wiring.Component):
     shape : shape-like
         Shape of the payload.
 
-    Ports
-    -----
+    Members
+    -------
     i : In(stream of ``shape``)
     o : Out(stream of ``shape``)
 
@@ -40,23 +42,22 @@ class SkidBuffer(wiring.Component):
     def __init__(self, shape: Any) -> None:
         self.shape = shape
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
-        self.held = Signal()                  # the spare register holds an item
+        self.spare, self.held = Signal(shape, reset_less=True), Signal()          # one item more, and whether it is there
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        spare = Signal(self.shape)
         ready = Signal()
         m.d.comb += self.i.ready.eq(ready)
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += [self.o.valid.eq(self.held | (self.i.valid & ready)), self.held.eq(0), ready.eq(1)]
             with m.If(self.held):
-                m.d.sync += self.o.payload.eq(spare)
+                m.d.sync += self.o.payload.eq(self.spare)
             with m.Else():
                 m.d.sync += self.o.payload.eq(self.i.payload)
         with m.Elif(self.i.valid & ready):
             m.d.sync += [self.held.eq(1), ready.eq(0)]
         with m.If(ready):
-            m.d.sync += spare.eq(self.i.payload)
+            m.d.sync += self.spare.eq(self.i.payload)
         return m
 
 
@@ -77,27 +78,34 @@ class ShiftQueue(wiring.Component):
     depth : int
         Items that it holds, 1 or more.
 
-    Ports
-    -----
+    Members
+    -------
     i : In(stream of ``shape``)
     o : Out(stream of ``shape``)
 
     Latency one clock when empty; one item per clock passes. No memory, no multiplier: one LUT and register per bit.
+
+    Raises
+    ------
+    InputError
+        If ``depth`` is not a whole number from 1.
     """
 
     def __init__(self, shape: Any, depth: int) -> None:
+        if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+            raise InputError(f"a queue must have a depth of 1 or more items, not {depth!r}")
         self.shape, self.depth = shape, depth
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
+        self.slots = [Signal(shape, name=f"slot_{k}", reset_less=True) for k in range(depth)]
         self.filled = Signal(depth)           # slot k holds an item: 0...01...1
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
-        slots = [Signal(self.shape, name=f"slot_{k}") for k in range(self.depth)]
         put, get = Signal(), Signal()
         m.d.comb += [
             self.i.ready.eq(~self.filled[-1]),
             self.o.valid.eq(self.filled[0]),
-            self.o.payload.eq(slots[0]),
+            self.o.payload.eq(self.slots[0]),
             put.eq(self.i.valid & self.i.ready),
             get.eq(self.o.valid & self.o.ready),
         ]
@@ -105,12 +113,12 @@ class ShiftQueue(wiring.Component):
             m.d.sync += self.filled.eq((self.filled << 1) | 1)
         with m.Elif(get & ~put):
             m.d.sync += self.filled.eq(self.filled >> 1)
-        for k, slot in enumerate(slots):
+        for k, slot in enumerate(self.slots):
             following = k + 1 < self.depth
             with m.If(get):
                 if following:
                     with m.If(self.filled[k + 1]):
-                        m.d.sync += slot.eq(slots[k + 1])
+                        m.d.sync += slot.eq(self.slots[k + 1])
                     with m.Else():
                         m.d.sync += slot.eq(self.i.payload)
             with m.Elif(~self.filled[k]):

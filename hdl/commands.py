@@ -64,8 +64,8 @@ class Commands(wiring.Component):
     programmable : bool
         Whether neurons have 15 rates K behind their bias.
 
-    Ports
-    -----
+    Members
+    -------
     s_axis : In(stream of Word), m_axis : Out(stream of Word)
         Requests and replies.
     available, learn, start, items, release
@@ -106,7 +106,7 @@ class Commands(wiring.Component):
             "access": Out(stream.Signature(access_layout(len(layers) - 1))), "access_reply": In(stream.Signature(32)),
             "links_exponent": Out(8), "bias_exponent": Out(8), "idle": In(1)})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.images = images = ImageBuffer(self.layers[0])
         m.submodules.jobs = jobs = ShiftQueue(job_layout(self.outputs), self.flight)

@@ -55,8 +55,8 @@ class ImageBuffer(wiring.Component):
     inputs : int
         Bytes of an image, 1 to ``MOST_INPUTS``.
 
-    Ports
-    -----
+    Members
+    -------
     ready : Out(1)
         A bank is free: words may be written. Stays until ``commit``.
     write : In(1), number : In(range(words)), word : In(32)
@@ -87,7 +87,7 @@ class ImageBuffer(wiring.Component):
             "ready": Out(1), "write": In(1), "number": In(range(self.words)), "word": In(32),
             "commit": In(1), "committed_learn": In(1), "discard": In(1), **source_ports(inputs)})
 
-    def elaborate(self, platform: Any) -> Module:
+    def elaborate(self, platform: object) -> Module:
         m = Module()
         bits = ceil_log2(self.words)
         entry = data.StructLayout({"number": bits, "nonzero": 4, "bytes": data.ArrayLayout(8, 4)})

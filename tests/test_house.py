@@ -84,7 +84,7 @@ def test_every_dependency_has_its_reason():
 def test_what_is_pinned_satisfies_what_is_required():
     pinned = dict(line.split("==") for line in read("requirements.lock").splitlines() if not line.startswith("#"))
     for requirement in requirements():
-        name, least = re.match(r"([a-z-]+)>=([0-9.]+)", requirement).groups()
+        name, least = re.match(r"([a-z0-9-]+)(?:\[[a-z-]+\])?>=([0-9.]+)", requirement).groups()
         if name != "torch":                               # of the bench alone, and large
             found = tuple(map(int, pinned[name].split(".")))
             assert found >= tuple(map(int, least.split("."))), f"{name} {pinned[name]}"

@@ -1,0 +1,129 @@
+"""A layer: processing elements in parallel, their weight memories, their sequencer, and the way back."""
+from __future__ import annotations
+
+from amaranth.hdl import ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value, signed
+from amaranth.lib import wiring
+
+from hdl import weights
+from hdl.adder_tree import AdderTree
+from hdl.control import control_layout
+from hdl.design import LayerDesign
+from hdl.sequencer import Sequencer
+
+CLUSTER = 8                               # elements that share one registered copy of the control word
+JOINED = 8                                # outputs joined by one registered OR
+
+
+def element_module(layer: LayerDesign) -> str:
+    """Name of the Verilog module of this layer's elements."""
+    return f"wuxing_element_{layer.index}"
+
+
+def control_module(layer: LayerDesign) -> str:
+    return f"wuxing_control_{layer.index}"
+
+
+def initial_file(layer: LayerDesign, element: int) -> str:
+    """Name of the file with the initial words of one element's memory."""
+    return f"weights_{layer.index}_{element}.hex"
+
+
+def output_latency(layer: LayerDesign) -> int:
+    """Clocks from an element's output to the sequencer's ``word``: the levels of the OR tree."""
+    levels, count = 1, -(-layer.elements // JOINED)
+    while count > 1:
+        levels, count = levels + 1, -(-count // JOINED)
+    return levels
+
+
+class Layer(wiring.Component):
+    """``layer.elements`` processing elements and one sequencer.
+
+    ::
+
+        items --> sequencer --control--> register per cluster --> elements --> OR tree --> outputs
+                      ^                                  weights <--+--> adder tree --> errors of the layer before
+
+    Elements, control registers and memories are instances of Verilog modules that exist once (``hdl.emit``).
+
+    Parameters
+    ----------
+    layer : LayerDesign
+    initialised : bool
+        Whether the memories begin with the words of ``initial_file``.
+
+    Members
+    -------
+    Those of ``hdl.sequencer.Sequencer`` but for control, word and tree; and ``back_valid``, ``back``: Out, errors of the
+    layer before, in the order of its neurons.
+    """
+
+    def __init__(self, layer: LayerDesign, initialised: bool = False) -> None:
+        self.layer, self.initialised = layer, initialised
+        self.sequencer = Sequencer(layer, output_latency(layer))
+        inner = {"control", "word", "tree_valid", "tree_first", "tree_last"}
+        members = {name: member for name, member in self.sequencer.signature.members.items() if name not in inner}
+        if layer.reverses:
+            members |= {"back_valid": wiring.Out(1), "back": wiring.Out(signed(layer.formats.error.bits))}
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        layer, sequencer = self.layer, self.sequencer
+        m.submodules.sequencer = sequencer
+        for name, member in self.signature.members.items():
+            if name.startswith("back"):
+                continue
+            inner, outer = getattr(sequencer, name), getattr(self, name)
+            if member.is_signature:
+                forward, backward = (outer, inner) if member.flow == wiring.In else (inner, outer)
+                m.d.comb += [backward.payload.eq(forward.payload), backward.valid.eq(forward.valid),
+                             forward.ready.eq(backward.ready)]
+            else:
+                m.d.comb += inner.eq(outer) if member.flow == wiring.In else outer.eq(inner)
+
+        layout = control_layout(layer)
+        tokens = [Signal(name=f"token_{number}") for number in range(layer.elements)]
+        outputs: list[Value] = []
+        products = []
+        control = Signal(layout)
+        for number in range(layer.elements):
+            if number % CLUSTER == 0:
+                control = Signal(layout, name=f"control_{number // CLUSTER}")
+                m.submodules[f"cluster_{number // CLUSTER}"] = Instance(
+                    control_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(),
+                    i_given=sequencer.control, o_control=control)
+            word, write_data = (Signal(signed(layer.word_bits), name=f"{name}_{number}") for name in ("word", "write_data"))
+            output = Signal(layer.word_bits, name=f"output_{number}")
+            write_enable = Signal(name=f"write_enable_{number}")
+            product = Signal(signed(layer.formats.weight.bits + layer.formats.displacement.bits), name=f"product_{number}")
+            m.submodules[f"element_{number}"] = Instance(
+                element_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control,
+                i_first=Const(int(number == 0), 1), i_token_before=tokens[number - 1] if number else Const(0, 1),
+                o_token=tokens[number], i_word=word,
+                o_write_data=write_data, o_write_enable=write_enable, o_output=output, o_product=product)
+            m.submodules[f"weights_{number}"] = weights.instance(
+                width=layer.word_bits, depth=layer.depth, init=initial_file(layer, number) if self.initialised else "",
+                address=control.address, word=word, write_address=control.write_address, write_data=write_data,
+                write_enable=write_enable)
+            outputs.append(output)
+            products.append(product)
+
+        for level in range(output_latency(layer)):
+            joined = []
+            for place in range(0, len(outputs), JOINED):
+                register = Signal(layer.word_bits, name=f"joined_{level}_{place // JOINED}", reset_less=True)
+                value: Value = Const(0, layer.word_bits)
+                for output in outputs[place:place + JOINED]:
+                    value = value | output
+                m.d.sync += register.eq(value)
+                joined.append(register)
+            outputs = list(joined)
+        m.d.comb += sequencer.word.eq(outputs[0])
+
+        if layer.reverses:
+            m.submodules.tree = tree = AdderTree(layer)
+            m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
+            m.d.comb += [tree.valid.eq(sequencer.tree_valid), tree.first.eq(sequencer.tree_first),
+                         tree.last.eq(sequencer.tree_last), self.back_valid.eq(tree.error_valid), self.back.eq(tree.error)]
+        return m

@@ -1,0 +1,299 @@
+"""``Design``: a network description and the choices that make it a circuit, checked before anything is elaborated.
+
+Everything that generator, documents and estimates must agree on is derived here: widths, shifts, memory maps.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from golden_model.errors import InputError
+from golden_model.fixed_point import Format
+from golden_model.network import ELEMENTS, Network
+from hdl.multiplier import OPERAND_BITS, check_target
+
+KINDS = ("shift", "programmable")
+MOST_ADDRESS = 0xFFFF                     # neurons and parameters of a frame's address have 16 bits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """A network and how it becomes a circuit.
+
+    Parameters
+    ----------
+    network : Network
+    elements : tuple of int, optional
+        Processing elements of each layer, 1 to its neurons; by default one per neuron.
+    kind : "shift" or "programmable"
+        ``shift``: K of the description, wired: signed powers of two or sums of two. ``programmable``: each neuron's own K, in
+        its memory, through the multiplier.
+    target : "portable", "ecp5" or "ice40"
+        Which DSP block the multiplier is.
+    learns : bool
+        Whether the core can learn.
+
+    Raises
+    ------
+    InputError
+        In one sentence: elements that do not fit the layers, formats that the DSP block cannot take, networks whose
+        learning has no hardware.
+    """
+
+    network: Network
+    elements: tuple[int, ...] = ()
+    kind: str = "shift"
+    target: str = "portable"
+    learns: bool = True
+    layers: tuple[LayerDesign, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        check_target(self.target)
+        if self.kind not in KINDS:
+            raise InputError(f"kind must be shift or programmable, not {self.kind!r}")
+        network = self.network
+        network.check_fixed()
+        if self.learns and network.learning.trains_K:
+            raise InputError("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or "
+                             "generate a core that only infers")
+        if self.learns and network.learning.batch != 1:
+            raise InputError(f"a core learns one image at a time, so learning.batch must be 1, not {network.learning.batch}")
+        neurons = network.layers[1:]
+        if max(network.layers) > MOST_ADDRESS - 32:
+            raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")
+        elements = tuple(self.elements) or neurons
+        if len(elements) != len(neurons):
+            raise InputError(f"elements must name one number for each of {len(neurons)} layers, not {len(elements)}")
+        for index, (count, size) in enumerate(zip(elements, neurons, strict=True)):
+            if not 1 <= count <= size:
+                raise InputError(f"layer {index} must have 1 to {size} processing elements, one per neuron at most, "
+                                 f"not {count}")
+        object.__setattr__(self, "elements", elements)
+        object.__setattr__(self, "layers", tuple(LayerDesign(self, index) for index in range(len(neurons))))
+        for layer in self.layers:
+            layer.check()
+
+    @property
+    def operand_bits(self) -> int:
+        """Bits of both operands of the multiplier."""
+        return OPERAND_BITS[self.target]
+
+    def links_exponents(self) -> range:
+        """The exponents n of the links' rates 2**-n that the core takes."""
+        return self._exponents("links")
+
+    def bias_exponents(self) -> range:
+        return self._exponents("bias")
+
+    def _exponents(self, name: str) -> range:
+        first, last = self.network.learning.exponents(0)[name], self.network.learning.slowest()[name]
+        return range(0) if first is None or last is None else range(first, last + 1)
+
+
+def elements_within(network: Network, most: int) -> tuple[int, ...]:
+    """Processing elements of each layer when no layer may have more than ``most``: as few folds as that needs."""
+    if most < 1:
+        raise InputError(f"a layer must have at least 1 processing element, not {most}")
+    return tuple(-(-size // -(-size // most)) for size in network.layers[1:])
+
+
+class LayerDesign:
+    """What one layer is made of. Widths in bits, all words signed unless said otherwise."""
+
+    def __init__(self, design: Design, index: int) -> None:
+        self.design, self.index = design, index
+        network = design.network
+        self.network, self.formats = network, network.formats
+        self.inputs, self.neurons = network.layers[index], network.layers[index + 1]
+        self.elements = design.elements[index]
+        self.folds = -(-self.neurons // self.elements)
+        self.learns = design.learns and index >= network.learning.frozen and len(self._rates()) > 0
+        self.reverses = self.learns and index > network.learning.frozen      # sends errors to the layer before it
+        self.last = index == len(network.layers) - 2
+
+    def _rates(self) -> list[str]:
+        exponents = self.network.learning.exponents(0)
+        return [name for name in ("links", "bias") if exponents[name] is not None]
+
+    # ------------------------------------------------------------- memory map
+
+    @property
+    def bias_row(self) -> int:
+        return self.inputs
+
+    @property
+    def coupling_row(self) -> int:
+        """First of 15 rows of K, which only programmable neurons have."""
+        return self.inputs + 1
+
+    @property
+    def parameter_rows(self) -> int:
+        """Rows of one neuron that a host can address."""
+        return self.inputs + 1 + (3 * ELEMENTS if self.design.kind == "programmable" else 0)
+
+    @property
+    def saves_state(self) -> bool:
+        """A folded layer keeps the settled displacements of its neurons between forward and reverse."""
+        return self.learns and self.folds > 1
+
+    @property
+    def state_row(self) -> int:
+        """First of 5 rows of settled displacements."""
+        return self.parameter_rows
+
+    @property
+    def rows(self) -> int:
+        """Words of weight memory for one neuron."""
+        return self.parameter_rows + (ELEMENTS if self.saves_state else 0)
+
+    @property
+    def depth(self) -> int:
+        """Words of weight memory of one processing element."""
+        return self.folds * self.rows
+
+    @cached_property
+    def word_bits(self) -> int:
+        """Bits of a word of weight memory: links, biases, and what else is kept there."""
+        formats = self.formats
+        bits = [formats.weight.bits, formats.drive.bits]
+        if self.saves_state:
+            bits.append(formats.displacement.bits)
+        if self.design.kind == "programmable":
+            bits.append(formats.coupling.bits)
+        return max(bits)
+
+    def fold_size(self, fold: int) -> int:
+        """Neurons of a fold: all elements, but in the last fold what is left."""
+        return min(self.elements, self.neurons - fold * self.elements)
+
+    # ------------------------------------------------------------- widths
+
+    @property
+    def link_shift(self) -> int:
+        return self.network.link_shift(self.index)
+
+    @property
+    def input_word(self) -> Format:
+        """The format of a value that comes in over the links."""
+        return self.formats.displacement if self.index else self.formats.input
+
+    @property
+    def input_bits(self) -> int:
+        """Signed bits of such a value."""
+        word = self.input_word
+        return word.bits + (not word.signed)
+
+    @property
+    def operand_scale(self) -> int:
+        """Fraction bits of the multiplier's operand B beyond those of a displacement."""
+        return self.formats.bracket_fraction - self.formats.displacement.fraction
+
+    @property
+    def restore_value(self) -> int:
+        """Operand with which a half step from zero gives back the other operand: 2**(predictor_shift + 1 - scale)."""
+        return 1 << (self.network.predictor_shift + 1 - self.operand_scale)
+
+    @cached_property
+    def error_split(self) -> int:
+        """Of the link_shift bits by which an error is shifted into the accumulator, those on operand A."""
+        return max(0, min(self.link_shift, self.design.operand_bits - self.formats.error.bits))
+
+    @cached_property
+    def broadcast_bits(self) -> int:
+        """Bits of the register through which drive, inputs and reverse signals come to operand B."""
+        formats = self.formats
+        bits = [formats.drive.bits, formats.displacement.bits, self.input_bits, self.link_shift + 2]
+        if self.learns:
+            bits.append(self.link_shift - self.error_split + 2)
+        if self.saves_state:
+            bits.append(self.restore_value.bit_length() + 1)
+        return max(bits)
+
+    @cached_property
+    def operand_bits_needed(self) -> dict[str, int]:
+        """Bits that the multiplier's operands need, by what they carry."""
+        formats, network = self.formats, self.network
+        gate = formats.displacement.bits + 1
+        bracket = network.widths()["bracket"] if formats.bracket is None else formats.bracket.bits
+        needed = {"formats.weight": formats.weight.bits, "formats.drive (bias)": formats.drive.bits,
+                  "formats.displacement (gate)": gate, "the bracket": bracket,
+                  "the inputs": self.broadcast_bits + self.operand_scale}
+        if self.learns:
+            needed["formats.error"] = formats.error.bits
+            needed["inputs times rate"] = self.update_operand_bits
+        return needed
+
+    @property
+    def sum_bits(self) -> int:
+        """Accumulator of links and bias, with room for the half that rounds."""
+        formats = self.formats
+        reach = -formats.displacement.least if self.index else max(formats.input.greatest, -formats.input.least)
+        most = self.inputs * reach * -formats.weight.least + (-formats.drive.least << self.link_shift)
+        return (most + (1 << self.link_shift)).bit_length() + 1
+
+    @property
+    def product_bits(self) -> int:
+        """Bits of gate times bracket that matter."""
+        return min(self.network.widths()["product"], 2 * self.design.operand_bits)
+
+    # ------------------------------------------------------------- learning
+
+    @cached_property
+    def update_shift(self) -> int:
+        """Bits that the product of an update drops, at every rate: slower rates shift the other operand less."""
+        slowest = self.network.learning.slowest()
+        shifts = [] if slowest["links"] is None else [self.network.update_shift(self.index, slowest["links"])]
+        return max([*shifts, *([] if slowest["bias"] is None else [slowest["bias"]]), 1])
+
+    @cached_property
+    def update_operand_bits(self) -> int:
+        exponents = self.network.learning.exponents(0)
+        bits = [2]
+        if exponents["links"] is not None:
+            bits.append(self.input_bits + self.update_shift - self.network.update_shift(self.index, exponents["links"]))
+        if exponents["bias"] is not None:
+            bits.append(2 + self.update_shift - exponents["bias"])
+        return max(bits)
+
+    @property
+    def reverse_sum_bits(self) -> int:
+        """The sum of all reverse links of one input, with room for the half that rounds."""
+        formats = self.formats
+        most = self.neurons * -formats.displacement.least * -formats.weight.least + (1 << self.network.reverse_link_shift)
+        return most.bit_length() + 1
+
+    def check(self) -> None:
+        """Raise an ``InputError`` if the multiplier cannot take the network's words."""
+        available = self.design.operand_bits
+        for name, bits in self.operand_bits_needed.items():
+            if bits > available:
+                remedy = {"the bracket": f'set formats.bracket, for example "Q{available - self.formats.displacement.fraction}'
+                                         f'.{self.formats.displacement.fraction}"',
+                          "inputs times rate": "choose fewer learning.halvings"}.get(name, "choose a narrower format")
+                raise InputError(f"{name} must fit the {available}-bit operand of target {self.design.target}, but layer "
+                                 f"{self.index} needs {bits} bits; {remedy}")
+        if self.design.kind == "shift":
+            one = self.formats.coupling.one
+            for name in ("K1", "K2", "K3"):
+                for value in getattr(self.network.neuron, name):
+                    if len(signed_digits(round(value * one))) > 2:
+                        raise InputError(f"neuron.{name} of kind shift must be signed powers of two or sums of two, not "
+                                         f"{value:g}; choose kind programmable")
+
+
+def signed_digits(value: int) -> list[tuple[int, int]]:
+    """The canonical signed digits of an integer: (shift, sign) with value = sum of sign * 2**shift, as few as can be."""
+    digits, shift = [], 0
+    while value:
+        if value & 1:
+            sign = 2 - (value & 3)
+            digits.append((shift, sign))
+            value -= sign
+        value >>= 1
+        shift += 1
+    return digits
+
+
+def uniform(values: Sequence[float]) -> bool:
+    return len(set(values)) == 1

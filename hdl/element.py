@@ -1,0 +1,195 @@
+"""The processing element: one neuron at a time, a datapath without control.
+
+::
+
+    word --&--+                        +--> >> k --> + step start + point --> clamp --> ring of points / of step starts
+              |   A  +------------+    |
+    gate -----+----->| multiplier |----+--> accumulator --> narrow --> drive
+    broadcast +   B  | (one DSP)  |    |
+    bracket -------->|            |----+--> adder tree (reverse links)
+      ^              +------------+    '--> word + product >> shift --> weight memory
+      '-- ring of points, broadcast | drive | reverse signal
+
+Operands are joined by OR from registers that are zero when they are not selected, in place of multiplexers: one LUT a bit.
+
+Clocks, counted from the one in which an address or a broadcast operand is in the control word: the word is there in 2, the
+multiplier takes its operands at the end of 2, its product is there in 4 and in the accumulator in 5. A half step taps element
+i in clock i and has its new word at the head of the ring in clock 10 + i.
+"""
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from golden_model.network import ELEMENTS
+from hdl.control import control_layout, needs_elements
+from hdl.design import LayerDesign, uniform
+from hdl.multiplier import Multiplier
+from hdl.narrow import clamp, fits
+from hdl.ring import Bracket, of_element, shift_ring
+
+
+class Element(wiring.Component):
+    """One processing element of kind ``shift``.
+
+    Parameters
+    ----------
+    layer : LayerDesign
+
+    Members
+    -------
+    control : In(control_layout(layer))
+        What to do in this clock.
+    first, token_before : In(1); token : Out(1)
+        The token wanders from element to element; who has it is the one that ``write_one``, ``accumulate_one`` and the
+        output mean. ``first`` is constant.
+    word : In(signed(word_bits))
+        The word of weight memory that was addressed two clocks ago.
+    write_data : Out(signed(word_bits))
+    write_enable : Out(1)
+        To weight memory, at ``control.write_address``.
+    output : Out(signed(word_bits))
+        Output register, or the word that was read; zero without the token.
+    product : Out(signed(reverse product))
+        Weight times reverse signal, exact, for the adder tree.
+
+    One multiplier; no memory of its own; rings, accumulator and pipeline are flip-flops.
+    """
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer = layer
+        formats = layer.formats
+        super().__init__({
+            "control": In(control_layout(layer)), "first": In(1), "token_before": In(1),
+            "token": Out(1), "word": In(signed(layer.word_bits)),
+            "write_data": Out(signed(layer.word_bits)), "write_enable": Out(1), "output": Out(signed(layer.word_bits)),
+            "product": Out(signed(formats.weight.bits + formats.displacement.bits))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        layer, control = self.layer, self.control
+        formats, network = layer.formats, layer.network
+        s, scale, operand = formats.displacement, layer.operand_scale, layer.design.operand_bits
+        multiplier = m.submodules.multiplier = Multiplier(operand, layer.design.target)
+        product = multiplier.product
+
+        with m.If(control.token_first):
+            m.d.sync += self.token.eq(self.first)
+        with m.Elif(control.token_next):
+            m.d.sync += self.token.eq(self.token_before)
+
+        # ring of evaluation points; its new words come from the half step below
+        half_step = Signal(signed(s.bits))
+        point = shift_ring(m, "point", s.bits, shift=control.state_shift, new=control.state_new, word=half_step,
+                           clear=control.clear)
+        start = shift_ring(m, "start", s.bits, shift=control.start_shift, new=control.start_new, word=half_step,
+                           clear=control.clear)
+        reverse_signal = point[-network.neuron.input_element % ELEMENTS]
+
+        # accumulator of the links -> drive
+        accumulator = Signal(signed(layer.sum_bits), reset_less=True)
+        drive = Signal(signed(formats.drive.bits), reset_less=True)
+        half = 1 << layer.link_shift >> 1
+        with m.If(control.latch_drive):
+            m.d.sync += [drive.eq(clamp(accumulator[layer.link_shift:].as_signed(), formats.drive.bits)), accumulator.eq(half)]
+        with m.Elif(control.accumulate & (self.token | ~control.accumulate_one)):
+            m.d.sync += accumulator.eq(accumulator + product[scale:].as_signed())
+
+        # operand B: bracket of the ring, or what is broadcast
+        broadcast = Signal(signed(layer.broadcast_bits), reset_less=True)
+        m.d.sync += broadcast.eq(self._gated(drive, control.drive_enable, layer.broadcast_bits)
+                                 | self._gated(reverse_signal, control.reverse_enable, layer.broadcast_bits)
+                                 | control.broadcast_b)
+        m.d.comb += multiplier.b.eq(Bracket(layer).build(m, point, broadcast, control))
+
+        # operand A: gate, weight, or what is broadcast
+        gates = shift_ring(m, "gate", s.bits + 1, shift=control.gate_shift, new=control.gate_new,
+                           word=self._reverse_gate(point[0]), is_signed=False) if layer.learns else None
+        gate = Signal(s.bits + 1, reset_less=True)
+        population = self._population(point[4], getattr(control, "element_gate", None))
+        chosen = population if gates is None else Mux(control.reverse, gates[0], population)
+        m.d.sync += gate.eq(Mux(control.gate_enable, chosen, 0))
+        m.d.comb += multiplier.a.eq(self._wide(gate, operand) | self._gated(self.word, control.word_enable, operand)
+                                    | control.broadcast_a)
+
+        # half step: narrow(((s + x) << k) + gate * B, k + 1) as (s + x + (gate * B >> k) + 1) >> 1, since floors nest
+        mean = Signal(signed(s.bits + 1), reset_less=True)
+        m.d.sync += mean.eq(Mux(control.mean_enable, start[0] + point[2], 0))
+        exact = product[:layer.product_bits]
+        change = Mux(control.corrector, exact[network.corrector_shift:].as_signed(),
+                     exact[network.predictor_shift:].as_signed())
+        rounded = Signal(signed(layer.product_bits - network.predictor_shift + 2), reset_less=True)
+        m.d.sync += rounded.eq((Cat(Const(1, 1), mean).as_signed() + Cat(Const(1, 1), change).as_signed()) >> 2)
+        m.d.comb += half_step.eq(self._not_extinct(clamp(rounded, s.bits)))
+
+        # update: word + narrow(product), dropped if it overflows
+        if layer.learns:
+            shift = layer.update_shift + scale
+            updated = (Cat(Const(1, 1), self.word).as_signed() + product[shift - 1:].as_signed()) >> 1
+            enough = fits(updated, formats.weight.bits)
+            if formats.drive.bits != formats.weight.bits:
+                enough = Mux(control.bias_row, fits(updated, formats.drive.bits), enough)
+        else:
+            updated, enough = self.word, Const(0, 1)
+        output_word = point[network.neuron.output_element]
+        m.d.comb += [
+            self.write_data.eq(Mux(control.load, control.load_data | self._wide(output_word, layer.word_bits)
+                                   if layer.saves_state else control.load_data, updated[:layer.word_bits])),
+            self.write_enable.eq(control.write & (enough | control.load) & (self.token | ~control.write_one)),
+            self.product.eq(product[scale:]),
+        ]
+
+        # output
+        output = Signal(signed(s.bits), reset_less=True)
+        with m.If(control.latch_output):
+            m.d.sync += output.eq(output_word)
+        shown = self._gated(self.word, control.show_word, layer.word_bits)
+        m.d.comb += self.output.eq((self._wide(output, layer.word_bits) | shown) & self.token.replicate(layer.word_bits))
+        return m
+
+    @staticmethod
+    def _wide(value: Value, bits: int) -> Value:
+        """Sign- or zero-extended, so that words can be joined by OR."""
+        assert len(value) <= bits
+        fill = value[-1] if value.shape().signed else Const(0, 1)
+        return Cat(value, fill.replicate(bits - len(value)))
+
+    def _gated(self, value: Value, enable: Value, bits: int) -> Value:
+        return self._wide(value, bits) & enable.replicate(bits)
+
+    def _rest(self, element: Value | None) -> Value:
+        exact = self.layer.formats.displacement
+        rest = [exact.exact(value, "neuron.rest") if value < 1 else round(value * exact.one)
+                for value in self.layer.network.neuron.rest]
+        return Const(rest[0]) if element is None or uniform(rest) else of_element(
+            [Const(value, signed(exact.bits + 1)) for value in rest], element)
+
+    def _population(self, word: Value, element: Value | None) -> Value:
+        """rest + s. With the default rest value 1 and range -1..1 that is s with its top bit inverted."""
+        s = self.layer.formats.displacement
+        rest = [round(value * s.one) for value in self.layer.network.neuron.rest]
+        if uniform(rest) and rest[0] == -s.least:
+            return word[:s.bits] ^ (1 << s.bits - 1)
+        return (word + self._rest(element))[:s.bits + 1]
+
+    def _reverse_gate(self, word: Value) -> Value:
+        """The settled population, but the floor where it is below the floor or the word is the greatest."""
+        s, neuron = self.layer.formats.displacement, self.layer.network.neuron
+        floor = s.exact(neuron.gate_floor, "neuron.gate_floor")
+        element = self.control.element_ring if needs_elements(self.layer) else None
+        population = self._population(word, element).as_unsigned()
+        low = ~population[floor.bit_length() - 1:].any() if floor & floor - 1 == 0 else population < floor
+        return Mux(low | (word == s.greatest), floor, population)
+
+    def _not_extinct(self, word: Value) -> Value:
+        """Forward words are at least -rest; nothing to do where that is the least word."""
+        s, neuron = self.layer.formats.displacement, self.layer.network.neuron
+        low = [-round(value * s.one) for value in neuron.rest]
+        if all(value == s.least for value in low):
+            return word
+        least = Const(low[0], signed(s.bits)) if uniform(low) else of_element(
+            [Const(value, signed(s.bits)) for value in low], self.control.element_clamp)
+        return Mux(~self.control.reverse & (word < least), least, word).as_signed()
+
+

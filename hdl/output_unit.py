@@ -1,0 +1,132 @@
+"""What becomes of the last layer's outputs: the class, the error of each output, and whether there is anything to learn."""
+from __future__ import annotations
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, fifo, memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.commands import Result, job_layout
+from hdl.design import LayerDesign
+from hdl.narrow import clamp
+
+
+class OutputUnit(wiring.Component):
+    """Greatest output, hinge error, verdict.
+
+    ::
+
+        outputs --+--> greatest so far --------------------> class   --+
+                  +--> memory (if asked for) ----------------> outputs -+--> result
+                  '--> margin - s | -margin - s --> clamp --> FIFO --> errors
+                                                      '--> any? --> verdict
+
+    Parameters
+    ----------
+    layer : LayerDesign
+        The last one.
+
+    Members
+    -------
+    job : In(stream of job_layout)
+    outputs_free : Out(1), outputs_valid : In(1), outputs : In({value, last, learn})
+    result : Out(stream of Result)
+    verdict, verdict_error : Out(1)
+        Strobe after the last output of an image that is learnt.
+    errors : Out(stream of signed(error bits))
+        Of an image that has any.
+    idle : Out(1)
+    """
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer = layer
+        formats = layer.formats
+        super().__init__({
+            "job": In(stream.Signature(job_layout(layer.neurons))),
+            "outputs_free": Out(1), "outputs_valid": In(1),
+            "outputs": In(data.StructLayout({"value": signed(formats.displacement.bits), "last": 1, "learn": 1})),
+            "result": Out(stream.Signature(Result)), "verdict": Out(1), "verdict_error": Out(1),
+            "errors": Out(stream.Signature(signed(formats.error.bits))), "idle": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        layer, formats = self.layer, self.layer.formats
+        s = formats.displacement
+        neurons, job, value = layer.neurons, self.job.payload, self.outputs.value
+
+        index = Signal(range(neurons))
+        best = Signal(range(neurons))
+        error_valid = Signal()
+        greatest = Signal(signed(s.bits))
+        begun = Signal()
+        answering = Signal()
+        m.submodules.kept = kept = memory.Memory(shape=signed(s.bits), depth=neurons, init=[], attrs={"no_rw_check": 1})
+        keep, show = kept.write_port(), kept.read_port()
+        m.d.comb += [keep.addr.eq(index), keep.data.eq(value), keep.en.eq(self.outputs_valid),
+                     self.outputs_free.eq(~answering & ~begun & ~error_valid & self.job.valid)]
+        with m.If(self.outputs_valid):
+            m.d.sync += [index.eq(Mux(self.outputs.last, 0, index + 1)), begun.eq(~self.outputs.last)]
+            with m.If((index == 0) | (value > greatest)):
+                m.d.sync += [best.eq(index), greatest.eq(value)]
+
+        # errors, a clock later
+        last = Signal()
+        learning = Signal()
+        any_error = Signal()
+        judged = Signal()
+        changed = Signal()
+        error = Signal(signed(formats.error.bits))
+        m.d.comb += judged.eq(error_valid & last)
+        m.d.sync += [error_valid.eq(self.outputs_valid), last.eq(self.outputs.last), learning.eq(job.learn)]
+        if layer.design.learns:
+            margin = s.exact(self.layer.network.learning.margin, "learning.margin")
+            right = Signal(signed(s.bits + 2))
+            wrong = Signal(signed(s.bits + 2))
+            m.d.comb += [right.eq(margin - value), wrong.eq(-margin - value)]
+            m.d.sync += error.eq(Mux(job.label == index, clamp(Mux(right > 0, right, 0), formats.error.bits),
+                                     clamp(Mux(wrong < 0, wrong, 0), formats.error.bits)))
+            # the list of an image without error is dropped
+            flush = Signal()
+            queue = fifo.SyncFIFOBuffered(width=formats.error.bits, depth=max(2, neurons))
+            drop = Signal()
+            m.submodules.queue = queue
+            m.d.comb += [queue.w_data.eq(error), queue.w_en.eq(error_valid & learning),
+                         self.errors.valid.eq(queue.r_rdy & ~flush), self.errors.payload.eq(queue.r_data.as_signed()),
+                         drop.eq(flush & queue.r_rdy), queue.r_en.eq(Mux(flush, drop, self.errors.ready & self.errors.valid)),
+                         self.verdict_error.eq(any_error | (error != 0)), self.verdict.eq(judged & learning)]
+            dropped = Signal(range(neurons + 1))
+            with m.If(error_valid):
+                m.d.sync += any_error.eq(Mux(last, 0, any_error | (error != 0)))
+            with m.If(self.verdict):
+                m.d.sync += [flush.eq(~self.verdict_error), dropped.eq(0)]
+            with m.Elif(drop):
+                m.d.sync += dropped.eq(dropped + 1)
+                with m.If(dropped == neurons - 1):
+                    m.d.sync += flush.eq(0)
+            busy = flush
+        else:
+            busy = Signal()
+
+        # the answer
+        place = Signal(range(neurons + 1))
+        want = Signal()
+        class_sent = Signal()
+        loaded = Signal()
+        with m.If(judged):
+            m.d.sync += [answering.eq(1), want.eq(job.want_outputs), changed.eq(self.verdict & self.verdict_error),
+                         class_sent.eq(0), place.eq(0), loaded.eq(0)]
+            m.d.comb += self.job.ready.eq(1)
+        payload = self.result.payload
+        m.d.comb += [show.addr.eq(place), self.result.valid.eq(answering & (~class_sent | loaded)),
+                     payload.first.eq(~class_sent), payload.changed.eq(changed),
+                     payload.value.eq(Mux(class_sent, show.data, best)),
+                     payload.last.eq(Mux(class_sent, place == neurons - 1, ~want))]
+        with m.If(answering):
+            m.d.sync += loaded.eq(class_sent)                          # the memory needs a clock for each place
+            with m.If(self.result.valid & self.result.ready):
+                m.d.sync += [class_sent.eq(1), loaded.eq(0)]
+                with m.If(class_sent):
+                    m.d.sync += place.eq(place + 1)
+                with m.If(payload.last):
+                    m.d.sync += answering.eq(0)
+        m.d.comb += self.idle.eq(~answering & ~begun & ~error_valid & ~busy)
+        return m

@@ -1,0 +1,145 @@
+"""The ring of five populations, rotating, and the one bracket unit that serves all five elements.
+
+The ring turns by one place a clock, so that the neighbours of the element at its head are always at the same places:
+
+::
+
+    head
+     0     1      2      3      4        at clock i: element i, child, prey, predator, mother
+     |   child   prey  predator mother
+     v
+    b_i = K1_i x[4] - K1_{i+1} x[1] + K2_i x[2] - K2_{i-2} x[3]  - K3_i x[0] + drive
+
+The mirrored ring of the reverse circuit runs through the same taps; its rates are in mirrored order
+(``docs/arithmetic.md``, Mirror).
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data
+
+from golden_model.network import ELEMENTS
+from hdl.design import LayerDesign, signed_digits, uniform
+from hdl.narrow import clamp
+
+CHILD, PREY, PREDATOR, MOTHER = 1, 2, 3, 4
+
+
+def multiple(value: Value, factor: int) -> Value:
+    """value * factor by shifts and adders, for factors of one or two signed powers of two."""
+    terms = [(value << shift) if sign > 0 else -(value << shift) for shift, sign in signed_digits(factor)]
+    if not terms:
+        return Const(0, signed(1))
+    return sum(terms[1:], terms[0])
+
+
+def multiple_of_element(value: Value, factors: Sequence[int], element: Value | None) -> Value:
+    """value times the factor of the element that is being computed; ``element`` is not looked at if all are equal."""
+    if uniform(factors) or element is None:
+        return multiple(value, factors[0])
+    return of_element([multiple(value, factor) for factor in factors], element)
+
+
+def of_element(choices: Sequence[Value], element: Value) -> Value:
+    """One of five signed values, all widened to the widest."""
+    width = max(len(choice) for choice in choices)
+    widened = []
+    for choice in choices:
+        wide = choice.as_signed()
+        widened.append(Cat(wide, wide[-1].replicate(width - len(wide))).as_signed() if len(wide) < width else wide)
+    return Array(widened)[element].as_signed()
+
+
+def shift_ring(m: Module, name: str, width: int, *, shift: Value, new: Value, word: Value, clear: Value | None = None,
+               is_signed: bool = True) -> list[Signal]:
+    """Five registers; ``shift`` moves every word one place towards the head, the last place takes the head or, with
+    ``new``, the new word. ``clear`` wins over both."""
+    shape = signed(width) if is_signed else width
+    places = [Signal(shape, name=f"{name}_{place}", reset_less=True) for place in range(ELEMENTS)]
+    with m.If(shift):
+        m.d.sync += [places[place].eq(places[place + 1]) for place in range(ELEMENTS - 1)]
+        m.d.sync += places[-1].eq(Mux(new, word, places[0]))
+    if clear is not None:
+        with m.If(clear):
+            m.d.sync += [place.eq(0) for place in places]
+    return places
+
+
+class Bracket:
+    """The bracket unit of kind ``shift``: adders only, two clocks.
+
+    ::
+
+        x[4], x[1] --> difference --+
+        x[2], x[3] --> difference --+--> coupling --+
+        x[0] --> self ------------------> rest -----+--> b
+        broadcast register -------------> (drive, inputs, reverse signals)
+
+    ``self_enable``, ``coupling_enable``: registers that are not enabled are zero, so that what comes through the broadcast
+    register reaches operand B alone.
+    """
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer = layer
+        one = layer.formats.coupling.one
+        neuron = layer.network.neuron
+        self.K1, self.K2, self.K3 = ([round(value * one) for value in rates] for rates in (neuron.K1, neuron.K2, neuron.K3))
+
+    def build(self, m: Module, x: list[Signal], broadcast: Signal, control: data.View) -> Value:
+        """The bracket as the multiplier's operand, two clocks after ``x`` was tapped and one after ``broadcast``."""
+        formats, width = self.layer.formats, self.layer.formats.displacement.bits
+        scale = formats.coupling.fraction
+        element = getattr(control, "element_difference", None) if not self._same_coupling else None
+        mirrored = [(1 - e) % ELEMENTS for e in range(ELEMENTS)], [(-e - 2) % ELEMENTS for e in range(ELEMENTS)]
+        own = Signal(signed(width), reset_less=True)
+        coupling_enable, self_element = control.coupling_enable, getattr(control, "element_self", None)
+        if self._same_coupling:
+            k1, k2 = self.K1[0], self.K2[0]
+            generation, overcoming = (Signal(signed(width + 1), name=name, reset_less=True)
+                                      for name in ("generation", "overcoming"))
+            m.d.sync += [generation.eq(x[MOTHER] - x[CHILD]), overcoming.eq(x[PREY] - x[PREDATOR])]
+            terms = multiple(generation, k1) + multiple(overcoming, k2)
+        else:
+            def rates(values: list[int], order: list[int], step: int) -> Callable[[Value], Value]:
+                forward = [values[(e + step) % ELEMENTS] for e in range(ELEMENTS)]
+                backward = [values[order[(e + step) % ELEMENTS]] for e in range(ELEMENTS)]
+                return lambda value: (multiple_of_element(value, forward, element) if forward == backward else Mux(
+                    control.reverse, multiple_of_element(value, backward, element),
+                    multiple_of_element(value, forward, element)))
+            generated = rates(self.K1, mirrored[0], 0)(x[MOTHER]) - rates(self.K1, mirrored[0], 1)(x[CHILD])
+            overcome = rates(self.K2, mirrored[1], 0)(x[PREY]) - rates(self.K2, mirrored[1], -2)(x[PREDATOR])
+            generation = Signal(signed(len(generated)), reset_less=True)
+            overcoming = Signal(signed(len(overcome)), reset_less=True)
+            m.d.sync += [generation.eq(generated), overcoming.eq(overcome)]
+            terms = generation + overcoming
+        coupling = Signal(signed(len(terms)), reset_less=True)
+        m.d.sync += [coupling.eq(Mux(coupling_enable, terms, 0)), own.eq(Mux(control.self_enable, x[0], 0))]
+
+        common = _common_shift([1 << scale, *self.K3])
+        backward = [self.K3[-e % ELEMENTS] for e in range(ELEMENTS)]
+        limited = multiple_of_element(own, [k >> common for k in self.K3], self_element)
+        if backward != self.K3:
+            limited = Mux(control.reverse, multiple_of_element(own, [k >> common for k in backward], self_element), limited)
+        driven = (broadcast << (scale - common)) - limited
+        rest = Signal(signed(len(driven)), reset_less=True)
+        m.d.sync += rest.eq(driven)
+        exact = coupling + (rest << common)
+        if formats.bracket is None:
+            return exact.as_signed()
+        drop = formats.exact_bracket_fraction - formats.bracket_fraction
+        rounded = exact.as_signed() if drop == 0 else ((exact[drop - 1:].as_signed() + 1) >> 1)
+        return clamp(rounded, formats.bracket.bits)
+
+    @property
+    def _same_coupling(self) -> bool:
+        return uniform(self.K1) and uniform(self.K2)
+
+
+def _common_shift(values: list[int]) -> int:
+    """How many low bits are zero in all of them."""
+    joined = 0
+    for value in values:
+        joined |= value
+    return (joined & -joined).bit_length() - 1

@@ -1,0 +1,540 @@
+"""The sequencer of a layer: what its processing elements do in every clock. The elements have no control of their own.
+
+Three machines share the elements:
+
+- *links*: plays the list of the layer's inputs, once for each fold, into the accumulators. It works ahead: while the neurons
+  of one fold settle, the links of the next fold, or of the next image, use the clocks in which the multiplier idles (5 of 10).
+- *main*: latches complete accumulators as drives and settles; when an image is learnt, also gates, errors, the reverse
+  circuit, the reverse links and the updates.
+- *scan*: sends the settled outputs on, one a clock, while the next fold settles.
+
+An image that is learnt holds the layer until it is finished, so that the next one finds the new parameters.
+"""
+from __future__ import annotations
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from golden_model.network import ELEMENTS
+from hdl.control import control_layout, needs_elements
+from hdl.design import LayerDesign
+from hdl.image_buffer import item_layout
+from hdl.narrow import clamp
+
+PHASES = 10                               # clocks of a half step: five taps, five results
+GATE_CLOCKS = 17                          # every fourth word of a turning ring: five words in mirrored order
+ITEM_STAGES = 7                           # clocks from the issue of an item to its product
+DRAIN = 5                                 # clocks between the last item and the latch of its sum
+WORD_LATENCY = 2                          # of weight memory
+CONTROL_LATENCY = 2                       # sequencer's register, cluster's register
+
+
+def output_layout(layer: LayerDesign) -> data.StructLayout:
+    """One output of a layer. ``learn``: the image is to be learnt. ``last``: no more of this image."""
+    return data.StructLayout({"value": signed(layer.formats.displacement.bits), "last": 1, "learn": 1})
+
+
+def access_layout(layer: LayerDesign) -> data.StructLayout:
+    """A parameter to read or write: neuron, row of its memory, word."""
+    return data.StructLayout({"write": 1, "neuron": range(layer.neurons), "row": range(layer.parameter_rows),
+                              "data": signed(layer.word_bits)})
+
+
+class Sequencer(wiring.Component):
+    """Control of one layer.
+
+    Parameters
+    ----------
+    layer : LayerDesign
+    output_latency : int
+        Clocks from an element's output to ``word``.
+
+    Members
+    -------
+    available, learn : In(1)
+        The source has an image; it is to be learnt.
+    start, release : Out(1)
+        Play its list (again); it is done with.
+    items : In(stream of hdl.image_buffer.item_layout)
+    outputs : Out(output_layout(layer)), outputs_valid : Out(1), outputs_free : In(1)
+        One output a clock, without pause within a fold; the first one only while the receiver is free for an image.
+    verdict : In(1), verdict_error : In(1)
+        Strobe: the image in learning had an error, or had none.
+    errors : In(stream of signed(error bits))
+        One for each neuron, in their order.
+    links_exponent, bias_exponent : In(8)
+    access : In(stream of access_layout(layer)), access_word : Out(signed(word_bits)), access_done : Out(1)
+    word : In(signed(word_bits))
+        Output of the element with the token.
+    control : Out(control_layout(layer))
+    tree_valid, tree_first, tree_last : Out(1)
+        The elements' products are reverse links, of the first and of the last fold.
+    idle : Out(1)
+    trace : Out
+        What a simulator looks at: after each whole step ``step`` is high for the clock in which the rings hold the new state.
+    """
+
+    def __init__(self, layer: LayerDesign, output_latency: int) -> None:
+        self.layer, self.output_latency = layer, output_latency
+        value = signed(layer.formats.displacement.bits) if layer.index else 8
+        super().__init__({
+            "available": In(1), "learn": In(1), "start": Out(1), "release": Out(1),
+            "items": In(stream.Signature(item_layout(layer.inputs, value))),
+            "outputs": Out(output_layout(layer)), "outputs_valid": Out(1), "outputs_free": In(1),
+            "verdict": In(1), "verdict_error": In(1), "errors": In(stream.Signature(signed(layer.formats.error.bits))),
+            "links_exponent": In(8), "bias_exponent": In(8),
+            "access": In(stream.Signature(access_layout(layer))), "access_word": Out(signed(layer.word_bits)),
+            "access_done": Out(1), "word": In(signed(layer.word_bits)), "control": Out(control_layout(layer)),
+            "tree_valid": Out(1), "tree_first": Out(1), "tree_last": Out(1), "idle": Out(1),
+            "trace": Out(data.StructLayout({"step": 1, "reverse": 1, "fold": range(max(2, layer.folds))}))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        layer = self.layer
+        self.next = next_control = Signal(control_layout(layer))
+        control = Signal(control_layout(layer))
+        m.d.sync += control.eq(next_control)
+        m.d.comb += self.control.eq(control)
+
+        # what goes down the pipeline of items: one of these a clock
+        kinds = ("link", "error", "tree", "update", "restore")
+        self.issue = {kind: Signal(name=f"issue_{kind}") for kind in kinds}
+        self.issue_index = Signal(range(layer.rows + 1))
+        self.issue_base = Signal(range(layer.depth + 1))
+        self.latch = Signal()
+        self.learnt = Signal()
+        self.blocked = Signal()
+        self.full = Signal()
+        self.settling = Signal()
+        self.phase = Signal(range(PHASES))
+        self.main_idle = Signal()
+        self.scan_busy = Signal()
+        self.scan_go = Signal()
+        self.start_links = Signal()
+        self.start_main = Signal()
+        self.scan_ready = Signal()
+        self.ready_links = Signal()
+        m.d.comb += [self.start.eq(self.start_links | self.start_main),
+                     self.items.ready.eq(self.ready_links | self.issue["update"])]
+        fresh = Signal(init=1)                     # accumulators begin with the half that rounds, after any reset
+        m.d.sync += fresh.eq(0)
+        with m.If(fresh):
+            m.d.comb += next_control.latch_drive.eq(1)
+        self._items(m)
+        self._links(m)
+        self._main(m)
+        self._scan(m)
+        return m
+
+    # ------------------------------------------------------------- the pipeline of items
+
+    def _items(self, m: Module) -> None:
+        """Address and operands of an issued item, then the flags that follow it through the elements' pipeline."""
+        layer, network, next_control = self.layer, self.layer.network, self.next
+        kinds = list(self.issue)
+        stages: list[dict[str, Signal]] = []
+        previous = self.issue
+        for stage in range(ITEM_STAGES):
+            stages.append({kind: Signal(name=f"{kind}_{stage}") for kind in kinds})
+            m.d.sync += [stages[-1][kind].eq(previous[kind]) for kind in kinds]
+            previous = stages[-1]
+
+        payload = self.items.payload
+        address = Signal(range(layer.depth + 1), reset_less=True)
+        value = Signal(payload.value.shape(), reset_less=True)
+        last = Signal(reset_less=True)
+        error = Signal(signed(layer.formats.error.bits), reset_less=True)
+        m.d.sync += [address.eq(self.issue_base + self.issue_index), value.eq(payload.value), last.eq(payload.last),
+                     error.eq(self.errors.payload)]
+        m.d.comb += next_control.address.eq(address)
+
+        first = stages[0]
+        x = self._encoded(value)
+        bias_one = Const(1 << layer.link_shift, signed(layer.broadcast_bits))
+        with m.If(first["link"]):
+            m.d.comb += next_control.broadcast_b.eq(Mux(last, bias_one, x))
+        if layer.learns:
+            with m.If(first["error"]):
+                m.d.comb += next_control.broadcast_b.eq(1 << layer.link_shift - layer.error_split)
+        if layer.saves_state:
+            with m.If(first["restore"]):
+                m.d.comb += next_control.broadcast_b.eq(layer.restore_value)
+
+        m.d.comb += [
+            next_control.word_enable.eq(stages[WORD_LATENCY]["link"] | stages[WORD_LATENCY]["tree"]
+                                        | stages[WORD_LATENCY]["restore"]),
+            next_control.accumulate.eq(stages[4]["link"] | stages[4]["error"]),
+            next_control.accumulate_one.eq(stages[4]["error"])]
+        if layer.learns:
+            exponents = network.learning.exponents(0)
+            scaled: Value = Const(0, signed(2))
+            bias: Value = Const(0, signed(2))
+            if exponents["links"] is not None:
+                slowest = layer.update_shift - network.update_shift(layer.index, 0)     # exponent at which x is not shifted
+                distance = Signal(range(slowest - exponents["links"] + 1), name="links_distance", reset_less=True)
+                m.d.sync += distance.eq(slowest - self.links_exponent)
+                scaled = x << distance
+            if exponents["bias"] is not None:
+                places = Signal(range(layer.update_shift - exponents["bias"] + 1), name="bias_distance", reset_less=True)
+                m.d.sync += places.eq(layer.update_shift - self.bias_exponent)
+                bias = Cat(Const(1, 1) << places, Const(0, 1)).as_signed()
+            split = layer.error_split
+            errors = [error]
+            for stage in range(2):
+                errors.append(Signal.like(error, name=f"error_value_{stage}"))
+                m.d.sync += errors[-1].eq(errors[-2])
+            with m.If(first["update"]):
+                m.d.comb += next_control.broadcast_a.eq(Mux(last, bias, scaled))
+            with m.If(stages[2]["error"]):
+                m.d.comb += next_control.broadcast_a.eq(errors[-1] << split)
+            addresses, lasts = [address], [last]
+            for stage in range(WORD_LATENCY):
+                addresses.append(Signal.like(address, name=f"address_{stage}"))
+                lasts.append(Signal.like(last, name=f"last_{stage}"))
+                m.d.sync += [addresses[-1].eq(addresses[-2]), lasts[-1].eq(lasts[-2])]
+            with m.If(stages[WORD_LATENCY]["update"]):
+                m.d.comb += [next_control.write.eq(1), next_control.write_address.eq(addresses[-1]),
+                             next_control.bias_row.eq(lasts[-1])]
+            with m.If(stages[4]["error"]):
+                m.d.comb += next_control.token_next.eq(1)
+            with m.If(stages[5]["restore"]):
+                m.d.comb += [next_control.state_shift.eq(1), next_control.state_new.eq(1)]
+            m.d.comb += self.tree_valid.eq(stages[6]["tree"])
+
+    def _encoded(self, value: Value) -> Value:
+        """A value in the format of the layer's inputs, signed."""
+        layer = self.layer
+        if layer.index:
+            return value.as_signed()
+        word, shift = layer.formats.input, 8 - layer.formats.input.fraction
+        byte = Cat(value, Const(0, 1)).as_signed()
+        if shift <= 0:
+            return clamp(byte << -shift, word.bits + (not word.signed))
+        return clamp((byte[shift - 1:].as_signed() + 1) >> 1, word.bits + (not word.signed))
+
+    # ------------------------------------------------------------- links
+
+    def _links(self, m: Module) -> None:
+        """Forward links: runs ahead of the main machine by one fold."""
+        layer = self.layer
+        fold = Signal(range(max(2, layer.folds)))
+        base = Signal(range(layer.depth + 1))
+        drain = Signal(range(DRAIN + 1))
+        learn = Signal()
+        given_learn = Signal()
+        last_fold = Signal()
+        allowed = Signal()
+        self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
+        m.d.comb += [
+            last_fold.eq(fold == layer.folds - 1),
+            # an item reaches operand B a clock after a settling element would: it takes the places of phases 5 to 9
+            allowed.eq(Mux(self.settling, (self.phase >= 4) & (self.phase <= 8), ~self.blocked))]
+        with m.FSM(name="links") as machine:
+            with m.State("IDLE"), m.If(self.available):
+                m.d.comb += self.start_links.eq(1)
+                m.d.sync += [fold.eq(0), base.eq(0), learn.eq(self.learn & layer.learns), given_learn.eq(self.learn)]
+                m.next = "RUN"
+            with m.State("RUN"), m.If(allowed):
+                m.d.comb += self.ready_links.eq(1)
+                with m.If(self.items.valid):
+                    m.d.comb += [self.issue["link"].eq(1), self.issue_index.eq(self.items.payload.index),
+                                 self.issue_base.eq(base)]
+                    with m.If(self.items.payload.last):
+                        m.d.comb += self.release.eq(last_fold & ~learn)
+                        m.d.sync += drain.eq(DRAIN - 1)
+                        m.next = "DRAIN"
+            with m.State("DRAIN"):
+                m.d.sync += drain.eq(drain - 1)
+                with m.If(drain == 0):
+                    m.next = "FULL"
+            with m.State("FULL"):
+                m.d.comb += self.full.eq(1)
+                with m.If(self.latch):
+                    with m.If(~last_fold):
+                        m.d.comb += self.start_links.eq(1)
+                        m.d.sync += [fold.eq(fold + 1), base.eq(base + layer.rows)]
+                        m.next = "RUN"
+                    with m.Elif(learn):
+                        m.next = "LEARN"
+                    with m.Else():
+                        m.next = "IDLE"
+            with m.State("LEARN"), m.If(self.learnt):
+                m.d.comb += self.release.eq(1)
+                m.next = "IDLE"
+        self.links_idle = machine.ongoing("IDLE") & ~self.available
+
+    # ------------------------------------------------------------- main
+
+    def _main(self, m: Module) -> None:
+        """Settling, and what follows it when the image is learnt."""
+        layer, network, next_control = self.layer, self.layer.network, self.next
+        half_steps = 2 * network.integration.steps
+        fold = Signal(range(max(2, layer.folds)))
+        base = Signal(range(layer.depth + 1))
+        learn = Signal()
+        given_learn = Signal()
+        reverse = Signal()
+        half_step = Signal(range(half_steps))
+        wait = Signal(range(GATE_CLOCKS + ELEMENTS))
+        row = Signal(range(max(layer.rows, layer.elements, ELEMENTS) + 1))
+        last_fold = Signal()
+        last_phase = Signal()
+        settled = Signal()
+        m.d.comb += [last_fold.eq(fold == layer.folds - 1), last_phase.eq(self.phase == PHASES - 1),
+                     settled.eq(last_phase & (half_step == half_steps - 1))]
+        self.main_fold, self.main_given_learn = fold, given_learn
+        verdict = Signal()
+        verdict_error = Signal()
+        with m.If(self.verdict):
+            m.d.sync += [verdict.eq(1), verdict_error.eq(self.verdict_error)]
+
+        def latch(state: str) -> None:
+            m.d.comb += [next_control.latch_drive.eq(1), next_control.clear.eq(1)]
+            m.d.sync += [half_step.eq(0), self.phase.eq(0)]
+            m.next = state
+
+        def fold_finished(then: str) -> None:
+            """The next fold of the same machine, or the end of the image."""
+            with m.If(last_fold):
+                m.d.comb += self.learnt.eq(1)
+                m.next = "IDLE"
+            if layer.folds > 1:
+                with m.Else():
+                    m.d.sync += [fold.eq(fold + 1), base.eq(base + layer.rows)]
+                    m.next = then
+
+        with m.FSM(name="main") as machine:
+            with m.State("IDLE"):
+                with m.If(self.full):
+                    m.d.comb += self.latch.eq(1)
+                    m.d.sync += [fold.eq(self.pass_fold), base.eq(self.pass_base), learn.eq(self.pass_learn),
+                                 given_learn.eq(self.pass_given_learn), reverse.eq(0)]
+                    latch("SETTLE")
+                with m.Elif(self.access.valid & self.links_idle & ~self.scan_busy):
+                    m.d.comb += next_control.clear.eq(1)
+                    m.d.sync += wait.eq(0)
+                    m.next = "SEEK"
+            with m.State("SETTLE"):
+                m.d.comb += self.settling.eq(1)
+                m.d.sync += self.phase.eq(Mux(last_phase, 0, self.phase + 1))
+                with m.If(last_phase):
+                    m.d.sync += half_step.eq(half_step + 1)
+                with m.If(settled):
+                    m.next = "SETTLED"
+                self._settle(m, reverse, half_step[0])
+            with m.State("SETTLED"):
+                m.d.sync += [wait.eq(0), row.eq(0)]
+                with m.If(~reverse), m.If(self.scan_ready):
+                    m.d.comb += self.scan_go.eq(1)
+                    if not layer.learns:
+                        m.next = "IDLE"
+                    else:
+                        with m.If(learn):
+                            m.next = "SAVE" if layer.saves_state else "GATES"
+                        with m.Else():
+                            m.next = "IDLE"
+                if layer.learns:
+                    with m.Else():
+                        m.next = "TREE" if layer.reverses else "UPDATE_START"
+            if layer.learns:
+                self._learning_states(m, fold, base, wait, row, last_fold, verdict, verdict_error, latch, fold_finished,
+                                      reverse)
+            self._access_states(m, base, row, wait)
+        m.d.comb += [self.main_idle.eq(machine.ongoing("IDLE")), self.blocked.eq(machine.ongoing("IDLE") & self.full)]
+        m.d.comb += self.idle.eq(machine.ongoing("IDLE") & self.links_idle & ~self.full & ~self.scan_busy & ~self.access.valid)
+
+        stepped = [Signal(name=f"stepped_{stage}") for stage in range(CONTROL_LATENCY + 1)]
+        m.d.sync += [stepped[0].eq(self.settling & last_phase & half_step[0]),
+                     *(late.eq(early) for early, late in zip(stepped, stepped[1:], strict=False))]
+        m.d.comb += [self.trace.step.eq(stepped[-1]), self.trace.reverse.eq(reverse), self.trace.fold.eq(fold)]
+
+    def _settle(self, m: Module, reverse: Value, corrector: Value) -> None:
+        """The control of one half step by its phase: element i is tapped in phase i, its new word is taken in phase 5 + i."""
+        neuron, next_control, phase = self.layer.network.neuron, self.next, self.phase
+        taps, results = phase < ELEMENTS, phase >= ELEMENTS
+        second = (phase >= 1) & (phase <= ELEMENTS)
+        fourth = (phase >= 3) & (phase <= 7)
+        entrance = Mux(reverse, -neuron.output_element % ELEMENTS, neuron.input_element)
+        m.d.comb += [
+            next_control.state_shift.eq(1), next_control.state_new.eq(results),
+            next_control.self_enable.eq(taps), next_control.drive_enable.eq(phase == entrance),
+            next_control.coupling_enable.eq(second), next_control.gate_enable.eq(second), next_control.gate_shift.eq(
+                second & reverse), next_control.reverse.eq(reverse),
+            next_control.mean_enable.eq(fourth), next_control.start_shift.eq(fourth | (corrector & (phase >= 8))),
+            next_control.start_new.eq(corrector), next_control.corrector.eq(corrector)]
+        if needs_elements(self.layer):
+            def element(late: int) -> Value:
+                return Array([Const((number - late) % ELEMENTS, 3) for number in range(PHASES)])[phase]
+            gate = Mux(reverse, 0, element(1))
+            m.d.comb += [next_control.element_difference.eq(element(0)), next_control.element_self.eq(element(1)),
+                         next_control.element_gate.eq(gate), next_control.element_clamp.eq(element(5))]
+
+    def _learning_states(self, m: Module, fold: Signal, base: Signal, wait: Signal, row: Signal, last_fold: Signal,
+                         verdict: Signal, verdict_error: Signal, latch: object, fold_finished: object,
+                         reverse: Signal) -> None:
+        layer, next_control = self.layer, self.next
+        neuron = layer.network.neuron
+        assert callable(latch)
+        assert callable(fold_finished)
+        if layer.saves_state:
+            with m.State("SAVE"):
+                order = [(neuron.output_element + turn) % ELEMENTS for turn in range(ELEMENTS)]
+                element = Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait]
+                m.d.comb += [next_control.state_shift.eq(1), next_control.load.eq(1), next_control.write.eq(1),
+                             next_control.write_address.eq(base + element)]
+                m.d.sync += wait.eq(wait + 1)
+                with m.If(wait == ELEMENTS - 1):
+                    m.next = "IDLE"
+                    with m.If(last_fold):
+                        m.next = "VERDICT"
+            with m.State("RESTORE"):
+                order = [-turn % ELEMENTS for turn in range(ELEMENTS)]
+                m.d.sync += wait.eq(wait + 1)
+                with m.If(wait < ELEMENTS):
+                    m.d.comb += [self.issue["restore"].eq(1), self.issue_base.eq(base), self.issue_index.eq(
+                        Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait])]
+                with m.If(wait == ELEMENTS + ITEM_STAGES - 2):
+                    m.d.sync += wait.eq(0)
+                    m.next = "RESTORE_GATES"
+            with m.State("RESTORE_GATES"):
+                m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(1), next_control.gate_new.eq(1)]
+                if needs_elements(layer):
+                    m.d.comb += next_control.element_ring.eq(Array([Const(e, 3) for e in order])[wait])
+                m.d.sync += wait.eq(wait + 1)
+                with m.If(wait == ELEMENTS - 1):
+                    m.d.sync += row.eq(0)
+                    m.d.comb += next_control.token_first.eq(1)
+                    m.next = "ERRORS"
+        else:
+            with m.State("GATES"):
+                sample = wait[:2] == 0
+                m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(sample), next_control.gate_new.eq(1)]
+                if needs_elements(layer):
+                    m.d.comb += next_control.element_ring.eq(
+                        Array([Const(-(turn >> 2) % ELEMENTS, 3) for turn in range(GATE_CLOCKS)])[wait])
+                m.d.sync += wait.eq(wait + 1)
+                with m.If(wait == GATE_CLOCKS - 1):
+                    m.next = "VERDICT"
+        with m.State("VERDICT"), m.If(verdict):
+            m.d.sync += [verdict.eq(0), wait.eq(0), row.eq(0), fold.eq(0), base.eq(0)]
+            with m.If(verdict_error):
+                if layer.saves_state:
+                    m.next = "RESTORE"
+                else:
+                    m.d.comb += next_control.token_first.eq(1)
+                    m.next = "ERRORS"
+            with m.Else():
+                m.d.comb += self.learnt.eq(1)
+                m.next = "IDLE"
+        with m.State("ERRORS"):
+            m.d.comb += self.errors.ready.eq(1)
+            size = Mux(last_fold, layer.fold_size(layer.folds - 1), layer.elements)
+            with m.If(self.errors.valid):
+                m.d.comb += self.issue["error"].eq(1)
+                m.d.sync += row.eq(row + 1)
+                with m.If(row == size - 1):
+                    m.d.sync += wait.eq(0)
+                    m.next = "ERRORS_DRAIN"
+        with m.State("ERRORS_DRAIN"):
+            m.d.sync += wait.eq(wait + 1)
+            with m.If(wait == DRAIN):
+                m.d.sync += reverse.eq(1)
+                latch("SETTLE")
+        if layer.reverses:
+            with m.State("TREE"):
+                m.d.comb += [next_control.reverse_enable.eq(1), self.issue["tree"].eq(1), self.issue_index.eq(row),
+                             self.issue_base.eq(base)]
+                m.d.sync += row.eq(row + 1)
+                with m.If(row == layer.inputs - 1):
+                    m.next = "UPDATE_START"
+            first_fold = [Signal(name=f"tree_first_{stage}") for stage in range(ITEM_STAGES)]
+            last_folds = [Signal(name=f"tree_last_{stage}") for stage in range(ITEM_STAGES)]
+            for stages, flag in ((first_fold, fold == 0), (last_folds, last_fold)):
+                m.d.sync += [stages[0].eq(flag), *(late.eq(early) for early, late in zip(stages, stages[1:], strict=False))]
+            m.d.comb += [self.tree_first.eq(first_fold[-1]), self.tree_last.eq(last_folds[-1])]
+        with m.State("UPDATE_START"):
+            m.d.comb += [next_control.reverse_enable.eq(1), self.start_main.eq(1)]
+            m.next = "UPDATE"
+        with m.State("UPDATE"):
+            m.d.comb += next_control.reverse_enable.eq(1)
+            with m.If(self.items.valid):
+                m.d.comb += [self.issue["update"].eq(1), self.issue_index.eq(self.items.payload.index),
+                             self.issue_base.eq(base)]
+                with m.If(self.items.payload.last):
+                    m.d.sync += [wait.eq(0), row.eq(0)]
+                    fold_finished("RESTORE")
+
+    # ------------------------------------------------------------- access to parameters
+
+    def _access_states(self, m: Module, base: Signal, row: Signal, wait: Signal) -> None:
+        """One parameter of one neuron, while nothing else happens: the token walks to its element, fold by fold."""
+        layer, next_control = self.layer, self.next
+        access = self.access.payload
+        neuron = Signal(range(layer.neurons + 1))
+        element = Signal(range(layer.elements + 1))
+        with m.State("SEEK"):
+            m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
+            m.d.sync += [neuron.eq(access.neuron), element.eq(0), base.eq(0), wait.eq(0)]
+            m.next = "WALK"
+        with m.State("WALK"):
+            with m.If(neuron == 0):
+                m.next = "ACCESS"
+            with m.Else():
+                m.d.sync += neuron.eq(neuron - 1)
+                with m.If(element == layer.elements - 1):
+                    m.d.comb += next_control.token_first.eq(1)
+                    m.d.sync += [element.eq(0), base.eq(base + layer.rows)]
+                with m.Else():
+                    m.d.comb += next_control.token_next.eq(1)
+                    m.d.sync += element.eq(element + 1)
+        with m.State("ACCESS"):
+            m.d.comb += [next_control.address.eq(base + access.row), next_control.write_address.eq(base + access.row)]
+            with m.If(access.write):
+                m.d.comb += [next_control.load.eq(1), next_control.load_data.eq(access.data), next_control.write.eq(1),
+                             next_control.write_one.eq(1)]
+            m.next = "ACCESS_WAIT"
+        with m.State("ACCESS_WAIT"):
+            latency = CONTROL_LATENCY + WORD_LATENCY + self.output_latency
+            m.d.sync += wait.eq(wait + 1)
+            with m.If(wait == WORD_LATENCY - 1):
+                m.d.comb += next_control.show_word.eq(1)
+            with m.If(wait == latency - 1):
+                m.d.comb += [self.access_done.eq(1), self.access.ready.eq(1)]
+                m.next = "IDLE"
+        m.d.comb += self.access_word.eq(self.word)
+
+    # ------------------------------------------------------------- scan
+
+    def _scan(self, m: Module) -> None:
+        """Sends the latched outputs of a fold, one a clock, in the order of the neurons."""
+        layer, next_control = self.layer, self.next
+        place = Signal(range(layer.elements + 1))
+        size = Signal(range(layer.elements + 1))
+        last_fold = Signal()
+        learn = Signal()
+        scanning = Signal()
+        m.d.comb += self.scan_ready.eq(~self.scan_busy & ((self.main_fold != 0) | self.outputs_free))
+        with m.If(self.scan_go):
+            m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
+            is_last = self.main_fold == layer.folds - 1
+            m.d.sync += [scanning.eq(1), place.eq(0), last_fold.eq(is_last), learn.eq(self.main_given_learn),
+                         size.eq(Mux(is_last, layer.fold_size(layer.folds - 1), layer.elements))]
+        ending = Signal()
+        m.d.comb += ending.eq(scanning & (place == size - 1))
+        with m.If(scanning):
+            m.d.comb += next_control.token_next.eq(1)
+            m.d.sync += place.eq(place + 1)
+            with m.If(ending):
+                m.d.sync += scanning.eq(0)
+        latency = CONTROL_LATENCY + self.output_latency
+        valid, last = scanning, ending & last_fold
+        pending: Value = scanning
+        for stage in range(latency):
+            valid_stage = Signal(name=f'scan_valid_{stage}')
+            last_stage = Signal(name=f'scan_last_{stage}')
+            m.d.sync += [valid_stage.eq(valid), last_stage.eq(last)]
+            valid, last = valid_stage, last_stage
+            pending = pending | valid_stage
+        m.d.comb += [self.scan_busy.eq(pending), self.outputs_valid.eq(valid), self.outputs.last.eq(last),
+                     self.outputs.learn.eq(learn), self.outputs.value.eq(self.word)]

@@ -1,0 +1,123 @@
+"""``wuxing experiment``: single runs, kept and never repeated; tables, pictures and claims from them."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from golden_model.errors import InputError
+from wuxing import configuration as options
+from wuxing import console, tasks
+from wuxing.experiments import description as descriptions
+from wuxing.experiments import report as pages
+from wuxing.experiments.description import Description
+from wuxing.experiments.summary import Claim, Run, Summary
+from wuxing.tasks import Store, Task
+from wuxing.train import INTERRUPTED, versions
+
+WRONG_DIRECTION = 1                       # the exit code of a quick run of which a claim does not hold
+
+WorkersOption = Annotated[int, typer.Option("--workers", help="Processes on this machine.")]
+SchedulerOption = Annotated[str | None, typer.Option("--scheduler", help="Address of a Dask scheduler that runs them instead.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder in which finished runs are kept.")]
+
+
+def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An experiment, or the path of a TOML file.",
+                                                          show_default=False)] = None,
+               every: Annotated[bool, typer.Option("--all", help="All experiments; the report goes to docs.")] = False,
+               quick: Annotated[bool, typer.Option("--quick", help="Small settings; exit code 1 if a claim fails.")] = False,
+               json: options.JsonOption = None,
+               report: Annotated[Path | None, typer.Option("--report", help="Folder of experiments.md and pictures.")] = None,
+               workers: WorkersOption = 1, scheduler: SchedulerOption = None, store: StoreOption = tasks.STORE,
+               quiet: options.QuietOption = False) -> None:
+    """Run an experiment, or what of it was not run before, and show what it says."""
+    if (name is None) != every:
+        raise InputError(f"an experiment must be named, or --all given, but not both; "
+                         f"known are: {', '.join(descriptions.names())}")
+    console.check_writable(json)
+    wanted = [descriptions.load(each, quick) for each in (descriptions.names() if every or name is None else [name])]
+    if every and report is None and not quick:
+        report = descriptions.FOLDER.parent / "docs"
+    kept, failures, results, failed = Store(store), [], [], []
+    screen = console.out(json)
+    for described in wanted:
+        try:
+            runs, names = collect(described, kept, workers, scheduler, quiet)
+        except InputError as error:
+            if not every:
+                raise
+            failures.append(f"{described.experiment}: {error}")   # the others can still be run
+            continue
+        summary = described.module.summarise(runs)
+        claims = described.module.check(summary.values)
+        failed += [claim for claim in claims if not claim.holds]
+        results.append(_result(described, runs, names, summary, claims))
+        if report is not None:
+            pages.write(report, described, summary, claims, len(runs))
+        _print(screen, described, summary, claims)
+    console.write_json(json, {"experiments": results, "versions": versions()})
+    if report is not None:
+        screen.print(f"report in {console.shown(report / pages.PAGE)}", soft_wrap=True)
+    if failures:
+        raise InputError("; ".join(failures))
+    if quick and failed:
+        raise typer.Exit(WRONG_DIRECTION)
+
+
+def collect(described: Description, store: Store, workers: int, scheduler: str | None,
+            quiet: bool) -> tuple[list[Run], list[str]]:
+    """All runs of an experiment in the order of its tasks, and the names of the tasks."""
+    module = described.module
+    wanted = [Task(described.module_name, module.VERSION, setting) for setting in module.tasks(described.settings)]
+    records = perform(described.experiment, wanted, store, workers, scheduler, quiet)
+    return ([Run(task.setting, record["result"]) for task, record in zip(wanted, records, strict=True)],
+            [task.name for task in wanted])
+
+
+def perform(title: str, wanted: list[Task], store: Store, workers: int, scheduler: str | None,
+            quiet: bool) -> list[tasks.Record]:
+    """``tasks.run`` with a bar; Ctrl-C says what is kept."""
+    screen = console.err()
+    finished = total = 0
+    with Progress(TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn(), console=screen,
+                  transient=True, disable=quiet or not screen.is_terminal) as progress:
+        bar = progress.add_task(title, total=len(wanted))
+
+        def show(done: int, of: int) -> None:
+            nonlocal finished, total
+            finished, total = done, of
+            progress.update(bar, completed=done, total=of)
+
+        try:
+            return tasks.run(wanted, store, workers=workers, scheduler=scheduler, on_finished=show)
+        except KeyboardInterrupt:
+            progress.stop()
+            screen.print(f"interrupted: {finished} of {total} runs of {title} are kept in {console.shown(store.folder)}; the "
+                         f"same command goes on from there", soft_wrap=True)
+            raise typer.Exit(INTERRUPTED) from None
+
+
+def _result(described: Description, runs: list[Run], names: list[str], summary: Summary, claims: list[Claim]) -> dict[str, Any]:
+    return {"experiment": described.experiment, "quick": described.quick, "settings": described.settings,
+            "values": summary.values, "claims": [{"sentence": claim.sentence, "holds": claim.holds} for claim in claims],
+            "tables": [{"title": table.title, "columns": list(table.columns), "rows": [list(row) for row in table.rows]}
+                       for table in summary.tables],
+            "runs": [{"task": name, "setting": run.setting, "result": run.result}
+                     for name, run in zip(names, runs, strict=True)]}
+
+
+def _print(screen: Any, described: Description, summary: Summary, claims: list[Claim]) -> None:
+    screen.print(f"[bold]{described.number}. {console.shown(described.title)}[/bold]: {console.shown(described.question)}\n",
+                 soft_wrap=True)
+    for table in summary.tables:
+        shown = console.table(console.shown(table.title), left=table.columns[:1], right=table.columns[1:])
+        shown.min_width = None                                # a long title is broken, it does not stretch the table
+        for row in table.rows:
+            shown.add_row(*map(console.shown, row))
+        screen.print(shown, "", sep="\n")
+    for claim in claims:
+        verdict = "holds" if claim.holds else "[bold]does not hold[/bold]"
+        screen.print(f"{verdict}: {console.shown(claim.sentence)}", soft_wrap=True)
+    screen.print("")

@@ -1,0 +1,95 @@
+"""What an experiment hands over: runs in; tables, figures, values and claims out."""
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One finished task: its setting and what it gave."""
+
+    setting: dict[str, Any]
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table of text: the first column says what a row is, the others are figures."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A picture that is drawn when it is wanted; ``name`` is its file without ``.svg``, ``caption`` one sentence."""
+
+    name: str
+    caption: str
+    draw: Callable[[], bytes]
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """``values`` is plain JSON: what claims are checked on and what ``--json`` writes beside the runs."""
+
+    values: dict[str, Any]
+    tables: list[Table]
+    figures: list[Figure] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence about the direction of a result, and whether the runs bear it out."""
+
+    sentence: str
+    holds: bool
+
+
+class Experiment(Protocol):
+    """What each module of this package has.
+
+    ``VERSION``: raised whenever ``run`` computes something else. ``ENTRIES``: the settings of its TOML file with their
+    types, ``[int]`` for a list. ``tasks(settings)``: the setting of every single run, as plain JSON, one seed each.
+    ``run(setting)``: one run, by nothing but its setting; plain JSON. ``summarise(runs)``: of all runs in the order of
+    ``tasks``. ``check(values)``: the claims.
+    """
+
+    VERSION: int
+    ENTRIES: dict[str, Any]
+
+    def tasks(self, settings: dict[str, Any]) -> list[dict[str, Any]]: ...
+
+    def run(self, setting: dict[str, Any]) -> dict[str, Any]: ...
+
+    def summarise(self, runs: list[Run]) -> Summary: ...
+
+    def check(self, values: dict[str, Any]) -> list[Claim]: ...
+
+
+def grouped(runs: Iterable[Run], *keys: str) -> dict[tuple[Any, ...], list[Run]]:
+    """Runs by the values of these entries of their settings, in the order of first appearance."""
+    groups: dict[tuple[Any, ...], list[Run]] = {}
+    for run in runs:
+        groups.setdefault(tuple(run.setting.get(key) for key in keys), []).append(run)
+    return groups
+
+
+def mean(values: Iterable[float]) -> float:
+    return statistics.fmean(values)
+
+
+def deviation(values: Iterable[float]) -> float:
+    """The sample standard deviation; 0 of a single value."""
+    given = list(values)
+    return statistics.stdev(given) if len(given) > 1 else 0.0
+
+
+def spread(values: Iterable[float], digits: str = ".2f") -> str:
+    """Mean and standard deviation over seeds, as in ``98.31 ± 0.05``."""
+    given = list(values)
+    return f"{mean(given):{digits}} ± {deviation(given):{digits}}"

@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from golden_model.errors import InputError
-from wuxing import compare, console, evaluate, experiment, info, ranges, train
+from wuxing import compare, console, evaluate, experiment, info, ranges, sweep, train
 
 UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
 
@@ -26,6 +26,7 @@ app.command("compare")(compare.compare)
 app.command("ranges")(ranges.ranges)
 app.command("info")(info.info)
 app.command("experiment")(experiment.experiment)
+app.command("sweep")(sweep.sweep)
 
 
 def _version(asked: bool) -> None:

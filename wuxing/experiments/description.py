@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import re
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -74,7 +75,7 @@ def load(name: str, quick: bool = False, folder: Path = FOLDER) -> Description:
             raise InputError(f"experiment must have a module in wuxing.experiments, but {described.module_name} is not there")
         entries = described.module.ENTRIES
         check_entries(data["full"], entries)
-        check_entries(data["quick"], {key: entries[key] for key in data["quick"] if key in entries})
+        check_entries(data["quick"], entries, optional=entries)
         if len(set(described.settings["seeds"])) < LEAST_SEEDS:
             raise InputError(f"seeds must be {LEAST_SEEDS} or more that differ, not {described.settings['seeds']}; a figure "
                              f"without a spread says little")
@@ -83,9 +84,9 @@ def load(name: str, quick: bool = False, folder: Path = FOLDER) -> Description:
     return described
 
 
-def check_entries(given: dict[str, Any], entries: dict[str, Any]) -> None:
+def check_entries(given: dict[str, Any], entries: dict[str, Any], optional: Collection[str] = ()) -> None:
     """Raise an ``InputError`` unless exactly these entries are given, each of its type; ``[int]`` is a list of int."""
-    if missing := [key for key in entries if key not in given]:
+    if missing := [key for key in entries if key not in given and key not in optional]:
         raise InputError(f"the entry {missing[0]} must be given, but is not")
     for key, value in given.items():
         if key not in entries:

@@ -1,0 +1,221 @@
+"""Sweeps: grids and their combinations, the Pareto front, the command; and the learner that is their task."""
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from golden_model import datasets
+from golden_model.engine import CompiledModel
+from golden_model.errors import InputError
+from golden_model.network import Learning, Network
+from golden_model.training import accuracy, train
+from wuxing import sweep
+from wuxing.cli import main
+from wuxing.experiments import learner
+from wuxing.info import memory
+from wuxing.sweep import expand, pareto, read
+
+GRID = """
+dataset = "digits"
+hold_out = 300
+train_images = 200
+seeds = [4, 5]
+[network.learning]
+epochs = 2
+[grid]
+layers = [[64, 4, 10], [64, 8, 10]]
+integration.steps = [4, 8]
+"""
+
+
+@pytest.fixture
+def grid(tmp_path):
+    path = tmp_path / "grid.toml"
+
+    def write(text):
+        path.write_text(text, "utf-8")
+        return path
+
+    return write
+
+
+def points_of(path, layers=(64, 32, 10)):
+    return expand(read(path), layers)
+
+
+# ---------------------------------------------------------------- grids
+
+
+def test_every_combination_is_a_point_and_the_last_choice_varies_fastest(grid):
+    points = points_of(grid(GRID))
+    assert [(point.network.layers, point.network.integration.steps) for point in points] == [
+        ((64, 4, 10), 4), ((64, 4, 10), 8), ((64, 8, 10), 4), ((64, 8, 10), 8)]
+    assert points[1].choices == {"layers": "64-4-10", "integration.steps": "8"}
+    assert all(point.network.learning == Learning(epochs=2) and point.arithmetic == "fixed" for point in points)
+
+
+def test_dotted_keys_may_be_quoted_and_tables_change_entries_together(grid):
+    points = points_of(grid("""
+[grid]
+"integration.dt" = [0.25]
+arithmetic = ["float", "fixed"]
+word = [{formats.displacement = "Q1.8", formats.drive = "Q4.8", formats.error = "Q1.8"}, {name = "long", seed = 9}, {}]
+[network]
+formats = {weight = "Q2.10"}
+"""))
+    assert len(points) == 6
+    assert {point.network.integration.dt for point in points} == {0.25}
+    assert [str(point.network.formats.drive) for point in points] == ["Q4.8", "Q4.12", "Q4.12"] * 2
+    assert {str(point.network.formats.weight) for point in points} == {"Q2.10"}
+    assert [point.network.seed for point in points] == [0, 9, 0] * 2
+    assert [point.arithmetic for point in points] == ["float"] * 3 + ["fixed"] * 3
+    assert [point.choices["word"] for point in points[:3]] == [
+        "formats.displacement=Q1.8, formats.drive=Q4.8, formats.error=Q1.8", "long", "as described"]
+    assert points[0].network.layers == (64, 32, 10)
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+@settings(max_examples=20)
+def test_the_number_of_points_is_the_product_of_the_choices(counts):
+    keys = ["integration.steps", "learning.batch", "learning.epochs"]
+    described = {"grid": {key: list(range(1, count + 1)) for key, count in zip(keys, counts, strict=False)},
+                 "network": {}, "arithmetic": "fixed", "seeds": [0]}
+    points = expand(described, (4, 3))
+    assert len(points) == len({point.network.digest for point in points}) == np.prod(counts)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("seeds = []\n[grid]\nseed = [1]", "grid {path}: seeds must be one or more whole numbers, not []"),
+    ("", "grid {path}: the entry grid must be given, but is not"),
+    ("shift = 1.5\n[grid]", "grid {path}: shift must be int, not 1.5"),
+    ("speed = 1\n[grid]", ("grid {path}: there must be no entry 'speed'; known are dataset, arithmetic, seeds, hold_out, "
+                           "train_images, shift, network, grid")),
+    ("[grid]\nlayers = 5", "each entry of the grid must be a list of one or more choices, not 5 for layers"),
+    ("[grid]\nlayers = []", "each entry of the grid must be a list of one or more choices, not [] for layers"),
+    ("[grid]\nseed = [" + "1," * 101 + "]\nintegration.steps = [" + "2," * 100 + "]",
+     "a grid must have at most 10000 combinations, not 10100; vary less at a time"),
+    ("[grid]\nintegration.steps = [4, 0]", ("every combination of a grid must be a network, but {{'integration.steps': 0}}: "
+                                            "integration.steps must be a whole number from 1 to 100000, not 0")),
+    ("[grid]\narithmetic = ['real']", ("every combination of a grid must be a network, but {{'arithmetic': 'real'}}: "
+                                       "arithmetic must be float or fixed, not 'real'")),
+    ("[grid]\nlearning.links = [0.3]", ("every combination of a grid must be a network, but {{'learning.links': 0.3}}: "
+                                        "learning.links must be a power of two for integer arithmetic, not 0.3; the nearest is "
+                                        "2**-2"))])
+def test_a_grid_that_cannot_be_used_is_one_sentence(grid, text, said):
+    path = grid(text)
+    with pytest.raises(InputError, match=f"^{re.escape(said.format(path=path))}$"):
+        points_of(path)
+
+
+def test_a_grid_file_must_be_readable_toml(grid, tmp_path):
+    with pytest.raises(InputError, match=r"^grid .*/none\.toml must be a file that can be read, but: No such file or "
+                                         r"directory; give the path of a TOML file$"):
+        read(tmp_path / "none.toml")
+    with pytest.raises(InputError, match=r"^grid .*/grid\.toml must be valid TOML, but: .*; mend it there$"):
+        read(grid("grid"))
+
+
+# ---------------------------------------------------------------- the front
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5), st.integers(0, 2)), max_size=12))
+def test_the_front_is_what_no_other_row_beats(rows):
+    costs = np.array(rows).reshape(-1, 3)
+    for row, best in zip(costs, pareto(costs.tolist()), strict=True):
+        no_worse, better = (costs <= row).all(axis=1), (costs < row).any(axis=1)
+        assert best == (not (no_worse & better).any())
+
+
+def test_the_front_of_a_small_example():
+    assert pareto([[1, 9], [2, 5], [2, 6], [3, 5], [4, 1], [1, 9]]) == [True, True, False, False, True, True]
+    assert pareto([]) == []
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, monkeypatch):
+    path = grid(GRID)
+    arguments = ["sweep", str(path), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path / "report"),
+                 "--json", str(tmp_path / "result.json")]
+    assert main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "300 held-out training images" in " ".join(shown.split())
+    result = json.loads((tmp_path / "result.json").read_text())
+    assert len(list((tmp_path / "store").iterdir())) == 8
+    data = datasets.load("digits").hold_out(300, learner.HOLD_OUT_SEED).first(train=200)
+    for point in result["points"]:
+        network = Network.from_dict(point["network"])
+        assert point["memory_bits"] == sum(layer["bits"] for layer in memory(network))
+        found = []
+        for seed in (4, 5):
+            seeded = Network.from_dict(point["network"] | {"seed": seed})
+            model = CompiledModel(seeded, "fixed", train(seeded, "fixed", data).parameters)
+            found.append(accuracy(model, data.test_images, data.test_labels))
+        assert point["accuracies"] == found
+        assert point["accuracy"] == pytest.approx(np.mean(found))
+        assert point["spread"] == pytest.approx(np.std(found, ddof=1))
+    best = pareto([[-point["accuracy"], point["memory_bits"]] for point in result["points"]])
+    assert [point["pareto"] for point in result["points"]] == best
+    text = (tmp_path / "report" / "grid.md").read_text("utf-8")
+    assert text.count("| * |") == sum(best) >= 1
+    assert len(re.findall(r"^\| 64-[48]-10 \| [48] \| ", text, re.MULTILINE)) == 4
+    assert ElementTree.parse(tmp_path / "report" / "grid-memory_bits.svg").getroot().tag.endswith("svg")
+    monkeypatch.setattr(learner, "run", lambda setting: pytest.fail("a finished task was run again"))
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == shown
+
+
+def test_another_cost_is_another_column(grid, tmp_path, capsys, monkeypatch):
+    steps = sweep.Column("steps", "steps in all", lambda network: network.integration.steps * (len(network.layers) - 1))
+    monkeypatch.setattr(sweep, "COLUMNS", (*sweep.COLUMNS, steps))
+    arguments = ["sweep", str(grid(GRID)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json", "-"]
+    assert main(arguments) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [point["steps"] for point in result["points"]] == [8, 16, 8, 16]
+    assert (tmp_path / "grid-steps.svg").exists()
+    assert "| steps in all |" in (tmp_path / "grid.md").read_text("utf-8")
+
+
+def test_a_network_that_does_not_fit_the_data_is_refused_before_anything_is_trained(grid, tmp_path, capsys):
+    path = grid(GRID + "size = [{layers = [30, 10]}]\n")
+    assert main(["sweep", str(path), "--store", str(tmp_path / "store")]) == 2
+    assert capsys.readouterr().err == "wuxing: layers must begin with 64 for images of 8x8, not 30\n"
+    assert not (tmp_path / "store").exists()
+
+
+# ---------------------------------------------------------------- the learner
+
+
+def test_a_learner_tests_on_held_out_images_or_else_on_the_test_images():
+    network, whole = Network(layers=(64, 10), learning=Learning(epochs=1)), datasets.load("digits")
+    held = learner.images(learner.setting_of(network, "fixed", "digits", hold_out=100, train_images=50))
+    assert (len(held.test_labels), len(held.train_labels)) == (100, 50)
+    training = {image.tobytes() for image in whole.train_images}
+    assert all(image.tobytes() in training for image in held.test_images)
+    full = learner.images(learner.setting_of(network, "fixed", "digits", hold_out=None))
+    assert full.sha256 == whole.sha256
+
+
+def test_a_learner_reports_each_epoch():
+    network = Network(layers=(64, 10), learning=Learning(epochs=3, average=1, dropout=0.0))
+    found = learner.run(learner.setting_of(network, "float", "digits", hold_out=None, train_images=100, each_epoch=True))
+    assert len(found["online"]) == len(found["tested"]) == 3
+    assert found["accuracy"] == found["tested"][-1]
+    silent = learner.run(learner.setting_of(network, "float", "digits", hold_out=None, train_images=100))
+    assert silent == found | {"tested": None}
+
+
+def test_other_data_of_the_same_name_are_refused():
+    network = Network(layers=(64, 10))
+    setting = learner.setting_of(network, "fixed", "digits", hold_out=None) | {"sha256": "0" * 64}
+    text = (f"the data set digits must have SHA-256 {'0' * 64}, with which the run was described, not "
+            f"{datasets.load('digits').sha256}; give every machine the same files")
+    with pytest.raises(InputError, match=f"^{text}$"):
+        learner.run(setting)

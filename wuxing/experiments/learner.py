@@ -1,0 +1,84 @@
+"""A network that learns a data set: the task behind sweeps and behind every experiment that trains.
+
+Settings are compared on training images that are held out (``hold_out``); only what is reported at the end is tested on
+the test images (``hold_out`` None).
+"""
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from golden_model import datasets
+from golden_model.datasets import Dataset
+from golden_model.engine import CompiledModel
+from golden_model.errors import InputError
+from golden_model.network import Network
+from golden_model.training import Training, accuracy, train
+
+VERSION = 1
+HOLD_OUT_SEED = 7                         # draws the images that are held out, the same ones for every seed of a network
+
+
+def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int | None, train_images: int | None = None,
+               shift: int = 0, each_epoch: bool = False) -> dict[str, Any]:
+    """The task of one network: plain JSON, its seed inside the network's description.
+
+    Parameters
+    ----------
+    dataset : str
+        What ``datasets.load`` takes. Its digest is part of the task: another data set of that name is refused.
+    hold_out : int or None
+        Training images, drawn at random, that are tested on instead of the test images and not learnt.
+    train_images : int, optional
+        Learn only the first that many.
+    shift : int
+        Most pixels by which images are shifted as they are learnt.
+    each_epoch : bool
+        Whether to test after each epoch.
+    """
+    return {"network": network.to_dict(), "arithmetic": arithmetic, "dataset": dataset, "sha256": digest_of(dataset),
+            "hold_out": hold_out, "train_images": train_images, "shift": shift, "each_epoch": each_epoch}
+
+
+def run(setting: dict[str, Any]) -> dict[str, Any]:
+    """``accuracy``: per cent of the images tested on. ``online``: of each epoch, of the images as they were learnt.
+    ``tested``: after each epoch, if asked for."""
+    _, training, data, model = learnt(setting)
+    return {"accuracy": accuracy(model, data.test_images, data.test_labels),
+            "online": [epoch.online_accuracy for epoch in training.epochs],
+            "tested": [epoch.test_accuracy for epoch in training.epochs] if setting["each_epoch"] else None}
+
+
+def learnt(setting: dict[str, Any]) -> tuple[Network, Training, Dataset, CompiledModel]:
+    """The network of a setting, its training, the data it saw, and the compiled result (one thread)."""
+    network = Network.from_dict(setting["network"])
+    data = images(setting)
+    training = train(network, setting["arithmetic"], data, shift=setting["shift"], evaluate_each_epoch=setting["each_epoch"])
+    if training.interrupted:                                  # half a run is no result
+        raise KeyboardInterrupt
+    return network, training, data, CompiledModel(network, setting["arithmetic"], training.parameters, threads=1)
+
+
+def images(setting: dict[str, Any]) -> Dataset:
+    """The part of a data set that a setting names."""
+    return _images(setting["dataset"], setting["sha256"], setting["hold_out"], setting["train_images"])
+
+
+def digest_of(dataset: str) -> str:
+    """SHA-256 of the whole data set."""
+    return _whole(dataset).sha256
+
+
+@cache
+def _whole(name: str) -> Dataset:
+    return datasets.load(name)
+
+
+@cache
+def _images(name: str, sha256: str, hold_out: int | None, train_images: int | None) -> Dataset:
+    data = _whole(name)
+    if data.sha256 != sha256:
+        raise InputError(f"the data set {name} must have SHA-256 {sha256}, with which the run was described, not "
+                         f"{data.sha256}; give every machine the same files")
+    data = data if hold_out is None else data.hold_out(hold_out, HOLD_OUT_SEED)
+    return data if train_images is None else data.first(train=train_images)

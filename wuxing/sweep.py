@@ -1,0 +1,254 @@
+"""``wuxing sweep``: every combination of the settings of a grid, its accuracy and its cost, and which ones are worth it."""
+from __future__ import annotations
+
+import itertools
+import tomllib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from golden_model import datasets
+from golden_model.atomic_write import write_atomically
+from golden_model.errors import InputError
+from golden_model.network import Network
+from golden_model.parameters import ARITHMETICS
+from wuxing import configuration as options
+from wuxing import console, info, tasks
+from wuxing.experiment import SchedulerOption, StoreOption, WorkersOption, perform
+from wuxing.experiments import learner
+from wuxing.experiments.description import check_entries
+from wuxing.experiments.report import markdown
+from wuxing.experiments.summary import Table, deviation, mean, spread
+from wuxing.tasks import Store, Task
+from wuxing.train import versions
+
+MOST_POINTS = 10_000                      # combinations of a grid; more is a mistake
+DEFAULTS: dict[str, Any] = {"dataset": "mnist", "arithmetic": "fixed", "seeds": [0, 1, 2], "shift": 0}
+ENTRIES = {"dataset": str, "arithmetic": str, "seeds": [int], "hold_out": int, "train_images": int, "shift": int,
+           "network": dict, "grid": dict}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A cost of a network, of which less is better."""
+
+    name: str
+    title: str
+    of: Callable[[Network], float]
+
+
+COLUMNS: tuple[Column, ...] = (
+    Column("memory_bits", "memory, bits", lambda network: sum(layer["bits"] for layer in info.memory(network))),)
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One combination: the text of each choice, the network (with the first seed) and its arithmetic."""
+
+    choices: dict[str, str]
+    network: Network
+    arithmetic: str
+
+
+def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What is varied.", show_default=False)],
+          json: options.JsonOption = None,
+          report: Annotated[Path | None, typer.Option("--report", help="Folder for a Markdown table and a plot.")] = None,
+          workers: WorkersOption = 1, scheduler: SchedulerOption = None, store: StoreOption = tasks.STORE,
+          quiet: options.QuietOption = False) -> None:
+    """Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."""
+    console.check_writable(json)
+    if report is not None and report.exists() and not report.is_dir():
+        raise InputError(f"--report must be a folder, but {report} is a file; choose another name")
+    described = read(grid)
+    data = datasets.load(described["dataset"])
+    described.setdefault("hold_out", len(data.train_labels) // 6)
+    points = expand(described, options.default_layers(data))
+    held = {"hold_out": described["hold_out"], "train_images": described.get("train_images"), "shift": described["shift"]}
+    for point in points:
+        datasets.check_fits(data, point.network)
+    wanted = [Task(learner.__name__, learner.VERSION, learner.setting_of(
+        Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, described["dataset"], **held))
+        for point in points for seed in described["seeds"]]
+    records = perform(grid.name, wanted, Store(store), workers, scheduler, quiet)
+    accuracies = [record["result"]["accuracy"] for record in records]
+    count = len(described["seeds"])
+    rows = [_row(point, accuracies[at:at + count])
+            for at, point in zip(range(0, len(accuracies), count), points, strict=True)]
+    for row, best in zip(rows, pareto([[-row["accuracy"], *(row[column.name] for column in COLUMNS)] for row in rows]),
+                         strict=True):
+        row["pareto"] = best
+    table = table_of(rows, described, held["hold_out"])
+    console.write_json(json, {"grid": described, "dataset_sha256": data.sha256, "points": rows, "versions": versions()})
+    if report is not None:
+        write_report(report, grid.stem, table, rows)
+    screen = console.out(json)
+    shown = console.table(console.shown(table.title), left=table.columns[:-len(COLUMNS) - 2],
+                          right=table.columns[-len(COLUMNS) - 2:])
+    shown.min_width = None
+    for cells in table.rows:
+        shown.add_row(*map(console.shown, cells))
+    screen.print(shown)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A grid file with its defaults filled in.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or an entry is not what it must be.
+    """
+    try:
+        given = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"grid {path} must be a file that can be read, but: {error.strerror}; give the path of a TOML "
+                         f"file") from None
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"grid {path} must be valid TOML, but: {error}; mend it there") from None
+    described = DEFAULTS | {"network": {}} | given
+    try:
+        check_entries(described, ENTRIES, optional=("hold_out", "train_images"))
+        if not described["seeds"]:
+            raise InputError("seeds must be one or more whole numbers, not []")
+    except InputError as error:
+        raise InputError(f"grid {path}: {error}") from None
+    return described
+
+
+def expand(described: dict[str, Any], layers: Sequence[int]) -> list[Point]:
+    """Every combination of the choices of ``described["grid"]``, the last one varied fastest.
+
+    A choice is named by the dotted key of an entry of the network (``integration.steps = [4, 8]``) or ``arithmetic``. A
+    list of tables changes several entries together, under any name (``word = [{formats.drive = "Q4.8", ...}, {}]``; an
+    entry ``name`` is what the result calls it). ``layers`` are those of a network that names none.
+
+    Raises
+    ------
+    InputError
+        For the first combination that is no network, with the choices that lead to it.
+    """
+    axes = _axes(described["grid"])
+    total = 1
+    for key, choices in axes.items():
+        if not isinstance(choices, list) or not choices:
+            raise InputError(f"each entry of the grid must be a list of one or more choices, not {choices!r} for {key}")
+        total *= len(choices)
+    if total > MOST_POINTS:
+        raise InputError(f"a grid must have at most {MOST_POINTS} combinations, not {total}; vary less at a time")
+    points = []
+    for chosen in itertools.product(*axes.values()):
+        named = dict(zip(axes, chosen, strict=True))
+        try:
+            points.append(_point(described, named, layers))
+        except InputError as error:
+            raise InputError(f"every combination of a grid must be a network, but {named}: {error}") from None
+    return points
+
+
+def pareto(costs: Sequence[Sequence[float]]) -> list[bool]:
+    """Which rows no other row beats: none is as good in every column and better in one (less is better)."""
+    def beats(one: Sequence[float], other: Sequence[float]) -> bool:
+        return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)
+
+    return [not any(beats(other, row) for other in costs) for row in costs]
+
+
+def table_of(rows: list[dict[str, Any]], described: dict[str, Any], hold_out: int) -> Table:
+    """Choices, accuracy, costs and Pareto front as text."""
+    keys = list(rows[0]["choices"])
+    return Table(f"{described['dataset']}: accuracy on {hold_out:,} held-out training images, mean ± standard deviation of "
+                 f"{len(described['seeds'])} seeds; * is what no other beats in accuracy and cost",
+                 (*keys, "accuracy, %", *(column.title for column in COLUMNS), "Pareto"),
+                 [(*row["choices"].values(), spread(row["accuracies"]), *(f"{row[column.name]:,.0f}" for column in COLUMNS),
+                   "*" if row["pareto"] else "") for row in rows])
+
+
+def write_report(folder: Path, name: str, table: Table, rows: list[dict[str, Any]]) -> None:
+    """``folder/name.md`` with the table, and for each cost a plot ``folder/name-cost.svg``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--report must be a folder that can be made, but {folder}: {error.strerror}") from None
+    lines = [f"# Sweep {name}", "", *markdown(table), ""]
+    for column in COLUMNS:
+        write_atomically(folder / f"{name}-{column.name}.svg", _plot(rows, column))
+        lines += [f"![Accuracy against {column.title}]({name}-{column.name}.svg)", ""]
+    write_atomically(folder / f"{name}.md", "\n".join(lines))
+
+
+def _plot(rows: list[dict[str, Any]], column: Column) -> bytes:
+    from wuxing.experiments.pictures import picture
+
+    def paint(axes: Any) -> None:
+        place = axes[0, 0]
+        place.errorbar([row[column.name] for row in rows], [row["accuracy"] for row in rows], [row["spread"] for row in rows],
+                       fmt=".", capsize=2, label="combinations")
+        front = sorted((row[column.name], row["accuracy"]) for row, best in zip(rows, pareto(
+            [[-row["accuracy"], row[column.name]] for row in rows]), strict=True) if best)
+        place.plot(*zip(*front, strict=True), drawstyle="steps-post", label="Pareto front")
+        place.set(xlabel=column.title, ylabel="accuracy on held-out images (%)")
+        place.set_xscale("log")
+        place.legend(loc="lower right")
+
+    return picture(f"sweep-{column.name}", paint)
+
+
+def _row(point: Point, accuracies: list[float]) -> dict[str, Any]:
+    return {"choices": point.choices, "arithmetic": point.arithmetic, "accuracy": mean(accuracies),
+            "spread": deviation(accuracies), "accuracies": accuracies,
+            **{column.name: column.of(point.network) for column in COLUMNS}, "network": point.network.to_dict()}
+
+
+def _axes(grid: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested tables to dotted keys."""
+    axes: dict[str, Any] = {}
+    for key, value in grid.items():
+        axes |= _axes(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return axes
+
+
+def _point(described: dict[str, Any], named: dict[str, Any], layers: Sequence[int]) -> Point:
+    settings: dict[str, Any] = {"layers": list(layers), "seed": described["seeds"][0]}
+    _merge(settings, described["network"])
+    arithmetic = described["arithmetic"]
+    for key, choice in named.items():
+        if key == "arithmetic":
+            arithmetic = choice
+        else:
+            for path, value in (_settings(choice) if isinstance(choice, dict) else {key: choice}).items():
+                *tables, entry = path.split(".")
+                for table in reversed(tables):
+                    entry, value = table, {entry: value}
+                _merge(settings, {entry: value})
+    if arithmetic not in ARITHMETICS:
+        raise InputError(f"arithmetic must be float or fixed, not {arithmetic!r}")
+    network = Network.from_dict(settings)
+    if arithmetic == "fixed":
+        network.check_fixed()
+    return Point({key: _text(choice) for key, choice in named.items()}, network, arithmetic)
+
+
+def _merge(settings: dict[str, Any], changes: dict[str, Any]) -> None:
+    for key, value in changes.items():
+        if isinstance(value, dict) and isinstance(settings.setdefault(key, {}), dict):
+            settings[key] = dict(settings[key])
+            _merge(settings[key], value)
+        else:
+            settings[key] = value
+
+
+def _settings(choice: dict[str, Any]) -> dict[str, Any]:
+    return {path: value for path, value in _axes(choice).items() if path != "name"}
+
+
+def _text(choice: Any) -> str:
+    """A choice as it is shown: sizes with hyphens, tables by their name or as pairs."""
+    if isinstance(choice, dict):
+        pairs = ", ".join(f"{key}={_text(value)}" for key, value in _settings(choice).items())
+        return str(choice.get("name", pairs or "as described"))
+    if isinstance(choice, list):
+        return "-".join(map(_text, choice))
+    return f"{choice:g}" if isinstance(choice, float) else str(choice)

@@ -99,6 +99,8 @@ class Commands(wiring.Component):
         self.outputs = layers[-1]
         self.words = -(-layers[0] // 4)
         self.flight = len(layers) - 1 + 4     # images that are not answered: two banks, one a layer, two at the end
+        self.in_frame = Signal()              # a header was taken, and words are to follow
+        self.number = Signal(17)              # words after the header, 2**17 - 1 for more; later, position in a loop
         super().__init__({
             "s_axis": In(stream.Signature(Word)), "m_axis": Out(stream.Signature(Word)),
             **source_ports(layers[0]),
@@ -122,7 +124,7 @@ class Commands(wiring.Component):
 
         # the frame in hand
         opcode, option, argument, operand = Signal(8), Signal(8), Signal(16), Signal(32)
-        number = Signal(17)                                           # words after the header; later, position in a loop
+        number = self.number
         status = Signal(Status)
         count = argument[:8]
         index, neuron = operand[:16], operand[16:]
@@ -179,7 +181,7 @@ class Commands(wiring.Component):
             self.access.payload.data.eq(get.data),
         ]
 
-        with m.FSM(name="phase"):
+        with m.FSM(name="phase") as phase:
             with m.State("HEADER"):
                 m.d.comb += self.s_axis.ready.eq(1)
                 m.d.sync += [Cat(opcode, option, argument).eq(word.data), number.eq(0)]
@@ -250,7 +252,6 @@ class Commands(wiring.Component):
                         m.next = "HEADER"
 
             with m.State("FETCH"):
-                m.d.comb += get.en.eq(1)
                 m.next = "ACCESS"
 
             with m.State("ACCESS"):
@@ -270,6 +271,8 @@ class Commands(wiring.Component):
                         m.next = "HEADER"
                         with m.If(is_[Opcode.WRITE]):
                             m.next = "REPLY"
+
+        m.d.comb += [self.in_frame.eq(phase.ongoing("WORDS")), get.en.eq(phase.ongoing("FETCH"))]
         return m
 
     def _judged(self, m: Module, is_: dict[Opcode, Signal], number: Value, argument: Value, option: Value,

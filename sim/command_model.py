@@ -143,18 +143,22 @@ class CommandModel:
         if kind == 0:                                                     # cut short
             return frame[:chance.randrange(1, len(frame) + 1)]
         if kind == 1:                                                     # too long
-            return frame + [chance.getrandbits(32) for _ in range(chance.choice([1, 1, 2, 5, 300]))]
+            return frame + [chance.getrandbits(32) for _ in range(chance.choice([1, 1, 2, 5, 256]))]
         if kind == 2:                                                     # any header
             return [chance.getrandbits(32), *frame[1:]]
         if kind == 3:                                                     # any opcode near the known ones
             return [frame[0] & ~0xFF | chance.choice([0, 8, 0x7F, 0x80, 0x81, 0x84, 0xFF, *range(10)]), *frame[1:]]
         if kind == 4:                                                     # any argument: label or count
-            return [frame[0] & 0xFFFF | chance.choice([0, 1, 255, 256, 257, chance.getrandbits(16)]) << 16, *frame[1:]]
+            argument = chance.choice([0, 1, 255, 256, chance.getrandbits(16), (frame[0] >> 16) + 256 & 0xFFFF])
+            header = frame[0] & 0xFFFF | argument << 16
+            if frame[0] & 0xFF == Opcode.WRITE and argument <= 2 * frames.MOST_COUNT and chance.random() < 0.7:
+                return [header, frame[1], *(chance.getrandbits(32) for _ in range(argument))]
+            return [header, *frame[1:]]
         return [frame[0], *(chance.choice([word, word + chance.choice([-1, 1, 1 << 16, 1 << 8]), chance.getrandbits(32)])
                             & 0xFFFFFFFF for word in frame[1:])]          # fields that do not fit, or do
 
     def _good_frame(self, chance: random.Random) -> list[int]:
-        opcode = chance.choice(list(Opcode) + 3 * [Opcode.INFER, Opcode.LEARN] + [Opcode.READ, Opcode.WRITE])
+        opcode = chance.choice(list(Opcode) + 2 * [Opcode.INFER, Opcode.LEARN, Opcode.READ, Opcode.WRITE])
         if opcode in (Opcode.STATUS, Opcode.RESET):
             return [frames.header(opcode, chance.getrandbits(8), chance.getrandbits(16))]
         if opcode == Opcode.RATE:

@@ -1,12 +1,24 @@
 # amaranth: UnusedElaboratable=no
 """Command decoder: every frame gets exactly one right reply, whatever comes and whoever hesitates."""
 import json
+import re
 
+import numpy as np
+import pytest
 from amaranth.back import verilog
+from amaranth.hdl import Assert, Assume, Module, ResetInserter, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In
+from amaranth.sim import Simulator
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
+from planted_bugs import planted
 
+from golden_model.errors import InputError
+from hdl import frames
 from hdl.commands import Commands
+from hdl.frames import Status
+from sim.formal import check, keeps_offers
 from sim.testbenches.flat_ports import FlatPorts
 
 USUAL = {"layers": (13, 4, 3), "learns": True, "digest": 0x0123456789ABCDEF, "links_exponents": (2, 9),
@@ -37,11 +49,279 @@ def run_bench(folder, simulator, settings, commands=Commands, **bench):
     return log.read_text("utf-8"), True
 
 
-def test_random_frames_on_icarus(tmp_path):
-    log, passed = run_bench(tmp_path, "icarus", USUAL)
+CONFIGURATIONS = {
+    "learning, two layers": USUAL,
+    "inference only, one layer, one output": USUAL | {"layers": (4, 1), "learns": False},
+    "programmable, three layers, one input": USUAL | {"layers": (1, 6, 5, 2), "programmable": True, "digest": 2**64 - 1},
+}
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("pauses", [0, 0.4])
+def test_random_frames_on_icarus(tmp_path, name, pauses):
+    log, passed = run_bench(tmp_path, "icarus", CONFIGURATIONS[name], frames=150, pauses=pauses)
     assert passed, log
 
 
-def test_random_frames_on_verilator(tmp_path):
+def test_random_frames_on_verilator_with_every_opcode_and_status(tmp_path):
     log, passed = run_bench(tmp_path, "verilator", USUAL, frames=1000, coverage=True)
     assert passed, log
+
+
+BUGS = {
+    "word after the last is taken": ("(number == self.words - 1) & label_fits", "(number >= self.words - 1) & label_fits"),
+    "label is not checked": ("(number == self.words - 1) & label_fits", "(number == self.words - 1)"),
+    "refused image stays in the buffer": ("images.discard.eq(1)", "images.discard.eq(0)"),
+    "idle is not waited for": ("quiet = ~owed.o.valid & self.idle", "quiet = ~owed.o.valid"),
+    "reply changes while it waits": ("free = ~self.m_axis.valid | self.m_axis.ready", "free = Const(1)"),
+    "last parameter cannot be reached": ("(end <= parameters)", "(end < parameters)"),
+    "count is cut to eight bits": ("& (argument <= frames.MOST_COUNT)", ""),
+    "length counter wraps early": ("number.eq(number + ~number.all())", "number[:8].eq(number + 1)"),
+    "rate of a refused frame": ("with m.If(status != Status.OK):", "with m.If((status != Status.OK) & ~is_[Opcode.RATE]):"),
+    "reset keeps the error": ("[last_error.eq(Status.OK), links", "[links"),
+    "images that changed nothing are counted": ("& result.first & result.changed &", "& result.first &"),
+    "learnt images count as inferred": ("with m.If(owed.o.payload):\n                m.d.sync += learnt",
+                                        "with m.If(0):\n                m.d.sync += learnt"),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(tmp_path, name):
+    wrong = planted("hdl.commands", *BUGS[name])
+    log, passed = run_bench(tmp_path, "icarus", USUAL, wrong.Commands, frames=500, pauses=0.2)
+    assert not passed
+    assert "AssertionError" in log or "SimTimeoutError" in log
+
+
+class Proof(wiring.Component):
+    """Claims about the streams of a decoder whose surroundings keep their side of the rules and are otherwise free."""
+
+    def __init__(self, commands=Commands):
+        self.dut = decoder(USUAL | {"layers": (3, 2, 2)}, commands)
+        super().__init__(dict(self.dut.signature.members.items()))
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.dut = dut = self.dut
+        for name, member in dut.signature.members.items():
+            if member.is_signature:
+                wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(dut, name))
+            elif member.flow == In:
+                m.d.comb += getattr(dut, name).eq(getattr(self, name))
+        keeps_offers(m, dut.s_axis, "s_axis", Assume)
+        keeps_offers(m, dut.result, "result", Assume)
+        keeps_offers(m, dut.access_reply, "access_reply", Assume)
+        for name in ("m_axis", "job", "access"):
+            keeps_offers(m, getattr(dut, name), name)
+
+        # items are withdrawn by start and release only
+        offered, before = Signal(), Signal.like(Value.cast(dut.items.payload))
+        m.d.sync += [offered.eq(dut.items.valid & ~dut.items.ready & ~dut.start & ~dut.release), before.eq(dut.items.payload)]
+        with m.If(offered):
+            m.d.comb += Assert(dut.items.valid & (Value.cast(dut.items.payload) == before), "items stay")
+
+        # the counter of words never wraps, and the decoder knows where a frame ends
+        taken = dut.s_axis.valid & dut.s_axis.ready
+        in_frame, counting, counted = Signal(), Signal(), Signal.like(dut.number)
+        m.d.sync += [counting.eq(taken & dut.in_frame), counted.eq(dut.number)]
+        with m.If(taken):
+            m.d.sync += in_frame.eq(~dut.s_axis.payload.last)
+        m.d.comb += Assert(dut.in_frame == in_frame, "frames end with their last word")
+        with m.If(counting):
+            m.d.comb += Assert(dut.number == counted + ~counted.all(), "every word is counted, too many stay too many")
+        return m
+
+
+def test_streams_and_the_end_of_frames_are_kept_for_ever():
+    verdict = check(Proof(), depth=3)
+    assert (verdict.status, verdict.failed) == ("PASS", ())
+
+
+@pytest.mark.parametrize(("right", "wrong", "failed"), [
+    ("free = ~self.m_axis.valid | self.m_axis.ready", "free = Const(1)", "m_axis stays"),
+    ('get.en.eq(phase.ongoing("FETCH"))', "get.en.eq(1)", "access stays the same"),
+    ('m.next = "CHECK"\n                    with m.Else', 'm.next = "WORDS"\n                    with m.Else',
+     "frames end with their last word"),
+    ("number.eq(number + ~number.all())", "number.eq(number + 1)", "every word is counted, too many stay too many"),
+])
+def test_a_planted_bug_breaks_the_proof(right, wrong, failed):
+    verdict = check(Proof(planted("hdl.commands", right, wrong).Commands), depth=3)
+    assert not verdict.passed
+    assert any(message.startswith(failed) for message in verdict.failed)
+
+
+# ---------------------------------------------------------------- clocks, resets, parameters
+
+
+class Host:
+    """Sends frames and takes replies in Amaranth's simulator; the network behind is one that answers at once.
+
+    Its class is the number of nonzero inputs modulo the outputs, its outputs are all that number.
+    """
+
+    def __init__(self, dut):
+        self.dut, self.replies, self.clock, self.taken_at = dut, [], 0, []
+
+    def run(self, bench, top=None):
+        """``top``: the decoder with something around it."""
+        simulator = Simulator(self.dut if top is None else top)
+        simulator.add_clock(1e-6)
+        for background in (self.receive, self.network):
+            simulator.add_testbench(background, background=True)
+        simulator.add_testbench(bench)
+        simulator.run()
+
+    async def receive(self, ctx):
+        """Collects replies; counts the clocks; notes when a word was accepted."""
+        dut, words = self.dut, []
+        ctx.set(dut.m_axis.ready, 1)
+        async for _clock, _reset, valid, payload, taken in ctx.tick().sample(
+                dut.m_axis.valid, dut.m_axis.payload, dut.s_axis.valid & dut.s_axis.ready):
+            if valid:
+                words.append(payload.data)
+                if payload.last:
+                    self.replies.append(words)
+                    words = []
+            if taken:
+                self.taken_at.append(self.clock)
+            self.clock += 1
+
+    async def network(self, ctx):
+        dut, result = self.dut, self.dut.result.payload
+        ctx.set(dut.items.ready, 1)
+        ctx.set(dut.result.valid, 0)
+        while True:
+            ctx.set(dut.idle, ~ctx.get(dut.available) & 1)
+            if not ctx.get(dut.available):
+                await ctx.tick()
+                continue
+            ctx.set(dut.start, 1)
+            await ctx.tick()
+            ctx.set(dut.start, 0)
+            inputs = 0
+            while not (ctx.get(dut.items.valid) and ctx.get(dut.items.payload.last)):
+                inputs += ctx.get(dut.items.valid)
+                await ctx.tick()
+            job = dut.job.payload
+            learn, want, label = ctx.get(job.learn), ctx.get(job.want_outputs), ctx.get(job.label)
+            ctx.set(dut.release, 1)
+            ctx.set(dut.job.ready, 1)
+            await ctx.tick()
+            ctx.set(dut.release, 0)
+            ctx.set(dut.job.ready, 0)
+            words = [inputs % dut.outputs, *([inputs] * dut.outputs if want else [])]
+            ctx.set(dut.result.valid, 1)
+            for k, word in enumerate(words):
+                ctx.set(result, {"value": word, "first": k == 0, "last": k == len(words) - 1,
+                                 "changed": learn and word != label})
+                while not ctx.get(dut.result.ready):
+                    await ctx.tick()
+                await ctx.tick()
+            ctx.set(dut.result.valid, 0)
+
+    async def send(self, ctx, frame, end=True):
+        dut = self.dut
+        ctx.set(dut.s_axis.valid, 1)
+        for k, word in enumerate(frame):
+            ctx.set(dut.s_axis.payload, {"data": word, "last": end and k == len(frame) - 1})
+            while not ctx.get(dut.s_axis.ready):
+                await ctx.tick()
+            await ctx.tick()
+        ctx.set(dut.s_axis.valid, 0)
+
+    async def ask(self, ctx, frame, **options):
+        """Send a frame and wait for its reply."""
+        before = len(self.replies)
+        await self.send(ctx, frame, **options)
+        while len(self.replies) == before:
+            await ctx.tick()
+        assert len(self.replies) == before + 1
+        return frames.parse(self.replies[-1])
+
+
+IMAGE = np.array([0, 7, 0, 0, 0, 0, 0, 0, 255, 0, 0, 0, 9], np.uint8)
+
+
+@pytest.mark.parametrize("inputs", [1, 13, 40])
+def test_an_image_is_received_in_one_clock_a_word_and_its_header(inputs):
+    """Zeros, so that the network keeps up with the shortest images: 4 clocks after the first ones."""
+    host = Host(decoder(USUAL | {"layers": (inputs, 3)}))
+    image = np.zeros(inputs, np.uint8)
+
+    async def bench(ctx):
+        for _ in range(2 if inputs == 1 else 8):
+            await host.send(ctx, frames.infer(image))
+
+    host.run(bench)
+    assert host.taken_at == list(range(len(host.taken_at)))
+    assert len(host.taken_at) == (2 if inputs == 1 else 8) * (1 + -(-inputs // 4))
+
+
+def test_counters_rates_and_the_last_error_in_status():
+    host = Host(decoder(USUAL))
+
+    async def status(ctx):
+        before = host.clock
+        report = frames.status_report(await host.ask(ctx, frames.status()))
+        assert before < report.cycles <= host.clock or report.cycles < 20
+        return {name: value for name, value in vars(report).items() if name not in ("cycles", "magic", "digest")}
+
+    async def bench(ctx):
+        fresh = {"inferred": 0, "learnt": 0, "changed": 0, "refused": 0, "links_exponent": 4, "bias_exponent": 5,
+                 "last_error": Status.OK}
+        assert await status(ctx) == fresh
+        for _ in range(3):
+            assert (await host.ask(ctx, frames.infer(IMAGE))).argument == 0
+        assert (await host.ask(ctx, frames.learn(IMAGE, 0))).status == Status.OK                  # no error
+        reply = await host.ask(ctx, frames.learn(IMAGE, 2, outputs=True))
+        assert (reply.argument, reply.words) == (0, (3, 3, 3))
+        assert (await host.ask(ctx, frames.learn(IMAGE, 3))).status == Status.LABEL
+        assert (await host.ask(ctx, frames.rate(8, 15))).status == Status.OK
+        assert (await host.ask(ctx, frames.rate(9, 15))).status == Status.RATE
+        assert (await host.ask(ctx, frames.infer(IMAGE)[:-1])).status == Status.SHORT
+        expected = {"inferred": 3, "learnt": 2, "changed": 1, "refused": 3, "links_exponent": 8, "bias_exponent": 15,
+                    "last_error": Status.SHORT}
+        assert await status(ctx) == expected
+        assert (ctx.get(host.dut.links_exponent), ctx.get(host.dut.bias_exponent)) == (8, 15)
+        assert (await host.ask(ctx, frames.reset())).status == Status.OK
+        assert await status(ctx) == fresh
+
+    host.run(bench)
+
+
+@pytest.mark.parametrize("cut", [frames.infer(IMAGE)[:2], frames.infer(IMAGE), frames.write(0, 1, 2, [5, 6])[:3],
+                                 frames.status(), [0xFFFFFFFF, 0, 0]],
+                         ids=["image", "whole image", "write", "status", "rubbish"])
+def test_a_hard_reset_amid_a_frame_is_a_fresh_start(cut):
+    """What was under way is dropped: no reply, no entry left in the image buffer, counters at zero."""
+    host, reset = Host(decoder(USUAL)), Signal()
+
+    async def bench(ctx):
+        await host.ask(ctx, frames.infer(IMAGE))
+        await host.send(ctx, cut, end=False)
+        ctx.set(reset, 1)
+        await ctx.tick().repeat(2)
+        ctx.set(reset, 0)
+        assert (await host.ask(ctx, frames.infer(np.zeros(13, np.uint8), outputs=True))).words == (0, 0, 0)
+        report = frames.status_report(await host.ask(ctx, frames.status()))
+        assert (report.inferred, report.refused) == (1, 0)
+        assert report.cycles < 100
+
+    host.run(bench, ResetInserter({"sync": reset})(host.dut))
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"layers": [3, 2]}, "layers must be a tuple of 2 to 257 sizes, not [3, 2]"),
+    ({"layers": (3,)}, "layers must be a tuple of 2 to 257 sizes, not (3,)"),
+    ({"layers": (3, 0)}, "each size in layers must be a whole number from 1 to 65519, not 0"),
+    ({"layers": (65_520, 2)}, "each size in layers must be a whole number from 1 to 65519, not 65520"),
+    ({"layers": (3, 2.0)}, "each size in layers must be a whole number from 1 to 65519, not 2.0"),
+    ({"digest": 1 << 64}, "digest must be a number of 64 bits, not 18446744073709551616"),
+    ({"links_exponents": (3, 3)}, "links_exponents must be a range within 0 to 255, not range(3, 3)"),
+    ({"bias_exponents": (0, 257)}, "bias_exponents must be a range within 0 to 255, not range(0, 257)"),
+    ({"bias_exponents": (0, 9, 2)}, "bias_exponents must be a range within 0 to 255, not range(0, 9, 2)"),
+    ({"initial_links": 9}, "initial_links must be one of the exponents 2 to 8, not 9"),
+])
+def test_what_frames_cannot_express_is_refused(changes, message):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        decoder(USUAL | changes)

@@ -59,6 +59,7 @@ class Bench:
         self.network = PretendedNetwork(self.outputs)
         self.in_flight: Queue[tuple[bytes, int]] = Queue(maxsize=len(self.layers))
         self.played = self.delivered = 0
+        self.ports: dict[str, Any] = {}
 
     def hesitates(self) -> bool:
         return self.chance.random() < self.pauses
@@ -77,8 +78,16 @@ class Bench:
     async def sampled(self, *names: str) -> list[int]:
         """Values of ports at the end of this clock; -1 where a simulator of four values knows none."""
         await ReadOnly()
-        values = [getattr(self.dut, name).value if hasattr(self.dut, name) else 0 for name in names]
-        return [int(value) if isinstance(value, int) or value.is_resolvable else -1 for value in values]
+        return [self.number(name) for name in names]
+
+    def number(self, name: str) -> int:
+        if name not in self.ports:
+            self.ports[name] = getattr(self.dut, name) if hasattr(self.dut, name) else None
+        port = self.ports[name]
+        if port is None:                                                  # a field without bits
+            return 0
+        value = port.value
+        return int(value) if value.is_resolvable else -1
 
     async def wander(self) -> None:
         while self.hesitates():

@@ -93,18 +93,19 @@ class Layer(wiring.Component):
                 m.submodules[f"cluster_{number // CLUSTER}"] = Instance(
                     control_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(),
                     i_given=sequencer.control, o_control=control)
-            word, write_data = (Signal(signed(layer.word_bits), name=f"{name}_{number}") for name in ("word", "write_data"))
+            word, write_data = (Signal(signed(layer.word_bits), name=f"{name}_{number}") for name in ("word", "data"))
+            fetched = Signal(signed(layer.word_bits), name=f"fetched_{number}")
             output = Signal(layer.word_bits, name=f"output_{number}")
             write_enable = Signal(name=f"write_enable_{number}")
             product = Signal(signed(layer.formats.weight.bits + layer.formats.displacement.bits), name=f"product_{number}")
             m.submodules[f"element_{number}"] = Instance(
                 element_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control,
                 i_first=Const(int(number == 0), 1), i_token_before=tokens[number - 1] if number else Const(0, 1),
-                o_token=tokens[number], i_word=word,
+                o_token=tokens[number], i_fetched=fetched, i_word=word,
                 o_write_data=write_data, o_write_enable=write_enable, o_output=output, o_product=product)
             m.submodules[f"weights_{number}"] = weights.instance(
                 width=layer.word_bits, depth=layer.depth, init=initial_file(layer, number) if self.initialised else "",
-                address=control.address, word=word, write_address=control.write_address, write_data=write_data,
+                address=control.address, fetched=fetched, word=word, write_address=control.write_address, write_data=write_data,
                 write_enable=write_enable)
             outputs.append(output)
             products.append(product)

@@ -25,21 +25,21 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
         "load": 1,                                      # write the broadcast data, or a displacement, instead
         "load_data": layer.word_bits,                   # zero when a displacement is written
         "bias_row": 1,                                  # what is updated is a bias
-        "word_enable": 1,                               # the word that was read goes to operand A
+        "word_enable": 1,                               # the word that is being read goes to operand A
         "broadcast_a": signed(operand),                 # to operand A; zero when unused
         "broadcast_b": signed(layer.broadcast_bits),    # to operand B; zero when unused
         "drive_enable": 1,                              # the drive goes into the bracket
         "reverse_enable": 1,                            # the reverse signal goes to operand B
         "self_enable": 1,                               # the element's own displacement goes into the bracket
         "coupling_enable": 1,                           # generation and overcoming go into the bracket
-        "gate_enable": 1,                               # the gate goes to operand A
-        "reverse": 1,                                   # gates come from the gate ring
-        "gate_shift": 1, "gate_new": 1,                 # gate ring: rotate; take a new gate
+        "corrector_gate": 1, "predictor_gate": 1,       # the gate that has just entered its ring goes to operand A
+        "reverse": 1,                                   # the reverse circuit settles
+        "gate_shift": 1, "gate_new": 1,                 # gate ring: rotate; take the gate of the point at the head
+        "gate_floor": 1,                                # that gate is for the reverse circuit
         "state_shift": 1, "state_new": 1,               # ring of evaluation points: rotate; take a new word
         "start_shift": 1, "start_new": 1,               # ring of step starts: rotate; take a new word
         "clear": 1,                                     # both rings to zero
         "mean_enable": 1,                               # step start + evaluation point goes into the half step
-        "corrector": 1,
         "accumulate": 1, "accumulate_one": 1,           # all elements; only the one with the token
         "latch_drive": 1,                               # drive := narrowed accumulator; accumulator := rounding half
         "latch_output": 1,                              # output register := displacement of the output element
@@ -47,8 +47,7 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
         "token_first": 1, "token_next": 1,              # the token goes to the first element; to the next one
     }
     if needs_elements(layer):
-        fields |= {name: range(ELEMENTS) for name in ("element_difference", "element_self", "element_gate", "element_clamp",
-                                                      "element_ring")}
+        fields |= {name: range(ELEMENTS) for name in ("element_difference", "element_self", "element_gate", "element_clamp")}
     return data.StructLayout({name: shape if not isinstance(shape, int) else unsigned(shape)
                               for name, shape in fields.items()})
 

@@ -191,8 +191,8 @@ class LayerDesign:
 
     @property
     def restore_value(self) -> int:
-        """Operand with which a half step from zero gives back the other operand: 2**(predictor_shift + 1 - scale)."""
-        return 1 << (self.network.predictor_shift + 1 - self.operand_scale)
+        """Operand with which a half step from zero gives back the other operand: 2**(corrector_shift + 1 - scale)."""
+        return 1 << (self.network.corrector_shift + 1 - self.operand_scale)
 
     @cached_property
     def error_split(self) -> int:
@@ -214,7 +214,7 @@ class LayerDesign:
     def operand_bits_needed(self) -> dict[str, int]:
         """Bits that the multiplier's operands need, by what they carry."""
         formats, network = self.formats, self.network
-        gate = formats.displacement.bits + 1
+        gate = formats.displacement.bits + 2                            # not negative, doubled for the predictor
         bracket = network.widths()["bracket"] if formats.bracket is None else formats.bracket.bits
         needed = {"formats.weight": formats.weight.bits, "formats.drive (bias)": formats.drive.bits,
                   "formats.displacement (gate)": gate, "the bracket": bracket,
@@ -234,8 +234,8 @@ class LayerDesign:
 
     @property
     def product_bits(self) -> int:
-        """Bits of gate times bracket that matter."""
-        return min(self.network.widths()["product"], 2 * self.design.operand_bits)
+        """Bits of gate times bracket that matter, the gate doubled."""
+        return min(self.network.widths()["product"] + 1, 2 * self.design.operand_bits)
 
     # ------------------------------------------------------------- learning
 

@@ -44,8 +44,8 @@ class Element(wiring.Component):
     first, token_before : In(1); token : Out(1)
         The token wanders from element to element; who has it is the one that ``write_one``, ``accumulate_one`` and the
         output mean. ``first`` is constant.
-    word : In(signed(word_bits))
-        The word of weight memory that was addressed two clocks ago.
+    fetched, word : In(signed(word_bits))
+        The word of weight memory that was addressed one clock ago, and two clocks ago.
     write_data : Out(signed(word_bits))
     write_enable : Out(1)
         To weight memory, at ``control.write_address``.
@@ -62,7 +62,7 @@ class Element(wiring.Component):
         formats = layer.formats
         super().__init__({
             "control": In(control_layout(layer)), "first": In(1), "token_before": In(1),
-            "token": Out(1), "word": In(signed(layer.word_bits)),
+            "token": Out(1), "fetched": In(signed(layer.word_bits)), "word": In(signed(layer.word_bits)),
             "write_data": Out(signed(layer.word_bits)), "write_enable": Out(1), "output": Out(signed(layer.word_bits)),
             "product": Out(signed(formats.weight.bits + formats.displacement.bits))})
 
@@ -103,23 +103,29 @@ class Element(wiring.Component):
                                  | control.broadcast_b)
         m.d.comb += multiplier.b.eq(Bracket(layer).build(m, point, broadcast, control))
 
-        # operand A: gate, weight, or what is broadcast
-        gates = shift_ring(m, "gate", s.bits + 1, shift=control.gate_shift, new=control.gate_new,
-                           word=self._reverse_gate(point[0]), is_signed=False) if layer.learns else None
-        gate = Signal(s.bits + 1, reset_less=True)
-        population = self._population(point[4], getattr(control, "element_gate", None))
-        chosen = population if gates is None else Mux(control.reverse, gates[0], population)
-        m.d.sync += gate.eq(Mux(control.gate_enable, chosen, 0))
-        m.d.comb += multiplier.a.eq(self._wide(gate, operand) | self._gated(self.word, control.word_enable, operand)
-                                    | control.broadcast_a)
+        # operand A: gate, weight, or what is broadcast. A predictor's gate is doubled, so that both half steps shift alike.
+        if layer.learns:
+            gates = shift_ring(m, "gate", s.bits + 1, shift=control.gate_shift, new=control.gate_new,
+                               word=self._gate(point[0]), is_signed=False)
+            entering: Value = gates[-1]
+        else:
+            entering = Signal(s.bits + 1, reset_less=True)
+            m.d.sync += entering.eq(self._population(point[0], getattr(control, "element_gate", None)))
+        corrector_gate = Signal(s.bits + 1, reset_less=True)
+        predictor_gate = Signal(s.bits + 1, reset_less=True)
+        weight = Signal(signed(layer.word_bits), reset_less=True)
+        m.d.sync += [corrector_gate.eq(Mux(control.corrector_gate, entering, 0)),
+                     predictor_gate.eq(Mux(control.predictor_gate, entering, 0)),
+                     weight.eq(Mux(control.word_enable, self.fetched, 0))]
+        m.d.comb += multiplier.a.eq(self._wide(corrector_gate, operand) | self._wide(Cat(Const(0, 1), predictor_gate), operand)
+                                    | self._wide(weight, operand) | control.broadcast_a)
 
         # half step: narrow(((s + x) << k) + gate * B, k + 1) as (s + x + (gate * B >> k) + 1) >> 1, since floors nest
         mean = Signal(signed(s.bits + 1), reset_less=True)
         m.d.sync += mean.eq(Mux(control.mean_enable, start[0] + point[2], 0))
         exact = product[:layer.product_bits]
-        change = Mux(control.corrector, exact[network.corrector_shift:].as_signed(),
-                     exact[network.predictor_shift:].as_signed())
-        rounded = Signal(signed(layer.product_bits - network.predictor_shift + 2), reset_less=True)
+        change = exact[network.corrector_shift:].as_signed()
+        rounded = Signal(signed(len(change) + 1), reset_less=True)
         m.d.sync += rounded.eq((Cat(Const(1, 1), mean).as_signed() + Cat(Const(1, 1), change).as_signed()) >> 2)
         m.d.comb += half_step.eq(self._not_extinct(clamp(rounded, s.bits)))
 
@@ -173,14 +179,14 @@ class Element(wiring.Component):
             return word[:s.bits] ^ (1 << s.bits - 1)
         return (word + self._rest(element))[:s.bits + 1]
 
-    def _reverse_gate(self, word: Value) -> Value:
-        """The settled population, but the floor where it is below the floor or the word is the greatest."""
+    def _gate(self, word: Value) -> Value:
+        """The population; for the reverse circuit the floor where it is below that or the word is the greatest."""
         s, neuron = self.layer.formats.displacement, self.layer.network.neuron
         floor = s.exact(neuron.gate_floor, "neuron.gate_floor")
-        element = self.control.element_ring if needs_elements(self.layer) else None
+        element = self.control.element_gate if needs_elements(self.layer) else None
         population = self._population(word, element).as_unsigned()
         low = ~population[floor.bit_length() - 1:].any() if floor & floor - 1 == 0 else population < floor
-        return Mux(low | (word == s.greatest), floor, population)
+        return Mux((low | (word == s.greatest)) & self.control.gate_floor, floor, population)
 
     def _not_extinct(self, word: Value) -> Value:
         """Forward words are at least -rest; nothing to do where that is the least word."""

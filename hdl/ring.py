@@ -72,8 +72,7 @@ class Bracket:
 
     ::
 
-        x[4], x[1] --> difference --+
-        x[2], x[3] --> difference --+--> coupling --+
+        x[4], x[2] --> pair --> before --> - --> coupling --+       (K1 = K2; else two differences)
         x[0] --> self ------------------> rest -----+--> b
         broadcast register -------------> (drive, inputs, reverse signals)
 
@@ -95,12 +94,17 @@ class Bracket:
         mirrored = [(1 - e) % ELEMENTS for e in range(ELEMENTS)], [(-e - 2) % ELEMENTS for e in range(ELEMENTS)]
         own = Signal(signed(width), reset_less=True)
         coupling_enable, self_element = control.coupling_enable, getattr(control, "element_self", None)
-        if self._same_coupling:
-            k1, k2 = self.K1[0], self.K2[0]
-            generation, overcoming = (Signal(signed(width + 1), name=name, reset_less=True)
-                                      for name in ("generation", "overcoming"))
+        if self._one_rate:
+            # x[child] + x[predator] is what x[mother] + x[prey] was a clock ago; in phase 9 the new words are there already
+            pair = Signal(signed(width + 1), reset_less=True)
+            pair_before = Signal(signed(width + 1), reset_less=True)
+            m.d.sync += [pair.eq(Mux(control.clear, 0, x[MOTHER] + x[PREY])), pair_before.eq(pair)]
+            terms = multiple(pair - pair_before, self.K1[0])
+        elif self._same_coupling:
+            generation = Signal(signed(width + 1), reset_less=True)
+            overcoming = Signal(signed(width + 1), reset_less=True)
             m.d.sync += [generation.eq(x[MOTHER] - x[CHILD]), overcoming.eq(x[PREY] - x[PREDATOR])]
-            terms = multiple(generation, k1) + multiple(overcoming, k2)
+            terms = multiple(generation, self.K1[0]) + multiple(overcoming, self.K2[0])
         else:
             def rates(values: list[int], order: list[int], step: int) -> Callable[[Value], Value]:
                 forward = [values[(e + step) % ELEMENTS] for e in range(ELEMENTS)]
@@ -131,6 +135,10 @@ class Bracket:
         drop = formats.exact_bracket_fraction - formats.bracket_fraction
         rounded = exact.as_signed() if drop == 0 else ((exact[drop - 1:].as_signed() + 1) >> 1)
         return clamp(rounded, formats.bracket.bits)
+
+    @property
+    def _one_rate(self) -> bool:
+        return uniform([*self.K1, *self.K2])
 
     @property
     def _same_coupling(self) -> bool:

@@ -162,8 +162,8 @@ class Sequencer(wiring.Component):
                 m.d.comb += next_control.broadcast_b.eq(layer.restore_value)
 
         m.d.comb += [
-            next_control.word_enable.eq(stages[WORD_LATENCY]["link"] | stages[WORD_LATENCY]["tree"]
-                                        | stages[WORD_LATENCY]["restore"]),
+            next_control.word_enable.eq(stages[WORD_LATENCY - 1]["link"] | stages[WORD_LATENCY - 1]["tree"]
+                                        | stages[WORD_LATENCY - 1]["restore"]),
             next_control.accumulate.eq(stages[4]["link"] | stages[4]["error"]),
             next_control.accumulate_one.eq(stages[4]["error"])]
         if layer.learns:
@@ -304,17 +304,22 @@ class Sequencer(wiring.Component):
                     m.d.sync += [fold.eq(fold + 1), base.eq(base + layer.rows)]
                     m.next = then
 
+        sought = Signal()
+        sought_neuron = Signal(range(layer.neurons))
         with m.FSM(name="main") as machine:
             with m.State("IDLE"):
                 with m.If(self.full):
                     m.d.comb += self.latch.eq(1)
+                    m.d.sync += sought.eq(0)
                     m.d.sync += [fold.eq(self.pass_fold), base.eq(self.pass_base), learn.eq(self.pass_learn),
                                  given_learn.eq(self.pass_given_learn), reverse.eq(0)]
                     latch("SETTLE")
                 with m.Elif(self.access.valid & self.links_idle & ~self.scan_busy):
                     m.d.comb += next_control.clear.eq(1)
-                    m.d.sync += wait.eq(0)
+                    m.d.sync += [wait.eq(0), sought.eq(1), sought_neuron.eq(self.access.payload.neuron)]
                     m.next = "SEEK"
+                    with m.If(sought & (sought_neuron == self.access.payload.neuron)):
+                        m.next = "ACCESS"              # the token is there already
             with m.State("SETTLE"):
                 m.d.comb += self.settling.eq(1)
                 m.d.sync += self.phase.eq(Mux(last_phase, 0, self.phase + 1))
@@ -359,16 +364,16 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             next_control.state_shift.eq(1), next_control.state_new.eq(results),
             next_control.self_enable.eq(taps), next_control.drive_enable.eq(phase == entrance),
-            next_control.coupling_enable.eq(second), next_control.gate_enable.eq(second), next_control.gate_shift.eq(
-                second & reverse), next_control.reverse.eq(reverse),
+            next_control.coupling_enable.eq(second), next_control.gate_shift.eq(taps), next_control.gate_new.eq(~reverse),
+            next_control.corrector_gate.eq(second & corrector), next_control.predictor_gate.eq(second & ~corrector),
+            next_control.reverse.eq(reverse),
             next_control.mean_enable.eq(fourth), next_control.start_shift.eq(fourth | (corrector & (phase >= 8))),
-            next_control.start_new.eq(corrector), next_control.corrector.eq(corrector)]
+            next_control.start_new.eq(corrector)]
         if needs_elements(self.layer):
             def element(late: int) -> Value:
                 return Array([Const((number - late) % ELEMENTS, 3) for number in range(PHASES)])[phase]
-            gate = Mux(reverse, 0, element(1))
             m.d.comb += [next_control.element_difference.eq(element(0)), next_control.element_self.eq(element(1)),
-                         next_control.element_gate.eq(gate), next_control.element_clamp.eq(element(5))]
+                         next_control.element_gate.eq(element(0)), next_control.element_clamp.eq(element(5))]
 
     def _learning_states(self, m: Module, fold: Signal, base: Signal, wait: Signal, row: Signal, last_fold: Signal,
                          verdict: Signal, verdict_error: Signal, latch: object, fold_finished: object,
@@ -398,9 +403,10 @@ class Sequencer(wiring.Component):
                     m.d.sync += wait.eq(0)
                     m.next = "RESTORE_GATES"
             with m.State("RESTORE_GATES"):
-                m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(1), next_control.gate_new.eq(1)]
+                m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(1), next_control.gate_new.eq(1),
+                             next_control.gate_floor.eq(1)]
                 if needs_elements(layer):
-                    m.d.comb += next_control.element_ring.eq(Array([Const(e, 3) for e in order])[wait])
+                    m.d.comb += next_control.element_gate.eq(Array([Const(e, 3) for e in order])[wait])
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait == ELEMENTS - 1):
                     m.d.sync += row.eq(0)
@@ -409,9 +415,10 @@ class Sequencer(wiring.Component):
         else:
             with m.State("GATES"):
                 sample = wait[:2] == 0
-                m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(sample), next_control.gate_new.eq(1)]
+                m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(sample), next_control.gate_new.eq(1),
+                             next_control.gate_floor.eq(1)]
                 if needs_elements(layer):
-                    m.d.comb += next_control.element_ring.eq(
+                    m.d.comb += next_control.element_gate.eq(
                         Array([Const(-(turn >> 2) % ELEMENTS, 3) for turn in range(GATE_CLOCKS)])[wait])
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait == GATE_CLOCKS - 1):

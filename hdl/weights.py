@@ -20,6 +20,7 @@ module {MODULE} #(
 ) (
   input clk,
   input [ADDRESS-1:0] address,
+  output reg signed [WIDTH-1:0] fetched,
   output reg signed [WIDTH-1:0] word,
   input [ADDRESS-1:0] write_address,
   input signed [WIDTH-1:0] write_data,
@@ -27,7 +28,6 @@ module {MODULE} #(
 );
   (* no_rw_check, ram_style = "block" *)
   reg signed [WIDTH-1:0] memory [0:DEPTH-1];
-  reg signed [WIDTH-1:0] fetched;
   integer row;
   initial begin
     for (row = 0; row < DEPTH; row = row + 1) memory[row] = 0;
@@ -42,9 +42,9 @@ endmodule
 """
 
 
-def instance(*, width: int, depth: int, init: str, address: Signal, word: Signal, write_address: Any, write_data: Any,
-             write_enable: Any) -> Instance:
+def instance(*, width: int, depth: int, init: str, address: Signal, fetched: Signal, word: Signal, write_address: Any,
+             write_data: Any, write_enable: Any) -> Instance:
     """An instance of the memory. ``init``: name of a file of hexadecimal words, or empty for zeros."""
     return Instance(MODULE, p_WIDTH=width, p_DEPTH=depth, p_ADDRESS=len(address), p_INIT=init, i_clk=ClockSignal(),
-                    i_address=address, o_word=word, i_write_address=write_address, i_write_data=write_data,
+                    i_address=address, o_fetched=fetched, o_word=word, i_write_address=write_address, i_write_data=write_data,
                     i_write_enable=write_enable)

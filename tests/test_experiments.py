@@ -18,7 +18,7 @@ from golden_model.network import Learning, Network
 from golden_model.neuron import Ring, derivative, equilibrium
 from wuxing import experiment, tasks
 from wuxing.cli import main
-from wuxing.experiments import description, neuron, report, reversibility
+from wuxing.experiments import depth, description, learner, neuron, report, reversibility
 from wuxing.experiments.summary import Claim, Figure, Summary, Table, spread
 
 NAMES = description.names()
@@ -53,7 +53,9 @@ def test_experiments_come_in_the_order_of_their_numbers():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_description_has_three_seeds_and_makes_tasks_that_differ(name):
+def test_each_description_has_three_seeds_and_makes_tasks_that_differ(name, monkeypatch):
+    digits = datasets.load("digits")
+    monkeypatch.setattr(learner, "_whole", lambda dataset: digits)     # nothing is downloaded for this
     full, quick = description.load(name), description.load(name, quick=True)
     assert full.experiment == name == (description.FOLDER / f"{name}.toml").stem
     for each in (full, quick):
@@ -352,3 +354,27 @@ def test_found_signals_are_what_a_network_learns_from(small, arithmetic):
         change = network.learning.bias * signal.sum(axis=0) * unit
         wanted = change if arithmetic == "float" else np.floor(change + 0.5)
         np.testing.assert_allclose(new.bias - old.bias, wanted, rtol=1e-9, atol=1e-12)
+
+
+# ---------------------------------------------------------------- depth
+
+
+@pytest.mark.parametrize("arithmetic", ["float", "fixed"])
+def test_signals_are_measured_layer_by_layer(small, arithmetic):
+    network, learnt, images, labels = small
+    values = learnt if arithmetic == "float" else parameters.quantised(network, learnt)
+    found = depth.signals(network, arithmetic, values, images, labels)
+    unit = 1 if arithmetic == "float" else 4096
+    outputs = [state.displacement[1] / unit for state in Model(network, arithmetic, values).forward(images)]
+    np.testing.assert_allclose(found["forward"], [np.sqrt(np.var(each, axis=0).mean()) for each in outputs])
+    np.testing.assert_allclose(found["reverse"], [np.sqrt(np.mean(each**2)) for each in reversibility.found_signals(
+        network, arithmetic, learnt, images, labels)])
+    assert found["dead"] == [0, 0, 0]
+
+
+def test_neurons_that_say_the_same_to_every_image_are_dead(small):
+    network, learnt, images, labels = small
+    deaf = [layer.copy() for layer in learnt]
+    deaf[1].weights[:3] = 0
+    found = depth.signals(network, "float", deaf, images, labels)
+    assert found["dead"] == [0, 0.5, 0]

@@ -82,3 +82,9 @@ def _images(name: str, sha256: str, hold_out: int | None, train_images: int | No
                          f"{data.sha256}; give every machine the same files")
     data = data if hold_out is None else data.hold_out(hold_out, HOLD_OUT_SEED)
     return data if train_images is None else data.first(train=train_images)
+
+
+def sizes(dataset: str, *hidden: int) -> list[int]:
+    """Pixels, these hidden layers (one of 0 neurons is left out), classes."""
+    data = _whole(dataset)
+    return [data.train_images.shape[1], *(size for size in hidden if size), data.classes]

@@ -46,6 +46,14 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
         "show_word": 1,                                 # the word that was read joins the output
         "token_first": 1, "token_next": 1,              # the token goes to the first element; to the next one
     }
+    if layer.design.kind == "programmable":
+        fields |= {
+            "bracket_add": 1,                           # a product joins the bracket
+            "bracket_first": 1, "bracket_subtract": 1,  # it is the first one; it is taken off
+            "bracket_latch": 1, "bracket_enable": 1,    # the bracket is complete; it goes to operand B
+            "result_shift": 1,                          # ring of results: take a new word, or turn
+            "transfer": 1,                              # the results go into the ring of evaluation points
+        }
     if needs_elements(layer):
         fields |= {name: range(ELEMENTS) for name in ("element_difference", "element_self", "element_gate", "element_clamp")}
     return data.StructLayout({name: shape if not isinstance(shape, int) else unsigned(shape)
@@ -53,9 +61,10 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
 
 
 def needs_elements(layer: LayerDesign) -> bool:
-    """Whether the five elements of a neuron differ in K or rest value, so that a datapath must know which one it computes."""
+    """Whether the five elements of a neuron differ in wired K or rest value: a datapath must know which one it computes."""
     neuron = layer.network.neuron
-    return any(len(set(values)) > 1 for values in (neuron.K1, neuron.K2, neuron.K3, neuron.rest))
+    wired = (neuron.K1, neuron.K2, neuron.K3) if layer.design.kind == "shift" else ()
+    return any(len(set(values)) > 1 for values in (*wired, neuron.rest))
 
 
 class ControlRegister(wiring.Component):

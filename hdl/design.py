@@ -211,11 +211,16 @@ class LayerDesign:
         return max(bits)
 
     @cached_property
+    def exact_widths(self) -> dict[str, int]:
+        """Bits of exact sums, for the K that this kind of neuron can have."""
+        return self.network.widths(any_coupling=self.design.kind == "programmable")
+
+    @cached_property
     def operand_bits_needed(self) -> dict[str, int]:
         """Bits that the multiplier's operands need, by what they carry."""
-        formats, network = self.formats, self.network
+        formats = self.formats
         gate = formats.displacement.bits + 2                            # not negative, doubled for the predictor
-        bracket = network.widths()["bracket"] if formats.bracket is None else formats.bracket.bits
+        bracket = self.exact_widths["bracket"] if formats.bracket is None else formats.bracket.bits
         needed = {"formats.weight": formats.weight.bits, "formats.drive (bias)": formats.drive.bits,
                   "formats.displacement (gate)": gate, "the bracket": bracket,
                   "the inputs": self.broadcast_bits + self.operand_scale}
@@ -233,9 +238,14 @@ class LayerDesign:
         return (most + (1 << self.link_shift)).bit_length() + 1
 
     @property
+    def phases(self) -> int:
+        """Clocks of a half step."""
+        return 46 if self.design.kind == "programmable" else 10
+
+    @property
     def product_bits(self) -> int:
         """Bits of gate times bracket that matter, the gate doubled."""
-        return min(self.network.widths()["product"] + 1, 2 * self.design.operand_bits)
+        return min(self.exact_widths["product"] + 1, 2 * self.design.operand_bits)
 
     # ------------------------------------------------------------- learning
 

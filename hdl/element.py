@@ -27,6 +27,7 @@ from hdl.control import control_layout, needs_elements
 from hdl.design import LayerDesign, uniform
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
+from hdl.programmable import ProgrammableBracket
 from hdl.ring import Bracket, of_element, shift_ring
 
 
@@ -81,9 +82,14 @@ class Element(wiring.Component):
 
         # ring of evaluation points; its new words come from the half step below
         half_step = Signal(signed(s.bits))
-        point = shift_ring(m, "point", s.bits, shift=control.state_shift, new=control.state_new, word=half_step,
+        programmable = layer.design.kind == "programmable"
+        new_word: Value = half_step
+        if programmable:                           # the old points are needed to the end of the half step
+            result = shift_ring(m, "result", s.bits, shift=control.result_shift, new=~control.transfer, word=half_step)
+            new_word = Mux(control.transfer, result[0], half_step)
+        point = shift_ring(m, "point", s.bits, shift=control.state_shift, new=control.state_new, word=new_word,
                            clear=control.clear)
-        start = shift_ring(m, "start", s.bits, shift=control.start_shift, new=control.start_new, word=half_step,
+        start = shift_ring(m, "start", s.bits, shift=control.start_shift, new=control.start_new, word=new_word,
                            clear=control.clear)
         reverse_signal = point[-network.neuron.input_element % ELEMENTS]
 
@@ -98,10 +104,16 @@ class Element(wiring.Component):
 
         # operand B: bracket of the ring, or what is broadcast
         broadcast = Signal(signed(layer.broadcast_bits), reset_less=True)
-        m.d.sync += broadcast.eq(self._gated(drive, control.drive_enable, layer.broadcast_bits)
-                                 | self._gated(reverse_signal, control.reverse_enable, layer.broadcast_bits)
-                                 | control.broadcast_b)
-        m.d.comb += multiplier.b.eq(Bracket(layer).build(m, point, broadcast, control))
+        own = (point[0], control.self_enable) if programmable else (drive, control.drive_enable)
+        joined = (self._gated(*own, layer.broadcast_bits) | control.broadcast_b
+                  | self._gated(reverse_signal, control.reverse_enable, layer.broadcast_bits))
+        m.d.sync += broadcast.eq(joined)
+        if programmable:
+            broadcast_late = Signal.like(broadcast)            # two clocks to the multiplier, as through the bracket unit
+            m.d.sync += broadcast_late.eq(broadcast)
+            m.d.comb += multiplier.b.eq(ProgrammableBracket(layer).build(m, broadcast_late, drive, product, control))
+        else:
+            m.d.comb += multiplier.b.eq(Bracket(layer).build(m, point, broadcast, control))
 
         # operand A: gate, weight, or what is broadcast. A predictor's gate is doubled, so that both half steps shift alike.
         if layer.learns:
@@ -122,7 +134,7 @@ class Element(wiring.Component):
 
         # half step: narrow(((s + x) << k) + gate * B, k + 1) as (s + x + (gate * B >> k) + 1) >> 1, since floors nest
         mean = Signal(signed(s.bits + 1), reset_less=True)
-        m.d.sync += mean.eq(Mux(control.mean_enable, start[0] + point[2], 0))
+        m.d.sync += mean.eq(Mux(control.mean_enable, start[0] + point[1 if programmable else 2], 0))
         exact = product[:layer.product_bits]
         change = exact[network.corrector_shift:].as_signed()
         rounded = Signal(signed(len(change) + 1), reset_less=True)

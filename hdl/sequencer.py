@@ -17,6 +17,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
+from hdl import programmable
 from hdl.control import control_layout, needs_elements
 from hdl.design import LayerDesign
 from hdl.image_buffer import item_layout
@@ -77,6 +78,7 @@ class Sequencer(wiring.Component):
 
     def __init__(self, layer: LayerDesign, output_latency: int) -> None:
         self.layer, self.output_latency = layer, output_latency
+        self.programmable = layer.design.kind == "programmable"
         value = signed(layer.formats.displacement.bits) if layer.index else 8
         super().__init__({
             "available": In(1), "learn": In(1), "start": Out(1), "release": Out(1),
@@ -107,7 +109,7 @@ class Sequencer(wiring.Component):
         self.blocked = Signal()
         self.full = Signal()
         self.settling = Signal()
-        self.phase = Signal(range(PHASES))
+        self.phase = Signal(range(self.layer.phases))
         self.main_idle = Signal()
         self.scan_busy = Signal()
         self.scan_go = Signal()
@@ -229,7 +231,7 @@ class Sequencer(wiring.Component):
         m.d.comb += [
             last_fold.eq(fold == layer.folds - 1),
             # an item reaches operand B a clock after a settling element would: it takes the places of phases 5 to 9
-            allowed.eq(Mux(self.settling, (self.phase >= 4) & (self.phase <= 8), ~self.blocked))]
+            allowed.eq(Mux(self.settling, self._idle_slot(), ~self.blocked))]
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.available):
                 m.d.comb += self.start_links.eq(1)
@@ -264,6 +266,10 @@ class Sequencer(wiring.Component):
                 m.next = "IDLE"
         self.links_idle = machine.ongoing("IDLE") & ~self.available
 
+    def _idle_slot(self) -> Value:
+        """Phases in which an item may be issued: programmable neurons leave the multiplier no clock."""
+        return Const(0, 1) if self.programmable else (self.phase >= 4) & (self.phase <= 8)
+
     # ------------------------------------------------------------- main
 
     def _main(self, m: Module) -> None:
@@ -281,7 +287,7 @@ class Sequencer(wiring.Component):
         last_fold = Signal()
         last_phase = Signal()
         settled = Signal()
-        m.d.comb += [last_fold.eq(fold == layer.folds - 1), last_phase.eq(self.phase == PHASES - 1),
+        m.d.comb += [last_fold.eq(fold == layer.folds - 1), last_phase.eq(self.phase == layer.phases - 1),
                      settled.eq(last_phase & (half_step == half_steps - 1))]
         self.main_fold, self.main_given_learn = fold, given_learn
         verdict = Signal()
@@ -327,7 +333,10 @@ class Sequencer(wiring.Component):
                     m.d.sync += half_step.eq(half_step + 1)
                 with m.If(settled):
                     m.next = "SETTLED"
-                self._settle(m, reverse, half_step[0])
+                if self.programmable:
+                    self._settle_programmable(m, reverse, half_step[0], base)
+                else:
+                    self._settle(m, reverse, half_step[0])
             with m.State("SETTLED"):
                 m.d.sync += [wait.eq(0), row.eq(0)]
                 with m.If(~reverse), m.If(self.scan_ready):
@@ -374,6 +383,47 @@ class Sequencer(wiring.Component):
                 return Array([Const((number - late) % ELEMENTS, 3) for number in range(PHASES)])[phase]
             m.d.comb += [next_control.element_difference.eq(element(0)), next_control.element_self.eq(element(1)),
                          next_control.element_gate.eq(element(0)), next_control.element_clamp.eq(element(5))]
+
+    def _settle_programmable(self, m: Module, reverse: Value, corrector: Value, base: Signal) -> None:
+        """The same for programmable neurons: 30 products K x, five gates in between, then the results enter the ring."""
+        neuron, next_control, phase = self.layer.network.neuron, self.next, self.phase
+
+        def at(clock: int) -> Value:
+            """Whether something happens that each element does ``clock`` clocks after its first product was issued."""
+            return Cat(phase == programmable.PERIOD * element + clock for element in range(ELEMENTS)).any()
+
+        rows = [[self.layer.coupling_row + programmable.coupling_row(slot // programmable.PERIOD,
+                                                                     min(slot % programmable.PERIOD, ELEMENTS - 1), mirrored)
+                 for slot in range(programmable.PRODUCTS)] for mirrored in (False, True)]
+        issued = (phase < programmable.PRODUCTS) & ~at(ELEMENTS)
+        row = Array([Const(value, range(self.layer.rows)) for value in rows[0] + rows[1]])[
+            Mux(phase < programmable.PRODUCTS, phase, 0) + Mux(reverse, programmable.PRODUCTS, 0)]
+        entrance = Mux(reverse, -neuron.output_element % ELEMENTS, neuron.input_element)
+        first = programmable.PERIOD * entrance + 4
+        transfer = phase >= programmable.TRANSFER
+        terms = [Signal(name=f"term_{stage}") for stage in range(4)]
+        m.d.sync += [terms[0].eq(issued), *(late.eq(early) for early, late in zip(terms, terms[1:], strict=False))]
+        subtracted = [term for term, (_, _, sign) in enumerate(programmable.TERMS) if sign < 0]
+        m.d.comb += [
+            next_control.address.eq(base + row), next_control.self_enable.eq(issued), next_control.word_enable.eq(terms[0]),
+            next_control.bracket_add.eq(terms[3]), next_control.bracket_first.eq(at(4)),
+            next_control.bracket_subtract.eq(Cat(at(4 + term) for term in subtracted).any()),
+            next_control.drive_enable.eq(phase == first),
+            next_control.bracket_latch.eq(at(programmable.LATCH)), next_control.bracket_enable.eq(at(programmable.OPERAND)),
+            next_control.gate_shift.eq(at(programmable.GATE)), next_control.gate_new.eq(~reverse),
+            next_control.corrector_gate.eq(at(programmable.OPERAND - 1) & corrector),
+            next_control.predictor_gate.eq(at(programmable.OPERAND - 1) & ~corrector),
+            next_control.mean_enable.eq(at(programmable.OPERAND + 1)),
+            next_control.start_shift.eq(at(programmable.OPERAND + 1) | (transfer & corrector)),
+            next_control.start_new.eq(transfer), next_control.result_shift.eq(at(programmable.RESULT) | transfer),
+            next_control.transfer.eq(transfer), next_control.state_shift.eq(1), next_control.state_new.eq(transfer),
+            next_control.reverse.eq(reverse)]
+        if needs_elements(self.layer):
+            def element(clock: int) -> Value:
+                return sum((Mux(phase >= programmable.PERIOD * number + clock, 1, 0) for number in range(1, ELEMENTS)),
+                           Const(0, 1))
+            m.d.comb += [next_control.element_gate.eq(element(programmable.GATE)),
+                         next_control.element_clamp.eq(element(programmable.RESULT))]
 
     def _learning_states(self, m: Module, fold: Signal, base: Signal, wait: Signal, row: Signal, last_fold: Signal,
                          verdict: Signal, verdict_error: Signal, latch: object, fold_finished: object,

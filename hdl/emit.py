@@ -1,47 +1,231 @@
-"""Verilog of a core: the modules that exist once, the core that has instances of them, and the contents of memories."""
+"""A core as files: Verilog, the contents of its memories, a manifest that says what they are, and what helps to use them."""
 from __future__ import annotations
 
-from amaranth.back import verilog
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from importlib import metadata
+from pathlib import Path
+from typing import Any
 
-from golden_model.parameters import Parameters
-from hdl import weights
-from hdl.array import control_module, element_module, initial_file
+import numpy as np
+from amaranth.back import verilog
+from amaranth.lib import wiring
+
+from golden_model.errors import InputError
+from golden_model.network import ELEMENTS, Network
+from golden_model.parameters import Parameters, check
+from hdl import frames, templates, weights
+from hdl.array import control_module, element_module, initial_file, output_latency
 from hdl.control import ControlRegister
 from hdl.core import Core
-from hdl.design import Design
+from hdl.design import Design, LayerDesign
 from hdl.element import Element
+from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
+from hdl.sequencer import CONTROL_LATENCY, PHASES, WORD_LATENCY
+from hdl.verilog_text import keep_hierarchy, readable, without_banner
 
 TOP = "wuxing_core"
+VERILOG, MANIFEST, INSTANCE, REGISTERS, WAIVERS = f"{TOP}.v", "manifest.json", "instance.v", "registers.md", "lint.vlt"
+CELLS = {"ecp5": "MULT18X18D.v"}          # models for simulators of the blocks that a target's cores instantiate
+FORMAT = "wuxing manifest 1"
+SOURCES = Path(__file__).parent
 
+
+# ----------------------------------------------------------------- Verilog
 
 def to_verilog(design: Design, initialised: bool = False) -> str:
-    """All modules of the core in one text; the top module is ``TOP``."""
-    texts = [weights.VERILOG]
+    """All modules of the core in one text, the core itself first; the top module is ``TOP``.
+
+    ``initialised``: the weight memories read their contents from the files of ``memory_files``, which must lie where the
+    simulator or the synthesis is started; without it they begin with zeros. Equal designs give equal texts.
+    """
+    core = Core(design, initialised)
+    parts = [_converted(core, TOP)]
     for layer in design.layers:
-        register = verilog.convert(ControlRegister(layer), name=control_module(layer), emit_src=False)
-        texts += [_kept_apart(register, control_module(layer)),
-                  verilog.convert(Element(layer), name=element_module(layer), emit_src=False)]
-    texts.append(verilog.convert(Core(design, initialised), name=TOP, emit_src=False))
-    return "\n".join(texts)
+        name = control_module(layer)
+        register, banner = _converted(ControlRegister(layer), name)
+        parts += [(keep_hierarchy(register, name), banner),         # copies of one register, which synthesis would merge
+                  _converted(Element(layer), element_module(layer))]
+    order = [port["name"] for port in ports()]
+    body = readable("\n".join(text for text, _ in parts), order)
+    return f"{_heading(design, parts[0][1])}\n{body}\n{weights.VERILOG}"
 
 
-def _kept_apart(text: str, module: str) -> str:
-    """Copies of one register are what synthesis would merge again, were they not in modules that it keeps."""
-    return text.replace(f"module {module}(", f"(* keep_hierarchy *)\nmodule {module}(", 1)
+def _converted(component: wiring.Component, name: str) -> tuple[str, str]:
+    return without_banner(verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True))
 
+
+def _heading(design: Design, generated: str) -> str:
+    network = design.network
+    does = "infers and learns" if design.learns else "infers"
+    return (f"// {TOP}: a network {'-'.join(map(str, network.layers))} that {does}; kind {design.kind}, target "
+            f"{design.target}, processing elements {'-'.join(map(str, design.elements))}.\n"
+            f"// Digest of the network: {network.digest}\n"
+            f"// Written by {generator()} through Amaranth {metadata.version('amaranth')}.\n"
+            f"// {generated}\n"
+            f"// Do not edit. To write it again, from a model or a description of that network:\n"
+            f"//   {command(design)}\n")
+
+
+def generator() -> str:
+    """Name and version of what writes the files."""
+    return f"wuxing {metadata.version('wuxing')}"
+
+
+def command(design: Design) -> str:
+    """The command line that writes this design."""
+    return (f"wuxing verilog MODEL -o DIR --elements {','.join(map(str, design.elements))} --kind {design.kind} "
+            f"--target {design.target}{'' if design.learns else ' --no-learning'}")
+
+
+def ports() -> list[dict[str, Any]]:
+    """Name, direction as seen from the core, bits and meaning of each port, in the order of the Verilog."""
+    listed = [("clk", "input", 1, "clock of everything"), ("rst", "input", 1, "synchronous reset, active high")]
+    for stream, sent, taken, what in (("s_axis", "input", "output", "requests"), ("m_axis", "output", "input", "replies")):
+        listed += [(f"{stream}_tdata", sent, 32, f"{what}: a word"), (f"{stream}_tvalid", sent, 1, f"{what}: a word is there"),
+                   (f"{stream}_tready", taken, 1, f"{what}: it is taken in this clock"),
+                   (f"{stream}_tlast", sent, 1, f"{what}: it is the last one of its frame")]
+    return [{"name": name, "direction": direction, "bits": bits, "meaning": meaning}
+            for name, direction, bits, meaning in listed]
+
+
+# ----------------------------------------------------------------- memories
 
 def memory_files(design: Design, parameters: Parameters) -> dict[str, str]:
-    """Initial contents of every weight memory by file name: hexadecimal words for ``$readmemh``."""
+    """Initial contents of every weight memory by file name: hexadecimal words for ``$readmemh``, one a line.
+
+    Raises
+    ------
+    InputError
+        If the parameters are not integers of the network's formats, or bring a K that kind ``shift`` does not have.
+    """
+    check(design.network, "fixed", parameters)
     files = {}
     for layer, values in zip(design.layers, parameters, strict=True):
-        mask = (1 << layer.word_bits) - 1
+        if design.kind == "shift":
+            _check_wired(layer, values.coupling)
+        mask, digits = (1 << layer.word_bits) - 1, -(-layer.word_bits // 4)
         for element in range(layer.elements):
-            words = [0] * layer.depth
+            words = np.zeros(layer.depth, np.int64)
             for fold in range(layer.folds):
                 neuron = fold * layer.elements + element
                 if neuron < layer.neurons:
-                    base = fold * layer.rows
-                    words[base:base + layer.inputs] = [int(word) & mask for word in values.weights[neuron]]
-                    words[base + layer.bias_row] = int(values.bias[neuron]) & mask
-            files[initial_file(layer, element)] = "".join(f"{word:0{-(-layer.word_bits // 4)}x}\n" for word in words)
+                    own = [values.weights[neuron], values.bias[neuron:neuron + 1]]
+                    if design.kind == "programmable":
+                        own.append(values.coupling[:, :, neuron].reshape(3 * ELEMENTS))
+                    words[fold * layer.rows:][:layer.parameter_rows] = np.concatenate(own)
+            files[initial_file(layer, element)] = "".join(f"{int(word) & mask:0{digits}x}\n" for word in words)
     return files
+
+
+def _check_wired(layer: LayerDesign, coupling: Any) -> None:
+    neuron, word = layer.network.neuron, layer.formats.coupling
+    wired = word.quantise(np.array([neuron.K1, neuron.K2, neuron.K3]))
+    if not np.array_equal(coupling, np.broadcast_to(wired[:, :, None], coupling.shape)):
+        raise InputError(f"coupling of layer {layer.index} must be that of the description, because kind shift has its K "
+                         f"wired, but the model brings K of its own; choose kind programmable")
+
+
+# ----------------------------------------------------------------- all files, and what they are
+
+def core_files(design: Design, parameters: Parameters) -> dict[str, str]:
+    """Every file that belongs to a core by its name, ``MANIFEST`` last. Equal arguments give equal texts."""
+    files = {VERILOG: to_verilog(design, initialised=True), **memory_files(design, parameters),
+             INSTANCE: templates.instance(TOP, ports(), generator()),
+             REGISTERS: templates.registers(design, generator()),
+             WAIVERS: (SOURCES / "lint.vlt").read_text("utf-8")}
+    if design.target in CELLS:
+        files[CELLS[design.target]] = (SOURCES / CELLS[design.target]).read_text("utf-8")
+    files[MANIFEST] = json.dumps(manifest(design, files), indent=2) + "\n"
+    return files
+
+
+def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
+    """What a program must know to use the files, as plain data for JSON; described in ``docs/verilog.md``."""
+    network = design.network
+    words = network.formats
+    rates = {"links": design.links_exponents(), "bias": design.bias_exponents()}
+    return {
+        "format": FORMAT, "generator": generator(), "command": command(design), "top": TOP,
+        "digest": network.digest, "network": network.to_dict(),
+        "kind": design.kind, "target": design.target, "learns": design.learns, "elements": list(design.elements),
+        "multipliers": sum(design.elements), "operand_bits": design.operand_bits,
+        "memory_bits": sum(layer.elements * layer.depth * layer.word_bits for layer in design.layers),
+        "ports": ports(),
+        "frames": {"magic": f"0x{frames.MAGIC:08x}", "digest": f"0x{frames.digest_word(network.digest):016x}", "word_bits": 32,
+                   "image_bytes": network.layers[0], "image_words": -(-network.layers[0] // 4),
+                   "classes": network.layers[-1], "most_count": frames.MOST_COUNT},
+        "formats": {entry.name: None if (word := getattr(words, entry.name)) is None else
+                    {"format": str(word), "bits": word.bits, "fraction": word.fraction, "signed": word.signed}
+                    for entry in fields(words)},
+        "rates": {name: {"least_exponent": allowed.start, "greatest_exponent": allowed.stop - 1, "initial_exponent":
+                         allowed.start} if design.learns and allowed else None for name, allowed in rates.items()},
+        "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": WORD_LATENCY, "control": CONTROL_LATENCY,
+                      "half_step": PHASES, "settling": 2 * network.integration.steps * PHASES,
+                      "output": [output_latency(layer) for layer in design.layers]},
+        "layers": [_layer_entry(layer) for layer in design.layers],
+        "files": {name: {"bytes": len(data := text.encode()), "sha256": hashlib.sha256(data).hexdigest()}
+                  for name, text in sorted(files.items())}}
+
+
+def _layer_entry(layer: LayerDesign) -> dict[str, Any]:
+    """Sizes and addresses of a layer. Rows are counted within one neuron, first and last; see ``docs/verilog.md``."""
+    rows = {"links": [0, layer.inputs - 1], "bias": [layer.bias_row, layer.bias_row]}
+    if layer.design.kind == "programmable":
+        rows |= {name: [layer.coupling_row + ELEMENTS * place, layer.coupling_row + ELEMENTS * (place + 1) - 1]
+                 for place, name in enumerate(("K1", "K2", "K3"))}
+    parameters = dict(rows)
+    if layer.saves_state:
+        rows["state"] = [layer.state_row, layer.state_row + ELEMENTS - 1]
+    return {"inputs": layer.inputs, "neurons": layer.neurons, "elements": layer.elements, "folds": layer.folds,
+            "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
+            "memory": {"word_bits": layer.word_bits, "depth": layer.depth, "rows_per_neuron": layer.rows, "rows": rows,
+                       "files": [initial_file(layer, element) for element in range(layer.elements)]}}
+
+
+# ----------------------------------------------------------------- reading a manifest back
+
+def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The manifest of a folder that ``wuxing verilog`` wrote, after comparing it with the files that it names.
+
+    Raises
+    ------
+    InputError
+        If there is no manifest, it is of another kind or version, or a file of it is missing or was changed.
+    """
+    path = Path(folder) / MANIFEST
+    again = "write the folder again with wuxing verilog"
+    try:
+        found = json.loads(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} must be the manifest of a core, but: {error.strerror}; {again}") from None
+    except (ValueError, RecursionError):
+        raise InputError(f"{path} must be the manifest of a core, but is not valid JSON; {again}") from None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        shown = found.get("format") if isinstance(found, dict) else None
+        raise InputError(f"{path} must have the format {FORMAT!r}, not {str(shown)[:80]!r}; {again}")
+    listed = found.get("files")
+    if not isinstance(listed, dict) or not all(isinstance(entry, dict) and Path(name).name == name
+                                               for name, entry in listed.items()):
+        raise InputError(f"{path} must list its files by name, but does not; {again}")
+    for name, entry in listed.items():
+        file = Path(folder) / name
+        try:
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        except OSError as error:
+            raise InputError(f"{file} must be there as its manifest says, but: {error.strerror}; {again}") from None
+        if digest != entry.get("sha256"):
+            raise InputError(f"{file} must be as its manifest says, but was changed; {again}")
+    return found
+
+
+def check_manifest(found: Mapping[str, Any], network: Network) -> None:
+    """Raise an ``InputError`` if a manifest is not of this network: model and Verilog then compute different things."""
+    digest = found.get("digest")
+    if digest != network.digest:
+        raise InputError(f"model and Verilog must be of the same network, but the digest of the model begins with "
+                         f"{network.digest[:16]} and that of the Verilog with {str(digest)[:16]}; emit the Verilog of this "
+                         f"model again")

@@ -1,4 +1,4 @@
-"""The command line: ``wuxing train|eval|compare|ranges|info``. Whatever goes wrong becomes one sentence and an exit code.
+"""The command line: ``wuxing train|eval|compare|ranges|info|verilog|experiment|sweep``. What goes wrong becomes one sentence.
 
 0: done. 2: the input cannot be used, or a file not read or written. 130: Ctrl-C. 1: what reads our output went away.
 """
@@ -14,7 +14,7 @@ import typer
 from typer.main import get_command
 
 from golden_model.errors import InputError
-from wuxing import compare, console, evaluate, experiment, info, ranges, sweep, train
+from wuxing import compare, console, evaluate, experiment, info, ranges, sweep, train, verilog
 
 UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
 
@@ -25,6 +25,7 @@ app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("ranges")(ranges.ranges)
 app.command("info")(info.info)
+app.command("verilog")(verilog.verilog)
 app.command("experiment")(experiment.experiment)
 app.command("sweep")(sweep.sweep)
 

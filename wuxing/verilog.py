@@ -1,0 +1,163 @@
+"""``wuxing verilog``: a folder with the Verilog of a core, its memories' contents, a manifest and what helps to use them."""
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from golden_model import model_file, parameters
+from golden_model.errors import InputError
+from golden_model.network import Network
+from golden_model.parameters import Parameters
+from wuxing import configuration as options
+from wuxing import console
+from wuxing.evaluate import converted
+
+DESCRIPTIONS = {".toml": Network.from_toml, ".json": Network.from_json}
+
+
+def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
+                                                  help="A model file, or a network description (.toml, .json), whose memories "
+                                                       "then begin as before learning.")],
+            output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
+                                                 help="The folder to write; an old one of this command is replaced.")],
+            elements: Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; one "
+                                                         "number stands for all; by default one per neuron.")] = None,
+            most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
+                                                              "--elements.")] = None,
+            kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
+                            ] = "shift",
+            target: Annotated[str, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40.")] = "portable",
+            learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
+            json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
+    """Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."""
+    from hdl import emit
+    from hdl.design import Design, elements_within
+    console.check_writable(json)
+    check_replaceable(output)
+    network, values, note = _read(model)
+    if elements is not None and most_elements is not None:
+        raise InputError("--elements and --most-elements must not both be given; choose one")
+    counts = _counts(elements, len(network.layers) - 1) if most_elements is None else elements_within(network, most_elements)
+    design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning)
+    if note and not quiet:
+        console.err().print(note, soft_wrap=True)
+    files = emit.core_files(design, values)
+    write_folder(output, files)
+    manifest = emit.read_manifest(output)
+    console.write_json(json, {"folder": str(output), "manifest": str(output / emit.MANIFEST),
+                              **{key: manifest[key] for key in ("digest", "top", "kind", "target", "learns", "elements",
+                                                                "multipliers", "memory_bits", "files")}})
+    screen = console.out(json)
+    does = "infers and learns" if learning else "infers"
+    screen.print(f"[bold]{console.shown(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, {target}\n"
+                 f"digest {network.digest}", soft_wrap=True)
+    table = console.table("Layers; each element has a memory of so many words of so many bits",
+                          right=("layer", "inputs", "neurons", "elements", "folds", "words", "bits", "memory bits"))
+    for layer in design.layers:
+        table.add_row(*(f"{count:,}" for count in (layer.index, layer.inputs, layer.neurons, layer.elements, layer.folds,
+                                                   layer.depth, layer.word_bits,
+                                                   layer.elements * layer.depth * layer.word_bits)))
+    screen.print("", table, "", f"{len(files)} files: {emit.VERILOG} and {emit.INSTANCE} for the design, {emit.WAIVERS} for "
+                 f"its lint, {emit.REGISTERS} for its frames, {emit.MANIFEST} for programs, weights_*.hex for its memories",
+                 sep="\n", soft_wrap=True)
+
+
+def _read(model: Path) -> tuple[Network, Parameters, str]:
+    """Network, integer parameters, and what is to be said of them, from a model file or a description."""
+    parse = DESCRIPTIONS.get(model.suffix.lower())
+    if parse is None:
+        loaded = model_file.load(model)
+        note = "a float model: its parameters were rounded to the formats of its network" * (loaded.arithmetic == "float")
+        return loaded.network, converted(loaded, "fixed"), note
+    try:
+        network = parse(model.read_text("utf-8"))
+        return network, parameters.initial(network, "fixed"), ""
+    except OSError as error:
+        raise InputError(f"network description {model} must be a file that can be read, but: {error.strerror}; give the path "
+                         f"of a TOML or JSON file, or of a model file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"network description {model} must be text in UTF-8, but is not; give the path of a TOML or JSON "
+                         f"file, or of a model file that ends in .npz") from None
+    except InputError as error:
+        raise InputError(f"network description {model}: {error}") from None
+
+
+def _counts(text: str | None, layers: int) -> tuple[int, ...]:
+    """``"128,10"`` to numbers; one number for all layers; none: left to the design."""
+    if text is None:
+        return ()
+    try:
+        counts = tuple(int(count) for count in text.split(","))
+    except ValueError:
+        raise InputError(f"--elements must be whole numbers with commas between them, as 128,10, not {text[:80]!r}") from None
+    return counts * layers if len(counts) == 1 else counts
+
+
+# ----------------------------------------------------------------- the folder
+
+def check_replaceable(folder: Path) -> None:
+    """Raise an ``InputError`` unless ``folder`` is new, empty, or holds exactly what this command wrote, unchanged."""
+    from hdl import emit
+    other = "choose another folder or remove this one"
+    if not os.path.lexists(folder):
+        parent = folder.resolve().parent
+        if not parent.is_dir():
+            raise InputError(f"{folder} must be a folder that can be made, but there is no folder {parent}; make it first")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise InputError(f"{folder} must be a folder that can be made, but {parent} is read-only; choose another place")
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder} must be a folder, but is a file; choose another name")
+    present = sorted(path.name for path in folder.iterdir())
+    if not present:
+        return
+    if emit.MANIFEST not in present:
+        raise InputError(f"{folder} must be new, empty or of this command, but holds {present[0]!r} and no {emit.MANIFEST}; "
+                         f"{other}")
+    try:
+        listed = emit.read_manifest(folder)["files"]
+    except InputError as error:
+        raise InputError(f"{folder} must be as this command wrote it, or it is not replaced, but: {error}; {other}") from None
+    foreign = [name for name in present if name not in listed and name != emit.MANIFEST]
+    if foreign:
+        raise InputError(f"{folder} must hold only what this command wrote, or it is not replaced, but holds {foreign[0]!r}; "
+                         f"{other}")
+
+
+def write_folder(folder: Path, files: dict[str, str]) -> None:
+    """Make ``folder`` hold these files and nothing else: written aside, then renamed, so that it is never half there.
+
+    An old folder, which ``check_replaceable`` must allow, is there until the new one is complete.
+    """
+    target = Path(os.path.realpath(folder))
+    aside, old = (target.with_name(f".wuxing-{secrets.token_hex(8)}.{end}") for end in ("part", "old"))
+    try:
+        aside.mkdir()
+        for name, text in files.items():
+            (aside / name).write_text(text, "utf-8", newline="\n")
+        if target.exists():
+            check_replaceable(target)                     # again: much can happen while Verilog is made
+        _exchange(aside, target, old)
+    except OSError as error:
+        raise InputError(f"{folder} must be a folder that can be written, but: {error.strerror or error}; what was there "
+                         f"before is unchanged, choose another place or mend this one") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _exchange(aside: Path, target: Path, old: Path) -> None:
+    """The new folder takes the place of the old one; if it cannot, the old one has it again."""
+    try:
+        if target.exists():
+            target.rename(old)
+        aside.rename(target)
+    except BaseException:                                 # Ctrl-C too
+        if old.exists() and not target.exists():
+            old.rename(target)
+        raise

@@ -1,16 +1,17 @@
-# `make demo` and `make test` need Python 3.11 or later with pip, and nothing installed before: they make .venv here and
-# install the versions of requirements.lock into it. After the first time that costs nothing.
+# `make demo` and `make test` need Python 3.11 or later with pip, g++, make and perl, and nothing installed before: they make
+# .venv here and install the versions of requirements.lock into it. After the first time that costs nothing.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test bench clean
+.PHONY: help demo test test-long bench clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo       learn digits twice, in float and in integers, and compare: report in build/demo"
-	@echo "make test       style, types, tests"
+	@echo "make test       style, types, tests; those of the RTL need g++, and Icarus Verilog for some"
+	@echo "make test-long  the full figures: 10,000 MNIST images and 200 random networks through the RTL, every planted bug"
 	@echo "make bench      speed and memory, as JSON in build/bench (needs MNIST and PyTorch: .venv/bin/pip install torch==2.13.0)"
 	@echo "make clean      remove .venv and build"
 
@@ -21,6 +22,9 @@ test: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2
+
+test-long: $(READY)
+	$(BIN)/pytest --long
 
 bench: $(READY)
 	mkdir -p build/bench

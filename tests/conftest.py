@@ -10,6 +10,18 @@ settings.register_profile("wuxing", deadline=None, derandomize="CI" in os.enviro
 settings.load_profile("wuxing")
 
 
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="run the full figures (make test-long) instead of the other tests")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests marked ``long`` take hours together; they run with ``--long`` and nothing else does."""
+    wanted = config.getoption("--long")
+    chosen = [item for item in items if (item.get_closest_marker("long") is not None) == wanted]
+    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+    items[:] = chosen
+
+
 @pytest.fixture(scope="session")
 def blobs():
     """600 noisy images of 30 bytes in four classes, most of them zero: learnable within an epoch. Images and labels."""

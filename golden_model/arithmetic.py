@@ -84,35 +84,53 @@ class Fixed:
         word = narrow(sums, self.network.reverse_link_shift, self.formats.error, UP, SATURATE)
         return self.seen(f"error[{layer}]", word, self.formats.error)
 
-    def updated_weights(self, weights: Array, products: Array, layer: int, epoch: int) -> Array:
-        """C + narrow(rate * products); a weight whose sum would overflow is held."""
+    def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:
+        """C + narrow(rate * change); a weight whose sum would overflow is held. ``changes``: see ``golden_model.instincts``."""
         exponent = self.exponent("links", epoch)
         if exponent is None:
             return weights
-        shift = self.network.update_shift(layer, exponent)
-        self.seen(f"update[{layer}]", products, None)
-        word = narrow((weights << shift) + products, shift, self.formats.weight, UP, HOLD, held=weights)
-        return self.seen(f"weight[{layer}]", word, self.formats.weight)
+        return self.seen(f"weight[{layer}]", self._updated("links", weights, changes, layer, exponent), self.formats.weight)
 
-    def updated_bias(self, bias: Array, products: Array, layer: int, epoch: int) -> Array:
-        """bias + narrow(rate * products); a bias whose sum would overflow is held."""
+    def updated_bias(self, bias: Array, changes: Array, layer: int, epoch: int) -> Array:
+        """bias + narrow(rate * change); a bias whose sum would overflow is held."""
         exponent = self.exponent("bias", epoch)
         if exponent is None:
             return bias
-        word = narrow((bias << exponent) + products, exponent, self.formats.drive, UP, HOLD, held=bias)
-        return self.seen(f"bias[{layer}]", word, self.formats.drive)
+        return self.seen(f"bias[{layer}]", self._updated("bias", bias, changes, layer, exponent), self.formats.drive)
 
-    def updated_coupling(self, rates: Array, products: Array, name: str, layer: int, epoch: int) -> Array:
-        """K + narrow(rate * products); a K whose sum would overflow, and a K3 that would fall under its minimum, is held."""
+    def updated_coupling(self, rates: Array, changes: Array, name: str, layer: int, epoch: int) -> Array:
+        """K + narrow(rate * change); a K whose sum would overflow, and a K3 that would fall under its minimum, is held."""
         exponent = self.exponent(name, epoch)
         if exponent is None:
             return rates
-        shift = self.network.coupling_shift(exponent)
-        word = narrow((rates << shift) + products, shift, self.formats.coupling, UP, HOLD, held=rates)
+        word = self._updated(name, rates, changes, layer, exponent)
         if name == "K3":
             minimum = self.formats.coupling.exact(self.network.learning.K3_minimum, "learning.K3_minimum")
             word = np.where(word < minimum, rates, word)
         return self.seen(f"{name}[{layer}]", word, self.formats.coupling)
+
+    def _updated(self, name: str, old: Array, changes: Array, layer: int, exponent: int) -> Array:
+        to = self.network.parameter_format(name)
+        if self.network.learning.instinct(name) == "sign":
+            return narrow(old + changes * self.network.sign_step(name, exponent), 0, to, UP, HOLD, held=old)
+        shift = self.network.change_shift(name, layer, exponent)
+        return narrow((old << shift) + changes, shift, to, UP, HOLD, held=old)
+
+    def local_product(self, products: Array, name: str, layer: int) -> Array:
+        """q = narrow(products): the word that a pid instinct integrates and remembers, saturated."""
+        shift = self.network.controller(name, layer).product_shift
+        return narrow(products << max(-shift, 0), max(shift, 0), self.formats.local_product, UP, SATURATE)
+
+    def integral(self, integral: Array, word: Array, name: str, layer: int) -> Array:
+        """I = narrow(I - leak * I + q), saturated: the anti-windup of a pid instinct."""
+        shift = self.network.learning.leak_shift
+        exact = (integral + word << shift) - (integral if shift else 0)
+        return narrow(exact, shift, self.formats.integral, UP, SATURATE)
+
+    def gains(self, name: str, layer: int) -> tuple[int, int, int]:
+        """P, I and D as multipliers that give all three terms the fraction bits of ``Network.controller``."""
+        controller = self.network.controller(name, layer)
+        return controller.proportional, controller.integral, controller.derivative
 
     def exponent(self, name: str, epoch: int) -> int | None:
         return self.network.learning.exponents(epoch)[name]
@@ -160,15 +178,27 @@ class Float:
     def error(self, sums: Array, layer: int) -> Array:
         return self._clamped(sums, self.formats.error)
 
-    def updated_weights(self, weights: Array, products: Array, layer: int, epoch: int) -> Array:
-        return self._held(weights, products * self.rate("links", epoch), self.formats.weight)
+    def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:
+        return self._held(weights, changes * self.rate("links", epoch), self.formats.weight)
 
-    def updated_bias(self, bias: Array, products: Array, layer: int, epoch: int) -> Array:
-        return self._held(bias, products * self.rate("bias", epoch), self.formats.drive)
+    def updated_bias(self, bias: Array, changes: Array, layer: int, epoch: int) -> Array:
+        return self._held(bias, changes * self.rate("bias", epoch), self.formats.drive)
 
-    def updated_coupling(self, rates: Array, products: Array, name: str, layer: int, epoch: int) -> Array:
-        new = self._held(rates, products * self.rate(name, epoch), self.formats.coupling)
+    def updated_coupling(self, rates: Array, changes: Array, name: str, layer: int, epoch: int) -> Array:
+        new = self._held(rates, changes * self.rate(name, epoch), self.formats.coupling)
         return np.where(new < self.network.learning.K3_minimum, rates, new) if name == "K3" else new
+
+    def local_product(self, products: Array, name: str, layer: int) -> Array:
+        return self._clamped(products, self.formats.local_product)
+
+    def integral(self, integral: Array, word: Array, name: str, layer: int) -> Array:
+        return self._clamped(integral - self.network.learning.leak * integral + word, self.formats.integral)
+
+    def gains(self, name: str, layer: int) -> tuple[float, float, float]:
+        return self.network.learning.gains(name)
+
+    def seen(self, name: str, values: Array, to: Format | None) -> Array:
+        return values                             # ranges are a matter of integers
 
     def rate(self, name: str, epoch: int) -> float:
         return rate(self.network.learning, name, epoch)

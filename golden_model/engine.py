@@ -12,12 +12,14 @@ from typing import Any
 import numpy as np
 
 from golden_model import arithmetic as arithmetics
-from golden_model import kernels, parameters
+from golden_model import instincts, kernels, parameters
 from golden_model.circuits import MIRROR, mirrored
-from golden_model.kernels import LANES, ROWS, Plan, Rates, Store, Words
 from golden_model.model import check_images, check_labels
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters
+from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Instinct, Instincts, Plan, Store, Words
+from golden_model.sections import INSTINCTS
+from golden_model.wiring import masks
 
 Array = arithmetics.Array
 SLICE = 256                                   # images that a thread infers at a time
@@ -34,6 +36,8 @@ class CompiledModel:
         Parameters to start from; by default the random ones of ``network.seed``. They are copied.
     threads : int, optional
         For inference; by default one per core. Learning is sequential by its definition.
+
+    What pid instincts remember begins at zero, lasts as long as the model and belongs to no model file.
     """
 
     def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None, threads: int | None = None) -> None:
@@ -54,19 +58,42 @@ class CompiledModel:
         result = []
         dtype = np.int64 if self.fixed else np.float32
         plan, store = self._plan, self._store
-        for index, (inputs, neurons) in enumerate(zip(plan.inputs, plan.neurons, strict=True)):
-            lanes, unit = plan.blocks[index] * LANES, plan.unit_at[index]
-            start = plan.weight_at[index]
-            weights = store.weights[start:start + inputs * lanes].reshape(inputs, lanes)[:, :neurons].T
+        for index, neurons in enumerate(plan.neurons):
+            unit = plan.unit_at[index]
             coupling = np.empty((3, ELEMENTS, neurons))
             if store.coupling is None:
                 unscaled = np.array([self.network.neuron.K1, self.network.neuron.K2, self.network.neuron.K3])
                 coupling[:] = unscaled[:, :, None] * (self.network.formats.coupling.one if self.fixed else 1)
             else:
                 coupling[:, self._elements] = store.coupling[:, :, unit:unit + neurons]
+            weights = self._links(store.weights, index)
             result.append(Layer(np.array(weights, dtype, order="C"), np.array(store.bias[unit:unit + neurons], dtype),
                                 np.array(coupling, dtype)))
         return result
+
+    @property
+    def memory(self) -> instincts.Memories:
+        """A copy of what pid instincts remember: int64, or float32."""
+        result: instincts.Memories = []
+        plan, store = self._plan, self._store
+        for index, layer in enumerate(instincts.fresh(self.network, np.int64 if self.fixed else np.float32)):
+            unit, neurons = plan.unit_at[index], plan.neurons[index]
+            units = slice(unit, unit + neurons)
+            for name, memory in layer.items():
+                for place, array in enumerate((memory.integral, memory.previous)):
+                    if name == "links":
+                        array[:] = self._links(store.links_memory[place], index)
+                    elif name == "bias":
+                        array[:] = store.bias_memory[place, units]
+                    else:
+                        array[self._elements] = store.coupling_memory[place, PARAMETER_SETS.index(name) - 2, :, units]
+            result.append(layer)
+        return result
+
+    def forget(self) -> None:
+        """Set to zero what pid instincts remember; parameters stay."""
+        for memory in (self._store.links_memory, self._store.bias_memory, self._store.coupling_memory):
+            memory[:] = 0
 
     def outputs(self, images: Array) -> Array:
         """Output displacements (images, classes): int64, or float32."""
@@ -98,8 +125,14 @@ class CompiledModel:
         labels = check_labels(self.network, images, labels)
         predictions = np.empty(len(labels), np.int64)
         kernels.learn(np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide),
-                      self.network.learning.batch, self._plan, self._words, self._store, self._rates(epoch))
+                      self.network.learning.batch, self._plan, self._words, self._store, self._instincts(epoch))
         return predictions
+
+    def _links(self, array: Array, layer: int) -> Array:
+        """The part of ``array``, laid out like ``Store.weights``, that belongs to a layer: a view (neurons, inputs)."""
+        plan = self._plan
+        inputs, lanes, start = plan.inputs[layer], plan.blocks[layer] * LANES, plan.weight_at[layer]
+        return array[start:start + inputs * lanes].reshape(inputs, lanes)[:, :plan.neurons[layer]].T
 
     # ------------------------------------------------------------- translation of the description
 
@@ -202,29 +235,50 @@ class CompiledModel:
         bias = np.zeros(units, self._type)
         coupling = np.zeros((3, ROWS, units), self._type)
         for index, layer in enumerate(given):
-            inputs, neurons, lanes = plan.inputs[index], plan.neurons[index], plan.blocks[index] * LANES
-            start, unit = plan.weight_at[index], plan.unit_at[index]
-            weights[start:start + inputs * lanes].reshape(inputs, lanes)[:, :neurons] = layer.weights.T
+            neurons, unit = plan.neurons[index], plan.unit_at[index]
+            self._links(weights, index)[:] = layer.weights
             bias[unit:unit + neurons] = layer.bias
             coupling[:, :, unit:unit + neurons] = layer.coupling[:, self._elements]
         rounding = None
         if self.fixed and formats.bracket is not None:
             rounding = (self._type(formats.exact_bracket_fraction - formats.bracket_fraction),
                         self._type(formats.bracket.least), self._type(formats.bracket.greatest))
-        return Store(weights=weights, bias=bias, rounding=rounding,
-                     coupling=None if self._adders_suffice() else coupling)
+        wiring = masks(self.network)
+        mask = np.zeros(0 if all(each is None for each in wiring) else len(weights), np.int8)
+        for index, each in enumerate(wiring):
+            if len(mask):
+                self._links(mask, index)[:] = True if each is None else each
 
-    def _rates(self, epoch: int) -> Rates:
-        learning, layers = self.network.learning, range(len(self.network.layers) - 1)
-        names = ("K1", "K2", "K3")
-        if self.fixed:
-            exponents = learning.exponents(epoch)
-            shifts = {name: exponent or 0 for name, exponent in exponents.items()}
-            return Rates(links=np.array([self.network.update_shift(layer, shifts["links"]) for layer in layers]),
-                         bias=shifts["bias"], K=np.array([self.network.coupling_shift(shifts[name]) for name in names]),
-                         trains_links=exponents["links"] is not None, trains_bias=exponents["bias"] is not None,
-                         trains_K=tuple(exponents[name] is not None for name in names))
-        rates = {name: arithmetics.rate(learning, name, epoch) for name in ("links", "bias", *names)}
-        return Rates(links=np.full(len(layers), rates["links"], np.float32), bias=np.float32(rates["bias"]),
-                     K=np.array([rates[name] for name in names], np.float32), trains_links=rates["links"] > 0,
-                     trains_bias=rates["bias"] > 0, trains_K=tuple(rates[name] > 0 for name in names))
+        def memory(name: str, shape: tuple[int, ...]) -> Array:
+            remembers = self.network.learning.instinct(name) == "pid"
+            return np.zeros((2, *(size if remembers else 0 for size in shape)), self._wide)
+
+        return Store(weights=weights, bias=bias, rounding=rounding, coupling=None if self._adders_suffice() else coupling,
+                     mask=mask, links_memory=memory("links", weights.shape), bias_memory=memory("bias", bias.shape),
+                     coupling_memory=memory("K1", coupling.shape))
+
+    def _instincts(self, epoch: int) -> Instincts:
+        layers = range(len(self.network.layers) - 1)
+        return Instincts(links=self._instinct([("links", layer) for layer in layers], epoch),
+                         bias=self._instinct([("bias", 0)], epoch),
+                         K=self._instinct([("K1", 0), ("K2", 0), ("K3", 0)], epoch))
+
+    def _instinct(self, entries: list[tuple[str, int]], epoch: int) -> Instinct:
+        """One entry for each parameter set and layer; all of them have the same instinct."""
+        network, learning, formats = self.network, self.network.learning, self.network.formats
+        kind = (PROPORTIONAL, SIGN, PID)[INSTINCTS.index(learning.instinct(entries[0][0]))]
+        words = formats.local_product, formats.integral
+        trains = np.array([getattr(learning, name) > 0 for name, _ in entries])
+        gains = np.array([self.arithmetic.gains(name, layer) for name, layer in entries], self._wide)
+        if not self.fixed:
+            rates = np.array([arithmetics.rate(learning, name, epoch) for name, _ in entries], np.float32)
+            return Instinct(kind=kind, trains=trains, rate=rates, step=rates, gains=gains, leak=np.float32(learning.leak),
+                            product_shift=np.zeros(len(entries), np.int64),
+                            limits=np.array([(word.minimum, word.maximum) for word in words], np.float32).ravel())
+        exponents = [learning.exponents(epoch)[name] or 0 for name, _ in entries]
+        places = list(zip(entries, exponents, strict=True))
+        return Instinct(kind=kind, trains=trains, gains=gains, leak=np.int64(learning.leak_shift),
+                        rate=np.array([network.change_shift(name, layer, exponent) for (name, layer), exponent in places]),
+                        step=np.array([network.sign_step(name, exponent) for (name, _), exponent in places], self._type),
+                        product_shift=np.array([network.controller(*entry).product_shift for entry in entries]),
+                        limits=np.array([(word.least, word.greatest) for word in words]).ravel())

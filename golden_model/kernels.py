@@ -8,79 +8,12 @@ one and the same function.
 """
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 from numba import njit
 
 from golden_model import words
+from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN
 from golden_model.words import cast, clamp
-
-LANES = 16
-ROWS = 5
-
-
-class Plan(NamedTuple):
-    """Sizes and places. Arrays have one entry per layer of neurons, all int64."""
-
-    inputs: Any
-    neurons: Any
-    blocks: Any
-    weight_at: Any           # first weight of the layer in ``Store.weights``
-    unit_at: Any             # first neuron of the layer in ``Store.bias``, a multiple of LANES
-    signal_at: Any           # first input of the layer in a row of signals; one more entry: the outputs
-    link_shift: Any
-    chunk: Any               # inputs whose products fit the narrow accumulator together
-    reverse_shift: int
-    steps: int
-    output_row: int          # row of the output element forward, and of the input element in reverse
-    forward_rows: Any        # three tuples of five: the row of K1, K2, K3 that row j uses
-    reverse_rows: Any
-    gate_rows: Any           # five: the forward row whose population gates row j of the reverse circuit
-    frozen: int              # layers that are not trained
-
-
-class Words(NamedTuple):
-    """Constants of the arithmetic, all in the type of the signals."""
-
-    predictor: Any           # shift or factor of the half steps
-    corrector: Any
-    least: Any
-    high: Any
-    floor: Any
-    margin: Any
-    drive_least: Any
-    drive_high: Any
-    error_least: Any
-    error_high: Any
-    weight_least: Any
-    weight_high: Any
-    coupling_least: Any
-    coupling_high: Any
-    coupling_minimum: Any    # of K3
-    drive_scale: Any
-    rest: Any                # five, by row
-    decode: Any              # (256,): the word of a byte
-
-
-class Store(NamedTuple):
-    """Parameters. ``coupling`` (3, 5, units) by row, or None for K = 1/2, 1/2, 1 by adders."""
-
-    weights: Any
-    bias: Any
-    coupling: Any
-    rounding: Any            # None, or (shift, least, greatest) of the operand B
-
-
-class Rates(NamedTuple):
-    """Shifts or factors of one epoch; ``links`` has one entry per layer, ``K`` three."""
-
-    links: Any
-    bias: Any
-    K: Any
-    trains_links: bool
-    trains_bias: bool
-    trains_K: Any            # three bools
 
 
 @njit(forceinline=True)
@@ -281,61 +214,121 @@ def _change_row(row, r, x, rate, least, high):
 
 
 @njit(cache=True, nogil=True)
-def update_links(signals, r, batch, at, inputs, lanes, weights, weight_at, rate, const, sums):
-    """C[n, m] += rate * sum over the batch of r[n] x[m], for inputs that were not zero.
+def _sign_row(row, products, step, least, high):
+    """row[n] += step * sign of products[n]; a weight that would overflow is held."""
+    for n in range(len(row)):
+        old = cast(row[n], least)
+        new = cast(old + step * (cast(products[n] > 0, step) - cast(products[n] < 0, step)), least)
+        row[n] = new if clamp(new, least, high) == new else old
 
-    ``signals`` and ``r``: one row per image; ``at``: where the layer's inputs begin in a row of signals.
+
+@njit(forceinline=True)
+def _controlled(product, integral, previous, gains, shift, leak, limits):
+    """A pid instinct: the exact change before the rate, the new integral and the word to be remembered."""
+    word = words.local_product(product, shift, limits[0], limits[1])
+    total = words.integral(integral, word, leak, limits[2], limits[3])
+    return gains[0] * product + gains[1] * total + gains[2] * (word - previous), total, word
+
+
+@njit(cache=True, nogil=True)
+def _pid_row(row, products, integral, previous, gains, shift, leak, limits, rate, least, high):
+    """As ``_sign_row``, for a pid instinct, which brings its memory up to date whether or not a weight is held."""
+    for n in range(len(row)):
+        product = cast(products[n], gains[0])
+        exact, integral[n], previous[n] = _controlled(product, integral[n], previous[n], gains, shift, leak, limits)
+        old = cast(row[n], gains[0])
+        new = old + words.change(exact, rate)
+        if clamp(new, least, high) == new:
+            row[n] = new
+
+
+@njit(cache=True, nogil=True)
+def update_links(signals, r, erring, at, inputs, lanes, store, weight_at, layer, instinct, const, sums):
+    """Links from the inputs that were not zero in an erring image learn from the sums of r[n] x[m] over the images.
+
+    ``signals`` and ``r``: one row per image; ``at``: where the layer's inputs begin in a row of signals. ``erring``: which
+    images had an error; r of the others is zero.
     """
-    links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
+    places = slice(weight_at, weight_at + inputs * lanes)
+    links = store.weights[places].reshape((inputs, lanes))
+    rate, least, high = instinct.rate[layer], const.weight_least, const.weight_high
+    masked = len(store.mask) > 0
     products = sums[:lanes]
-    if batch == 1:
+    if len(erring) == 1 and instinct.kind == PROPORTIONAL and not masked:
         only, values = r[0], signals[0, at:at + inputs]
         for m in range(inputs):
             if values[m] != 0:
-                _change_row(links[m], only, values[m], rate, const.weight_least, const.weight_high)
+                _change_row(links[m], only, values[m], rate, least, high)
         return
     for m in range(inputs):
         active = False
-        for image in range(batch):
+        for image in range(len(erring)):
             x = signals[image, at + m]
-            if x != 0:
+            if x != 0 and erring[image]:
                 if not active:
                     products[:] = 0
                 active = True
                 back = r[image]
                 for n in range(lanes):
                     products[n] = cast(products[n] + back[n] * x, x)
-        if active:
-            _change_row(links[m], products, cast(1, const.weight_least), rate, const.weight_least, const.weight_high)
+        if not active:
+            continue
+        first = weight_at + m * lanes
+        if masked:
+            exists = store.mask[first:first + lanes]
+            for n in range(lanes):
+                products[n] = cast(products[n] * exists[n], products[n])
+        if instinct.kind == PROPORTIONAL:
+            _change_row(links[m], products, cast(1, least), rate, least, high)
+        elif instinct.kind == SIGN:
+            _sign_row(links[m], products, instinct.step[layer], least, high)
+        else:
+            _pid_row(links[m], products, store.links_memory[0, first:first + lanes],
+                     store.links_memory[1, first:first + lanes], instinct.gains[layer], instinct.product_shift[layer],
+                     instinct.leak, instinct.limits, rate, least, high)
+
+
+@njit(forceinline=True)
+def _changed(old, product, memory, instinct, entry):
+    """A bias or a K before it is held or not, in the wide type. ``memory``: its two words, if the instinct is pid."""
+    if instinct.kind == PROPORTIONAL:
+        return old + words.change(product, instinct.rate[entry])
+    if instinct.kind == SIGN:
+        return old + instinct.step[entry] * (cast(product > 0, old) - cast(product < 0, old))
+    exact, memory[0], memory[1] = _controlled(product, memory[0], memory[1], instinct.gains[entry],
+                                              instinct.product_shift[entry], instinct.leak, instinct.limits)
+    return old + words.change(exact, instinct.rate[entry])
 
 
 @njit(cache=True, nogil=True)
-def update_bias(r, batch, unit_at, neurons, bias, rate, const, wide):
-    """bias[n] += rate * sum over the batch of r[n]; a bias that would overflow is held."""
-    like = wide[0]
-    for n in range(neurons):
+def update_bias(r, batch, unit_at, neurons, store, instinct, const, wide):
+    """Biases learn from the sums of r[n] over the images; a bias that would overflow is held."""
+    like, memory = wide[0], store.bias_memory
+    for n in range(unit_at, unit_at + neurons):
         total = cast(0, like)
         for image in range(batch):
-            total += r[image, n]
-        new = cast(bias[unit_at + n], like) + words.change(total, rate)
+            total += r[image, n - unit_at]
+        new = _changed(cast(store.bias[n], like), total, memory[:, n] if instinct.kind == PID else wide, instinct, 0)
         if clamp(new, const.drive_least, const.drive_high) == new:
-            bias[unit_at + n] = new
+            store.bias[n] = new
 
 
 @njit(cache=True, nogil=True)
-def update_coupling(states, reverse_states, batch, unit_at, neurons, coupling, output_row, rates, const, wide):
-    """The local products of K1, K2, K3 of one layer, summed over the batch, then narrowed once.
+def update_coupling(states, reverse_states, batch, unit_at, neurons, coupling, remembered, output_row, instinct, const,
+                    wide):
+    """K1, K2, K3 of one layer learn from their local products, summed over the images.
 
     Row j of the forward ring is row ``output_row - j`` of the reverse ring.
     """
     if coupling is None:
         return
     like = wide[0]
-    new = np.empty((3, ROWS), wide.dtype)
     for n in range(neurons):
         back = n // LANES * LANES * ROWS + n % LANES
         at = unit_at * ROWS + back
         for kind in range(3):
+            if not instinct.trains[kind]:
+                continue
             for i in range(ROWS):
                 other = (i + 4) % ROWS if kind == 0 else (i + 2) % ROWS
                 ri, ro = back + (output_row - i) % ROWS * LANES, back + (output_row - other) % ROWS * LANES
@@ -347,19 +340,15 @@ def update_coupling(states, reverse_states, batch, unit_at, neurons, coupling, o
                     else:
                         total += (cast(reverse_states[image, ri], like) * states[image, so]
                                   - cast(reverse_states[image, ro], like) * states[image, si])
-                old = cast(coupling[kind, i, unit_at + n], like)
-                value = old + words.change(total, rates.K[kind])
-                fits = const.coupling_least <= value and value <= const.coupling_high
-                if kind == 2 and value < const.coupling_minimum:
-                    fits = False
-                new[kind, i] = value if fits and rates.trains_K[kind] else old
-        for kind in range(3):
-            for i in range(ROWS):
-                coupling[kind, i, unit_at + n] = cast(new[kind, i], const.high)
+                memory = remembered[:, kind, i, unit_at + n] if instinct.kind == PID else wide
+                new = _changed(cast(coupling[kind, i, unit_at + n], like), total, memory, instinct, kind)
+                fits = const.coupling_least <= new and new <= const.coupling_high
+                if fits and not (kind == 2 and new < const.coupling_minimum):
+                    coupling[kind, i, unit_at + n] = new
 
 
 @njit(cache=True, nogil=True)
-def learn(images, labels, predictions, outputs, wide, batch_size, plan, const, store, rates):
+def learn(images, labels, predictions, outputs, wide, batch_size, plan, const, store, instincts):
     """Learn images in order, updating after every ``batch_size``. Order of operations: the arithmetic contract's.
 
     Silence is skipped, which changes no bit: an image whose outputs are right by the margin has errors of zero, and
@@ -402,10 +391,10 @@ def learn(images, labels, predictions, outputs, wide, batch_size, plan, const, s
                     below = plan.blocks[layer - 1] * LANES
                     reverse_links(r[b], store.weights, weight_at, plan.inputs[layer], lanes, plan.reverse_shift, const,
                                   errors[b, :below], wide)
-            if rates.trains_links:
-                update_links(signals, r, batch, at, plan.inputs[layer], lanes, store.weights, weight_at, rates.links[layer],
-                             const, sums)
-            if rates.trains_bias:
-                update_bias(r, batch, unit_at, plan.neurons[layer], store.bias, rates.bias, const, wide)
-            update_coupling(states, reverse_states, batch, unit_at, plan.neurons[layer], store.coupling, plan.output_row,
-                            rates, const, wide)
+            if instincts.links.trains[layer]:
+                update_links(signals, r, heard[:batch], at, plan.inputs[layer], lanes, store, weight_at, layer,
+                             instincts.links, const, sums)
+            if instincts.bias.trains[0]:
+                update_bias(r, batch, unit_at, plan.neurons[layer], store, instincts.bias, const, wide)
+            update_coupling(states, reverse_states, batch, unit_at, plan.neurons[layer], store.coupling,
+                            store.coupling_memory, plan.output_row, instincts.K, const, wide)

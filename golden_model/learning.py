@@ -3,15 +3,18 @@
     dC_nm = eta r_n,a x_m     dbias_n = eta r_n,a
     dK1_i = eta (r_i s_{i-1} - r_{i-1} s_i)    dK2_i = eta (r_i s_{i+2} - r_{i+2} s_i)    dK3_i = -eta r_i s_i
 
-A batch adds its products exactly before the one narrowing; a batch of one image is the hardware's order.
+A batch adds its products exactly; an instinct turns the sum into a change, which is narrowed once. A batch of one image is the
+hardware's order.
 """
 from __future__ import annotations
 
 import numpy as np
 
 from golden_model.arithmetic import Arithmetic, Array
+from golden_model.instincts import Memory, changes
 from golden_model.links import exact_product
 from golden_model.parameters import Layer
+from golden_model.wiring import Mask
 
 
 def output_error(arithmetic: Arithmetic, outputs: Array, labels: Array, layer: int) -> Array:
@@ -29,13 +32,37 @@ def coupling_products(r: Array, s: Array) -> Array:
     return np.stack([r * s[mother] - r[mother] * s, r * s[prey] - r[prey] * s, -r * s]).sum(axis=2)
 
 
-def update(arithmetic: Arithmetic, parameters: Layer, x: Array, s: Array, r: Array, layer: int, epoch: int) -> Layer:
-    """The parameters of a layer after one batch: inputs x (images, M), displacements s and reverse r (5, images, N)."""
+def update(arithmetic: Arithmetic, parameters: Layer, x: Array, s: Array, r: Array, layer: int, epoch: int,
+           memory: dict[str, Memory], mask: Mask | None, erring: Array) -> Layer:
+    """The parameters of a layer after one batch.
+
+    Parameters
+    ----------
+    x : array (images, M)
+        What the links carried.
+    s, r : arrays (5, images, N)
+        Forward and reverse displacements.
+    memory : dict
+        What its pid instincts remember, brought up to date in place.
+    mask : bool array (N, M), or None
+        Which links exist.
+    erring : bool array (images,)
+        Which images had an error at the outputs.
+    """
     signal = r[arithmetic.network.neuron.input_element]
+    always = np.array(erring.any())
+
+    def change(name: str, products: Array, addressed: Array = always) -> Array:
+        return changes(arithmetic, name, products, layer, memory, addressed)
+
     coupling = parameters.coupling
     if arithmetic.network.learning.trains_K:
         products = coupling_products(r, s)
-        coupling = np.stack([arithmetic.updated_coupling(coupling[k], products[k], name, layer, epoch)
+        coupling = np.stack([arithmetic.updated_coupling(coupling[k], change(name, products[k]), name, layer, epoch)
                              for k, name in enumerate(("K1", "K2", "K3"))])
-    return Layer(arithmetic.updated_weights(parameters.weights, exact_product(signal.T, x), layer, epoch),
-                 arithmetic.updated_bias(parameters.bias, signal.sum(axis=0), layer, epoch), coupling)
+    products = exact_product(signal.T, x)
+    if mask is not None:
+        products = products * mask
+    heard = (x[erring] != 0).any(axis=0)
+    return Layer(arithmetic.updated_weights(parameters.weights, change("links", products, heard), layer, epoch),
+                 arithmetic.updated_bias(parameters.bias, change("bias", signal.sum(axis=0)), layer, epoch), coupling)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden_model import arithmetic as arithmetics
-from golden_model import circuits, learning, links, parameters
+from golden_model import circuits, instincts, learning, links, parameters
 from golden_model.arithmetic import Array, Observer
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
+from golden_model.wiring import masks
 
 
 @dataclass
@@ -35,6 +36,8 @@ class Model:
         Parameters to start from; by default the random ones of ``network.seed``. They are copied.
     observer : callable, optional
         See ``golden_model.arithmetic.Fixed``.
+
+    What pid instincts remember begins at zero, lasts as long as the model and belongs to no model file.
     """
 
     def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None,
@@ -46,11 +49,21 @@ class Model:
         dtype = np.int64 if arithmetic == "fixed" else np.float64
         self.layers = [parameters.Layer(*(np.array(array, dtype) for array in (layer.weights, layer.bias, layer.coupling)))
                        for layer in given]
+        self._memory, self._masks = instincts.fresh(network, dtype), masks(network)
 
     @property
     def parameters(self) -> Parameters:
         """A copy of what has been learnt."""
         return [layer.copy() for layer in self.layers]
+
+    @property
+    def memory(self) -> instincts.Memories:
+        """A copy of what pid instincts remember."""
+        return [{name: state.copy() for name, state in layer.items()} for layer in self._memory]
+
+    def forget(self) -> None:
+        """Set to zero what pid instincts remember; parameters stay."""
+        self._memory = instincts.fresh(self.network, np.int64 if self.arithmetic.name == "fixed" else np.float64)
 
     def forward(self, images: Array) -> list[LayerState]:
         """Settle every layer in turn; images are bytes (images, inputs)."""
@@ -88,13 +101,14 @@ class Model:
         neuron, last = self.network.neuron, len(self.layers) - 1
         outputs = states[-1].displacement[neuron.output_element]
         error = learning.output_error(self.arithmetic, outputs, labels, last)
-        frozen = self.network.learning.frozen
+        frozen, erring = self.network.learning.frozen, np.any(error, axis=1)
         for index in range(last, frozen - 1, -1):
             layer, state = self.layers[index], states[index]
             r = circuits.settle_reverse(self.arithmetic, state.displacement, error, layer.coupling, index)
             if index > frozen:                               # with the old weights, before they learn
                 error = links.reverse(self.arithmetic, r[neuron.input_element], layer.weights, index - 1)
-            self.layers[index] = learning.update(self.arithmetic, layer, state.inputs, state.displacement, r, index, epoch)
+            self.layers[index] = learning.update(self.arithmetic, layer, state.inputs, state.displacement, r, index, epoch,
+                                                 self._memory[index], self._masks[index], erring)
         return outputs.argmax(axis=1)
 
 

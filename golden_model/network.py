@@ -9,198 +9,38 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import reprlib
-import sys
 import tomllib
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from golden_model.errors import InputError
 from golden_model.fixed_point import MOST_BITS, Format
+from golden_model.sections import (
+    ELEMENTS,
+    PARAMETER_SETS,
+    Formats,
+    Initialisation,
+    Integration,
+    Learning,
+    Neuron,
+    Wiring,
+    shown,
+    whole,
+)
 
-ELEMENTS = 5                              # Wood, Fire, Earth, Metal, Water
+__all__ = ["ELEMENTS", "PARAMETER_SETS", "Formats", "Initialisation", "Integration", "Learning", "Network", "Neuron", "Wiring"]
+
 MOST_NEURONS = 1 << 20                    # of one layer; more is a mistyped size or a hostile file
-PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
-Rates = tuple[float, float, float, float, float]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Neuron:
-    """The five populations of a neuron: default rates, rest values, and where signals enter and leave.
+class Controller(NamedTuple):
+    """Integers of a pid instinct: S = ``proportional`` g + ``integral`` I + ``derivative`` (q - q before), exact."""
 
-    A neuron keeps its own K when K is trained; these are the values that training starts from.
-    """
-
-    K1: Rates = (0.5,) * 5                # generation: K1[i] couples i to its mother i-1
-    K2: Rates = (0.5,) * 5                # overcoming: K2[i] couples i to its prey i+2
-    K3: Rates = (1.0,) * 5                # self-limitation; > 0 propagator, 0 oscillator
-    rest: Rates = (1.0,) * 5              # rest populations E*
-    input_element: int = 0                # a: where the drive enters and the reverse signal leaves
-    output_element: int = 1               # b: where the signal leaves and the error enters
-    gate_floor: float = 1 / 16            # least gate of the reverse circuit
-
-    def __post_init__(self) -> None:
-        for name in ("K1", "K2", "K3", "rest"):
-            values = getattr(self, name)
-            if not isinstance(values, (tuple, list)) or len(values) != ELEMENTS:
-                raise InputError(f"neuron.{name} must be five numbers, one per element, not {_shown(values)}")
-            object.__setattr__(self, name, tuple(_number(value, f"neuron.{name}") for value in values))
-        if min(self.K3) < 0:
-            raise InputError(f"neuron.K3 must be 0 (oscillator) or more (propagator), not {min(self.K3):g}")
-        if min(self.rest) <= 0:
-            raise InputError(f"neuron.rest must be positive populations, not {min(self.rest):g}")
-        for name in ("input_element", "output_element"):
-            _whole(getattr(self, name), f"neuron.{name}", 0, ELEMENTS - 1)
-        _set_numbers(self, "neuron", "gate_floor")
-        if not 0 < self.gate_floor < min(self.rest):
-            raise InputError(f"neuron.gate_floor must lie between 0 and the least rest value, not {self.gate_floor:g}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Integration:
-    """Improved Euler with a fixed number of steps. ``dt`` is in the time unit of 1 / K."""
-
-    dt: float = 0.5                       # a power of two, so that hardware shifts
-    steps: int = 8                        # per settling, forward or reverse
-
-    def __post_init__(self) -> None:
-        _set_numbers(self, "integration", "dt")
-        if not (2**-12 <= self.dt <= 1 and math.frexp(self.dt)[0] == 0.5):
-            raise InputError(f"integration.dt must be a power of two from 2**-12 to 1, not {self.dt:g}")
-        _whole(self.steps, "integration.steps", 1, 100_000)
-
-    @property
-    def exponent(self) -> int:
-        """d, where dt = 2**-d."""
-        return 1 - math.frexp(self.dt)[1]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Formats:
-    """The words of the arithmetic contract. The ranges bind the float model as well, which only does not round."""
-
-    displacement: Format = Format.parse("Q1.12")   # s, predictor w, reverse r; clamped after every half step
-    drive: Format = Format.parse("Q4.12")          # u, which saturates, and bias, which is held like a weight
-    weight: Format = Format.parse("Q2.14")         # link C; an update that would overflow is dropped
-    input: Format = Format.parse("UQ0.8")          # a pixel: the byte as it is
-    error: Format = Format.parse("Q1.12")          # reverse drive e; saturates
-    coupling: Format = Format.parse("Q2.1")        # K1, K2, K3
-    bracket: Format | None = None                  # operand B of the multiplier; None: exact, not rounded
-
-    def __post_init__(self) -> None:
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            if isinstance(value, str) and not (entry.name == "bracket" and value == "exact"):
-                object.__setattr__(self, entry.name, Format.parse(value))
-            elif value == "exact":
-                object.__setattr__(self, entry.name, None)
-            elif not isinstance(value, Format) and not (entry.name == "bracket" and value is None):
-                raise InputError(f'formats.{entry.name} must be a format like "Q1.12", not {_shown(value)}')
-        for name in ("displacement", "drive", "weight", "error", "coupling"):
-            if not getattr(self, name).signed:
-                raise InputError(f"formats.{name} must be signed, not {getattr(self, name)}; write Qm.f without the U")
-        for name in ("drive", "error"):
-            if getattr(self, name).fraction != self.displacement.fraction:
-                raise InputError(f"formats.{name} must have the {self.displacement.fraction} fraction bits of "
-                                 f"formats.displacement, not {getattr(self, name).fraction}")
-        least, most = self.displacement.fraction, self.exact_bracket_fraction
-        if self.bracket is not None and not (self.bracket.signed and least <= self.bracket.fraction <= most):
-            raise InputError(f"formats.bracket must be signed with {least} to {most} fraction bits (those of the exact "
-                             f"bracket), not {self.bracket}")
-
-    @property
-    def exact_bracket_fraction(self) -> int:
-        """Fraction bits of the unrounded bracket, a sum of products K x."""
-        return self.displacement.fraction + self.coupling.fraction
-
-    @property
-    def bracket_fraction(self) -> int:
-        """Fraction bits of the multiplier's operand B."""
-        return self.exact_bracket_fraction if self.bracket is None else self.bracket.fraction
-
-
-@dataclass(frozen=True, kw_only=True)
-class Initialisation:
-    """Random links before learning: uniform in +-gain * sqrt(3 / inputs), then rounded to the weight format."""
-
-    input_gain: float = 2.2               # of the first layer, whose inputs are mostly zero
-    gain: float = 1.0                     # of all other layers
-    bias: float = -1.0
-
-    def __post_init__(self) -> None:
-        _set_numbers(self, "initialisation", "input_gain", "gain", "bias")
-        if min(self.input_gain, self.gain) < 0:
-            raise InputError(f"initialisation gains must be 0 or more, not {min(self.input_gain, self.gain):g}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Learning:
-    """Rates of the local products (0: that set of parameters is not trained), error margin, and schedule.
-
-    The change of a parameter is the rate times the sum of its products over the images of a batch. The schedule halves
-    every rate ``halvings`` times at even distances within ``epochs``. Integer learning needs powers of two.
-    """
-
-    links: float = 2**-4
-    bias: float = 2**-4
-    K1: float = 0.0
-    K2: float = 0.0
-    K3: float = 0.0
-    K3_minimum: float = 0.5               # keeps a trained neuron a propagator
-    margin: float = 0.5                   # tau: an output that is right by it says nothing
-    epochs: int = 60
-    halvings: int = 5
-    batch: int = 1                        # images between two updates
-    dropout: float = 0.2                  # share of the input words set to zero at random when an image is learnt
-    frozen: int = 0                       # layers, from the first, that are not trained
-    average: int = 0                      # last epochs whose parameters are averaged into the result; 0: a sixth of all
-
-    def __post_init__(self) -> None:
-        _set_numbers(self, "learning", *PARAMETER_SETS, "margin", "K3_minimum", "dropout")
-        for name in PARAMETER_SETS:
-            if not 0 <= getattr(self, name) <= 1:
-                raise InputError(f"learning.{name} must be a rate from 0 to 1, not {getattr(self, name):g}")
-        if not 0 < self.margin < 1:
-            raise InputError(f"learning.margin must lie between 0 and 1, not {self.margin:g}")
-        if self.K3_minimum <= 0:
-            raise InputError(f"learning.K3_minimum must be positive to keep propagators, not {self.K3_minimum:g}")
-        _whole(self.epochs, "learning.epochs", 1, 1_000_000)
-        _whole(self.halvings, "learning.halvings", 0, 30)
-        _whole(self.batch, "learning.batch", 1, 65_536)
-        if not 0 <= self.dropout < 1:
-            raise InputError(f"learning.dropout must be a share from 0 to below 1, not {self.dropout:g}")
-        _whole(self.frozen, "learning.frozen", 0, 1_000)
-        _whole(self.average, "learning.average", 0, self.epochs)
-
-    def halvings_before(self, epoch: int) -> int:
-        """How often the rates were halved before ``epoch`` (0, 1, ...) begins."""
-        return min(epoch * (self.halvings + 1) // self.epochs, self.halvings)
-
-    @property
-    def averaged_epochs(self) -> int:
-        """How many epochs, the last ones, are averaged into the result."""
-        return self.average or max(self.epochs // 6, 1)
-
-    @property
-    def trains_K(self) -> bool:
-        return max(self.K1, self.K2, self.K3) > 0
-
-    def exponents(self, epoch: int) -> dict[str, int | None]:
-        """For each parameter set the shift n of its integer rate 2**-n in ``epoch``; None: not trained."""
-        shifts: dict[str, int | None] = {}
-        for name in PARAMETER_SETS:
-            mantissa, exponent = math.frexp(getattr(self, name))
-            if mantissa not in (0.0, 0.5):
-                rate = getattr(self, name)
-                raise InputError(f"learning.{name} must be a power of two for integer arithmetic, not {rate:g}; "
-                                 f"the nearest is 2**{round(math.log2(rate))}")
-            shifts[name] = 1 - exponent + self.halvings_before(epoch) if mantissa else None
-        return shifts
-
-    def slowest(self) -> dict[str, int | None]:
-        """As ``exponents``, for the least rate that the schedule can reach, rounded down to a power of two."""
-        return {name: 1 - math.frexp(rate)[1] + self.halvings if (rate := getattr(self, name)) else None
-                for name in PARAMETER_SETS}
+    product_shift: int                    # bits that g drops to become the word q; negative: that it gains
+    proportional: int                     # multipliers: 0 or powers of two
+    integral: int
+    derivative: int
+    fraction: int                         # fraction bits of S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +59,7 @@ class Network:
     formats: Formats = field(default_factory=Formats)
     initialisation: Initialisation = field(default_factory=Initialisation)
     learning: Learning = field(default_factory=Learning)
+    wiring: Wiring = field(default_factory=Wiring)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -226,14 +67,15 @@ class Network:
         if isinstance(layers, list):
             layers = tuple(layers)
         if not isinstance(layers, tuple) or len(layers) < 2:
-            raise InputError(f"layers must have at least two sizes, not {_shown(layers)}")
+            raise InputError(f"layers must have at least two sizes, not {shown(layers)}")
         object.__setattr__(self, "layers", layers)
         for size in self.layers:
-            _whole(size, "each size in layers", 1, MOST_NEURONS)
+            whole(size, "each size in layers", 1, MOST_NEURONS)
         for name, section in SECTIONS.items():
             if not isinstance(getattr(self, name), section):
-                raise InputError(f"{name} must be a {section.__name__}, not {_shown(getattr(self, name))}")
-        _whole(self.seed, "seed", 0, 2**63 - 1)
+                raise InputError(f"{name} must be a {section.__name__}, not {shown(getattr(self, name))}")
+        whole(self.seed, "seed", 0, 2**63 - 1)
+        self.wiring.check(self.layers)
 
     # ------------------------------------------------------------- integers of the arithmetic contract
 
@@ -268,6 +110,35 @@ class Network:
         """Bits that a product of two displacements drops to become a change of K at rate 2**-``exponent``."""
         return 2 * self.formats.displacement.fraction - self.formats.coupling.fraction + exponent
 
+    def parameter_format(self, name: str) -> Format:
+        """The format of the parameters of a set (``links``, ``bias``, ``K1``, ``K2``, ``K3``)."""
+        return {"links": self.formats.weight, "bias": self.formats.drive}.get(name, self.formats.coupling)
+
+    def product_fraction(self, name: str, layer: int) -> int:
+        """Fraction bits of the exact local products of a set."""
+        reverse = self.formats.displacement.fraction
+        return reverse + {"links": self.input_fraction(layer), "bias": 0}.get(name, reverse)
+
+    def controller(self, name: str, layer: int) -> Controller:
+        """The pid instinct of a set: its exact sum has the fraction bits of its finest term, at least the parameter's."""
+        product, word = self.product_fraction(name, layer), self.formats.local_product.fraction
+        exponents = [math.frexp(gain)[1] - 1 if gain else None for gain in self.learning.gains(name)]
+        terms = [None if exponent is None else fraction - exponent
+                 for exponent, fraction in zip(exponents, (product, word, word), strict=True)]
+        fraction = max(self.parameter_format(name).fraction, *(term for term in terms if term is not None))
+        proportional, integral, derivative = (0 if term is None else 1 << fraction - term for term in terms)
+        return Controller(product - word, proportional, integral, derivative, fraction)
+
+    def change_shift(self, name: str, layer: int, exponent: int) -> int:
+        """Bits that the exact sum of a proportional or pid instinct drops to become a change at rate 2**-``exponent``."""
+        pid = self.learning.instinct(name) == "pid"
+        fraction = self.controller(name, layer).fraction if pid else self.product_fraction(name, layer)
+        return fraction - self.parameter_format(name).fraction + exponent
+
+    def sign_step(self, name: str, exponent: int) -> int:
+        """The change that a sign instinct makes at rate 2**-``exponent``: at least one step, see ``check_fixed``."""
+        return 1 << max(self.parameter_format(name).fraction - exponent, 0)
+
     def check_fixed(self) -> None:
         """Raise an ``InputError`` if the integers of the contract cannot be formed for this description."""
         formats, neuron = self.formats, self.neuron
@@ -286,13 +157,19 @@ class Network:
             if (missing := -self.link_shift(layer)) > 0:
                 raise InputError(f"formats.weight must have at least {formats.weight.fraction + missing} fraction bits for "
                                  f"the drive of layer {layer}, not {formats.weight.fraction}")
-            if exponents["links"] is not None and (excess := -self.update_shift(layer, exponents["links"])) > 0:
+            if exponents["links"] is not None and (excess := -self.change_shift("links", layer, exponents["links"])) > 0:
                 raise InputError(f"formats.weight must have at most {formats.weight.fraction - excess} fraction bits for "
                                  f"the products of layer {layer} at this rate, not {formats.weight.fraction}")
         for name in ("K1", "K2", "K3"):
-            if (rate := exponents[name]) is not None and (excess := -self.coupling_shift(rate)) > 0:
+            if (rate := exponents[name]) is not None and (excess := -self.change_shift(name, 0, rate)) > 0:
                 raise InputError(f"formats.coupling must have at most {formats.coupling.fraction - excess} fraction bits for "
                                  f"the products of {name} at this rate, not {formats.coupling.fraction}")
+        for name, slowest in self.learning.slowest().items():
+            least = self.parameter_format(name).fraction
+            if self.learning.instinct(name) == "sign" and slowest is not None and slowest > least:
+                raise InputError(f"a sign instinct must change by a step of {self.parameter_format(name)} (2**{-least}) or "
+                                 f"more, not by 2**{-slowest} as learning.{name} after {self.learning.halvings} halvings; choose "
+                                 "a greater rate, fewer halvings or a finer format")
         name, bits = max(self.widths().items(), key=lambda item: item[1])
         if bits > MOST_BITS:
             remedy = "greater rates of learning" if name.startswith("updated") else "narrower formats"
@@ -304,7 +181,8 @@ class Network:
         Names: ``bracket``, ``product`` (gate times bracket), ``half_step`` (the sum before its narrowing),
         ``link_sum[k]``, ``reverse_link_sum[k]`` and ``update[k]`` (the products of a batch) of each layer; and of what is
         trained ``updated_weight[k]``, ``updated_bias``, ``updated_coupling``, where the parameter, shifted to the weight of
-        the products, is added to them: as wide as the least rate of the schedule makes it.
+        the products, is added to them: as wide as the least rate of the schedule makes it. Where an instinct is pid also
+        ``local_product`` (before its narrowing) and ``integral``.
 
         K that is not trained is the description's, unless ``any_coupling`` says that parameters bring their own.
         """
@@ -327,19 +205,33 @@ class Network:
         weight, batch, slowest = -formats.weight.least, self.learning.batch, self.learning.slowest()
         for layer, (inputs, outputs) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
             reach = signal if layer else max(formats.input.greatest, -formats.input.least)
-            widths[f"link_sum[{layer}]"] = _signed_bits(inputs * reach * weight
+            widths[f"link_sum[{layer}]"] = _signed_bits(self.wiring.fan_in(layer, inputs) * reach * weight
                                                         + (bias << max(self.link_shift(layer), 0)))
-            widths[f"reverse_link_sum[{layer}]"] = _signed_bits(outputs * signal * weight)
+            widths[f"reverse_link_sum[{layer}]"] = _signed_bits(self.wiring.fan_out(layer, outputs) * signal * weight)
             widths[f"update[{layer}]"] = _signed_bits(batch * signal * reach)
             if (rate := slowest["links"]) is not None:
-                widths[f"updated_weight[{layer}]"] = _signed_bits(batch * signal * reach
-                                                                  + (weight << max(self.update_shift(layer, rate), 0)))
+                widths[f"updated_weight[{layer}]"] = self._updated_bits("links", layer, batch * signal * reach, rate, widths)
         if (rate := slowest["bias"]) is not None:
-            widths["updated_bias"] = _signed_bits(batch * signal + (bias << rate))
-        if couplings := [rate for name in ("K1", "K2", "K3") if (rate := slowest[name]) is not None]:
-            widths["updated_coupling"] = _signed_bits(2 * batch * signal**2 + (
-                -formats.coupling.least << max(self.coupling_shift(max(couplings)), 0)))
+            widths["updated_bias"] = self._updated_bits("bias", 0, batch * signal, rate, widths)
+        if couplings := {name: rate for name in ("K1", "K2", "K3") if (rate := slowest[name]) is not None}:
+            widths["updated_coupling"] = max(self._updated_bits(name, 0, 2 * batch * signal**2, rate, widths)
+                                             for name, rate in couplings.items())
         return widths
+
+    def _updated_bits(self, name: str, layer: int, products: int, rate: int, widths: dict[str, int]) -> int:
+        """Bits of a parameter and its change before the narrowing; ``products``: the greatest magnitude of their sum."""
+        learning, parameter = self.learning, -self.parameter_format(name).least
+        if learning.instinct(name) == "sign":
+            return _signed_bits(parameter + self.sign_step(name, rate))
+        if learning.instinct(name) == "pid":
+            controller, leak = self.controller(name, layer), learning.leak_shift
+            word, integral = -self.formats.local_product.least, -self.formats.integral.least
+            for sum_, most in (("local_product", products << max(-controller.product_shift, 0)),
+                               ("integral", (integral + word << leak) + (integral if leak else 0))):
+                widths[sum_] = max(widths.get(sum_, 0), _signed_bits(most))
+            products = (controller.proportional * products + controller.integral * integral
+                        + controller.derivative * 2 * word)
+        return _signed_bits(products + (parameter << max(self.change_shift(name, layer, rate), 0)))
 
     # ------------------------------------------------------------- JSON and TOML
 
@@ -362,14 +254,14 @@ class Network:
         arguments: dict[str, Any] = {}
         for key, value in data.items():
             if key not in known:
-                raise InputError(f"a network description has no entry {_shown(key)}; it has {', '.join(sorted(known))}")
+                raise InputError(f"a network description has no entry {shown(key)}; it has {', '.join(sorted(known))}")
             if key in SECTIONS:
                 if not isinstance(value, dict):
-                    raise InputError(f"{key} must be a table, not {_shown(value)}")
+                    raise InputError(f"{key} must be a table, not {shown(value)}")
                 names = [entry.name for entry in fields(SECTIONS[key])]
                 for name in value:
                     if name not in names:
-                        raise InputError(f"{key} has no entry {_shown(name)}; it has {', '.join(names)}")
+                        raise InputError(f"{key} has no entry {shown(name)}; it has {', '.join(names)}")
                 value = SECTIONS[key](**value)
             arguments[key] = value
         if "layers" not in arguments:
@@ -411,36 +303,7 @@ class Network:
 
 
 SECTIONS: dict[str, Any] = {"neuron": Neuron, "integration": Integration, "formats": Formats,
-                            "initialisation": Initialisation, "learning": Learning}
-
-
-def _number(value: Any, name: str) -> float:
-    """``value`` as a float, never -0.0: descriptions that are equal must have the same digest."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
-        return float(value) + 0.0
-    raise InputError(f"{name} must be a finite number, not {_shown(value)}")
-
-
-def _set_numbers(section: Any, prefix: str, *names: str) -> None:
-    for name in names:
-        object.__setattr__(section, name, _number(getattr(section, name), f"{prefix}.{name}"))
-
-
-def _whole(value: Any, name: str, least: int, greatest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
-        raise InputError(f"{name} must be a whole number from {least} to {greatest}, not {_shown(value)}")
-    return value
-
-
-def _shown(value: Any) -> str:
-    """``repr`` for messages, cut short where a file holds something huge or deep."""
-    brief = reprlib.Repr()
-    brief.maxlist = brief.maxtuple = brief.maxdict = 8
-    brief.maxstring = brief.maxother = brief.maxlong = 80
-    try:
-        return brief.repr(value)
-    except ValueError:                                           # an integer of more digits than Python prints
-        return "something too large to print"
+                            "initialisation": Initialisation, "learning": Learning, "wiring": Wiring}
 
 
 def _signed_bits(magnitude: int) -> int:

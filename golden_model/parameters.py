@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from golden_model.errors import InputError
 from golden_model.network import ELEMENTS, Network
+from golden_model.wiring import masks
 
 ARITHMETICS = ("float", "fixed")
 
@@ -17,8 +18,8 @@ ARITHMETICS = ("float", "fixed")
 class Layer:
     """Parameters of one layer of N neurons with M inputs.
 
-    ``weights`` (N, M): links C[n, m]. ``bias`` (N,). ``coupling`` (3, 5, N): K1, K2, K3 of each element and neuron.
-    Reals (float64 or float32), or int64 in the formats ``weight``, ``drive`` and ``coupling``.
+    ``weights`` (N, M): links C[n, m], 0 where the wiring has none. ``bias`` (N,). ``coupling`` (3, 5, N): K1, K2, K3 of each
+    element and neuron. Reals (float64 or float32), or int64 in the formats ``weight``, ``drive`` and ``coupling``.
     """
 
     weights: npt.NDArray[Any]
@@ -41,7 +42,8 @@ def layer_shapes(network: Network) -> list[dict[str, tuple[int, ...]]]:
 def initial(network: Network, arithmetic: str) -> Parameters:
     """Random links, constant biases, the description's K. Both arithmetics start from the same values.
 
-    The links are rounded to the weight format in either case; ``network.seed`` alone decides them.
+    The links are rounded to the weight format in either case; ``network.seed`` alone decides them. Fewer links to a neuron
+    start with greater weights: uniform in +-gain * sqrt(3 / links).
     """
     check_arithmetic(arithmetic)
     if arithmetic == "fixed":
@@ -49,10 +51,13 @@ def initial(network: Network, arithmetic: str) -> Parameters:
     formats, start = network.formats, network.initialisation
     random = np.random.default_rng([network.seed, 0])
     parameters = []
-    for index, shapes in enumerate(layer_shapes(network)):
+    for index, (shapes, mask) in enumerate(zip(layer_shapes(network), masks(network), strict=True)):
         gain = start.gain if index else start.input_gain
         uniform = random.random(shapes["weights"]) * 2 - 1
-        weights = formats.weight.quantise(uniform * (gain * np.sqrt(3 / network.layers[index])))
+        fan_in = network.wiring.fan_in(index, network.layers[index])
+        weights = formats.weight.quantise(uniform * (gain * np.sqrt(3 / fan_in)))
+        if mask is not None:
+            weights *= mask
         bias = np.full(shapes["bias"], start.bias)
         rates = np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])
         coupling = np.repeat(rates[:, :, None], shapes["bias"][0], axis=2)
@@ -81,6 +86,7 @@ def check(network: Network, arithmetic: str, parameters: Parameters) -> None:
     if len(parameters) != len(network.layers) - 1:
         raise InputError(f"a network of sizes {network.layers} must have {len(network.layers) - 1} layers of parameters, "
                          f"not {len(parameters)}")
+    wiring = masks(network)
     for index, (layer, shapes) in enumerate(zip(parameters, layer_shapes(network), strict=True)):
         for name, word in (("weights", formats.weight), ("bias", formats.drive), ("coupling", formats.coupling)):
             array, label = getattr(layer, name), f"{name} of layer {index}"
@@ -95,6 +101,10 @@ def check(network: Network, arithmetic: str, parameters: Parameters) -> None:
             elif not np.isfinite(array).all():
                 raise InputError(f"{label} must be finite float32 or float64 numbers, not {array.dtype} with NaN or infinite "
                                  "entries")
+        mask = wiring[index]
+        if mask is not None and (absent := layer.weights[~mask]).any():
+            raise InputError(f"weights of layer {index} must be 0 where wiring.layers ({network.wiring.layers[index]}) has no "
+                             f"link, but {np.count_nonzero(absent)} are not; use parameters of the same wiring and seed")
 
 
 def check_arithmetic(arithmetic: str) -> None:

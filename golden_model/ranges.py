@@ -280,7 +280,8 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
 
     Names are those of the observed signals, and for what no observer is shown: ``biased_link_sum[k]`` (what is narrowed to a
     drive), ``margin_difference[k]`` (to an output error), ``..._half_step`` (to a displacement, rounding included), and
-    ``updated_weight[k]``, ``updated_bias[k]``, ``updated_K1[k]`` ... of what is trained, at the least rate of the schedule.
+    ``updated_weight[k]``, ``updated_bias[k]``, ``updated_K1[k]`` ... of what is trained, at the least rate of the schedule, and
+    where an instinct is pid ``links_local_product_sum[k]``, ``links_integral_sum[k]`` and so on.
     """
     network.check_fixed()
     formats, neuron, batch = network.formats, network.neuron, network.learning.batch
@@ -312,6 +313,29 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
         bound(f"{name}_half_step", _union([((x[i] + x[i]) << shift) + products[i] + half for i in range(ELEMENTS)]),
               "two displacements, shifted, the product, and half for rounding")
 
+    def updated(bound_name: str, name: str, shown: str, k: int, products: Interval) -> None:
+        """A parameter of set ``name`` before its narrowing, if it is trained; ``products``: the exact sum."""
+        if (rate := slowest[name]) is None:
+            return
+        parameter = network.parameter_format(name)
+        old = Interval(parameter.least, parameter.greatest)
+        instinct = network.learning.instinct(name)
+        if instinct == "sign":
+            step = network.sign_step(name, rate)
+            bound(bound_name, old + Interval(-step, step), f"the {shown} and a step")
+            return
+        what = "its products"
+        if instinct == "pid":
+            controller, leak = network.controller(name, k), network.learning.leak_shift
+            q, integral = word["local_product"], word["integral"]
+            bound(f"{name}_local_product_sum[{k}]", products << max(-controller.product_shift, 0), f"{batch} products")
+            bound(f"{name}_integral_sum[{k}]", ((integral + q) << leak) + (-integral if leak else Interval(0, 0)),
+                  "the integral and the word of a product, less the leak")
+            products = (products.times(controller.proportional) + integral.times(controller.integral)
+                        + (q - q).times(controller.derivative))
+            what = "the three terms of its instinct"
+        bound(bound_name, (old << network.change_shift(name, k, rate)) + products, f"the {shown}, shifted, and {what}")
+
     gates = [Interval(0, value + formats.displacement.greatest) for value in rest]
     mirror = circuits.MIRROR
     sizes = list(zip(network.layers, network.layers[1:], strict=False))
@@ -320,26 +344,22 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
         coupling = described[:, :, None] if parameters is None else parameters[k].coupling
         K = [[word["coupling"] if getattr(network.learning, name) else Interval(int(each.min()), int(each.max()))
               for each in rates] for name, rates in zip(("K1", "K2", "K3"), coupling, strict=True)]
-        links = bound(f"link_sum[{k}]", (x * word["weight"]).times(inputs), f"{inputs} products of a link and its input")
+        fan_in = network.wiring.fan_in(k, inputs)
+        links = bound(f"link_sum[{k}]", (x * word["weight"]).times(fan_in), f"{fan_in} products of a link and its input")
         bound(f"biased_link_sum[{k}]", links + (word["drive"] << network.link_shift(k)), "the link sum and the bias, shifted")
         circuit(f"displacement[{k}]", s, gates, word["drive"], neuron.input_element, K)
         circuit(f"reverse[{k}]", [r] * ELEMENTS, [gates[i] for i in mirror], word["error"],
                 int(mirror[neuron.output_element]), _mirrored(K))
         if k:
-            bound(f"reverse_link_sum[{k}]", (r * word["weight"]).times(neurons),
-                  f"{neurons} products of a link and a reverse displacement")
+            fan_out = network.wiring.fan_out(k, neurons)
+            bound(f"reverse_link_sum[{k}]", (r * word["weight"]).times(fan_out),
+                  f"{fan_out} products of a link and a reverse displacement")
         products = bound(f"update[{k}]", (r * x).times(batch), f"{batch} products of a reverse displacement and an input")
-        if (rate := slowest["links"]) is not None:
-            bound(f"updated_weight[{k}]", (word["weight"] << network.update_shift(k, rate)) + products,
-                  "the weight, shifted, and its products")
-        if (rate := slowest["bias"]) is not None:
-            bound(f"updated_bias[{k}]", (word["drive"] << rate) + r.times(batch), "the bias, shifted, and its products")
-        for name, terms in (("K1", 2), ("K2", 2), ("K3", 1)):
-            if (rate := slowest[name]) is not None:
-                product = r * _union(s)
-                change = -product if terms == 1 else product - product
-                bound(f"updated_{name}[{k}]", (word["coupling"] << network.coupling_shift(rate)) + change.times(batch),
-                      f"{name}, shifted, and its products")
+        updated(f"updated_weight[{k}]", "links", "weight", k, products)
+        updated(f"updated_bias[{k}]", "bias", "bias", k, r.times(batch))
+        product = r * _union(s)
+        for name, change in (("K1", product - product), ("K2", product - product), ("K3", -product)):
+            updated(f"updated_{name}[{k}]", name, name, k, change.times(batch))
     margin = formats.displacement.exact(network.learning.margin, "learning.margin")
     out = s[neuron.output_element]
     bound(f"margin_difference[{len(sizes) - 1}]", Interval(-margin - out.greatest, margin - out.least),
@@ -415,4 +435,7 @@ def _least_format(word: Format, values: list[int], spare: int) -> Format:
 def _format_of(name: str) -> str:
     """The entry of ``Formats`` that a named signal has."""
     kind = name.partition("[")[0]
+    for word in ("local_product", "integral"):
+        if kind.endswith(f"_{word}"):
+            return word
     return {"reverse": "displacement", "bias": "drive", "K1": "coupling", "K2": "coupling", "K3": "coupling"}.get(kind, kind)

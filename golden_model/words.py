@@ -47,6 +47,14 @@ def change(product, rate):
     """rate * product, rounded. ``rate``: the shift, or for reals the factor."""
 
 
+def local_product(product, shift, low, high):
+    """The word of a product that a pid instinct remembers, saturated. ``shift`` < 0: it gains bits; of no use to reals."""
+
+
+def integral(before, word, leak, low, high):
+    """before - leak * before + word, saturated. ``leak``: the shift, 0 for none, or for reals the factor."""
+
+
 @njit(forceinline=True)
 def clamp(value, low, high):
     return cast(max(min(value, high), low), low)
@@ -96,3 +104,19 @@ def _(product, rate):
     if isinstance(product, types.Float):
         return lambda product, rate: product * rate
     return lambda product, rate: _half_up(product, rate)
+
+
+@overload(local_product, jit_options={"forceinline": True})
+def _(product, shift, low, high):
+    if isinstance(product, types.Float):
+        return lambda product, shift, low, high: clamp(product, low, high)
+    return lambda product, shift, low, high: clamp(
+        _half_up(product, shift) if shift >= 0 else cast(product << -shift, product), low, high)
+
+
+@overload(integral, jit_options={"forceinline": True})
+def _(before, word, leak, low, high):
+    if isinstance(before, types.Float):
+        return lambda before, word, leak, low, high: clamp(before - leak * before + word, low, high)
+    return lambda before, word, leak, low, high: clamp(
+        _half_up(cast((before + word << leak) - (before if leak > 0 else 0), before), leak), low, high)

@@ -1,6 +1,8 @@
 """Hypothesis strategies: valid network descriptions and parameters, extremes included. Shared by several test files."""
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,13 +10,31 @@ from hypothesis import strategies as st
 
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Neuron
+from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters, layer_shapes
+from golden_model.wiring import masks
 
 
 @st.composite
-def networks(draw: Any, most_neurons: int = 20, trains_K: bool | None = None) -> Network:
-    """A description whose integers exist: general K and rest, words of many widths, any rates, batches, frozen layers."""
+def strategies(draw: Any) -> dict[str, Any]:
+    """Entries of ``Learning``: an instinct for links, biases and K, and gains of what is pid."""
+    chosen: dict[str, Any] = {}
+    for name in ("links", "bias", "K"):
+        instinct = draw(st.sampled_from(["proportional", "proportional", "sign", "pid", "pid"]))
+        chosen[f"{name}_instinct"] = instinct
+        if instinct == "pid":
+            gain = st.sampled_from([0.0, 2.0**-6, 0.25, 1.0, 4.0])
+            chosen[f"{name}_gains"] = draw(st.tuples(gain, gain, gain).filter(any))
+            chosen["leak"] = draw(st.sampled_from([0.0, 0.5, 2.0**-5]))
+    return chosen
+
+
+@st.composite
+def networks(draw: Any, most_neurons: int = 20, trains_K: bool | None = None, wired: bool = True) -> Network:
+    """A description whose integers exist: general K and rest, words of many widths, any rates, batches, frozen layers.
+
+    ``wired`` False: every link exists.
+    """
     fraction = draw(st.sampled_from([6, 9, 12]))
     coupling_fraction = draw(st.sampled_from([1, 1, 2, 6]))
     rate = st.sampled_from([2.0**-k for k in range(7)] + [0.0])
@@ -34,15 +54,24 @@ def networks(draw: Any, most_neurons: int = 20, trains_K: bool | None = None) ->
         weight=draw(st.sampled_from([Format(fraction + 4, fraction + 2), Format(fraction + 1, fraction)])),
         input=draw(st.sampled_from([Format(8, 8, False), Format(4, 4, False), Format(10, 8)])),
         coupling=Format(2 + coupling_fraction, coupling_fraction), bracket=bracket)
+    product_fraction = draw(st.sampled_from([fraction - 2, fraction + 2, 14]))
+    formats = replace(formats, local_product=Format(product_fraction + draw(st.sampled_from([0, 2])), product_fraction),
+                      integral=Format(product_fraction + draw(st.sampled_from([1, 4, 12])), product_fraction))
+    instincts = draw(strategies())
     trained = {name: draw(rate) for name in ("K1", "K2", "K3")} if rates_of_K else {}
     sizes = draw(st.lists(st.integers(1, most_neurons), min_size=2, max_size=4))
+    wiring = Wiring()
+    if wired and draw(st.booleans()):
+        wiring = Wiring(layers=tuple(draw(st.sampled_from(
+            ["full", f"random {draw(st.integers(1, inputs))}", "one-to-one" if inputs == neurons else "random 1"]))
+            for inputs, neurons in itertools.pairwise(sizes)))
     try:
         network = Network(
-            layers=tuple(sizes), neuron=neuron, formats=formats, seed=draw(st.integers(0, 1000)),
+            layers=tuple(sizes), neuron=neuron, formats=formats, wiring=wiring, seed=draw(st.integers(0, 1000)),
             integration=Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.25])), steps=draw(st.integers(1, 9))),
             initialisation=Initialisation(bias=0.0),
             learning=Learning(links=draw(rate), bias=draw(rate), batch=draw(st.sampled_from([1, 1, 3])), epochs=4, halvings=3,
-                              frozen=draw(st.sampled_from([0, 0, 1])), K3_minimum=0.5, **trained))
+                              frozen=draw(st.sampled_from([0, 0, 1])), K3_minimum=0.5, **instincts, **trained))
         network.check_fixed()
     except InputError:                            # a rate too fast for a wide weight: the same network, slower
         network = Network(layers=tuple(sizes), formats=Formats(coupling=Format(2 + 6, 6)), seed=0,
@@ -57,7 +86,7 @@ def cases(draw: Any, **options: Any) -> tuple[Network, Parameters, Any, Any, int
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     extreme = draw(st.booleans())
     formats, parameters = network.formats, []
-    for shapes in layer_shapes(network):
+    for shapes, mask in zip(layer_shapes(network), masks(network), strict=True):
         def words(shape: tuple[int, ...], word: Format, least: int | None = None) -> Any:
             low = word.least if least is None else least
             if extreme:
@@ -70,7 +99,8 @@ def cases(draw: Any, **options: Any) -> tuple[Network, Parameters, Any, Any, int
         if usual:
             for k, rates in enumerate((network.neuron.K1, network.neuron.K2, network.neuron.K3)):
                 coupling[k] = formats.coupling.quantise(rates)[:, None]
-        parameters.append(Layer(words(shapes["weights"], formats.weight), words(shapes["bias"], formats.drive), coupling))
+        weights = words(shapes["weights"], formats.weight) * (1 if mask is None else mask)
+        parameters.append(Layer(weights, words(shapes["bias"], formats.drive), coupling))
     count = draw(st.integers(0, 7))
     images = random.integers(0, 256, (count, network.layers[0])) * (random.random((count, network.layers[0])) < 0.6)
     if extreme:

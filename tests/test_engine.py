@@ -17,6 +17,12 @@ def same(a, b):
     for layer, (one, other) in enumerate(zip(a.parameters, b.parameters, strict=True)):
         for name in ("weights", "bias", "coupling"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=f"{name} of layer {layer}")
+    for layer, (one, other) in enumerate(zip(a.memory, b.memory, strict=True)):
+        assert one.keys() == other.keys()
+        for name in one:
+            for word in ("integral", "previous"):
+                np.testing.assert_array_equal(getattr(one[name], word), getattr(other[name], word),
+                                              err_msg=f"{word} of {name} of layer {layer}")
 
 
 @given(cases())
@@ -46,7 +52,10 @@ def test_whole_learning_runs_are_equal_bit_for_bit(width, blobs):
 
 
 @pytest.mark.parametrize(("learning", "neuron"), [
-    (Learning(), Neuron()), (Learning(batch=7), Neuron()), (Learning(K1=2**-6, K2=2**-6, K3=2**-6), Neuron(K1=(0.6,) * 5))])
+    (Learning(), Neuron()), (Learning(batch=7), Neuron()), (Learning(K1=2**-6, K2=2**-6, K3=2**-6), Neuron(K1=(0.6,) * 5)),
+    (Learning(links_instinct="pid", links_gains=(1, 2**-4, 0.5), bias_instinct="pid", leak=2**-3), Neuron()),
+    (Learning(batch=3, K1=2**-6, K2=2**-6, K3=2**-6, K_instinct="pid", K_gains=(0.5, 0.25, 1)), Neuron(K1=(0.6,) * 5)),
+    (Learning(links=2**-9, links_instinct="sign", bias=2**-8, bias_instinct="sign"), Neuron())])
 def test_reals_agree_to_the_rounding_of_float32(learning, neuron, blobs):
     images, labels = blobs
     network = Network(layers=(images.shape[1], 20, 4), learning=learning, neuron=neuron)

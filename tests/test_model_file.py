@@ -505,7 +505,7 @@ def test_any_description_is_refused_or_fits(tmp_path_factory: pytest.TempPathFac
     tree["format"] = model_file.VERSION
     place: Any = tree if data.draw(st.integers(0, 9)) == 0 else tree["network"]
     key = data.draw(st.sampled_from(sorted(place)))
-    while isinstance(place[key], (dict, list)) and data.draw(st.integers(0, 9)):
+    while isinstance(place[key], (dict, list)) and place[key] and data.draw(st.integers(0, 9)):
         place = place[key]
         key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
     place[key] = data.draw(JSON_VALUES)

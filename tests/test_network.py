@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from golden_model.errors import InputError
 from golden_model.fixed_point import MOST_BITS, Format
-from golden_model.network import SECTIONS, Formats, Initialisation, Integration, Learning, Network, Neuron
+from golden_model.network import SECTIONS, Formats, Initialisation, Integration, Learning, Network, Neuron, Wiring
 
 DEFAULT = Network(layers=(784, 128, 10))
-DIGEST = "bb3167d33f4d9b01a2112900213f20c2476f6601006a7fda232da87c98b4d312"
+DIGEST = "6bf7625a809b094d87b1cf686a1dd9edbc78a1fb32e3060147ad50adf460ec4e"
 
 
 def fails(text):
@@ -45,21 +45,41 @@ def format_sets(draw):
         bits = draw(st.integers(max(fraction or 0, 1), MOST_BITS))
         return Format(bits, draw(st.integers(0, bits)) if fraction is None else fraction, signed)
 
-    displacement, coupling = word(), word()
+    displacement, coupling, local_product = word(), word(), word()
     least = displacement.fraction
     bracket = draw(st.none() | st.integers(least, min(least + coupling.fraction, MOST_BITS)))
     return Formats(displacement=displacement, drive=word(least), weight=word(), input=word(signed=draw(st.booleans())),
-                   error=word(least), coupling=coupling, bracket=None if bracket is None else word(bracket))
+                   error=word(least), coupling=coupling, bracket=None if bracket is None else word(bracket),
+                   local_product=local_product, integral=word(local_product.fraction))
+
+
+@st.composite
+def learnings(draw):
+    gain = st.sampled_from([0.0, 2**-16, 0.5, 1.0, 16.0])
+    gains = st.tuples(gain, gain, gain).filter(any)
+    instincts = {f"{name}_instinct": draw(st.sampled_from(["proportional", "sign", "pid"])) for name in ("links", "bias", "K")}
+    pid = [name.removesuffix("_instinct") for name, instinct in instincts.items() if instinct == "pid"]
+    return draw(st.builds(
+        Learning, links=rates, bias=rates, K1=rates, K2=rates, K3=rates, K3_minimum=positive,
+        margin=st.floats(0, 1, exclude_min=True, exclude_max=True), epochs=st.integers(1, 1_000_000),
+        halvings=st.integers(0, 30), batch=st.integers(1, 65_536), leak=st.sampled_from([0.0, 2**-16, 0.5] if pid else [0.0]),
+        **{name: st.just(instinct) for name, instinct in instincts.items()}, **{f"{name}_gains": gains for name in pid}))
+
+
+@st.composite
+def layers_and_wiring(draw):
+    """Sizes of layers and a wiring that fits them."""
+    sizes = draw(st.lists(st.integers(1, 1 << 20), min_size=2, max_size=6).map(tuple))
+    words = [draw(st.sampled_from(["full", f"random {draw(st.integers(1, inputs))}"])) for inputs in sizes[:-1]]
+    return {"layers": sizes, "wiring": Wiring(layers=tuple(words) if draw(st.booleans()) else ())}
 
 
 networks = st.builds(
-    Network, layers=st.lists(st.integers(1, 1 << 20), min_size=2, max_size=6).map(tuple), neuron=neurons(),
+    lambda wired, **rest: Network(**wired, **rest), wired=layers_and_wiring(), neuron=neurons(),
     integration=st.builds(Integration, dt=st.integers(0, 12).map(lambda n: 2.0**-n), steps=st.integers(1, 100_000)),
     formats=format_sets(),
     initialisation=st.builds(Initialisation, input_gain=st.just(-0.0) | positive, gain=positive, bias=numbers),
-    learning=st.builds(Learning, links=rates, bias=rates, K1=rates, K2=rates, K3=rates, K3_minimum=positive,
-                       margin=st.floats(0, 1, exclude_min=True, exclude_max=True), epochs=st.integers(1, 1_000_000),
-                       halvings=st.integers(0, 30), batch=st.integers(1, 65_536)),
+    learning=learnings(),
     seed=st.integers(0, 2**63 - 1))
 
 
@@ -89,17 +109,27 @@ def test_digest_of_the_default_is_what_it_was():
     assert DEFAULT.digest == DIGEST
 
 
+ALL_PID = DEFAULT.with_learning(links_instinct="pid", bias_instinct="pid", K_instinct="pid").digest
+
+
 def changes():
     """Every field of every section, with another value."""
     other = {"K1": (0.5, 0.5, 0.5, 0.5, 0.25), "K2": (0.25, 0.5, 0.5, 0.5, 0.5), "K3": (1.0, 1.0, 0.5, 1.0, 1.0),
              "rest": (1.0, 1.0, 1.0, 1.0, 0.5), "input_element": 2, "output_element": 3, "gate_floor": 1 / 32, "dt": 0.25,
              "steps": 7, "displacement": "Q2.12", "drive": "Q5.12", "weight": "Q3.14", "input": "UQ1.8", "error": "Q2.12",
-             "coupling": "Q3.1", "bracket": "Q4.12"}
+             "coupling": "Q3.1", "bracket": "Q4.12", "local_product": "Q3.14", "integral": "Q5.14",
+             "layers": ["full", "random 3"],
+             **{f"{name}_instinct": "pid" for name in ("links", "bias", "K")}}
+    pid = {"links_instinct": "pid", "bias_instinct": "pid", "K_instinct": "pid"}
     for section, kind in SECTIONS.items():
         for entry in dataclasses.fields(kind):
             now = getattr(getattr(DEFAULT, section), entry.name)
-            then = other[entry.name] if section not in ("initialisation", "learning") else now + (
-                1 if isinstance(now, int) else 2**-6)
+            if entry.name.endswith("_gains") or entry.name == "leak":
+                then = 0.5 if entry.name == "leak" else [0.5, 1, 2]
+                yield pytest.param({section: {**pid, entry.name: then}}, id=f"{section}.{entry.name}")
+                continue
+            counts = section in ("initialisation", "learning") and not isinstance(now, str)
+            then = now + (1 if isinstance(now, int) else 2**-6) if counts else other[entry.name]
             yield pytest.param({section: {entry.name: then}}, id=f"{section}.{entry.name}")
     yield pytest.param({"seed": 1}, id="seed")
     yield pytest.param({"layers": [784, 128, 11]}, id="layers")
@@ -107,7 +137,7 @@ def changes():
 
 @pytest.mark.parametrize("change", list(changes()))
 def test_digest_sees_every_field(change):
-    assert Network.from_dict({"layers": [784, 128, 10], **change}).digest != DIGEST
+    assert Network.from_dict({"layers": [784, 128, 10], **change}).digest not in (DIGEST, ALL_PID)
 
 
 @pytest.mark.parametrize(("same", "as_this"), [
@@ -119,6 +149,8 @@ def test_digest_sees_every_field(change):
     ({"formats": {"weight": "Q02.14"}}, {"formats": {"weight": Format(16, 14)}}),
     ({"formats": {"bracket": "exact"}}, {"formats": {"bracket": None}}),
     ({}, {"seed": 0, "learning": {}}),
+    ({"wiring": {"layers": ["full"]}}, {"wiring": {"layers": []}}),
+    ({"learning": {"bias_instinct": "pid", "bias_gains": [1, 0, -0.0]}}, {"learning": {"bias_instinct": "pid"}}),
 ])
 def test_equal_descriptions_have_equal_digests(same, as_this):
     one, other = (Network.from_dict({"layers": [2, 1], **data}) for data in (same, as_this))
@@ -133,6 +165,7 @@ def test_json_and_toml_are_plain_to_read():
                                               neuron=Neuron(K3=(0.0,) * 5))
     assert json.loads(DEFAULT.to_json())["formats"] == {
         "displacement": "Q1.12", "drive": "Q4.12", "weight": "Q2.14", "input": "UQ0.8", "error": "Q1.12", "coupling": "Q2.1",
+        "local_product": "Q2.14", "integral": "Q4.14",
         "bracket": "exact"}
 
 
@@ -256,6 +289,40 @@ def test_with_learning():
     ({"learning": {"epochs": 0}}, "learning.epochs must be a whole number from 1 to 1000000, not 0"),
     ({"learning": {"halvings": 31}}, "learning.halvings must be a whole number from 0 to 30, not 31"),
     ({"learning": {"batch": 65_537}}, "learning.batch must be a whole number from 1 to 65536, not 65537"),
+    ({"learning": {"links_instinct": "PID"}}, "learning.links_instinct must be proportional, sign or pid, not 'PID'"),
+    ({"learning": {"K_instinct": None}}, "learning.K_instinct must be proportional, sign or pid, not None"),
+    ({"learning": {"bias_gains": 1}}, "learning.bias_gains must be three numbers, P, I and D, not 1"),
+    ({"learning": {"bias_gains": [1, 0]}}, "learning.bias_gains must be three numbers, P, I and D, not [1, 0]"),
+    ({"learning": {"K_gains": [1, 0, "0"]}}, "learning.K_gains must be a finite number, not '0'"),
+    ({"learning": {"K_instinct": "pid", "K_gains": [1, 0.3, 0]}},
+     "each of learning.K_gains must be 0 or a power of two from 2**-16 to 16, not 0.3"),
+    ({"learning": {"K_instinct": "pid", "K_gains": [1, 0, -1]}},
+     "each of learning.K_gains must be 0 or a power of two from 2**-16 to 16, not -1"),
+    ({"learning": {"K_instinct": "pid", "K_gains": [32, 0, 0]}},
+     "each of learning.K_gains must be 0 or a power of two from 2**-16 to 16, not 32"),
+    ({"learning": {"links_instinct": "pid", "links_gains": [0, 0, 0]}},
+     "learning.links_gains must not all be 0; set the rate to 0 for what is not to learn"),
+    ({"learning": {"links_instinct": "sign", "links_gains": [1, 0.5, 0]}},
+     "learning.links_gains must be (1, 0, 0) unless learning.links_instinct is pid, not (1.0, 0.5, 0.0)"),
+    ({"learning": {"links_instinct": "pid", "leak": 0.3}},
+     "learning.leak must be 0 or a power of two from 2**-16 to 1/2, not 0.3"),
+    ({"learning": {"links_instinct": "pid", "leak": 1}}, "learning.leak must be 0 or a power of two from 2**-16 to 1/2, not 1"),
+    ({"learning": {"leak": 0.5}}, "learning.leak must be 0 unless an instinct is pid, not 0.5"),
+    ({"formats": {"integral": "Q4.13"}}, "formats.integral must have the 14 fraction bits of formats.local_product, not 13"),
+    ({"formats": {"local_product": "UQ2.14"}},
+     "formats.local_product must be signed, not UQ2.14; write Qm.f without the U"),
+    ({"wiring": {"layers": "full"}}, "wiring.layers must be one word for each layer of neurons, not 'full'"),
+    ({"wiring": {"layers": ["sparse"]}},
+     """each of wiring.layers must be "full", "one-to-one" or like "random 16", not 'sparse'"""),
+    ({"wiring": {"layers": ["random 0"]}},
+     """each of wiring.layers must be "full", "one-to-one" or like "random 16", not 'random 0'"""),
+    ({"wiring": {"layers": [16]}}, """each of wiring.layers must be "full", "one-to-one" or like "random 16", not 16"""),
+    ({"wiring": {"layers": ["random 3", "full"]}},
+     "wiring.layers must have one word for each of the 1 layers of neurons, not 2"),
+    ({"wiring": {"layers": ["one-to-one"]}},
+     "a one-to-one layer must have as many neurons as inputs, but layer 0 has 10 for 784; choose a random wiring"),
+    ({"wiring": {"layers": ["random 785"]}},
+     """layer 0 has 784 inputs, so its wiring must be at most "random 784", not 'random 785'"""),
 ])
 def test_what_a_description_refuses(data, sentence):
     if isinstance(data, dict) and data and "layer" not in data:
@@ -306,6 +373,17 @@ def not_held(name, word, value):
      "every exact sum must fit 62 bits, not 1096 for updated_bias; choose greater rates of learning"),
     ({"learning": {"K2": 2.0**-30, "halvings": 30}},
      "every exact sum must fit 62 bits, not 87 for updated_coupling; choose greater rates of learning"),
+    ({"learning": {"bias": 2**-8, "bias_instinct": "sign"}},
+     ("a sign instinct must change by a step of Q4.12 (2**-12) or more, not by 2**-13 as learning.bias after 5 halvings; "
+      "choose a greater rate, fewer halvings or a finer format")),
+    ({"learning": {"K1": 2**-12, "K_instinct": "sign"}},
+     ("a sign instinct must change by a step of Q2.1 (2**-1) or more, not by 2**-17 as learning.K1 after 5 halvings; "
+      "choose a greater rate, fewer halvings or a finer format")),
+    ({"learning": {"links_instinct": "pid", "links_gains": [1, 2**-16, 1]}, "formats": {"local_product": "Q2.38",
+                                                                                        "integral": "Q4.38"}},
+     "every exact sum must fit 62 bits, not 66 for updated_weight[0]; choose greater rates of learning"),
+    ({"learning": {"bias_instinct": "pid"}, "formats": {"local_product": "Q1.61", "integral": "Q1.61"}},
+     "every exact sum must fit 62 bits, not 64 for integral; choose narrower formats"),
 ])
 def test_what_integers_refuse(data, sentence):
     network = Network.from_dict({"layers": [784, 128, 10], **data})

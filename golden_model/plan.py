@@ -1,0 +1,89 @@
+"""What the compiled loops read: a network description translated into numbers and places.
+
+``golden_model.engine`` fills these tables, ``golden_model.kernels`` reads them.
+"""
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+LANES = 16                                # neurons of a block
+ROWS = 5
+PROPORTIONAL, SIGN, PID = range(3)
+
+
+class Plan(NamedTuple):
+    """Sizes and places. Arrays have one entry per layer of neurons, all int64."""
+
+    inputs: Any
+    neurons: Any
+    blocks: Any
+    weight_at: Any           # first weight of the layer in ``Store.weights``
+    unit_at: Any             # first neuron of the layer in ``Store.bias``, a multiple of LANES
+    signal_at: Any           # first input of the layer in a row of signals; one more entry: the outputs
+    link_shift: Any
+    chunk: Any               # inputs whose products fit the narrow accumulator together
+    reverse_shift: int
+    steps: int
+    output_row: int          # row of the output element forward, and of the input element in reverse
+    forward_rows: Any        # three tuples of five: the row of K1, K2, K3 that row j uses
+    reverse_rows: Any
+    gate_rows: Any           # five: the forward row whose population gates row j of the reverse circuit
+    frozen: int              # layers that are not trained
+
+
+class Words(NamedTuple):
+    """Constants of the arithmetic, all in the type of the signals."""
+
+    predictor: Any           # shift or factor of the half steps
+    corrector: Any
+    least: Any
+    high: Any
+    floor: Any
+    margin: Any
+    drive_least: Any
+    drive_high: Any
+    error_least: Any
+    error_high: Any
+    weight_least: Any
+    weight_high: Any
+    coupling_least: Any
+    coupling_high: Any
+    coupling_minimum: Any    # of K3
+    drive_scale: Any
+    rest: Any                # five, by row
+    decode: Any              # (256,): the word of a byte
+
+
+class Store(NamedTuple):
+    """Parameters, and what pid instincts remember. ``coupling`` (3, 5, units) by row, or None for K = 1/2, 1/2, 1 by adders.
+
+    A memory is (integral or previous, ...) with the places of its parameters, in the wide type, or has no place at all.
+    """
+
+    weights: Any
+    bias: Any
+    coupling: Any
+    rounding: Any            # None, or (shift, least, greatest) of the operand B
+    mask: Any                # 1 for each weight whose link exists, else 0; empty: all exist
+    links_memory: Any        # (2, weights)
+    bias_memory: Any         # (2, units)
+    coupling_memory: Any     # (2, 3, 5, units)
+
+
+class Instinct(NamedTuple):
+    """How a parameter set learns in one epoch. Arrays: one entry per layer for links, one for biases, one for each of K."""
+
+    kind: int                # PROPORTIONAL, SIGN or PID
+    trains: Any
+    rate: Any                # shifts or factors of what is proportional or pid
+    step: Any                # the change of a sign instinct
+    gains: Any               # (entries, 3): P, I and D in the wide type
+    product_shift: Any       # from an exact sum of products to the word of it
+    leak: Any                # shift or factor, in the wide type
+    limits: Any              # of that word and of the integral: least, greatest, least, greatest, in the wide type
+
+
+class Instincts(NamedTuple):
+    links: Instinct
+    bias: Instinct
+    K: Instinct

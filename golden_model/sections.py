@@ -1,0 +1,327 @@
+"""The sections of a network description, each checked when it is made; ``Network`` puts them together."""
+from __future__ import annotations
+
+import math
+import re
+import reprlib
+import sys
+from dataclasses import dataclass, fields
+from typing import Any
+
+from golden_model.errors import InputError
+from golden_model.fixed_point import Format
+
+ELEMENTS = 5                              # Wood, Fire, Earth, Metal, Water
+PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
+INSTINCTS = ("proportional", "sign", "pid")
+Rates = tuple[float, float, float, float, float]
+Gains = tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Neuron:
+    """The five populations of a neuron: default rates, rest values, and where signals enter and leave.
+
+    A neuron keeps its own K when K is trained; these are the values that training starts from.
+    """
+
+    K1: Rates = (0.5,) * 5                # generation: K1[i] couples i to its mother i-1
+    K2: Rates = (0.5,) * 5                # overcoming: K2[i] couples i to its prey i+2
+    K3: Rates = (1.0,) * 5                # self-limitation; > 0 propagator, 0 oscillator
+    rest: Rates = (1.0,) * 5              # rest populations E*
+    input_element: int = 0                # a: where the drive enters and the reverse signal leaves
+    output_element: int = 1               # b: where the signal leaves and the error enters
+    gate_floor: float = 1 / 16            # least gate of the reverse circuit
+
+    def __post_init__(self) -> None:
+        for name in ("K1", "K2", "K3", "rest"):
+            values = getattr(self, name)
+            if not isinstance(values, (tuple, list)) or len(values) != ELEMENTS:
+                raise InputError(f"neuron.{name} must be five numbers, one per element, not {shown(values)}")
+            object.__setattr__(self, name, tuple(number(value, f"neuron.{name}") for value in values))
+        if min(self.K3) < 0:
+            raise InputError(f"neuron.K3 must be 0 (oscillator) or more (propagator), not {min(self.K3):g}")
+        if min(self.rest) <= 0:
+            raise InputError(f"neuron.rest must be positive populations, not {min(self.rest):g}")
+        for name in ("input_element", "output_element"):
+            whole(getattr(self, name), f"neuron.{name}", 0, ELEMENTS - 1)
+        set_numbers(self, "neuron", "gate_floor")
+        if not 0 < self.gate_floor < min(self.rest):
+            raise InputError(f"neuron.gate_floor must lie between 0 and the least rest value, not {self.gate_floor:g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Integration:
+    """Improved Euler with a fixed number of steps. ``dt`` is in the time unit of 1 / K."""
+
+    dt: float = 0.5                       # a power of two, so that hardware shifts
+    steps: int = 8                        # per settling, forward or reverse
+
+    def __post_init__(self) -> None:
+        set_numbers(self, "integration", "dt")
+        if not (2**-12 <= self.dt <= 1 and math.frexp(self.dt)[0] == 0.5):
+            raise InputError(f"integration.dt must be a power of two from 2**-12 to 1, not {self.dt:g}")
+        whole(self.steps, "integration.steps", 1, 100_000)
+
+    @property
+    def exponent(self) -> int:
+        """d, where dt = 2**-d."""
+        return 1 - math.frexp(self.dt)[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Formats:
+    """The words of the arithmetic contract. The ranges bind the float model as well, which only does not round."""
+
+    displacement: Format = Format.parse("Q1.12")   # s, predictor w, reverse r; clamped after every half step
+    drive: Format = Format.parse("Q4.12")          # u, which saturates, and bias, which is held like a weight
+    weight: Format = Format.parse("Q2.14")         # link C; an update that would overflow is dropped
+    input: Format = Format.parse("UQ0.8")          # a pixel: the byte as it is
+    error: Format = Format.parse("Q1.12")          # reverse drive e; saturates
+    coupling: Format = Format.parse("Q2.1")        # K1, K2, K3
+    bracket: Format | None = None                  # operand B of the multiplier; None: exact, not rounded
+    local_product: Format = Format.parse("Q2.14")  # of a pid instinct: the product that is integrated and differenced
+    integral: Format = Format.parse("Q4.14")       # of a pid instinct; saturates, which is its anti-windup
+
+    def __post_init__(self) -> None:
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            if isinstance(value, str) and not (entry.name == "bracket" and value == "exact"):
+                object.__setattr__(self, entry.name, Format.parse(value))
+            elif value == "exact":
+                object.__setattr__(self, entry.name, None)
+            elif not isinstance(value, Format) and not (entry.name == "bracket" and value is None):
+                raise InputError(f'formats.{entry.name} must be a format like "Q1.12", not {shown(value)}')
+        for name in ("displacement", "drive", "weight", "error", "coupling", "local_product", "integral"):
+            if not getattr(self, name).signed:
+                raise InputError(f"formats.{name} must be signed, not {getattr(self, name)}; write Qm.f without the U")
+        for name in ("drive", "error"):
+            if getattr(self, name).fraction != self.displacement.fraction:
+                raise InputError(f"formats.{name} must have the {self.displacement.fraction} fraction bits of "
+                                 f"formats.displacement, not {getattr(self, name).fraction}")
+        if self.integral.fraction != self.local_product.fraction:
+            raise InputError(f"formats.integral must have the {self.local_product.fraction} fraction bits of "
+                             f"formats.local_product, not {self.integral.fraction}")
+        least, most = self.displacement.fraction, self.exact_bracket_fraction
+        if self.bracket is not None and not (self.bracket.signed and least <= self.bracket.fraction <= most):
+            raise InputError(f"formats.bracket must be signed with {least} to {most} fraction bits (those of the exact "
+                             f"bracket), not {self.bracket}")
+
+    @property
+    def exact_bracket_fraction(self) -> int:
+        """Fraction bits of the unrounded bracket, a sum of products K x."""
+        return self.displacement.fraction + self.coupling.fraction
+
+    @property
+    def bracket_fraction(self) -> int:
+        """Fraction bits of the multiplier's operand B."""
+        return self.exact_bracket_fraction if self.bracket is None else self.bracket.fraction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Initialisation:
+    """Random links before learning: uniform in +-gain * sqrt(3 / links of a neuron), then rounded to the weight format."""
+
+    input_gain: float = 2.2               # of the first layer, whose inputs are mostly zero
+    gain: float = 1.0                     # of all other layers
+    bias: float = -1.0
+
+    def __post_init__(self) -> None:
+        set_numbers(self, "initialisation", "input_gain", "gain", "bias")
+        if min(self.input_gain, self.gain) < 0:
+            raise InputError(f"initialisation gains must be 0 or more, not {min(self.input_gain, self.gain):g}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """Rates of the local products (0: that set of parameters is not trained), error margin, and schedule.
+
+    An instinct turns the sum g of the products of a parameter over the images of a batch into a change, times the rate:
+    ``proportional`` g itself, ``sign`` 1, 0 or -1, ``pid`` P g + I (integral of g) + D (g - the g before). The schedule
+    halves every rate ``halvings`` times at even distances within ``epochs``. Integer learning needs powers of two.
+    """
+
+    links: float = 2**-4
+    bias: float = 2**-4
+    K1: float = 0.0
+    K2: float = 0.0
+    K3: float = 0.0
+    K3_minimum: float = 0.5               # keeps a trained neuron a propagator
+    margin: float = 0.5                   # tau: an output that is right by it says nothing
+    epochs: int = 60
+    halvings: int = 5
+    batch: int = 1                        # images between two updates
+    dropout: float = 0.2                  # share of the input words set to zero at random when an image is learnt
+    frozen: int = 0                       # layers, from the first, that are not trained
+    average: int = 0                      # last epochs whose parameters are averaged into the result; 0: a sixth of all
+    links_instinct: str = "proportional"  # or sign, or pid
+    bias_instinct: str = "proportional"
+    K_instinct: str = "proportional"      # of K1, K2 and K3
+    links_gains: Gains = (1.0, 0.0, 0.0)  # P, I and D of a pid instinct, each 0 or a power of two
+    bias_gains: Gains = (1.0, 0.0, 0.0)
+    K_gains: Gains = (1.0, 0.0, 0.0)
+    leak: float = 0.0                     # share of an integral that each update takes away, 0 or a power of two
+
+    def __post_init__(self) -> None:
+        set_numbers(self, "learning", *PARAMETER_SETS, "margin", "K3_minimum", "dropout")
+        for name in PARAMETER_SETS:
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"learning.{name} must be a rate from 0 to 1, not {getattr(self, name):g}")
+        if not 0 < self.margin < 1:
+            raise InputError(f"learning.margin must lie between 0 and 1, not {self.margin:g}")
+        if self.K3_minimum <= 0:
+            raise InputError(f"learning.K3_minimum must be positive to keep propagators, not {self.K3_minimum:g}")
+        whole(self.epochs, "learning.epochs", 1, 1_000_000)
+        whole(self.halvings, "learning.halvings", 0, 30)
+        whole(self.batch, "learning.batch", 1, 65_536)
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"learning.dropout must be a share from 0 to below 1, not {self.dropout:g}")
+        whole(self.frozen, "learning.frozen", 0, 1_000)
+        whole(self.average, "learning.average", 0, self.epochs)
+        self._check_instincts()
+
+    def _check_instincts(self) -> None:
+        for group in ("links", "bias", "K"):
+            instinct, gains = getattr(self, f"{group}_instinct"), getattr(self, f"{group}_gains")
+            name = f"learning.{group}_gains"
+            if instinct not in INSTINCTS:
+                raise InputError(f"learning.{group}_instinct must be proportional, sign or pid, not {shown(instinct)}")
+            if not isinstance(gains, (tuple, list)) or len(gains) != 3:
+                raise InputError(f"{name} must be three numbers, P, I and D, not {shown(gains)}")
+            gains = tuple(number(gain, name) for gain in gains)
+            object.__setattr__(self, f"{group}_gains", gains)
+            for gain in gains:
+                if gain and not (2**-16 <= gain <= 16 and math.frexp(gain)[0] == 0.5):
+                    raise InputError(f"each of {name} must be 0 or a power of two from 2**-16 to 16, not {gain:g}")
+            if not any(gains):
+                raise InputError(f"{name} must not all be 0; set the rate to 0 for what is not to learn")
+            if instinct != "pid" and gains != (1, 0, 0):
+                raise InputError(f"{name} must be (1, 0, 0) unless learning.{group}_instinct is pid, not {shown(gains)}")
+        set_numbers(self, "learning", "leak")
+        if self.leak and not (2**-16 <= self.leak <= 0.5 and math.frexp(self.leak)[0] == 0.5):
+            raise InputError(f"learning.leak must be 0 or a power of two from 2**-16 to 1/2, not {self.leak:g}")
+        if self.leak and "pid" not in (self.links_instinct, self.bias_instinct, self.K_instinct):
+            raise InputError(f"learning.leak must be 0 unless an instinct is pid, not {self.leak:g}")
+
+    def halvings_before(self, epoch: int) -> int:
+        """How often the rates were halved before ``epoch`` (0, 1, ...) begins."""
+        return min(epoch * (self.halvings + 1) // self.epochs, self.halvings)
+
+    @property
+    def averaged_epochs(self) -> int:
+        """How many epochs, the last ones, are averaged into the result."""
+        return self.average or max(self.epochs // 6, 1)
+
+    @property
+    def trains_K(self) -> bool:
+        return max(self.K1, self.K2, self.K3) > 0
+
+    def instinct(self, name: str) -> str:
+        """The instinct of a parameter set: ``proportional``, ``sign`` or ``pid``."""
+        return str(getattr(self, f"{_group(name)}_instinct"))
+
+    def gains(self, name: str) -> Gains:
+        """P, I and D of a parameter set."""
+        gains: Gains = getattr(self, f"{_group(name)}_gains")
+        return gains
+
+    @property
+    def leak_shift(self) -> int:
+        """Shift of the leak 2**-shift; 0: none."""
+        return 1 - math.frexp(self.leak)[1] if self.leak else 0
+
+    def exponents(self, epoch: int) -> dict[str, int | None]:
+        """For each parameter set the shift n of its integer rate 2**-n in ``epoch``; None: not trained."""
+        shifts: dict[str, int | None] = {}
+        for name in PARAMETER_SETS:
+            mantissa, exponent = math.frexp(getattr(self, name))
+            if mantissa not in (0.0, 0.5):
+                rate = getattr(self, name)
+                raise InputError(f"learning.{name} must be a power of two for integer arithmetic, not {rate:g}; "
+                                 f"the nearest is 2**{round(math.log2(rate))}")
+            shifts[name] = 1 - exponent + self.halvings_before(epoch) if mantissa else None
+        return shifts
+
+    def slowest(self) -> dict[str, int | None]:
+        """As ``exponents``, for the least rate that the schedule can reach, rounded down to a power of two."""
+        return {name: 1 - math.frexp(rate)[1] + self.halvings if (rate := getattr(self, name)) else None
+                for name in PARAMETER_SETS}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wiring:
+    """Which links exist. A link that does not is zero and stays zero.
+
+    ``layers`` has one word for each layer of neurons: ``full``; ``random K``, K inputs for each neuron, drawn by the seed of
+    the network; ``one-to-one``, neuron n hears input n alone. Empty: all layers are full.
+    """
+
+    layers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.layers, (tuple, list)):
+            raise InputError(f"wiring.layers must be one word for each layer of neurons, not {shown(self.layers)}")
+        for word in self.layers:
+            if not (isinstance(word, str) and (word in ("full", "one-to-one") or _RANDOM.fullmatch(word))):
+                raise InputError(f'each of wiring.layers must be "full", "one-to-one" or like "random 16", not {shown(word)}')
+        words = tuple(self.layers)
+        object.__setattr__(self, "layers", words if set(words) - {"full"} else ())     # one way to say it, one digest
+
+    def fan_in(self, layer: int, inputs: int) -> int:
+        """Links of each neuron of ``layer``, which has ``inputs``."""
+        word = self.layers[layer] if self.layers else "full"
+        return inputs if word == "full" else 1 if word == "one-to-one" else int(word.removeprefix("random "))
+
+    def fan_out(self, layer: int, neurons: int) -> int:
+        """Links that an input of ``layer`` can have at most."""
+        return 1 if self.layers and self.layers[layer] == "one-to-one" else neurons
+
+    def check(self, sizes: tuple[int, ...]) -> None:
+        """Raise an ``InputError`` if layers of these sizes, inputs first, cannot be wired so."""
+        if self.layers and len(self.layers) != len(sizes) - 1:
+            raise InputError(f"wiring.layers must have one word for each of the {len(sizes) - 1} layers of neurons, not "
+                             f"{len(self.layers)}")
+        for layer, word in enumerate(self.layers):
+            inputs, neurons = sizes[layer], sizes[layer + 1]
+            if word == "one-to-one" and inputs != neurons:
+                raise InputError(f"a one-to-one layer must have as many neurons as inputs, but layer {layer} has {neurons} for "
+                                 f"{inputs}; choose a random wiring")
+            if self.fan_in(layer, inputs) > inputs:
+                raise InputError(f'layer {layer} has {inputs} inputs, so its wiring must be at most "random {inputs}", not '
+                                 f"{shown(word)}")
+
+
+_RANDOM = re.compile(r"random [1-9][0-9]{0,6}")
+
+
+def _group(name: str) -> str:
+    return name if name in ("links", "bias") else "K"
+
+
+def number(value: Any, name: str) -> float:
+    """``value`` as a float, never -0.0: descriptions that are equal must have the same digest."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
+        return float(value) + 0.0
+    raise InputError(f"{name} must be a finite number, not {shown(value)}")
+
+
+def set_numbers(section: Any, prefix: str, *names: str) -> None:
+    for name in names:
+        object.__setattr__(section, name, number(getattr(section, name), f"{prefix}.{name}"))
+
+
+def whole(value: Any, name: str, least: int, greatest: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
+        raise InputError(f"{name} must be a whole number from {least} to {greatest}, not {shown(value)}")
+    return value
+
+
+def shown(value: Any) -> str:
+    """``repr`` for messages, cut short where a file holds something huge or deep."""
+    brief = reprlib.Repr()
+    brief.maxlist = brief.maxtuple = brief.maxdict = 8
+    brief.maxstring = brief.maxother = brief.maxlong = 80
+    try:
+        return brief.repr(value)
+    except ValueError:                                           # an integer of more digits than Python prints
+        return "something too large to print"

@@ -18,7 +18,7 @@ from golden_model.network import Learning, Network
 from golden_model.neuron import Ring, derivative, equilibrium
 from wuxing import experiment, tasks
 from wuxing.cli import main
-from wuxing.experiments import depth, description, learner, neuron, report, reversibility
+from wuxing.experiments import depth, description, learner, neuron, report, reversibility, what_learns
 from wuxing.experiments.summary import Claim, Figure, Summary, Table, spread
 
 NAMES = description.names()
@@ -378,3 +378,22 @@ def test_neurons_that_say_the_same_to_every_image_are_dead(small):
     deaf[1].weights[:3] = 0
     found = depth.signals(network, "float", deaf, images, labels)
     assert found["dead"] == [0, 0.5, 0]
+
+
+# ---------------------------------------------------------------- what learns
+
+
+def test_the_greatest_fall_is_from_any_epoch_to_a_later_one():
+    assert what_learns.fall([50.0, 90.0, 70.0, 80.0, 60.0]) == 30
+    assert what_learns.fall([10.0, 20.0, 30.0]) == 0
+
+
+def test_only_the_set_is_trained():
+    settings = description.load("what-learns", quick=True).settings
+    made = [setting for setting in what_learns.tasks(settings) if setting["seed"] == 0 and setting["exponent"] == 8]
+    rates = {setting["set"]: {name: setting["network"]["learning"][name] for name in ("links", "bias", "K1", "K2", "K3")}
+             for setting in made}
+    r, usual = 2**-8, 2**-4
+    assert {name: list(each.values()) for name, each in rates.items()} == {
+        "K3": [0, 0, 0, 0, r], "K1, K2, K3": [0, 0, r, r, r], "bias": [0, r, 0, 0, 0], "K and bias": [0, r, r, r, r],
+        "C": [r, 0, 0, 0, 0], "everything, one rate": [r] * 5, "everything, own rates": [usual, usual, r, r, r]}

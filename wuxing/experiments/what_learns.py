@@ -1,0 +1,113 @@
+"""Experiment ``what-learns``: which parameters must be trained, and what one rate for all of them does.
+
+Each set of parameters is trained alone, the others staying as they were drawn, at every rate of a list. Accuracies are of
+held-out training images, on which the rates may therefore be compared; the test images are not touched.
+"""
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from golden_model.network import Learning, Network
+from wuxing.experiments import learner
+from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+
+VERSION = 1
+ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": [int],
+                           "exponents": [int], "epochs": int, "halvings": int}
+USUAL = 2.0**-4                           # rate of links and biases by default
+SETS: dict[str, tuple[str, ...]] = {
+    "K3": ("K3",), "K1, K2, K3": ("K1", "K2", "K3"), "bias": ("bias",), "K and bias": ("K1", "K2", "K3", "bias"),
+    "C": ("links",), "everything, one rate": ("links", "bias", "K1", "K2", "K3"),
+    "everything, own rates": ("K1", "K2", "K3")}          # and links and biases at their usual rate
+FALL = 5.0                                # points between two epochs that no noise explains
+
+
+def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+    made = []
+    for seed in settings["seeds"]:
+        for hidden in settings["hidden"]:
+            for name, trained in SETS.items():
+                for exponent in settings["exponents"]:
+                    usual = USUAL if name.endswith("own rates") else 0.0
+                    rates = {"links": usual, "bias": usual} | dict.fromkeys(trained, 2.0**-exponent)
+                    network = Network(
+                        layers=(*learner.sizes(settings["dataset"], hidden),), seed=seed,
+                        learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, average=1),
+                    ).with_learning(**rates)
+                    made.append({"seed": seed, "hidden": hidden, "set": name, "exponent": exponent} | learner.setting_of(
+                        network, "float", settings["dataset"], hold_out=settings["hold_out"],
+                        train_images=settings["train_images"], each_epoch=True))
+    return made
+
+
+run = learner.run
+
+
+def summarise(runs: list[Run]) -> Summary:
+    values: dict[str, Any] = {}
+    tables = []
+    for (hidden,), size in grouped(runs, "hidden").items():
+        rows = []
+        for (name,), same in grouped(size, "set").items():
+            rates = grouped(same, "exponent")
+            means = {exponent: mean(run.result["accuracy"] for run in group) for (exponent,), group in rates.items()}
+            fell = {exponent: mean(fall(run.result["tested"]) > FALL for run in group) for (exponent,), group in rates.items()}
+            best = max(means, key=lambda exponent: means[exponent])
+            values.setdefault(str(hidden), {})[name] = {"best": best, "accuracy": means, "fell": fell}
+            rows.append((name, f"2^-{best}", spread([run.result["accuracy"] for run in rates[best,]]),
+                         *(f"{means[exponent]:.1f}{' !' if fell[exponent] else ''}" for exponent in means)))
+        exponents = [exponent for (exponent,) in grouped(size, "exponent")]
+        tables.append(Table(
+            f"{'-'.join(map(str, size[0].setting['network']['layers']))} on {size[0].setting['dataset']}: held-out accuracy "
+            f"in % at the best rate, and at each (! fell by more than {FALL:g} points between two epochs in some seed)",
+            ("trained", "best rate", "accuracy", *(f"2^-{exponent}" for exponent in exponents)), rows))
+    return Summary(values, tables, [Figure(
+        "what-learns", "Held-out accuracy over the rate, by what is trained; bars are standard deviations over seeds.",
+        partial(_draw, runs))])
+
+
+def fall(tested: list[float]) -> float:
+    """The greatest loss of accuracy from any epoch to a later one, in points."""
+    return float(max(np.maximum.accumulate(tested) - np.array(tested)))
+
+
+def check(values: dict[str, Any]) -> list[Claim]:
+    def best(hidden: str, name: str) -> float:
+        found = values[hidden][name]
+        return float(max(found["accuracy"].values()))
+
+    deep = max(values, key=int)
+    own, alone = (values[deep][name]["accuracy"] for name in ("everything, own rates", "C"))
+    usual, least = round(-np.log2(USUAL)), max(own)
+    return [
+        Claim("Links matter most: trained alone they beat K and biases together by 20 points", all(
+            best(hidden, "C") > best(hidden, "K and bias") + 20 for hidden in values)),
+        Claim("K1, K2 and K3 together learn more than K3 alone, and more than chance, with a hidden layer",
+              best(deep, "K1, K2, K3") > max(best(deep, "K3"), 15)),
+        Claim("Training K as well brings less than 3 points over links alone, each at its best rate",
+              best(deep, "everything, one rate") < best(deep, "C") + 3),
+        Claim("Own rates: with K at the least rate everything together does as well as links alone, to 3 points",
+              own[least] > alone[usual] - 3)]
+
+
+def _draw(runs: list[Run]) -> bytes:
+    from wuxing.experiments.pictures import picture
+    sizes = grouped(runs, "hidden")
+
+    def paint(axes: Any) -> None:
+        for place, group in zip(axes[0], sizes.values(), strict=True):
+            for (name,), same in grouped(group, "set").items():
+                rates = grouped(same, "exponent")
+                found = [[run.result["accuracy"] for run in each] for each in rates.values()]
+                place.errorbar([2.0**-exponent for (exponent,) in rates], [np.mean(each) for each in found],
+                               [np.std(each, ddof=1) for each in found], marker=".", capsize=2, label=name)
+            place.set_xscale("log", base=2)
+            place.set(xlabel="rate (own rates: of K)", ylim=(0, 100), title="-".join(
+                map(str, group[0].setting["network"]["layers"])))
+        axes[0, 0].set_ylabel("held-out accuracy (%)")
+        axes[0, -1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+
+    return picture("what-learns", paint, columns=len(sizes), size=(9, 3.4))

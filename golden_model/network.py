@@ -167,9 +167,10 @@ class Network:
         for name, slowest in self.learning.slowest().items():
             least = self.parameter_format(name).fraction
             if self.learning.instinct(name) == "sign" and slowest is not None and slowest > least:
-                raise InputError(f"a sign instinct must change by a step of {self.parameter_format(name)} (2**{-least}) or "
-                                 f"more, not by 2**{-slowest} as learning.{name} after {self.learning.halvings} halvings; choose "
-                                 "a greater rate, fewer halvings or a finer format")
+                raise InputError(
+                    f"a sign instinct must change by a step of {self.parameter_format(name)} (2**{-least}) or more, not by "
+                    f"2**{-slowest} as learning.{name} after {self.learning.halvings} halvings; choose a greater rate, fewer "
+                    "halvings or a finer format")
         name, bits = max(self.widths().items(), key=lambda item: item[1])
         if bits > MOST_BITS:
             remedy = "greater rates of learning" if name.startswith("updated") else "narrower formats"

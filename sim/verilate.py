@@ -24,8 +24,8 @@ from sim import simulators
 
 WRAPPER = Path(__file__).with_name("verilated.cpp")
 LIBRARY = "core.so"
-VERILATOR_OPTIONS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--output-split", "20000",
-                     "-Wno-fatal", "-Wno-lint", "-Wno-style")
+VERILATOR_OPTIONS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint", "-Wno-style",
+                     "--output-split", "20000", "--output-split-cfuncs", "500")    # g++ takes long for long functions
 COMPILER_OPTIONS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-fno-math-errno", "-w", "-DVERILATOR=1",
                     "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE_VCD=0", "-DVM_TRACE_SAIF=0",
                     "-DVL_USER_FATAL", "-DVL_USER_STOP", "-DVL_USER_FINISH", "-DVL_USER_WARN")

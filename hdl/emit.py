@@ -24,7 +24,7 @@ from hdl.core import Core
 from hdl.design import Design, LayerDesign
 from hdl.element import Element
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
-from hdl.sequencer import CONTROL_LATENCY, PHASES, WORD_LATENCY
+from hdl.sequencer import CONTROL_LATENCY, WORD_LATENCY
 from hdl.verilog_text import keep_hierarchy, readable, without_banner
 
 TOP = "wuxing_core"
@@ -148,6 +148,7 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
     network = design.network
     words = network.formats
     rates = {"links": design.links_exponents(), "bias": design.bias_exponents()}
+    phases = design.layers[0].phases
     return {
         "format": FORMAT, "generator": generator(), "command": command(design), "top": TOP,
         "digest": network.digest, "network": network.to_dict(),
@@ -164,7 +165,7 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
         "rates": {name: {"least_exponent": allowed.start, "greatest_exponent": allowed.stop - 1, "initial_exponent":
                          allowed.start} if design.learns and allowed else None for name, allowed in rates.items()},
         "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": WORD_LATENCY, "control": CONTROL_LATENCY,
-                      "half_step": PHASES, "settling": 2 * network.integration.steps * PHASES,
+                      "half_step": phases, "settling": 2 * network.integration.steps * phases,
                       "output": [output_latency(layer) for layer in design.layers]},
         "layers": [_layer_entry(layer) for layer in design.layers],
         "files": {name: {"bytes": len(data := text.encode()), "sha256": hashlib.sha256(data).hexdigest()}

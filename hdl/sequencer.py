@@ -12,21 +12,18 @@ An image that is learnt holds the layer until it is finished, so that the next o
 """
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
-from hdl import programmable
 from hdl.control import control_layout, needs_elements
 from hdl.design import LayerDesign
+from hdl.half_step import programmable_schedule, shift_schedule
 from hdl.image_buffer import item_layout
-from hdl.narrow import clamp
+from hdl.items import DRAIN, STAGES, ItemPipeline
 
-PHASES = 10                               # clocks of a half step: five taps, five results
 GATE_CLOCKS = 17                          # every fourth word of a turning ring: five words in mirrored order
-ITEM_STAGES = 7                           # clocks from the issue of an item to its product
-DRAIN = 5                                 # clocks between the last item and the latch of its sum
 WORD_LATENCY = 2                          # of weight memory
 CONTROL_LATENCY = 2                       # sequencer's register, cluster's register
 
@@ -96,14 +93,12 @@ class Sequencer(wiring.Component):
         layer = self.layer
         self.next = next_control = Signal(control_layout(layer))
         control = Signal(control_layout(layer))
-        m.d.sync += control.eq(next_control)
-        m.d.comb += self.control.eq(control)
-
-        # what goes down the pipeline of items: one of these a clock
-        kinds = ("link", "error", "tree", "update", "restore")
-        self.issue = {kind: Signal(name=f"issue_{kind}") for kind in kinds}
-        self.issue_index = Signal(range(layer.rows + 1))
-        self.issue_base = Signal(range(layer.depth + 1))
+        m.submodules.pipeline = self.pipeline = pipeline = ItemPipeline(layer)
+        m.d.sync += control.eq(next_control.as_value() | pipeline.control.as_value())
+        m.d.comb += [self.control.eq(control), pipeline.value.eq(self.items.payload.value),
+                     pipeline.last.eq(self.items.payload.last), pipeline.error.eq(self.errors.payload),
+                     pipeline.links_exponent.eq(self.links_exponent), pipeline.bias_exponent.eq(self.bias_exponent),
+                     self.tree_valid.eq(pipeline.tree_valid)]
         self.latch = Signal()
         self.learnt = Signal()
         self.blocked = Signal()
@@ -118,102 +113,15 @@ class Sequencer(wiring.Component):
         self.scan_ready = Signal()
         self.ready_links = Signal()
         m.d.comb += [self.start.eq(self.start_links | self.start_main),
-                     self.items.ready.eq(self.ready_links | self.issue["update"])]
+                     self.items.ready.eq(self.ready_links | self.pipeline.issue.update)]
         fresh = Signal(init=1)                     # accumulators begin with the half that rounds, after any reset
         m.d.sync += fresh.eq(0)
         with m.If(fresh):
             m.d.comb += next_control.latch_drive.eq(1)
-        self._items(m)
         self._links(m)
         self._main(m)
         self._scan(m)
         return m
-
-    # ------------------------------------------------------------- the pipeline of items
-
-    def _items(self, m: Module) -> None:
-        """Address and operands of an issued item, then the flags that follow it through the elements' pipeline."""
-        layer, network, next_control = self.layer, self.layer.network, self.next
-        kinds = list(self.issue)
-        stages: list[dict[str, Signal]] = []
-        previous = self.issue
-        for stage in range(ITEM_STAGES):
-            stages.append({kind: Signal(name=f"{kind}_{stage}") for kind in kinds})
-            m.d.sync += [stages[-1][kind].eq(previous[kind]) for kind in kinds]
-            previous = stages[-1]
-
-        payload = self.items.payload
-        address = Signal(range(layer.depth + 1), reset_less=True)
-        value = Signal(payload.value.shape(), reset_less=True)
-        last = Signal(reset_less=True)
-        error = Signal(signed(layer.formats.error.bits), reset_less=True)
-        m.d.sync += [address.eq(self.issue_base + self.issue_index), value.eq(payload.value), last.eq(payload.last),
-                     error.eq(self.errors.payload)]
-        m.d.comb += next_control.address.eq(address)
-
-        first = stages[0]
-        x = self._encoded(value)
-        bias_one = Const(1 << layer.link_shift, signed(layer.broadcast_bits))
-        with m.If(first["link"]):
-            m.d.comb += next_control.broadcast_b.eq(Mux(last, bias_one, x))
-        if layer.learns:
-            with m.If(first["error"]):
-                m.d.comb += next_control.broadcast_b.eq(1 << layer.link_shift - layer.error_split)
-        if layer.saves_state:
-            with m.If(first["restore"]):
-                m.d.comb += next_control.broadcast_b.eq(layer.restore_value)
-
-        m.d.comb += [
-            next_control.word_enable.eq(stages[WORD_LATENCY - 1]["link"] | stages[WORD_LATENCY - 1]["tree"]
-                                        | stages[WORD_LATENCY - 1]["restore"]),
-            next_control.accumulate.eq(stages[4]["link"] | stages[4]["error"]),
-            next_control.accumulate_one.eq(stages[4]["error"])]
-        if layer.learns:
-            exponents = network.learning.exponents(0)
-            scaled: Value = Const(0, signed(2))
-            bias: Value = Const(0, signed(2))
-            if exponents["links"] is not None:
-                slowest = layer.update_shift - network.update_shift(layer.index, 0)     # exponent at which x is not shifted
-                distance = Signal(range(slowest - exponents["links"] + 1), name="links_distance", reset_less=True)
-                m.d.sync += distance.eq(slowest - self.links_exponent)
-                scaled = x << distance
-            if exponents["bias"] is not None:
-                places = Signal(range(layer.update_shift - exponents["bias"] + 1), name="bias_distance", reset_less=True)
-                m.d.sync += places.eq(layer.update_shift - self.bias_exponent)
-                bias = Cat(Const(1, 1) << places, Const(0, 1)).as_signed()
-            split = layer.error_split
-            errors = [error]
-            for stage in range(2):
-                errors.append(Signal.like(error, name=f"error_value_{stage}"))
-                m.d.sync += errors[-1].eq(errors[-2])
-            with m.If(first["update"]):
-                m.d.comb += next_control.broadcast_a.eq(Mux(last, bias, scaled))
-            with m.If(stages[2]["error"]):
-                m.d.comb += next_control.broadcast_a.eq(errors[-1] << split)
-            addresses, lasts = [address], [last]
-            for stage in range(WORD_LATENCY):
-                addresses.append(Signal.like(address, name=f"address_{stage}"))
-                lasts.append(Signal.like(last, name=f"last_{stage}"))
-                m.d.sync += [addresses[-1].eq(addresses[-2]), lasts[-1].eq(lasts[-2])]
-            with m.If(stages[WORD_LATENCY]["update"]):
-                m.d.comb += [next_control.write.eq(1), next_control.write_address.eq(addresses[-1]),
-                             next_control.bias_row.eq(lasts[-1])]
-            with m.If(stages[4]["error"]):
-                m.d.comb += next_control.token_next.eq(1)
-            with m.If(stages[5]["restore"]):
-                m.d.comb += [next_control.state_shift.eq(1), next_control.state_new.eq(1)]
-            m.d.comb += self.tree_valid.eq(stages[6]["tree"])
-
-    def _encoded(self, value: Value) -> Value:
-        """A value in the format of the layer's inputs, signed."""
-        layer = self.layer
-        if layer.index:
-            return value.as_signed()
-        word, shift = layer.formats.input, 8 - layer.formats.input.fraction
-        byte = Cat(value, Const(0, 1)).as_signed()
-        if shift <= 0:
-            return clamp(byte << -shift, word.bits + (not word.signed))
-        return clamp((byte[shift - 1:].as_signed() + 1) >> 1, word.bits + (not word.signed))
 
     # ------------------------------------------------------------- links
 
@@ -228,10 +136,12 @@ class Sequencer(wiring.Component):
         last_fold = Signal()
         allowed = Signal()
         self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
+        # phases in which an item may be issued; programmable neurons leave the multiplier no clock
+        idle_slot = Const(0, 1) if self.programmable else (self.phase >= 4) & (self.phase <= 8)
         m.d.comb += [
             last_fold.eq(fold == layer.folds - 1),
             # an item reaches operand B a clock after a settling element would: it takes the places of phases 5 to 9
-            allowed.eq(Mux(self.settling, self._idle_slot(), ~self.blocked))]
+            allowed.eq(Mux(self.settling, idle_slot, ~self.blocked))]
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.available):
                 m.d.comb += self.start_links.eq(1)
@@ -240,8 +150,8 @@ class Sequencer(wiring.Component):
             with m.State("RUN"), m.If(allowed):
                 m.d.comb += self.ready_links.eq(1)
                 with m.If(self.items.valid):
-                    m.d.comb += [self.issue["link"].eq(1), self.issue_index.eq(self.items.payload.index),
-                                 self.issue_base.eq(base)]
+                    m.d.comb += [self.pipeline.issue.link.eq(1), self.pipeline.index.eq(self.items.payload.index),
+                                 self.pipeline.base.eq(base)]
                     with m.If(self.items.payload.last):
                         m.d.comb += self.release.eq(last_fold & ~learn)
                         m.d.sync += drain.eq(DRAIN - 1)
@@ -265,10 +175,6 @@ class Sequencer(wiring.Component):
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
         self.links_idle = machine.ongoing("IDLE") & ~self.available
-
-    def _idle_slot(self) -> Value:
-        """Phases in which an item may be issued: programmable neurons leave the multiplier no clock."""
-        return Const(0, 1) if self.programmable else (self.phase >= 4) & (self.phase <= 8)
 
     # ------------------------------------------------------------- main
 
@@ -333,10 +239,8 @@ class Sequencer(wiring.Component):
                     m.d.sync += half_step.eq(half_step + 1)
                 with m.If(settled):
                     m.next = "SETTLED"
-                if self.programmable:
-                    self._settle_programmable(m, reverse, half_step[0], base)
-                else:
-                    self._settle(m, reverse, half_step[0])
+                schedule = programmable_schedule if self.programmable else shift_schedule
+                schedule(m, layer, next_control, phase=self.phase, reverse=reverse, corrector=half_step[0], base=base)
             with m.State("SETTLED"):
                 m.d.sync += [wait.eq(0), row.eq(0)]
                 with m.If(~reverse), m.If(self.scan_ready):
@@ -363,68 +267,6 @@ class Sequencer(wiring.Component):
                      *(late.eq(early) for early, late in zip(stepped, stepped[1:], strict=False))]
         m.d.comb += [self.trace.step.eq(stepped[-1]), self.trace.reverse.eq(reverse), self.trace.fold.eq(fold)]
 
-    def _settle(self, m: Module, reverse: Value, corrector: Value) -> None:
-        """The control of one half step by its phase: element i is tapped in phase i, its new word is taken in phase 5 + i."""
-        neuron, next_control, phase = self.layer.network.neuron, self.next, self.phase
-        taps, results = phase < ELEMENTS, phase >= ELEMENTS
-        second = (phase >= 1) & (phase <= ELEMENTS)
-        fourth = (phase >= 3) & (phase <= 7)
-        entrance = Mux(reverse, -neuron.output_element % ELEMENTS, neuron.input_element)
-        m.d.comb += [
-            next_control.state_shift.eq(1), next_control.state_new.eq(results),
-            next_control.self_enable.eq(taps), next_control.drive_enable.eq(phase == entrance),
-            next_control.coupling_enable.eq(second), next_control.gate_shift.eq(taps), next_control.gate_new.eq(~reverse),
-            next_control.corrector_gate.eq(second & corrector), next_control.predictor_gate.eq(second & ~corrector),
-            next_control.reverse.eq(reverse),
-            next_control.mean_enable.eq(fourth), next_control.start_shift.eq(fourth | (corrector & (phase >= 8))),
-            next_control.start_new.eq(corrector)]
-        if needs_elements(self.layer):
-            def element(late: int) -> Value:
-                return Array([Const((number - late) % ELEMENTS, 3) for number in range(PHASES)])[phase]
-            m.d.comb += [next_control.element_difference.eq(element(0)), next_control.element_self.eq(element(1)),
-                         next_control.element_gate.eq(element(0)), next_control.element_clamp.eq(element(5))]
-
-    def _settle_programmable(self, m: Module, reverse: Value, corrector: Value, base: Signal) -> None:
-        """The same for programmable neurons: 30 products K x, five gates in between, then the results enter the ring."""
-        neuron, next_control, phase = self.layer.network.neuron, self.next, self.phase
-
-        def at(clock: int) -> Value:
-            """Whether something happens that each element does ``clock`` clocks after its first product was issued."""
-            return Cat(phase == programmable.PERIOD * element + clock for element in range(ELEMENTS)).any()
-
-        rows = [[self.layer.coupling_row + programmable.coupling_row(slot // programmable.PERIOD,
-                                                                     min(slot % programmable.PERIOD, ELEMENTS - 1), mirrored)
-                 for slot in range(programmable.PRODUCTS)] for mirrored in (False, True)]
-        issued = (phase < programmable.PRODUCTS) & ~at(ELEMENTS)
-        row = Array([Const(value, range(self.layer.rows)) for value in rows[0] + rows[1]])[
-            Mux(phase < programmable.PRODUCTS, phase, 0) + Mux(reverse, programmable.PRODUCTS, 0)]
-        entrance = Mux(reverse, -neuron.output_element % ELEMENTS, neuron.input_element)
-        first = programmable.PERIOD * entrance + 4
-        transfer = phase >= programmable.TRANSFER
-        terms = [Signal(name=f"term_{stage}") for stage in range(4)]
-        m.d.sync += [terms[0].eq(issued), *(late.eq(early) for early, late in zip(terms, terms[1:], strict=False))]
-        subtracted = [term for term, (_, _, sign) in enumerate(programmable.TERMS) if sign < 0]
-        m.d.comb += [
-            next_control.address.eq(base + row), next_control.self_enable.eq(issued), next_control.word_enable.eq(terms[0]),
-            next_control.bracket_add.eq(terms[3]), next_control.bracket_first.eq(at(4)),
-            next_control.bracket_subtract.eq(Cat(at(4 + term) for term in subtracted).any()),
-            next_control.drive_enable.eq(phase == first),
-            next_control.bracket_latch.eq(at(programmable.LATCH)), next_control.bracket_enable.eq(at(programmable.OPERAND)),
-            next_control.gate_shift.eq(at(programmable.GATE)), next_control.gate_new.eq(~reverse),
-            next_control.corrector_gate.eq(at(programmable.OPERAND - 1) & corrector),
-            next_control.predictor_gate.eq(at(programmable.OPERAND - 1) & ~corrector),
-            next_control.mean_enable.eq(at(programmable.OPERAND + 1)),
-            next_control.start_shift.eq(at(programmable.OPERAND + 1) | (transfer & corrector)),
-            next_control.start_new.eq(transfer), next_control.result_shift.eq(at(programmable.RESULT) | transfer),
-            next_control.transfer.eq(transfer), next_control.state_shift.eq(1), next_control.state_new.eq(transfer),
-            next_control.reverse.eq(reverse)]
-        if needs_elements(self.layer):
-            def element(clock: int) -> Value:
-                return sum((Mux(phase >= programmable.PERIOD * number + clock, 1, 0) for number in range(1, ELEMENTS)),
-                           Const(0, 1))
-            m.d.comb += [next_control.element_gate.eq(element(programmable.GATE)),
-                         next_control.element_clamp.eq(element(programmable.RESULT))]
-
     def _learning_states(self, m: Module, fold: Signal, base: Signal, wait: Signal, row: Signal, last_fold: Signal,
                          verdict: Signal, verdict_error: Signal, latch: object, fold_finished: object,
                          reverse: Signal) -> None:
@@ -447,9 +289,9 @@ class Sequencer(wiring.Component):
                 order = [-turn % ELEMENTS for turn in range(ELEMENTS)]
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait < ELEMENTS):
-                    m.d.comb += [self.issue["restore"].eq(1), self.issue_base.eq(base), self.issue_index.eq(
+                    m.d.comb += [self.pipeline.issue.restore.eq(1), self.pipeline.base.eq(base), self.pipeline.index.eq(
                         Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait])]
-                with m.If(wait == ELEMENTS + ITEM_STAGES - 2):
+                with m.If(wait == ELEMENTS + STAGES - 2):
                     m.d.sync += wait.eq(0)
                     m.next = "RESTORE_GATES"
             with m.State("RESTORE_GATES"):
@@ -488,7 +330,7 @@ class Sequencer(wiring.Component):
             m.d.comb += self.errors.ready.eq(1)
             size = Mux(last_fold, layer.fold_size(layer.folds - 1), layer.elements)
             with m.If(self.errors.valid):
-                m.d.comb += self.issue["error"].eq(1)
+                m.d.comb += self.pipeline.issue.error.eq(1)
                 m.d.sync += row.eq(row + 1)
                 with m.If(row == size - 1):
                     m.d.sync += wait.eq(0)
@@ -500,13 +342,13 @@ class Sequencer(wiring.Component):
                 latch("SETTLE")
         if layer.reverses:
             with m.State("TREE"):
-                m.d.comb += [next_control.reverse_enable.eq(1), self.issue["tree"].eq(1), self.issue_index.eq(row),
-                             self.issue_base.eq(base)]
+                m.d.comb += [next_control.reverse_enable.eq(1), self.pipeline.issue.tree.eq(1), self.pipeline.index.eq(row),
+                             self.pipeline.base.eq(base)]
                 m.d.sync += row.eq(row + 1)
                 with m.If(row == layer.inputs - 1):
                     m.next = "UPDATE_START"
-            first_fold = [Signal(name=f"tree_first_{stage}") for stage in range(ITEM_STAGES)]
-            last_folds = [Signal(name=f"tree_last_{stage}") for stage in range(ITEM_STAGES)]
+            first_fold = [Signal(name=f"tree_first_{stage}") for stage in range(STAGES)]
+            last_folds = [Signal(name=f"tree_last_{stage}") for stage in range(STAGES)]
             for stages, flag in ((first_fold, fold == 0), (last_folds, last_fold)):
                 m.d.sync += [stages[0].eq(flag), *(late.eq(early) for early, late in zip(stages, stages[1:], strict=False))]
             m.d.comb += [self.tree_first.eq(first_fold[-1]), self.tree_last.eq(last_folds[-1])]
@@ -516,8 +358,8 @@ class Sequencer(wiring.Component):
         with m.State("UPDATE"):
             m.d.comb += next_control.reverse_enable.eq(1)
             with m.If(self.items.valid):
-                m.d.comb += [self.issue["update"].eq(1), self.issue_index.eq(self.items.payload.index),
-                             self.issue_base.eq(base)]
+                m.d.comb += [self.pipeline.issue.update.eq(1), self.pipeline.index.eq(self.items.payload.index),
+                             self.pipeline.base.eq(base)]
                 with m.If(self.items.payload.last):
                     m.d.sync += [wait.eq(0), row.eq(0)]
                     fold_finished("RESTORE")

@@ -1,0 +1,128 @@
+"""The pipeline of items: what a layer broadcasts one a clock, and the flags that follow it through the elements."""
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.control import control_layout
+from hdl.design import LayerDesign
+from hdl.narrow import clamp
+
+KINDS = ("link", "error", "tree", "update", "restore")
+STAGES = 7                                # clocks from the issue of an item to its product
+DRAIN = 5                                 # clocks between the last item and the latch of its sum
+
+
+class ItemPipeline(wiring.Component):
+    """Address and operands of an issued item, and later, when the elements need them, its flags.
+
+    ============  =================================================================================================
+    ``link``      operand A: the addressed weight, B: the input; the product is accumulated
+    ``error``     an error times a power of two is accumulated by the element with the token, which goes on
+    ``tree``      operand A: the addressed weight, B: the reverse signal; the product goes to the adder tree
+    ``update``    operand A: the input times the rate, B: the reverse signal; the product is added to the addressed weight
+    ``restore``   operand A: the addressed displacement, B: a power of two; the half step puts it into the ring
+    ============  =================================================================================================
+
+    ::
+
+        clock        0        1          2        3         4           5           6          7         8
+        item      issued   register   control  cluster   fetched      word      (multiplier)  product   sum
+                                               address   broadcast   operand A
+
+    Members
+    -------
+    issue : In({kind: 1})
+        At most one in a clock.
+    base, index : In
+        Their sum is the address.
+    value, last, error : In
+        Of this clock's input (the last one is the bias) and error.
+    links_exponent, bias_exponent : In(8)
+    control : Out(control_layout(layer))
+        Its fields; zero in all others, so that control words can be joined by OR.
+    tree_valid : Out(1)
+        The elements' products are those of a tree item.
+    """
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer = layer
+        super().__init__({
+            "issue": In(data.StructLayout(dict.fromkeys(KINDS, 1))), "base": In(range(layer.depth + 1)),
+            "index": In(range(layer.rows + 1)), "value": In(signed(layer.formats.displacement.bits) if layer.index else 8),
+            "last": In(1), "error": In(signed(layer.formats.error.bits)), "links_exponent": In(8), "bias_exponent": In(8),
+            "control": Out(control_layout(layer)), "tree_valid": Out(1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        layer, control = self.layer, self.control
+        stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(STAGES)]
+        m.d.sync += [late.eq(early) for early, late in zip([self.issue, *stages], stages, strict=False)]
+        address = Signal(range(layer.depth + 1), reset_less=True)
+        value = Signal.like(self.value, name="value_late")
+        last = Signal(reset_less=True)
+        m.d.sync += [address.eq(self.base + self.index), value.eq(self.value), last.eq(self.last)]
+
+        first = stages[0]
+        x = self._encoded(value)
+        with m.If(first.as_value().any()):
+            m.d.comb += control.address.eq(address)
+        with m.If(first.link):
+            m.d.comb += control.broadcast_b.eq(Mux(last, Const(1 << layer.link_shift, signed(layer.broadcast_bits)), x))
+        m.d.comb += [control.word_enable.eq(stages[1].link | stages[1].tree | stages[1].restore),
+                     control.accumulate.eq(stages[4].link | stages[4].error)]
+        if layer.saves_state:
+            with m.If(first.restore):
+                m.d.comb += control.broadcast_b.eq(layer.restore_value)
+            with m.If(stages[5].restore):
+                m.d.comb += [control.state_shift.eq(1), control.state_new.eq(1)]
+        if layer.learns:
+            self._learning(m, stages, address, last, x)
+        return m
+
+    def _learning(self, m: Module, stages: list[Signal], address: Signal, last: Signal, x: Value) -> None:
+        layer, control, first = self.layer, self.control, stages[0]
+        links, bias = self._scaled(m, x)
+        with m.If(first.error):
+            m.d.comb += control.broadcast_b.eq(1 << layer.link_shift - layer.error_split)
+        with m.If(first.update):
+            m.d.comb += control.broadcast_a.eq(Mux(last, bias, links))
+        errors = [Signal.like(self.error, name=f"error_{stage}") for stage in range(3)]
+        addresses = [Signal.like(address, name=f"address_{stage}") for stage in range(2)]
+        lasts = [Signal.like(last, name=f"last_{stage}") for stage in range(2)]
+        for source, late in ((self.error, errors), (address, addresses), (last, lasts)):
+            m.d.sync += [register.eq(before) for before, register in zip([source, *late], late, strict=False)]
+        with m.If(stages[2].error):
+            m.d.comb += control.broadcast_a.eq(errors[-1] << layer.error_split)
+        with m.If(stages[2].update):
+            m.d.comb += [control.write.eq(1), control.write_address.eq(addresses[-1]), control.bias_row.eq(lasts[-1])]
+        m.d.comb += [control.accumulate_one.eq(stages[4].error), control.token_next.eq(stages[4].error),
+                     self.tree_valid.eq(stages[6].tree)]
+
+    def _scaled(self, m: Module, x: Value) -> tuple[Value, Value]:
+        """Inputs and the bias' one times their rates. Slower rates shift less, so that every product drops the same bits."""
+        layer, network = self.layer, self.layer.network
+        exponents = network.learning.exponents(0)
+        links: Value = Const(0, signed(2))
+        bias: Value = Const(0, signed(2))
+        if exponents["links"] is not None:
+            unscaled = layer.update_shift - network.update_shift(layer.index, 0)        # exponent at which x is not shifted
+            links_places = Signal(range(unscaled - exponents["links"] + 1), reset_less=True)
+            m.d.sync += links_places.eq(unscaled - self.links_exponent)
+            links = x << links_places
+        if exponents["bias"] is not None:
+            bias_places = Signal(range(layer.update_shift - exponents["bias"] + 1), reset_less=True)
+            m.d.sync += bias_places.eq(layer.update_shift - self.bias_exponent)
+            bias = Cat(Const(1, 1) << bias_places, Const(0, 1)).as_signed()
+        return links, bias
+
+    def _encoded(self, value: Value) -> Value:
+        """A value in the format of the layer's inputs, signed: a byte stands for byte / 256."""
+        layer = self.layer
+        if layer.index:
+            return value.as_signed()
+        shift = 8 - layer.formats.input.fraction
+        byte = Cat(value, Const(0, 1)).as_signed()
+        rounded = byte << -shift if shift <= 0 else (byte[shift - 1:].as_signed() + 1) >> 1
+        return clamp(rounded, layer.input_bits)

@@ -10,6 +10,7 @@ from typing import Any
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
 
 from golden_model.errors import InputError
 from hdl import frames
@@ -100,7 +101,9 @@ class Commands(wiring.Component):
         self.words = -(-layers[0] // 4)
         self.flight = len(layers) - 1 + 4     # images that are not answered: two banks, one a layer, two at the end
         self.in_frame = Signal()              # a header was taken, and words are to follow
-        self.number = Signal(17)              # words after the header, 2**17 - 1 for more; later, position in a loop
+        self.left = Signal(17, init=-1)       # words that the frame still needs, minus one; -1 (all ones): none
+        self.over = Signal()                  # a word came that was not needed
+        self.bare = Signal()                  # no word came after the header
         super().__init__({
             "s_axis": In(stream.Signature(Word)), "m_axis": Out(stream.Signature(Word)),
             **source_ports(layers[0]),
@@ -113,7 +116,7 @@ class Commands(wiring.Component):
         m.submodules.images = images = ImageBuffer(self.layers[0])
         m.submodules.jobs = jobs = ShiftQueue(job_layout(self.outputs), self.flight)
         m.submodules.owed = owed = ShiftQueue(1, self.flight)         # images to be answered: learnt or not
-        m.submodules.written = written = memory.Memory(shape=32, depth=256, init=[])
+        m.submodules.written = written = memory.Memory(shape=32, depth=256, init=[], attrs={"no_rw_check": 1})
         put, get = written.write_port(), written.read_port()
         for name in ("available", "learn"):
             m.d.comb += getattr(self, name).eq(getattr(images, name))
@@ -124,15 +127,17 @@ class Commands(wiring.Component):
 
         # the frame in hand
         opcode, option, argument, operand = Signal(8), Signal(8), Signal(16), Signal(32)
-        number = self.number
+        left, over = self.left, self.over
+        number = Signal(max(8, bits_for(self.words)))                 # of the next word after the header; position in a loop
         status = Signal(Status)
         count = argument[:8]
-        index, neuron = operand[:16], operand[16:]
+        index = operand[:bits_for(max(map(self._parameters, range(len(self.layers) - 1))))]
+        neuron = operand[16:16 + bits_for(max(self.layers[1:]))]
         is_ = {code: Signal(name=f"is_{code.name.lower()}") for code in Opcode}
         m.d.comb += [flag.eq(opcode == code) for code, flag in is_.items()]
         image = is_[Opcode.INFER] | (is_[Opcode.LEARN] if self.learns else 0)
         label_fits = ~is_[Opcode.LEARN] | (argument < self.outputs)
-        judged = self._judged(m, is_, number, argument, option, operand)
+        judged = self._judged(m, is_, argument, option, operand)
 
         # counters of STATUS
         inferred, learnt, changed, refused, cycles = (
@@ -141,6 +146,7 @@ class Commands(wiring.Component):
         links = Signal(range(self.links_exponents.stop), init=self.initial_links)
         bias = Signal(range(self.bias_exponents.stop), init=self.initial_bias)
         m.d.comb += [self.links_exponent.eq(links), self.bias_exponent.eq(bias)]
+        clear = Signal()                                              # soft reset
         m.d.sync += cycles.eq(cycles + 1)
 
         # replies: what the network says while it owes some, else what the state machine says
@@ -184,7 +190,16 @@ class Commands(wiring.Component):
         with m.FSM(name="phase") as phase:
             with m.State("HEADER"):
                 m.d.comb += self.s_axis.ready.eq(1)
-                m.d.sync += [Cat(opcode, option, argument).eq(word.data), number.eq(0)]
+                m.d.sync += [Cat(opcode, option, argument).eq(word.data), number.eq(0), over.eq(0), self.bare.eq(word.last)]
+                with m.Switch(word.data[:8]):
+                    with m.Case(Opcode.INFER, Opcode.LEARN):
+                        m.d.sync += left.eq(self.words - 1)
+                    with m.Case(Opcode.WRITE):
+                        m.d.sync += left.eq(word.data[16:])           # the address, too
+                    with m.Case(Opcode.READ, Opcode.RATE):
+                        m.d.sync += left.eq(0)
+                    with m.Default():
+                        m.d.sync += left.eq(-1)
                 with m.If(self.s_axis.valid):
                     with m.If(word.last):
                         m.next = "CHECK"
@@ -194,14 +209,14 @@ class Commands(wiring.Component):
             with m.State("WORDS"):
                 m.d.comb += self.s_axis.ready.eq(~image | (images.ready & owed.i.ready))
                 with m.If(self.s_axis.valid & self.s_axis.ready):
-                    m.d.sync += number.eq(number + ~number.all())
-                    m.d.comb += [images.write.eq(image & (number < self.words)),
-                                 put.en.eq(is_[Opcode.WRITE] & (number <= frames.MOST_COUNT))]
+                    needed = ~left[-1]
+                    m.d.sync += [left.eq(left - needed), number.eq(number + needed), over.eq(~needed)]
+                    m.d.comb += [images.write.eq(image & needed), put.en.eq(is_[Opcode.WRITE] & needed)]
                     with m.If(number == 0):
                         m.d.sync += operand.eq(word.data)
                     with m.If(word.last):
                         m.next = "CHECK"
-                        with m.If(image & (number == self.words - 1) & label_fits):
+                        with m.If(image & (left == 0) & label_fits):
                             m.d.comb += [images.commit.eq(1), jobs.i.valid.eq(1), owed.i.valid.eq(1)]
                             m.next = "HEADER"
 
@@ -223,8 +238,7 @@ class Commands(wiring.Component):
                             with m.If(is_[Opcode.RATE]):
                                 m.d.sync += [links.eq(operand[:8]), bias.eq(operand[8:16])]
                         with m.If(is_[Opcode.RESET]):
-                            m.d.sync += [counter.eq(0) for counter in (inferred, learnt, changed, refused, cycles)]
-                            m.d.sync += [last_error.eq(Status.OK), links.eq(self.initial_links), bias.eq(self.initial_bias)]
+                            m.d.comb += clear.eq(1)
 
             with m.State("REPLY"):
                 more = (status == Status.OK) & (is_[Opcode.STATUS] | is_[Opcode.READ])
@@ -272,42 +286,47 @@ class Commands(wiring.Component):
                         with m.If(is_[Opcode.WRITE]):
                             m.next = "REPLY"
 
+        with m.If(clear):
+            m.d.sync += [counter.eq(0) for counter in (inferred, learnt, changed, refused, cycles)]
+            m.d.sync += [last_error.eq(Status.OK), links.eq(self.initial_links), bias.eq(self.initial_bias)]
         m.d.comb += [self.in_frame.eq(phase.ongoing("WORDS")), get.en.eq(phase.ongoing("FETCH"))]
         return m
 
-    def _judged(self, m: Module, is_: dict[Opcode, Signal], number: Value, argument: Value, option: Value,
-                operand: Value) -> Signal:
-        """The status of the frame that lies in the registers: the first of what is wrong with it."""
-        known, expected = Signal(), Signal(17)
-        m.d.comb += known.eq(Cat(is_.values()).any())
-        with m.If(is_[Opcode.INFER] | is_[Opcode.LEARN]):
-            m.d.comb += expected.eq(self.words)
-        with m.Elif(is_[Opcode.WRITE]):
-            m.d.comb += expected.eq(argument + 1)
-        with m.Elif(is_[Opcode.READ] | is_[Opcode.RATE]):
-            m.d.comb += expected.eq(1)
+    def _parameters(self, layer: int) -> int:
+        """Parameters of a neuron: links, bias, and 15 rates if they are programmable."""
+        return self.layers[layer] + 1 + (15 if self.programmable else 0)
 
-        index, neuron, count = operand[:16], operand[16:], argument[:8]
-        address_fits, rate_fits = Signal(), Signal()
-        end = index + count
+    def _judged(self, m: Module, is_: dict[Opcode, Signal], argument: Value, option: Value, operand: Value) -> Signal:
+        """The status of the frame that lies in the registers: the first of what is wrong with it."""
+        known = Signal()
+        m.d.comb += known.eq(Cat(is_.values()).any())
+
+        # address: compared in as few bits as the greatest allowed value has, all others must be zero
+        layers = range(len(self.layers) - 1)
+        last_neuron, parameters = (Signal(range(max(values) + 1)) for values in (
+            [size - 1 for size in self.layers[1:]], [self._parameters(layer) for layer in layers]))
+        named, address_fits = Signal(), Signal()
         with m.Switch(option):
-            for layer, (inputs, neurons) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
+            for layer in layers:
                 with m.Case(layer):
-                    parameters = inputs + 1 + (15 if self.programmable else 0)
-                    m.d.comb += address_fits.eq((neuron < neurons) & (end <= parameters)
-                                                & (count != 0) & (argument <= frames.MOST_COUNT))
-        m.d.comb += rate_fits.eq(_within(operand[:8], self.links_exponents) & _within(operand[8:16], self.bias_exponents))
+                    m.d.comb += [named.eq(1), last_neuron.eq(self.layers[layer + 1] - 1),
+                                 parameters.eq(self._parameters(layer))]
+        index, neuron, count = operand[:len(parameters)], operand[16:16 + len(last_neuron)], argument[:8]
+        beyond = Cat(operand[len(parameters):16], operand[16 + len(last_neuron):], argument[8:])
+        m.d.comb += address_fits.eq(named & ~beyond.any() & (neuron <= last_neuron) & (index + count <= parameters)
+                                    & count.any())
+        rate_fits = operand[:8].matches(*self.links_exponents) & operand[8:16].matches(*self.bias_exponents)
 
         judged = Signal(Status)
         with m.If(~known):
             m.d.comb += judged.eq(Status.UNKNOWN)
         with m.Elif(Const(not self.learns) & (is_[Opcode.LEARN] | is_[Opcode.RATE])):
             m.d.comb += judged.eq(Status.NO_LEARNING)
-        with m.Elif(is_[Opcode.LEARN] & (number == 0)):
+        with m.Elif(is_[Opcode.LEARN] & self.bare):
             m.d.comb += judged.eq(Status.NO_IMAGE)
-        with m.Elif(number < expected):
+        with m.Elif(~self.left[-1]):
             m.d.comb += judged.eq(Status.SHORT)
-        with m.Elif(number > expected):
+        with m.Elif(self.over):
             m.d.comb += judged.eq(Status.LONG)
         with m.Elif((is_[Opcode.READ] | is_[Opcode.WRITE]) & ~address_fits):
             m.d.comb += judged.eq(Status.ADDRESS)
@@ -320,10 +339,6 @@ class Commands(wiring.Component):
 
 def _reply_header(opcode: Any, status: Any, value: Value) -> Value:
     return Cat(Value.cast(opcode) | frames.REPLY, Value.cast(status), Const(0, 4), value)
-
-
-def _within(value: Value, allowed: range) -> Value:
-    return (value >= allowed.start) & (value < allowed.stop)
 
 
 def _check(layers: Sequence[int], digest: int, exponents: dict[str, tuple[range, int]]) -> None:

@@ -91,7 +91,7 @@ class ImageBuffer(wiring.Component):
         m = Module()
         bits = ceil_log2(self.words)
         entry = data.StructLayout({"number": bits, "nonzero": 4, "bytes": data.ArrayLayout(8, 4)})
-        m.submodules.bank = bank = memory.Memory(shape=entry, depth=2 << bits, init=[])
+        m.submodules.bank = bank = memory.Memory(shape=entry, depth=2 << bits, init=[], attrs={"no_rw_check": 1})
         into, out_of = bank.write_port(), bank.read_port()
 
         # banks: who writes, who plays, how many wait
@@ -131,7 +131,7 @@ class ImageBuffer(wiring.Component):
         row = Signal(range(self.words + 1))                  # next one to fetch
         fetching, fetched, fetched_end = Signal(), Signal(), Signal()
         active, end = Signal(), Signal()
-        current, left = Signal(entry), Signal(4)
+        current, left = Signal(entry, reset_less=True), Signal(4, reset_less=True)
         move, final, advance, fetch = Signal(), Signal(), Signal(), Signal()
         position = Signal.like(row)
         lowest = left & (~left + 1)[:4]

@@ -139,7 +139,7 @@ class CommandModel:
         frame = self._good_frame(chance)
         if chance.random() >= damaged:
             return frame
-        kind = chance.randrange(6)
+        kind = chance.randrange(7)
         if kind == 0:                                                     # cut short
             return frame[:chance.randrange(1, len(frame) + 1)]
         if kind == 1:                                                     # too long
@@ -154,6 +154,10 @@ class CommandModel:
             if frame[0] & 0xFF == Opcode.WRITE and argument <= 2 * frames.MOST_COUNT and chance.random() < 0.7:
                 return [header, frame[1], *(chance.getrandbits(32) for _ in range(argument))]
             return [header, *frame[1:]]
+        if kind == 5:                                                     # the first address that does not exist
+            layer, count = chance.randrange(len(self.layers) - 1), chance.choice([1, 2])
+            neuron, index = chance.choice([(self.layers[layer + 1], 0), (0, self.parameters(layer) - count + 1), (0, 0)])
+            return frames.read(layer if neuron or index else len(self.layers) - 1, neuron, index, count)
         return [frame[0], *(chance.choice([word, word + chance.choice([-1, 1, 1 << 16, 1 << 8]), chance.getrandbits(32)])
                             & 0xFFFFFFFF for word in frame[1:])]          # fields that do not fit, or do
 

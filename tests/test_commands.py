@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from amaranth.back import verilog
-from amaranth.hdl import Assert, Assume, Module, ResetInserter, Signal, Value
+from amaranth.hdl import Assert, Assume, Module, Mux, ResetInserter, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.sim import Simulator
@@ -69,14 +69,16 @@ def test_random_frames_on_verilator_with_every_opcode_and_status(tmp_path):
 
 
 BUGS = {
-    "word after the last is taken": ("(number == self.words - 1) & label_fits", "(number >= self.words - 1) & label_fits"),
-    "label is not checked": ("(number == self.words - 1) & label_fits", "(number == self.words - 1)"),
+    "word after the last is taken": ("image & (left == 0) & label_fits", "image & (left == 0) | left.all() & label_fits"),
+    "label is not checked": ("(left == 0) & label_fits", "(left == 0)"),
     "refused image stays in the buffer": ("images.discard.eq(1)", "images.discard.eq(0)"),
     "idle is not waited for": ("quiet = ~owed.o.valid & self.idle", "quiet = ~owed.o.valid"),
     "reply changes while it waits": ("free = ~self.m_axis.valid | self.m_axis.ready", "free = Const(1)"),
-    "last parameter cannot be reached": ("(end <= parameters)", "(end < parameters)"),
-    "count is cut to eight bits": ("& (argument <= frames.MOST_COUNT)", ""),
-    "length counter wraps early": ("number.eq(number + ~number.all())", "number[:8].eq(number + 1)"),
+    "last parameter cannot be reached": ("(index + count <= parameters)", "(index + count < parameters)"),
+    "count is cut to eight bits": (", argument[8:])", ")"),
+    "length is counted in eight bits": ("left.eq(left - needed)", "left.eq((left - needed)[:8])"),
+    "neuron beyond the last": ("(neuron <= last_neuron)", "(neuron <= last_neuron + 1)"),
+    "words that were not needed are taken": ("over.eq(~needed)", "over.eq(0)"),
     "rate of a refused frame": ("with m.If(status != Status.OK):", "with m.If((status != Status.OK) & ~is_[Opcode.RATE]):"),
     "reset keeps the error": ("[last_error.eq(Status.OK), links", "[links"),
     "images that changed nothing are counted": ("& result.first & result.changed &", "& result.first &"),
@@ -122,13 +124,15 @@ class Proof(wiring.Component):
 
         # the counter of words never wraps, and the decoder knows where a frame ends
         taken = dut.s_axis.valid & dut.s_axis.ready
-        in_frame, counting, counted = Signal(), Signal(), Signal.like(dut.number)
-        m.d.sync += [counting.eq(taken & dut.in_frame), counted.eq(dut.number)]
+        in_frame, counting, counted = Signal(), Signal(), Signal.like(dut.left)
+        m.d.sync += [counting.eq(taken & dut.in_frame), counted.eq(dut.left)]
         with m.If(taken):
             m.d.sync += in_frame.eq(~dut.s_axis.payload.last)
         m.d.comb += Assert(dut.in_frame == in_frame, "frames end with their last word")
         with m.If(counting):
-            m.d.comb += Assert(dut.number == counted + ~counted.all(), "every word is counted, too many stay too many")
+            m.d.comb += [Assert(dut.left == Mux(counted.all(), counted, (counted - 1)[:17]), "every word is counted once"),
+                         Assert(dut.over == counted.all(), "one word too many is too many")]
+        m.d.comb += Assert(dut.left.all() | ~dut.left[-1], "never less than none")
         return m
 
 
@@ -142,7 +146,8 @@ def test_streams_and_the_end_of_frames_are_kept_for_ever():
     ('get.en.eq(phase.ongoing("FETCH"))', "get.en.eq(1)", "access stays the same"),
     ('m.next = "CHECK"\n                    with m.Else', 'm.next = "WORDS"\n                    with m.Else',
      "frames end with their last word"),
-    ("number.eq(number + ~number.all())", "number.eq(number + 1)", "every word is counted, too many stay too many"),
+    ("left.eq(left - needed)", "left.eq(left - 1)", "never less than none"),
+    ("over.eq(~needed)", "over.eq(left == -2)", "one word too many is too many"),
 ])
 def test_a_planted_bug_breaks_the_proof(right, wrong, failed):
     verdict = check(Proof(planted("hdl.commands", right, wrong).Commands), depth=3)

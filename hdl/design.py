@@ -59,6 +59,13 @@ class Design:
                              "generate a core that only infers")
         if self.learns and network.learning.batch != 1:
             raise InputError(f"a core learns one image at a time, so learning.batch must be 1, not {network.learning.batch}")
+        for name in ("links", "bias"):
+            if self.learns and network.learning.instinct(name) != "proportional":
+                raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "
+                                 f"{network.learning.instinct(name)}; change it, or generate a core that only infers")
+        if self.learns and network.wiring.layers:
+            raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers empty, "
+                             "or generate a core that only infers")
         neurons = network.layers[1:]
         if max(network.layers) > MOST_ADDRESS - 32:
             raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")

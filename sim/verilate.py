@@ -83,20 +83,21 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
 def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, library: Path, top: str, trace: bool) -> None:
     options = [*VERILATOR_OPTIONS, *(["--trace-fst"] if trace else [])]
     _run([verilator.path, "--cc", "--make", "json", "--prefix", "Vcore", "--top-module", top, "--Mdir", "cpp", *options,
-          "core.vlt", "core.v"], work, f"the Verilog of {top} must be accepted by {verilator.label}",
-         without=("VERILATOR_ROOT",))
+          "core.vlt", "core.v"], work, f"the Verilog of {top} must be accepted by {verilator.label}")
     _check_ports(top, (work / "cpp/Vcore.h").read_text("utf-8"))
     plan = json.loads((work / "cpp/Vcore.json").read_text("utf-8"))
     sources, include = plan["sources"], Path(plan["system"]["verilator_root"]) / "include"
-    common = [str(compiler.path), *COMPILER_OPTIONS, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}",
-              "-I", str(include), "-I", str(include / "vltstd")]
+    common = [str(compiler.path), *COMPILER_OPTIONS, "-I", str(include), "-I", str(include / "vltstd")]
     runtime = [_runtime(common, Path(source)) for source in sources["global"]]
     units = [(path, FAST) for path in (Path(name) for name in sources.get("classes_fast", []))]
     units += [(Path(name), SLOW) for kind in ("classes_slow", "support_fast", "support_slow") for name in sources.get(kind, [])]
     units = _gathered(work / "cpp", [(WRAPPER, FAST), *units])
-    objects = _objects([*common, "-I", str(work / "cpp")], units, work)
-    _run([compiler.path, "-shared", "-Wl,-Bsymbolic", "-o", library, *objects, *runtime, *plan["options"].get("ldflags", []),
-          "-pthread"], work, "the library of the core must link")
+    variant = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}"]
+    objects = _objects([*common, *variant, "-I", str(work / "cpp")], units, work)
+    lz4 = ["-llz4"] if trace and (include / "fstcpp").is_dir() else []       # which Verilator forgets to name
+    libraries = [*plan["options"].get("ldflags", []), *lz4, "-pthread"]
+    _run([compiler.path, "-shared", "-Wl,-Bsymbolic", "-o", library, *objects, *runtime, *libraries], work,
+         "the library of the core must link")
 
 
 def _gathered(folder: Path, units: Sequence[tuple[Path, str]], most: int = 300_000) -> list[tuple[Path, str]]:
@@ -132,7 +133,9 @@ def _objects(command: Sequence[str], units: Sequence[tuple[Path, str]], folder: 
     def compiled(unit: tuple[Path, str]) -> Path:
         source, option = unit
         target = folder / f"{source.stem}.o"
-        _run([*command, option, "-c", source, "-o", target], folder, f"{source.name} must be accepted by {command[0]}")
+        remedy = "; install the headers of zlib and LZ4, on Debian with `apt-get install zlib1g-dev liblz4-dev`"
+        _run([*command, option, "-c", source, "-o", target], folder, f"{source.name} must be accepted by {command[0]}",
+             remedy if "fst" in source.name else "")
         return target
 
     with ThreadPoolExecutor(JOBS) as pool:
@@ -231,10 +234,11 @@ def _hash(*parts: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _run(command: Sequence[str | Path], folder: Path, must: str, without: Sequence[str] = ()) -> None:
-    environment = {name: value for name, value in os.environ.items() if name not in without}
+def _run(command: Sequence[str | Path], folder: Path, must: str, remedy: str = "") -> None:
+    """Run a tool; what it complains of first is the reason in the error."""
+    environment = {name: value for name, value in os.environ.items() if name != "VERILATOR_ROOT"}     # each has its own
     ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False)
     if ran.returncode:
         lines = [line.strip() for line in (ran.stderr + ran.stdout).splitlines() if line.strip()]
         reason = next((line for line in lines if "error" in line.lower()), lines[0] if lines else f"exit code {ran.returncode}")
-        raise InputError(f"{must}, but: {reason}")
+        raise InputError(f"{must}, but: {reason}{remedy}")

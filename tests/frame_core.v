@@ -1,6 +1,6 @@
 // A core for the tests of sim: it speaks the frames of docs/registers.md, but what it computes is simple. One layer; an
 // output is the link sum plus the bias, 32 bits; the class is the first greatest; learning adds one to the bias of the
-// label if the class was wrong. Commands in names (DEAF, FICKLE, ...) are faults that a test can plant with a macro.
+// label if the class was wrong. The argument of RESET plants a fault: 1 hangs, 2 calls $finish, 3 changes replies that wait.
 `ifndef INPUTS
 `define INPUTS 6
 `endif
@@ -33,6 +33,7 @@ module frame_core (
   reg [15:0] rates;
   reg [9:0] step;
   reg [15:0] winner;
+  reg fickle;
   wire done;
 
   wire [7:0] opcode = frame[0][7:0], layer = frame[0][15:8];
@@ -53,16 +54,12 @@ module frame_core (
     $readmemh("start.hex", parameters);
 `endif
     state = RECEIVE; received = 0; sent = 0; cycles = 0; inferred = 0; learnt = 0; changed = 0; refused = 0; rates = 0;
-    last_error = 0; length = 0;
+    last_error = 0; length = 0; fickle = 0;
   end
 
   assign s_axis_tready = state == RECEIVE;
   assign m_axis_tvalid = state == REPLY;
-`ifdef FICKLE
-  assign m_axis_tdata = reply[sent] ^ cycles;
-`else
-  assign m_axis_tdata = reply[sent];
-`endif
+  assign m_axis_tdata = reply[sent] ^ (fickle ? cycles : 0);
   assign m_axis_tlast = sent + 1 == length;
 
   always @(posedge clk) begin
@@ -90,12 +87,9 @@ module frame_core (
         reply[0] <= {16'd0, status, opcode | 8'h80};
         state <= status == 0 ? EXECUTE : REPLY;
         if (status != 0) begin refused <= refused + 1; last_error <= status; end
-`ifdef DEAF
-        if (opcode == 7) state <= DECODE;
-`endif
-`ifdef FINISH
-        if (opcode == 7) $finish;
-`endif
+        if (opcode == 7 && argument == 1) state <= DECODE;
+        if (opcode == 7 && argument == 2) $finish;
+        if (opcode == 7 && argument == 3) fickle <= 1;
       end
       EXECUTE: case (opcode)
         1: begin
@@ -145,7 +139,7 @@ module frame_core (
     endcase
     if (rst) begin
       state <= RECEIVE; received <= 0; sent <= 0; cycles <= 0; inferred <= 0; learnt <= 0; changed <= 0; refused <= 0;
-      rates <= 0; last_error <= 0;
+      rates <= 0; last_error <= 0; fickle <= 0;
     end
   end
 endmodule

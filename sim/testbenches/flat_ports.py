@@ -12,7 +12,8 @@ class FlatPorts(wiring.Component):
     """``component`` with its streams taken apart: ``name_field``, ``name_valid``, ``name_ready``.
 
     A stream called ``*_axis`` gets the names of AXI4-Stream: ``tdata``, ``tlast``, ``tvalid``, ``tready``. Payloads are
-    structures of flat fields or plain words (``name_data``). Fields without bits have no port.
+    structures of flat fields or plain words (``name_data``). Fields without bits have no port. An array of ports becomes
+    ``name_0``, ``name_1``, and so on.
     """
 
     def __init__(self, component: wiring.Component) -> None:
@@ -22,6 +23,10 @@ class FlatPorts(wiring.Component):
         for name, member in component.signature.members.items():
             inner = getattr(component, name)
             inward = member.flow == In
+            if member.is_port and member.dimensions:
+                for place, item in enumerate(inner):
+                    self._add(ports, f"{name}_{place}", inward, item)
+                continue
             if member.is_port:
                 self._add(ports, name, inward, inner)
                 continue

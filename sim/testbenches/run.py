@@ -1,0 +1,55 @@
+"""Running a cocotb testbench of one component: Verilog out of Amaranth, a simulator, the bench, its verdict."""
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.lib import wiring
+from cocotb_tools.check_results import get_results
+from cocotb_tools.runner import get_runner
+
+SETTINGS = "WUXING_BENCH"                 # environment variable with the settings of a bench as JSON
+TOP = "bench_top"
+BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always @* blocks miss time 0
+                   "verilator": ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-CFLAGS", "-O0"]}
+
+
+def run_bench(folder: Path, component: wiring.Component, bench: str, settings: Mapping[str, Any], *,
+              simulator: str = "icarus", modules: str = "") -> None:
+    """Simulate ``component`` under ``sim.testbenches.<bench>``.
+
+    Parameters
+    ----------
+    folder : an empty folder for everything that is written.
+    component : with plain ports, see ``sim.testbenches.flat_ports``.
+    settings : plain data for JSON; the bench reads it with ``settings()``.
+    modules : Verilog of the modules that the component instantiates.
+
+    Raises
+    ------
+    AssertionError
+        With the simulator's log, if a test of the bench fails or there is none.
+    """
+    source, log = folder / "top.v", folder / "test.log"
+    source.write_text(verilog.convert(component, name=TOP, emit_src=False) + modules, "utf-8")
+    runner = get_runner(simulator)
+    runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=BUILD_ARGUMENTS[simulator],
+                 timescale=("1ns", "1ps"), log_file=folder / "build.log")
+    try:
+        results = runner.test(hdl_toplevel=TOP, test_module=f"sim.testbenches.{bench}", test_dir=folder,
+                              build_dir=folder / "build", results_xml=str(folder / "results.xml"), log_file=log,
+                              extra_env={SETTINGS: json.dumps(settings)})
+    except SystemExit:                                    # the runner's way to say that a test failed
+        raise AssertionError(log.read_text("utf-8")) from None
+    tests, failed = get_results(results)
+    assert tests > 0, f"{bench} must have tests"
+    assert failed == 0, log.read_text("utf-8")
+
+
+def settings() -> Any:
+    """What was given to ``run_bench``, in the simulator's process."""
+    return json.loads(os.environ[SETTINGS])

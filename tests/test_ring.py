@@ -1,0 +1,121 @@
+# amaranth: UnusedElaboratable=no
+"""Ring and bracket unit of kind shift: every bracket is that of the golden circuits; its parts; planted bugs are found."""
+import pytest
+from amaranth.hdl import Module, Signal, signed
+from amaranth.sim import Simulator
+from hypothesis import given
+from hypothesis import strategies as st
+from planted_bugs import planted
+
+from golden_model.fixed_point import Format
+from golden_model.network import Formats, Network, Neuron
+from hdl.design import Design, signed_digits
+from hdl.ring import Bracket, multiple, shift_ring
+from sim.testbenches.bracket_unit import BracketUnit
+from sim.testbenches.run import run_bench
+from sim.testbenches.side_by_side import SideBySide
+
+UNEQUAL = {"K1": (0.5, -0.75, 0.25, 1.5, 0.0), "K2": (0.5, 1.0, -0.25, 0.625, 0.5), "K3": (1.0, 0.5, 0.0, 1.25, 0.75)}
+NEURONS = {
+    "uniform": Neuron(),
+    "uniform_two_rates": Neuron(K1=(0.5,) * 5, K2=(-0.75,) * 5, K3=(0.25,) * 5, input_element=3, output_element=2),
+    "no_coupling": Neuron(K1=(0.0,) * 5, K2=(0.0,) * 5, K3=(0.0,) * 5),
+    "unequal": Neuron(**UNEQUAL, input_element=2, output_element=4),
+    "unequal_self_limitation": Neuron(K3=(1.0, 0.5, 0.25, 0.0, 1.5)),
+    "unequal_overcoming": Neuron(K2=(0.0, 0.5, 0.5, 1.0, 0.5), input_element=4, output_element=0),
+}
+FORMATS = {
+    "usual": Formats(),
+    "narrow": Formats(displacement=Format(7, 6), drive=Format(9, 6), error=Format(7, 6), weight=Format(8, 6)),
+    "rounded": Formats(bracket=Format(16, 12)),
+    "coarse": Formats(displacement=Format(10, 9), drive=Format(12, 9), error=Format(10, 9), weight=Format(13, 11),
+                      bracket=Format(12, 9)),
+    "finer": Formats(displacement=Format(7, 6), drive=Format(10, 6), error=Format(7, 6), weight=Format(8, 6),
+                     bracket=Format(11, 7)),
+}
+
+
+PAIRS = [("uniform", "usual"), *[(neuron, formats) for neuron in NEURONS for formats in FORMATS if formats != "usual"]]
+
+
+def network(neuron, formats):
+    coupling = Format(3, 1) if formats == "usual" else Format(5, 3)
+    word = FORMATS[formats]
+    entries = {name: getattr(word, name) for name in ("displacement", "drive", "error", "weight", "bracket")}
+    return Network(layers=(3, 2), neuron=NEURONS[neuron], formats=Formats(**entries, coupling=coupling))
+
+
+def run(folder, pairs, bracket=Bracket, rings=60):
+    networks = {f"{neuron}_{formats}": network(neuron, formats) for neuron, formats in pairs}
+    top = SideBySide({name: BracketUnit(Design(network=given).layers[0], bracket) for name, given in networks.items()})
+    units = {name: {"network": given.to_json(), "layer": 0} for name, given in networks.items()}
+    run_bench(folder, top, "bracket_bench", {"units": units, "rings": rings, "seed": 1})
+
+
+def test_every_bracket_is_that_of_the_golden_circuits(tmp_path):
+    run(tmp_path, PAIRS)
+
+
+BUGS = {
+    "swapped direction": ("- rates(self.K1, mirrored[0], 1)(x[CHILD])", "- rates(self.K1, mirrored[0], 0)(x[CHILD])"),
+    "mirror of K2": ("[(-e - 2) % ELEMENTS for e in range(ELEMENTS)]", "[(-e + 2) % ELEMENTS for e in range(ELEMENTS)]"),
+    "mirror of K3": ("if backward != self.K3:", "if False:"),
+    "bracket is cut off": ("((exact[drop - 1:].as_signed() + 1) >> 1)", "exact[drop:].as_signed()"),
+    "bracket wraps": ("return clamp(rounded, formats.bracket.bits)", "return rounded[:formats.bracket.bits].as_signed()"),
+    "coupling is not gated": ("coupling.eq(Mux(coupling_enable, terms, 0))", "coupling.eq(terms)"),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(tmp_path, name):
+    with pytest.raises(AssertionError, match=r"operand in phase \d must be"):
+        run(tmp_path, [("unequal", "rounded")], planted("hdl.ring", *BUGS[name]).Bracket, rings=60)
+
+
+@given(factor=st.integers(-300, 300))
+def test_signed_digits_add_up_and_no_two_are_neighbours(factor):
+    digits = signed_digits(factor)
+    assert sum(sign << shift for shift, sign in digits) == factor
+    assert all(later - earlier > 1 for (earlier, _), (later, _) in zip(digits, digits[1:], strict=False))
+
+
+@pytest.mark.parametrize("factor", [-12, -3, -1, 0, 1, 2, 3, 5, 7, 10])
+def test_a_multiple_by_shifts_is_exact_for_every_word(factor):
+    m, value = Module(), Signal(signed(5))
+    product = Signal(signed(10))
+    m.d.comb += product.eq(multiple(value, factor))
+
+    async def bench(ctx):
+        for number in range(-16, 16):
+            ctx.set(value, number)
+            assert ctx.get(product) == number * factor
+
+    simulator = Simulator(m)
+    simulator.add_testbench(bench)
+    simulator.run()
+
+
+def test_a_ring_turns_takes_keeps_and_clears():
+    m = Module()
+    shift, new, clear, word = Signal(), Signal(), Signal(), Signal(signed(4))
+    places = shift_ring(m, "ring", 4, shift=shift, new=new, word=word, clear=clear)
+
+    async def bench(ctx):
+        async def clock(**inputs):
+            for signal, value in ((shift, "shift"), (new, "new"), (clear, "clear"), (word, "word")):
+                ctx.set(signal, inputs.get(value, 0))
+            await ctx.tick()
+            return [ctx.get(place) for place in places]
+
+        for number in (-8, 1, 2, 3, 7):
+            held = await clock(shift=1, new=1, word=number)
+        assert held == [-8, 1, 2, 3, 7]
+        assert await clock(new=1, word=5) == held
+        assert await clock(shift=1, word=5) == [1, 2, 3, 7, -8]
+        assert await clock(shift=1, new=1, word=5) == [2, 3, 7, -8, 5]
+        assert await clock(shift=1, new=1, clear=1, word=6) == [0] * 5
+
+    simulator = Simulator(m)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()

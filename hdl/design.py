@@ -64,8 +64,8 @@ class Design:
                 raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "
                                  f"{network.learning.instinct(name)}; change it, or generate a core that only infers")
         if self.learns and network.wiring.layers:
-            raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers empty, "
-                             "or generate a core that only infers")
+            raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
+                             "empty, or generate a core that only infers")
         neurons = network.layers[1:]
         if max(network.layers) > MOST_ADDRESS - 32:
             raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")

@@ -174,9 +174,13 @@ def _cache() -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"compiled cores must have a cache folder that can be written, but {cache} says: {error.strerror}; "
-                         f"set WUXING_CACHE to another folder") from None
+        raise _unwritable(cache, error) from None
     return cache
+
+
+def _unwritable(folder: Path, error: OSError) -> InputError:
+    return InputError(f"compiled cores must have a cache folder that can be written, but {folder} says: {error.strerror}; "
+                      f"set WUXING_CACHE to another folder")
 
 
 def _kept(folder: Path, make: Callable[[Path], object]) -> Path:
@@ -195,8 +199,7 @@ def _kept(folder: Path, make: Callable[[Path], object]) -> Path:
             (aside / "sums.json").write_text(json.dumps(_sums(aside)), "utf-8")
             aside.rename(folder)
         except OSError as error:
-            raise InputError(f"compiled cores must have a cache folder that can be written, but {folder.parent} says: "
-                             f"{error.strerror}; set WUXING_CACHE to another folder") from error
+            raise _unwritable(folder.parent, error) from error
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return folder
@@ -221,9 +224,8 @@ def _locked(folder: Path) -> Iterator[None]:
         with folder.with_name(f"{folder.name}.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
-    except PermissionError as error:
-        raise InputError(f"compiled cores must have a cache folder that can be written, but {folder.parent} says: "
-                         f"{error.strerror}; set WUXING_CACHE to another folder") from None
+    except OSError as error:
+        raise _unwritable(folder.parent, error) from None
 
 
 def _hash(*parts: str) -> str:

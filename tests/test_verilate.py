@@ -1,0 +1,228 @@
+"""Verilog to libraries: the cache keeps them, survives what happens to folders, and errors say what is wrong."""
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import stat
+from pathlib import Path
+
+import pytest
+
+from golden_model.errors import InputError
+from sim import simulators, verilate
+
+CORE = (Path(__file__).parent / "frame_core.v").read_text("utf-8")
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    """An empty cache."""
+    monkeypatch.setenv("WUXING_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache/rtl"
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """The texts that would have been compiled; each becomes a library of its own name and options."""
+    texts = []
+
+    def compile_(verilator, compiler, work, library, top, trace):
+        texts.append((work / "core.v").read_text("utf-8"))
+        library.write_text(f"{top} {trace} {(work / 'core.vlt').read_text('utf-8')}")
+
+    monkeypatch.setattr(verilate, "_compile", compile_)
+    return texts
+
+
+def test_a_library_is_built_once(cache, compiled):
+    first = verilate.build("module m;", "m")
+    assert verilate.build("module m;", "m") == first
+    assert compiled == ["module m;"]
+    assert first.read_text() == "m False `verilator_config\n"
+    assert sorted(path.name for path in first.parent.iterdir()) == ["core.so", "sums.json"]
+    assert {path.name for path in cache.iterdir()} == {first.parent.name, f"{first.parent.name}.lock"}
+
+
+def test_everything_that_the_library_depends_on_tells_it_apart(cache, compiled, monkeypatch):
+    found = {verilate.build(*arguments) for arguments in [
+        ("module m;", "m"), ("module n;", "m"), ("module m;", "n"), ("module m;", "m", {"a": "1"}),
+        ("module m;", "m", {"a": "2"}), ("module m;", "m", {}, [("m", "x")]), ("module m;", "m", {}, [("m", "y")]),
+        ("module m;", "m", {}, (), True)]}
+    assert len(found) == len(compiled) == 8
+    newer = simulators.Tool(name="Verilator", path=simulators.verilator().path, version="99.0")
+    monkeypatch.setattr(simulators, "verilator", lambda: newer)
+    assert verilate.build("module m;", "m") not in found
+
+
+def test_names_that_are_public_go_into_verilators_configuration(cache, compiled):
+    library = verilate.build("", "m", public=[("m", "x"), ("m.pe_*", "acc"), ("m", "x")])
+    assert library.read_text() == ('m False `verilator_config\npublic_flat_rd -module "m" -var "x"\n'
+                                   'public_flat_rd -module "m.pe_*" -var "acc"\n')
+
+
+def test_files_of_the_verilog_are_kept_beside_the_library(cache, compiled):
+    library = verilate.build('$readmemh("a.hex", x); "other"', "m", {"a.hex": "12\n"})
+    assert compiled == [f'$readmemh("{library.parent}/a.hex", x); "other"']
+    assert (library.parent / "a.hex").read_text() == "12\n"
+
+
+@pytest.mark.parametrize("name", ["/etc/a.hex", "../a.hex", "a/../../b", 'a"b'])
+def test_files_stay_within_one_folder(cache, name):
+    message = f"files must have relative names within one folder, not {name!r}"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        verilate.build("module m;", "m", {name: ""})
+
+
+@pytest.mark.parametrize("damage", ["cut", "changed", "gone", "no sums", "sums cut", "more", "folder gone"])
+def test_what_is_damaged_is_built_again(cache, compiled, damage):
+    library = verilate.build("module m;", "m", {"a.hex": "1"})
+    content = library.read_bytes()
+    match damage:
+        case "cut":
+            library.write_bytes(content[:-1])
+        case "changed":
+            library.write_bytes(content[:-1] + b"?")
+        case "gone":
+            (library.parent / "a.hex").unlink()
+        case "no sums":
+            (library.parent / "sums.json").unlink()
+        case "sums cut":
+            (library.parent / "sums.json").write_bytes(b'{"core')
+        case "more":
+            (library.parent / "b.hex").write_text("2")
+        case _:
+            library.parent.rename(library.parent.with_name("elsewhere"))
+    assert verilate.build("module m;", "m", {"a.hex": "1"}) == library
+    assert len(compiled) == 2
+    assert library.read_bytes() == content
+    assert sorted(path.name for path in library.parent.iterdir()) == ["a.hex", "core.so", "sums.json"]
+
+
+def test_what_fails_leaves_nothing_and_what_a_killed_process_left_is_swept(cache, compiled, monkeypatch):
+    library = verilate.build("module m;", "m")
+    part = library.parent.with_name(f"{library.parent.name}.part")
+    library.parent.rename(part)
+
+    def interrupted(*arguments):
+        assert [path.name for path in part.iterdir()] == ["work"]
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verilate, "_compile", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            verilate.build("module m;", "m")
+    assert [path.name for path in cache.iterdir()] == [f"{library.parent.name}.lock"]
+    assert verilate.build("module m;", "m") == library
+
+
+def build_slowly(started, log):
+    """In another process: what is compiled says so in a file, and takes a while."""
+    def compile_(verilator, compiler, work, library, top, trace):
+        with log.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        started.wait()
+        library.write_text("library")
+
+    verilate._compile = compile_
+    verilate.build("module m;", "m")
+
+
+def test_processes_that_need_the_same_library_wait_for_the_first(cache, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    release, log = context.Event(), tmp_path / "log"
+    workers = [context.Process(target=build_slowly, args=(release, log)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    release.set()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    assert len(log.read_text().splitlines()) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_named(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("WUXING_CACHE", str(tmp_path / "file"))
+    message = (f"compiled cores must have a cache folder that can be written, but {tmp_path}/file/rtl says: Not a directory; "
+               f"set WUXING_CACHE to another folder")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        verilate.build("module m;", "m")
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(cache, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(verilate, "_compile", full)
+    message = (f"compiled cores must have a cache folder that can be written, but {cache} says: No space left on device; set "
+               f"WUXING_CACHE to another folder")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        verilate.build("module m;", "m")
+    assert [path.name for path in cache.iterdir() if not path.name.endswith(".lock")] == []
+
+
+def test_without_a_name_the_cache_is_that_of_the_user(monkeypatch, tmp_path, compiled):
+    monkeypatch.delenv("WUXING_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert verilate.build("module m;", "m").is_relative_to(tmp_path / "wuxing/rtl")
+
+
+# ---------------------------------------------------------------- Verilator and compiler
+
+
+def test_verilog_that_is_refused_is_told_in_verilators_words(cache):
+    message = r"^the Verilog of frame_core must be accepted by Verilator [\d.]+, but: %Error: core\.v:\d+:\d+: .*syntax error"
+    with pytest.raises(InputError, match=message):
+        verilate.build(CORE.replace("endmodule", "end", 1), "frame_core")
+    assert [path.name for path in cache.iterdir() if not path.name.endswith(".lock")] == []
+
+
+@pytest.mark.parametrize(("old", "new", "message"), [
+    ("input [31:0] s_axis_tdata", "input [15:0] s_axis_tdata",
+     "frame_core must have the input s_axis_tdata of 32 bits, not input of 16 bits; emit it again or name another top module"),
+    ("output m_axis_tlast", "output m_axis_last",
+     "frame_core must have the output m_axis_tlast of 1 bits, not no such port; emit it again or name another top module"),
+    ("input clk, ", "input clk, input enable, ",
+     "frame_core must have no inputs besides clk, rst, s_axis and m_axis, not enable"),
+])
+def test_a_core_with_other_ports_is_refused(cache, old, new, message):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        verilate.build(CORE.replace(old, new, 1), "frame_core")
+
+
+def test_what_the_compiler_refuses_is_told_in_its_words(cache, monkeypatch, tmp_path):
+    broken = tmp_path / "verilated.cpp"
+    broken.write_text("int wrong = nothing;\n")
+    monkeypatch.setattr(verilate, "WRAPPER", broken)
+    monkeypatch.setattr(verilate, "_runtime", lambda common, source: source)
+    compiler = simulators.compiler().path
+    message = rf"^unit_0\.cpp must be accepted by {re.escape(str(compiler))}, but: .*verilated\.cpp:1:\d+: error: .*$"
+    with pytest.raises(InputError, match=message):
+        verilate.build(CORE, "frame_core")
+
+
+def test_missing_headers_of_the_trace_are_told_with_what_to_install(cache, monkeypatch, tmp_path):
+    source = tmp_path / "verilated_fst_c.cpp"
+    source.write_text("#include <no_such_header_of_lz4.h>\n")
+    with pytest.raises(InputError, match=r"no_such_header_of_lz4\.h: No such file or directory; install the headers of zlib "
+                                         r"and LZ4, on Debian with `apt-get install zlib1g-dev liblz4-dev`$"):
+        verilate._runtime([str(simulators.compiler().path)], source)
+
+
+def test_small_sources_share_a_unit_and_great_ones_do_not(tmp_path):
+    sizes = {"a": 10, "b": 200, "c": 10, "d": 10, "e": 300}
+    units = []
+    for name, size in sizes.items():
+        (tmp_path / name).write_text(" " * size)
+        units.append((tmp_path / name, "-O0" if name == "c" else "-O2"))
+    joined = verilate._gathered(tmp_path, units, most=215)
+    assert [(re.findall(r'/(\w)"', path.read_text()), option) for path, option in joined] == [
+        (["a", "b"], "-O2"), (["d"], "-O2"), (["e"], "-O2"), (["c"], "-O0")]
+
+
+def test_sums_are_of_all_files(cache, compiled):
+    library = verilate.build("module m;", "m", {"data/a.hex": "1"})
+    assert set(json.loads((library.parent / "sums.json").read_text())) == {"core.so", "data/a.hex"}
+    assert stat.S_ISDIR((library.parent / "data").stat().st_mode)

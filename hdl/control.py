@@ -74,7 +74,7 @@ class ControlRegister(wiring.Component):
     -------
     given : In(layout)
     control : Out(layout)
-        ``given`` of one clock ago.
+        ``given`` of one clock ago, but ``write_address`` of two: the elements register what they write.
     """
 
     def __init__(self, layer: LayerDesign) -> None:
@@ -84,6 +84,7 @@ class ControlRegister(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         copy = Signal.like(self.control, reset_less=True)
-        m.d.sync += copy.eq(self.given)
-        m.d.comb += self.control.eq(copy)
+        write_address = Signal.like(self.given.write_address, reset_less=True)
+        m.d.sync += [copy.eq(self.given), write_address.eq(copy.write_address)]
+        m.d.comb += [self.control.eq(copy), self.control.write_address.eq(write_address)]
         return m

@@ -49,7 +49,7 @@ class Element(wiring.Component):
         The word of weight memory that was addressed one clock ago, and two clocks ago.
     write_data : Out(signed(word_bits))
     write_enable : Out(1)
-        To weight memory, at ``control.write_address``.
+        To weight memory, a clock after the control that asked for it.
     output : Out(signed(word_bits))
         Output register, or the word that was read; zero without the token.
     product : Out(signed(reverse product))
@@ -151,12 +151,13 @@ class Element(wiring.Component):
         else:
             updated, enough = self.word, Const(0, 1)
         output_word = point[network.neuron.output_element]
-        m.d.comb += [
-            self.write_data.eq(Mux(control.load, control.load_data | self._wide(output_word, layer.word_bits)
-                                   if layer.saves_state else control.load_data, updated[:layer.word_bits])),
-            self.write_enable.eq(control.write & (enough | control.load) & (self.token | ~control.write_one)),
-            self.product.eq(product[scale:]),
-        ]
+        loaded: Value = control.load_data
+        if layer.saves_state:
+            loaded = loaded | self._wide(output_word, layer.word_bits)
+        m.d.sync += [
+            self.write_data.eq(Mux(control.load, loaded, updated[:layer.word_bits])),
+            self.write_enable.eq(control.write & (enough | control.load) & (self.token | ~control.write_one))]
+        m.d.comb += self.product.eq(product[scale:])
 
         # output
         output = Signal(signed(s.bits), reset_less=True)

@@ -25,6 +25,7 @@ from hdl.items import DRAIN, STAGES, ItemPipeline
 
 GATE_CLOCKS = 17                          # every fourth word of a turning ring: five words in mirrored order
 WORD_LATENCY = 2                          # of weight memory
+WRITE_LATENCY = 3                         # clocks after its last update in which a layer does not read
 CONTROL_LATENCY = 2                       # sequencer's register, cluster's register
 
 
@@ -362,7 +363,12 @@ class Sequencer(wiring.Component):
                              self.pipeline.base.eq(base)]
                 with m.If(self.items.payload.last):
                     m.d.sync += [wait.eq(0), row.eq(0)]
-                    fold_finished("RESTORE")
+                    m.next = "UPDATED"
+        with m.State("UPDATED"):                       # no word is read before it has been written
+            m.d.sync += wait.eq(wait + 1)
+            with m.If(wait == WRITE_LATENCY - 1):
+                m.d.sync += wait.eq(0)
+                fold_finished("RESTORE")
 
     # ------------------------------------------------------------- access to parameters
 

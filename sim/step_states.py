@@ -1,0 +1,140 @@
+"""The five populations of every neuron after every whole step, forward and reverse: golden model against probes of the core.
+
+The golden side is built from ``golden_model.circuits`` with ``record``, in the order of ``Model``; the core's side is what
+probes read from the rings of its elements in the clocks that the sequencer marks.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden_model import circuits, learning, links
+from golden_model.arithmetic import Array
+from golden_model.circuits import MIRROR
+from golden_model.model import Model
+from golden_model.network import ELEMENTS
+from hdl.array import element_module
+from hdl.design import Design, LayerDesign
+from hdl.sequencer import CONTROL_LATENCY
+from sim.compiled import Probe, Samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerSteps:
+    """States of one layer for one image: ``forward`` (steps, 5, neurons), and ``reverse`` likewise, None if not learnt.
+
+    Both in the order of the forward elements.
+    """
+
+    forward: Array
+    reverse: Array | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What the core must show at one moment: ``words`` (neurons of the fold, 5), in the order of its ring."""
+
+    image: int
+    reverse: bool
+    fold: int
+    step: int
+    words: Array
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateMismatch:
+    """A state that differs. ``element`` is that of the forward ring.
+
+    Where the core made fewer or more steps, ``neuron`` and ``element`` are -1, ``expected`` and ``found`` count them.
+    """
+
+    image: int
+    layer: int
+    reverse: bool
+    step: int
+    neuron: int
+    element: int
+    expected: int
+    found: int
+
+
+def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
+    """For ``Compiled``: a probe of each layer, and the names that must be public for them."""
+    watched, public = [], []
+    for layer in design.layers:
+        sequencer = f"layer_{layer.index}.sequencer"
+        watched.append(Probe(strobe=f"{sequencer}.stepped_{CONTROL_LATENCY}", signed=tuple(
+            _point(layer, number, place) for number in range(layer.elements) for place in range(ELEMENTS))))
+        public.append((element_module(layer), "point_?"))
+    return watched, public
+
+
+def _point(layer: LayerDesign, number: int, place: int) -> str:
+    return f"layer_{layer.index}.element_{number}.point_{place}"
+
+
+def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSteps]:
+    """What every layer goes through for one image (inputs,); with a label, when it is learnt and has an error.
+
+    The parameters of ``model`` stay as they are.
+    """
+    network, arithmetic = model.network, model.arithmetic
+    neuron, last = network.neuron, len(model.layers) - 1
+    states = model.forward(image[None])
+    forward: list[list[Array]] = []
+    for index, (layer, state) in enumerate(zip(model.layers, states, strict=True)):
+        forward.append([])
+        drive = links.forward(arithmetic, state.inputs, layer.weights, layer.bias, index)
+        circuits.settle(arithmetic, drive, layer.coupling, index, record=forward[-1])
+    reverse: list[list[Array]] = [[] for _ in model.layers]
+    if label is not None:
+        outputs = states[-1].displacement[neuron.output_element]
+        error = learning.output_error(arithmetic, outputs, np.array([label]), last)
+        rates = network.learning.exponents(0)
+        trained = rates["links"] is not None or rates["bias"] is not None
+        for index in range(last, network.learning.frozen - 1, -1) if trained and error.any() else ():
+            r = circuits.settle_reverse(arithmetic, states[index].displacement, error, model.layers[index].coupling, index,
+                                        record=reverse[index])
+            if index:
+                error = links.reverse(arithmetic, r[neuron.input_element], model.layers[index].weights, index - 1)
+    return [LayerSteps(forward=np.stack(there)[:, :, 0], reverse=np.stack(back)[:, :, 0] if back else None)
+            for there, back in zip(forward, reverse, strict=True)]
+
+
+def rows(layer: LayerDesign, images: Sequence[Sequence[LayerSteps]], first: int = 0) -> list[Row]:
+    """What a layer must show while it works on ``images``, which are numbered from ``first``, in order."""
+    result = []
+    for number, image in enumerate(images, first):
+        steps = image[layer.index]
+        for reverse, states in ((False, steps.forward), (True, steps.reverse)):
+            if states is None:
+                continue
+            ring = states[:, MIRROR] if reverse else states
+            for fold in range(layer.folds):
+                part = slice(fold * layer.elements, fold * layer.elements + layer.fold_size(fold))
+                result += [Row(image=number, reverse=reverse, fold=fold, step=step, words=words[:, part].T)
+                           for step, words in enumerate(ring)]
+    return result
+
+
+def compare(layer: LayerDesign, wanted: Sequence[Row], samples: Samples) -> tuple[int, list[StateMismatch]]:
+    """How many words were compared, and every one that differs, in the order of time."""
+    found = np.stack([samples.values[_point(layer, number, place)]
+                      for number in range(layer.elements) for place in range(ELEMENTS)], axis=1)
+    found = found.reshape(len(samples.clocks), layer.elements, ELEMENTS)
+    compared, wrong = 0, []
+    for row, words in zip(wanted, found, strict=False):
+        seen = words[:len(row.words)]
+        compared += seen.size
+        for number, place in np.argwhere(seen != row.words):
+            wrong.append(StateMismatch(
+                image=row.image, layer=layer.index, reverse=row.reverse, step=row.step,
+                neuron=row.fold * layer.elements + int(number), element=int(MIRROR[place]) if row.reverse else int(place),
+                expected=int(row.words[number, place]), found=int(seen[number, place])))
+    if wanted and len(wanted) != len(found):
+        row = wanted[min(len(found), len(wanted) - 1)]
+        wrong.append(StateMismatch(image=row.image, layer=layer.index, reverse=row.reverse, step=row.step, neuron=-1,
+                                   element=-1, expected=len(wanted), found=len(found)))
+    return compared, wrong

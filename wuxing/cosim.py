@@ -1,0 +1,125 @@
+"""``wuxing cosim``: a model's hardware against the golden model, every word. Exit code 1 if any differs."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from golden_model import datasets, model_file
+from golden_model.errors import InputError
+from wuxing import configuration as options
+from wuxing import console
+from wuxing.evaluate import ModelArgument, converted, trained_on
+
+if TYPE_CHECKING:
+    from sim.cosim import Report
+
+DIFFERS = 1                               # the exit code if hardware and golden model differ
+
+ImagesOption = Annotated[int, typer.Option("--images", min=0, help="Test images to infer, drawn at random.")]
+LearnOption = Annotated[int, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share at each "
+                                                                 "rate of the schedule.")]
+EngineOption = Annotated[str, typer.Option("--engine", help="compiled, or cocotb: slower, with other drivers.")]
+SimulatorOption = Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")]
+ElementsOption = Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; one "
+                                                       "number stands for all; by default one per neuron.")]
+KindOption = Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")]
+StatesOption = Annotated[int, typer.Option("--states", min=0, help="So many images of both kinds have every neuron compared "
+                                                                   "after every step (not with cocotb).")]
+PausesOption = Annotated[float, typer.Option("--pauses", min=0, max=0.9, help="Share of clocks in which who sends and who "
+                                                                              "receives hesitates.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Draws images and pauses.")]
+DatasetOption = Annotated[str | None, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files; by default "
+                                                                     "the one it was trained on.")]
+TraceOption = Annotated[Path | None, typer.Option("--trace", help="Write an FST trace to this file: of the images around a "
+                                                  "mismatch, else of a few. Without it a mismatch goes to MODEL.fst.")]
+
+
+class OnProgress(Protocol):
+    """Called with images done and images in all."""
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption = 20, engine: EngineOption = "compiled",
+          simulator: SimulatorOption = "verilator", elements: ElementsOption = None, kind: KindOption = "shift",
+          learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
+          states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: DatasetOption = None,
+          trace: TraceOption = None, json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
+    """Run images through a model's Verilog and compare every word with the golden model; exit code 1 if any differs."""
+    from hdl.design import Design
+    from sim.cosim import cosim as compare
+    console.check_writable(json, trace)
+    loaded = model_file.load(model)
+    if loaded.arithmetic == "float" and not quiet:
+        console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
+    values = converted(loaded, "fixed")
+    design = Design(network=loaded.network, elements=counts(elements, len(loaded.network.layers) - 1), kind=kind,
+                    learns=learning)
+    data = options.load_dataset(dataset or trained_on(loaded))
+    datasets.check_fits(data, loaded.network)
+    random = np.random.default_rng(seed)
+    shown = drawn(random, images, len(data.test_labels), "--images", "test")
+    taught = drawn(random, learn if learning else 0, len(data.train_labels), "--learn", "training")
+    with progress_bar(quiet) as on_progress:
+        report = compare(design, values, data.test_images[shown], data.train_images[taught], data.train_labels[taught],
+                         states=states, engine=engine, simulator=simulator, idle=pauses, stall=pauses, seed=seed,
+                         trace=trace, keep=model.with_suffix(".fst"), on_progress=on_progress)
+    console.write_json(json, {"model": str(model), "dataset": data.name, "dataset_sha256": data.sha256, **report.to_dict()})
+    console.out(json).print(_summary(report))
+    if report.first is not None:
+        kept = f"a trace is in {report.trace}" if report.trace else f"there is no trace: {report.trace_problem}"
+        console.err().print(console.shown(f"the first difference: {report.first.sentence}; {kept}"), soft_wrap=True)
+        raise typer.Exit(DIFFERS)
+
+
+def counts(text: str | None, layers: int) -> tuple[int, ...]:
+    """``"128,10"`` to numbers; one number for all layers; none: left to the design."""
+    if text is None:
+        return ()
+    try:
+        numbers = tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise InputError(f"--elements must be whole numbers with commas between them, as 128,10, not {text[:80]!r}") from None
+    return numbers * layers if len(numbers) == 1 else numbers
+
+
+def drawn(random: np.random.Generator, count: int, available: int, option: str, what: str) -> Any:
+    """Indices of so many different images."""
+    if count > available:
+        raise InputError(f"{option} must be at most the {available} {what} images that there are, not {count}")
+    return random.permutation(available)[:count]
+
+
+@contextmanager
+def progress_bar(quiet: bool) -> Iterator[OnProgress]:
+    """On stderr, if that is a terminal."""
+    screen = console.err()
+    columns = TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn(compact=True)
+    with Progress(*columns, console=screen, transient=True, disable=quiet or not screen.is_terminal) as progress:
+        task = progress.add_task("building the simulator", total=None)
+
+        def on_progress(done: int, total: int) -> None:
+            progress.update(task, description="images", completed=done, total=total)
+        yield on_progress
+
+
+def _summary(report: Report) -> Any:
+    def cycles(number: float | None) -> str:
+        return "" if number is None else f"{number:,.1f}"
+    verdict = "equal" if not report.mismatches else f"{report.mismatches:,} words differ"
+    table = console.table(f"{verdict}: {report.words_compared:,} words compared, {report.states_compared:,} of them states of "
+                          f"neurons", left=("",), right=("images", "cycles per image"))
+    table.add_row("inferred", f"{report.images:,}", cycles(report.cycles_per_image))
+    table.add_row("learnt", f"{report.learnt:,}", cycles(report.cycles_per_learnt_image))
+    rate = "" if report.images_per_second is None else f", {report.images_per_second:,.0f} images/s"
+    elements = ", ".join(map(str, report.elements))
+    tools = ", ".join(f"{name} {version}" for name, version in report.versions.items() if name not in ("python", "numpy"))
+    table.caption = f"{report.engine}{rate}; processing elements: {elements}; {tools}"
+    table.caption_justify = "left"
+    return table

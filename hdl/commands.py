@@ -81,7 +81,7 @@ class Commands(wiring.Component):
     links_exponent, bias_exponent : Out(8)
         In force; they change only while the network is idle.
     idle : In(1)
-        No image is in the network: nothing is played, settled, learnt or to be delivered.
+        No image is in the network: nothing is played, settled, learnt or to be delivered. Low before its last result comes.
 
     Memories: that of ``ImageBuffer``, and 256 words of 32 bits (one write port, one synchronous read port). No multiplier.
 
@@ -126,7 +126,8 @@ class Commands(wiring.Component):
         wiring.connect(m, wiring.flipped(self.job), jobs.o)
 
         # the frame in hand
-        opcode, option, argument, operand = Signal(8), Signal(8), Signal(16), Signal(32)
+        opcode, option = Signal(8, reset_less=True), Signal(8, reset_less=True)
+        argument, operand = Signal(16, reset_less=True), Signal(32, reset_less=True)
         left, over = self.left, self.over
         number = Signal(max(8, bits_for(self.words)))                 # of the next word after the header; position in a loop
         status = Signal(Status)
@@ -171,7 +172,9 @@ class Commands(wiring.Component):
                 m.d.sync += inferred.eq(inferred + 1)
         with m.If(self.result.valid & self.result.ready & result.first & result.changed & owed.o.payload):
             m.d.sync += changed.eq(changed + 1)
-        quiet = ~owed.o.valid & self.idle
+        resting = Signal()                    # idle of one clock ago: while an image has yet to make it low, it is owed
+        m.d.sync += resting.eq(self.idle)
+        quiet = ~owed.o.valid & resting
 
         # what is wired to the frame in hand
         word = self.s_axis.payload
@@ -303,8 +306,8 @@ class Commands(wiring.Component):
 
         # address: compared in as few bits as the greatest allowed value has, all others must be zero
         layers = range(len(self.layers) - 1)
-        last_neuron, parameters = (Signal(range(max(values) + 1)) for values in (
-            [size - 1 for size in self.layers[1:]], [self._parameters(layer) for layer in layers]))
+        last_neuron = Signal(range(max(self.layers[1:])))
+        parameters = Signal(range(max(self._parameters(layer) for layer in layers) + 1))
         named, address_fits = Signal(), Signal()
         with m.Switch(option):
             for layer in layers:

@@ -136,12 +136,12 @@ class CommandModel:
 
     def random_frame(self, chance: random.Random, damaged: float = 0.4) -> list[int]:
         """A frame for this network; with probability ``damaged`` something may be wrong with it."""
-        frame = self._good_frame(chance)
         if chance.random() >= damaged:
-            return frame
+            return self._good_frame(chance, list(Opcode) + 2 * [Opcode.INFER, Opcode.LEARN, Opcode.READ, Opcode.WRITE])
+        frame = self._good_frame(chance, list(Opcode))
         kind = chance.randrange(7)
         if kind == 0:                                                     # cut short
-            return frame[:chance.randrange(1, len(frame) + 1)]
+            return frame[:chance.choice([1, len(frame) - 1 or 1, chance.randrange(1, len(frame) + 1)])]
         if kind == 1:                                                     # too long
             return frame + [chance.getrandbits(32) for _ in range(chance.choice([1, 1, 2, 5, 256]))]
         if kind == 2:                                                     # any header
@@ -149,7 +149,7 @@ class CommandModel:
         if kind == 3:                                                     # any opcode near the known ones
             return [frame[0] & ~0xFF | chance.choice([0, 8, 0x7F, 0x80, 0x81, 0x84, 0xFF, *range(10)]), *frame[1:]]
         if kind == 4:                                                     # any argument: label or count
-            argument = chance.choice([0, 1, 255, 256, chance.getrandbits(16), (frame[0] >> 16) + 256 & 0xFFFF])
+            argument = chance.choice([0, 255, 256, chance.getrandbits(16), (frame[0] >> 16) + 256 & 0xFFFF, self.layers[-1]])
             header = frame[0] & 0xFFFF | argument << 16
             if frame[0] & 0xFF == Opcode.WRITE and argument <= 2 * frames.MOST_COUNT and chance.random() < 0.7:
                 return [header, frame[1], *(chance.getrandbits(32) for _ in range(argument))]
@@ -158,11 +158,14 @@ class CommandModel:
             layer, count = chance.randrange(len(self.layers) - 1), chance.choice([1, 2])
             neuron, index = chance.choice([(self.layers[layer + 1], 0), (0, self.parameters(layer) - count + 1), (0, 0)])
             return frames.read(layer if neuron or index else len(self.layers) - 1, neuron, index, count)
+        if frame[0] & 0xFF == Opcode.RATE:                                # the first exponents that do not exist
+            return frames.rate(*(chance.choice([max(allowed.start - 1, 0), allowed.stop & 0xFF])
+                                 for allowed in (self.links_exponents, self.bias_exponents)))
         return [frame[0], *(chance.choice([word, word + chance.choice([-1, 1, 1 << 16, 1 << 8]), chance.getrandbits(32)])
                             & 0xFFFFFFFF for word in frame[1:])]          # fields that do not fit, or do
 
-    def _good_frame(self, chance: random.Random) -> list[int]:
-        opcode = chance.choice(list(Opcode) + 2 * [Opcode.INFER, Opcode.LEARN, Opcode.READ, Opcode.WRITE])
+    def _good_frame(self, chance: random.Random, opcodes: Sequence[Opcode]) -> list[int]:
+        opcode = chance.choice(opcodes)
         if opcode in (Opcode.STATUS, Opcode.RESET):
             return [frames.header(opcode, chance.getrandbits(8), chance.getrandbits(16))]
         if opcode == Opcode.RATE:

@@ -1,0 +1,143 @@
+"""What becomes a circuit, and one sentence for everything that cannot."""
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from golden_model.errors import InputError
+from golden_model.network import Formats, Integration, Learning, Network, Neuron
+from hdl.design import Design, elements_within, signed_digits
+
+NETWORK = Network(layers=(6, 4, 3))
+
+
+def with_learning(**changes):
+    return Network(layers=(6, 4, 3), learning=Learning(**changes))
+
+
+def with_formats(**changes):
+    return Network(layers=(6, 4, 3), formats=Formats(**changes))
+
+
+def with_neuron(**changes):
+    return Network(layers=(6, 4, 3), neuron=Neuron(**changes))
+
+
+REFUSED = [
+    # how it learns
+    ({"network": with_learning(K2=0.0625)},
+     ("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or generate a core that only "
+      "infers")),
+    ({"network": with_learning(batch=16)}, "a core learns one image at a time, so learning.batch must be 1, not 16"),
+    ({"network": with_learning(links_instinct="sign")},
+     ("a core that learns must have learning.links_instinct proportional, not sign; change it, or generate a core that only "
+      "infers")),
+    ({"network": with_learning(bias_instinct="pid")},
+     ("a core that learns must have learning.bias_instinct proportional, not pid; change it, or generate a core that only "
+      "infers")),
+    ({"network": Network.from_dict({"layers": [6, 4, 3], "wiring": {"layers": ["random 2", "full"]}})},
+     ("a core that learns must have full wiring, because it updates every link; leave wiring.layers empty, or generate a core "
+      "that only infers")),
+    # how many elements
+    ({"network": NETWORK, "elements": (4, 5)},
+     "layer 1 must have 1 to 3 processing elements, one per neuron at most, not 5"),
+    ({"network": NETWORK, "elements": (0, 3)},
+     "layer 0 must have 1 to 4 processing elements, one per neuron at most, not 0"),
+    ({"network": NETWORK, "elements": (4,)}, "elements must name one number for each of 2 layers, not 1"),
+    ({"network": Network(layers=(6, 70000, 3))}, "layers must have at most 65503 neurons in hardware, not 70000"),
+    # which kind and target
+    ({"network": NETWORK, "kind": "analogue"}, "kind must be shift or programmable, not 'analogue'"),
+    ({"network": NETWORK, "target": "xilinx"}, "target must be portable, ecp5 or ice40, not 'xilinx'"),
+    ({"network": Network(layers=(6, 3), neuron=Neuron(K1=(0.6875,) * 5), formats=Formats(coupling="Q2.4", bracket="Q4.12"))},
+     "neuron.K1 of kind shift must be signed powers of two or sums of two, not 0.6875; choose kind programmable"),
+    # what the DSP block takes
+    ({"network": with_formats(weight="Q5.14")},
+     "formats.weight must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; choose a narrower format"),
+    ({"network": with_formats(drive="Q5.12", bracket="Q4.12"), "target": "ice40"},
+     "formats.drive (bias) must fit the 16-bit operand of target ice40, but layer 0 needs 17 bits; choose a narrower format"),
+    ({"network": NETWORK, "target": "ice40"},
+     ('the bracket must fit the 16-bit operand of target ice40, but layer 0 needs 18 bits; set formats.bracket, for example '
+      '"Q4.12"')),
+    ({"network": with_formats(bracket="Q4.12"), "target": "ice40"},
+     ("inputs times rate must fit the 16-bit operand of target ice40, but layer 1 needs 18 bits; choose fewer "
+      "learning.halvings")),
+    ({"network": Network(layers=(6, 4, 3), formats=Formats(displacement="Q1.16", drive="Q2.16", error="Q1.16", weight="Q2.14",
+                                                           bracket="Q1.16"))},
+     ("formats.displacement (gate) must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; choose a narrower "
+      "format")),
+    # what the contract refuses before
+    ({"network": with_learning(links=0.06)},
+     "learning.links must be a power of two for integer arithmetic, not 0.06; the nearest is 2**-4"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), REFUSED)
+def test_what_cannot_be_built_is_refused_in_one_sentence(arguments, message):
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        Design(**arguments)
+
+
+@pytest.mark.parametrize("network", [arguments["network"] for arguments, _ in REFUSED[:5]])
+def test_a_core_that_only_infers_takes_networks_that_learn_otherwise(network):
+    design = Design(network=network, learns=False)
+    assert not any(layer.learns or layer.reverses for layer in design.layers)
+
+
+def test_elements_are_the_neurons_unless_they_are_named():
+    assert Design(network=NETWORK).elements == (4, 3)
+    design = Design(network=NETWORK, elements=(3, 1))
+    found = [(layer.elements, layer.folds, layer.fold_size(layer.folds - 1)) for layer in design.layers]
+    assert found == [(3, 2, 1), (1, 3, 1)]
+
+
+@given(st.lists(st.integers(1, 300), min_size=2, max_size=5), st.integers(1, 300))
+def test_elements_within_a_limit_need_the_fewest_folds_and_are_the_fewest_of_those(layers, most):
+    found = elements_within(Network(layers=tuple(layers)), most)
+    for count, size in zip(found, layers[1:], strict=True):
+        assert 1 <= count <= min(most, size)
+        folds = -(-size // count)
+        assert folds == -(-size // min(most, size))
+        assert count == 1 or -(-size // (count - 1)) > folds
+
+
+def test_a_limit_of_no_elements_is_refused():
+    with pytest.raises(InputError, match="^a layer must have at least 1 processing element, not 0$"):
+        elements_within(NETWORK, 0)
+
+
+@given(st.integers(-(1 << 40), 1 << 40))
+def test_signed_digits_give_the_value_back_and_none_are_neighbours(value):
+    digits = signed_digits(value)
+    assert sum(sign << shift for shift, sign in digits) == value
+    shifts = [shift for shift, _ in digits]
+    assert all(late - early >= 2 for early, late in zip(shifts, shifts[1:], strict=False))
+
+
+@pytest.mark.parametrize(("learning", "links", "bias"), [
+    ({}, range(4, 10), range(4, 10)), ({"halvings": 0}, range(4, 5), range(4, 5)),
+    ({"links": 2**-6, "bias": 2**-5, "halvings": 2}, range(6, 9), range(5, 8)), ({"links": 0}, range(0), range(4, 10))])
+def test_rates_are_those_that_the_schedule_reaches(learning, links, bias):
+    design = Design(network=with_learning(**learning))
+    assert (design.links_exponents(), design.bias_exponents()) == (links, bias)
+
+
+@pytest.mark.parametrize(("frozen", "learns", "reverses"), [
+    (0, [True, True], [False, True]), (1, [False, True], [False, False]), (2, [False, False], [False, False])])
+def test_frozen_layers_do_not_learn_and_the_first_that_does_sends_no_errors(frozen, learns, reverses):
+    layers = Design(network=with_learning(frozen=frozen, dropout=0.0)).layers
+    assert [layer.learns for layer in layers] == learns
+    assert [layer.reverses for layer in layers] == reverses
+
+
+@pytest.mark.parametrize("kind", ["shift", "programmable"])
+@pytest.mark.parametrize("learns", [False, True])
+def test_rows_of_a_neuron_follow_one_another(kind, learns):
+    network = Network(layers=(6, 4, 3), formats=Formats(bracket="Q5.12"), integration=Integration(steps=2))
+    for layer in Design(network=network, kind=kind, learns=learns, elements=(3, 3)).layers:
+        assert layer.bias_row == layer.inputs
+        assert layer.parameter_rows == layer.inputs + 1 + 15 * (kind == "programmable")
+        assert layer.saves_state == (learns and layer.folds > 1)
+        assert layer.state_row == layer.parameter_rows
+        assert layer.rows == layer.parameter_rows + 5 * layer.saves_state
+        assert layer.depth == layer.folds * layer.rows

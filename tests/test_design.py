@@ -26,7 +26,7 @@ def with_neuron(**changes):
 
 REFUSED = [
     # how it learns
-    ({"network": with_learning(K2=0.0625)},
+    ({"network": Network(layers=(6, 4, 3), learning=Learning(K2=0.0625), formats=Formats(bracket="Q6.12"))},
      ("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or generate a core that only "
       "infers")),
     ({"network": with_learning(batch=16)}, "a core learns one image at a time, so learning.batch must be 1, not 16"),
@@ -64,8 +64,8 @@ REFUSED = [
       "learning.halvings")),
     ({"network": Network(layers=(6, 4, 3), formats=Formats(displacement="Q1.16", drive="Q2.16", error="Q1.16", weight="Q2.14",
                                                            bracket="Q1.16"))},
-     ("formats.displacement (gate) must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; choose a narrower "
-      "format")),
+     ("formats.displacement (gate) must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; choose a "
+      "narrower format")),
     # what the contract refuses before
     ({"network": with_learning(links=0.06)},
      "learning.links must be a power of two for integer arithmetic, not 0.06; the nearest is 2**-4"),

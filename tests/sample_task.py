@@ -1,7 +1,7 @@
 """A task whose runs leave a trace: ``setting["folder"]`` gets one file for each attempt.
 
-``value``: what is returned. ``wait``: seconds to sleep when the file ``hold`` is in the folder. ``die``: the first that
-many attempts kill their process. ``refuse``: raise an ``InputError``.
+``value``: what is squared. ``wait``: go on only when there is no file ``hold`` in the folder. ``die``: the first that many
+attempts kill their process. ``refuse``: raise an ``InputError``.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def run(setting: dict[str, Any]) -> dict[str, Any]:
     (folder / f"{setting['value']}-{attempt}-{os.getpid()}").touch()
     if attempt < setting.get("die", 0):
         os.kill(os.getpid(), signal.SIGKILL)
-    while (folder / "hold").exists():
+    while setting.get("wait") and (folder / "hold").exists():
         time.sleep(0.01)
     if setting.get("refuse"):
         raise InputError("the sample must not be refused, but it is; drop refuse")

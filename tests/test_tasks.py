@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from threading import Thread
 
@@ -195,6 +196,20 @@ def test_a_task_that_always_kills_its_process_does(folder, store):
     assert attempts(folder) == {1: 3}
 
 
+def test_a_process_that_dies_while_tasks_are_handed_out_does_not_end_the_collection(folder, store, monkeypatch):
+    real, calls = tasks.ProcessPoolExecutor.submit, []
+
+    def submit(pool, *arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise BrokenProcessPool("a child process terminated abruptly")
+        return real(pool, *arguments)
+
+    monkeypatch.setattr(tasks.ProcessPoolExecutor, "submit", submit)
+    assert squares(run([sample(folder, 1), sample(folder, 2)], store, workers=2)) == [1, 4]
+    assert len(calls) == 4
+
+
 def test_an_error_of_a_task_comes_through_the_processes(folder, store):
     with pytest.raises(InputError, match="^the sample must not be refused, but it is; drop refuse$"):
         run([sample(folder, 1, refuse=True)], store, workers=2)
@@ -207,33 +222,26 @@ def test_workers_must_be_one_or_more(store):
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupted_collection_resumes(folder, store, workers):
-    """Ctrl-C reaches the first process while tasks run; it stops at once and keeps what was finished."""
-    program = f"""
+    """Ctrl-C reaches the first process while one task is done and others are held; it ends and keeps what was finished."""
+    wanted = [sample(folder, value, wait=value > 0) for value in range(4)]
+    script = folder.parent / "collect.py"
+    script.write_text(f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from wuxing.tasks import Store, Task, run
 if __name__ == "__main__":
-    run([Task("sample_task", 3, dict(folder={str(folder)!r}, value=value)) for value in range(4)], Store({str(store.folder)!r}),
-        workers={workers}, on_finished=lambda finished, total: finished == 1 and open({str(folder / "hold")!r}, "w").close())
-"""
-    script = folder.parent / "collect.py"
-    script.write_text(program)
+    run([Task("sample_task", 3, setting) for setting in {[task.setting for task in wanted]!r}], Store({str(store.folder)!r}),
+        workers={workers})
+""")
+    (folder / "hold").touch()
     process = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, cwd=Path(__file__).parent.parent)
-    wanted = [sample(folder, value) for value in range(4)]
-
-    def finished():
-        return [task for task in wanted if store.load(task) is not None]
-
-    wait_for(lambda: (folder / "hold").exists())
-    wait_for(lambda: sum(attempts(folder).values()) > len(finished()))    # one, at least, is in the middle
+    wait_for(lambda: store.load(wanted[0]) is not None and sum(attempts(folder).values()) > 1)
     process.send_signal(signal.SIGINT)
     assert b"KeyboardInterrupt" in process.communicate()[1]
-    before = finished()
-    assert 1 <= len(before) < 4
+    assert [store.load(task) is not None for task in wanted] == [True, False, False, False]
     (folder / "hold").unlink()
     assert squares(run(wanted, store)) == [0, 1, 4, 9]
-    counts = attempts(folder)
-    assert all(counts[task.setting["value"]] == 1 for task in before)
+    assert attempts(folder)[0] == 1
 
 
 # ---------------------------------------------------------------- a Dask cluster
@@ -248,7 +256,7 @@ def cluster():
 def test_a_cluster_survives_the_death_of_a_worker_in_the_middle(folder, store, cluster):
     """Both processes are in the middle of a task; one of them is killed; all results come, finished tasks ran once."""
     (folder / "hold").touch()
-    wanted = [sample(folder, value) for value in range(6)]
+    wanted = [sample(folder, value, wait=True) for value in range(6)]
     killed = []
 
     def kill_one(finished, total):

@@ -196,9 +196,9 @@ def _in_processes(tasks: list[Task], workers: int) -> Performed:
         others = set(multiprocessing.active_children())
         # spawn: what a fork would copy, threads and compiled code, is not made for it
         pool = ProcessPoolExecutor(min(workers, len(left)), multiprocessing.get_context("spawn"), initializer=_become_worker)
+        crashes += 1
         try:
             waiting = {pool.submit(perform, task): task for task in left.values()}
-            crashes += 1
             for future in as_completed(waiting):
                 if isinstance(future.exception(), BrokenProcessPool):
                     continue                                  # this task, too, is left for the next pool
@@ -206,6 +206,8 @@ def _in_processes(tasks: list[Task], workers: int) -> Performed:
                 del left[waiting[future].name]
                 crashes = 0
                 yield waiting[future], record
+        except BrokenProcessPool:
+            pass                                              # a process died while tasks were still handed out
         except BaseException:                                 # Ctrl-C, an error of a task, or nobody wants the rest
             for process in set(multiprocessing.active_children()) - others:
                 process.terminate()

@@ -330,7 +330,9 @@ def loss(network, learnt, images, labels):
 
 def test_exact_signals_are_the_gradient_of_the_loss(small):
     network, learnt, images, labels = small
-    signals, _ = reversibility.exact_signals(network, learnt, images, labels)
+    settled = reversibility.equilibria(network, learnt, images)
+    error = reversibility.exact_error(network, settled, labels)
+    signals = reversibility.carried_back(network, learnt, settled, error)
     for index, signal in enumerate(signals):
         for unit in range(0, network.layers[index + 1], 3):
             values = []
@@ -345,7 +347,9 @@ def test_exact_signals_are_the_gradient_of_the_loss(small):
 def test_found_signals_are_what_a_network_learns_from(small, arithmetic):
     """A batch changes each bias by the rate times the sum of r_a."""
     network, learnt, images, labels = small
-    signals = reversibility.found_signals(network, arithmetic, learnt, images, labels)
+    signals, error = reversibility.found_signals(network, arithmetic, learnt, images, labels)
+    assert error.shape == (12, 10)
+    assert (np.sign(error) == np.where(np.eye(10)[labels] > 0, 1, -1))[error != 0].all()
     values = learnt if arithmetic == "float" else parameters.quantised(network, learnt)
     model = Model(network, arithmetic, values)
     model.learn(images, labels)
@@ -368,7 +372,7 @@ def test_signals_are_measured_layer_by_layer(small, arithmetic):
     outputs = [state.displacement[1] / unit for state in Model(network, arithmetic, values).forward(images)]
     np.testing.assert_allclose(found["forward"], [np.sqrt(np.var(each, axis=0).mean()) for each in outputs])
     np.testing.assert_allclose(found["reverse"], [np.sqrt(np.mean(each**2)) for each in reversibility.found_signals(
-        network, arithmetic, learnt, images, labels)])
+        network, arithmetic, learnt, images, labels)[0]])
     assert found["dead"] == [0, 0, 0]
 
 

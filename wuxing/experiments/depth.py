@@ -64,7 +64,7 @@ def signals(network: Network, arithmetic: str, values: Parameters, images: npt.N
                for state in Model(network, arithmetic, values).forward(images)]
     real = parameters.to_real(network, values) if arithmetic == "fixed" else values
     return {"forward": [_size(each - each.mean(axis=0)) for each in outputs],
-            "reverse": [_size(each) for each in found_signals(network, arithmetic, real, images, labels)],
+            "reverse": [_size(each) for each in found_signals(network, arithmetic, real, images, labels)[0]],
             "dead": [float((each == each[0]).all(axis=0).mean()) for each in outputs]}
 
 

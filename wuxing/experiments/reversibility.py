@@ -1,8 +1,9 @@
 """Experiment ``reversibility``: the reverse signal of a network against the exact adjoint state.
 
-Exact: every layer at its saturated equilibrium, unclamped, every reverse circuit at its own, each error carried back
-through the same links. Found: what a network settles to in its steps, in reals or in integers, its own output error
-included. Compared is r_a, the signal that links learn from, over all images and neurons of a layer, by the cosine and by
+Exact: every layer at its saturated equilibrium, unclamped, every reverse circuit at its own, the output error carried
+back through the same links. Found: what a network settles to in its steps, in reals or in integers. Both start from the
+output error that the network finds; ``total`` compares with the gradient, which starts from that of the exact outputs.
+Compared is r_a, the signal that links learn from, over all images and neurons of a layer, by the cosine and by
 the norm of the difference relative to the exact one's; tables are of the first layer, the farthest from the output.
 
 One thing is varied at a time (``vary``), from ``BASE``; everything but words is varied in reals and in integers.
@@ -25,13 +26,13 @@ from golden_model.parameters import Parameters
 from golden_model.training import train
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
 
-VERSION = 1
+VERSION = 2
 ENTRIES: dict[str, Any] = {"seeds": [int], "images": int, "width": int, "steps": [int], "dt": [float], "fractions": [int],
                            "depths": [int], "gains": [float], "epochs": [int], "floors": [float],
                            "scales": [float]}
 BASE: dict[str, Any] = {"steps": 8, "dt": 0.5, "fraction": 12, "depth": 1, "gain": 1.0, "epochs": 0,
                         "floor": 1 / 16, "scale": 1.0}
-COLUMNS = ("cosine", "relative error", "cosine, last layer", "exact size", "silent, %", "extinct, %")
+COLUMNS = ("cosine", "relative error", "last layer", "with gradient", "exact size", "silent, %", "extinct, %")
 LONG = 64                                 # steps after which time is no longer what is missing
 TITLES = {"steps": "steps of dt = 1/2", "dt": "dt, in time 4", "epochs": "epochs learnt before",
           "scale": "scale of all links, 64 steps", "floor": "gate floor, 8 steps",
@@ -66,8 +67,8 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
 def run(setting: dict[str, Any]) -> dict[str, Any]:
     """Cosine and relative error of each layer's r_a, the first layer (the farthest from the output) first.
 
-    ``size``: root mean square of the exact r_a. ``silent``: share of the found r_a that are exactly 0. ``extinct``: share
-    of neurons and images with an extinct element at the exact equilibrium.
+    ``total``: the cosine with the gradient. ``size``: root mean square of the exact r_a. ``silent``: share of the found
+    r_a that are exactly 0. ``extinct``: share of neurons and images with an extinct element at the exact equilibrium.
     """
     data = _digits()
     network = _network(setting, data)
@@ -76,48 +77,61 @@ def run(setting: dict[str, Any]) -> dict[str, Any]:
         learnt = train(network, "float", data, values=learnt).parameters
     chosen = np.random.default_rng([setting["seed"], 20]).choice(len(data.train_labels), setting["images"], replace=False)
     images, labels = data.train_images[chosen], data.train_labels[chosen]
-    exact, extinct = exact_signals(network, learnt, images, labels)
-    found = found_signals(network, setting["arithmetic"], learnt, images, labels)
+    settled = equilibria(network, learnt, images)
+    gradient = carried_back(network, learnt, settled, exact_error(network, settled, labels))
+    found, error = found_signals(network, setting["arithmetic"], learnt, images, labels)
+    exact = carried_back(network, learnt, settled, error)
+    extinct = [float((s <= -np.array(network.neuron.rest)[:, None, None]).any(axis=0).mean()) for s in settled]
     return {"cosine": [_cosine(a, b) for a, b in zip(found, exact, strict=True)],
-            "relative": [float(np.linalg.norm(a - b) / np.linalg.norm(b)) for a, b in zip(found, exact, strict=True)],
+            "relative": [_distance(a, b) for a, b in zip(found, exact, strict=True)],
+            "total": [_cosine(a, b) for a, b in zip(found, gradient, strict=True)],
             "size": [float(np.sqrt(np.mean(each**2))) for each in exact],
             "silent": [float((each == 0).mean()) for each in found], "extinct": extinct}
 
 
-def exact_signals(network: Network, learnt: Parameters, images: npt.NDArray[np.uint8],
-                  labels: npt.NDArray[np.int64]) -> tuple[list[Reals], list[float]]:
-    """r_a (images, neurons) of every layer at exact equilibria, from the hinge error of the exact outputs; and ``extinct``."""
-    ring, margin = Ring.of(network.neuron), network.learning.margin
-    x, settled = images / 256, []
+def equilibria(network: Network, learnt: Parameters, images: npt.NDArray[np.uint8]) -> list[Reals]:
+    """The exact equilibrium (5, images, neurons) of every layer."""
+    ring, x, settled = Ring.of(network.neuron), images / 256, []
     for layer in learnt:
         settled.append(equilibrium(ring, ring.drive(x @ layer.weights.T + layer.bias)))
         x = settled[-1][ring.output_element]
-    error = np.minimum(0, -margin - x)
-    image = np.arange(len(labels))
-    error[image, labels] = np.maximum(0, margin - x[image, labels])
-    signals = []
+    return settled
+
+
+def exact_error(network: Network, settled: list[Reals], labels: npt.NDArray[np.int64]) -> Reals:
+    """The hinge error (images, classes) of the exact outputs."""
+    outputs, margin, image = settled[-1][network.neuron.output_element], network.learning.margin, np.arange(len(labels))
+    error = np.minimum(0, -margin - outputs)
+    error[image, labels] = np.maximum(0, margin - outputs[image, labels])
+    return np.asarray(error)
+
+
+def carried_back(network: Network, learnt: Parameters, settled: list[Reals], error: Reals) -> list[Reals]:
+    """The exact r_a (images, neurons) of every layer for an output error (images, classes)."""
+    ring, signals = Ring.of(network.neuron), []
     for layer, s in zip(reversed(learnt), reversed(settled), strict=True):
         signals.append(adjoint(ring, s, ring.error(error))[ring.input_element])
         error = signals[-1] @ layer.weights
-    return signals[::-1], [float((s <= -ring.rest[:, None, None]).any(axis=0).mean()) for s in settled]
+    return signals[::-1]
 
 
 def found_signals(network: Network, arithmetic: str, learnt: Parameters, images: npt.NDArray[np.uint8],
-                  labels: npt.NDArray[np.int64]) -> list[Reals]:
-    """r_a (images, neurons) of every layer as a network finds it when it learns, as reals."""
+                  labels: npt.NDArray[np.int64]) -> tuple[list[Reals], Reals]:
+    """r_a (images, neurons) of every layer as a network finds it when it learns, and its output error, as reals."""
     values = parameters.quantised(network, learnt) if arithmetic == "fixed" else learnt
+    unit = network.formats.displacement.one if arithmetic == "fixed" else 1
     model = Model(network, arithmetic, values)
     states, words = model.forward(images), model.arithmetic
     neuron, last = network.neuron, len(learnt) - 1
-    error = learning.output_error(words, states[-1].displacement[neuron.output_element], labels, last)
+    output_error = error = learning.output_error(words, states[-1].displacement[neuron.output_element], labels, last)
     signals = []
     for index in range(last, -1, -1):
         layer = model.layers[index]
         r = circuits.settle_reverse(words, states[index].displacement, error, layer.coupling, index)[neuron.input_element]
-        signals.append(network.formats.displacement.real(r) if arithmetic == "fixed" else r)
+        signals.append(r / unit)
         if index:
             error = links.reverse(words, r, layer.weights, index - 1)
-    return signals[::-1]
+    return signals[::-1], output_error / unit
 
 
 def _network(setting: dict[str, Any], data: Dataset) -> Network:
@@ -142,6 +156,12 @@ def _cosine(a: Reals, b: Reals) -> float:
     return float(np.sum(a * b)) / size if size else 0.0
 
 
+def _distance(a: Reals, b: Reals) -> float:
+    """Relative to ``b``; 1 where that is nothing."""
+    size = float(np.linalg.norm(b))
+    return float(np.linalg.norm(a - b)) / size if size else 1.0
+
+
 def summarise(runs: list[Run]) -> Summary:
     values: dict[str, Any] = {}
     tables = []
@@ -155,11 +175,12 @@ def summarise(runs: list[Run]) -> Summary:
             values.setdefault(vary, []).append({
                 "at": at, "gain": gain, "arithmetic": arithmetic,
                 **{f"{what}_{end}": mean(each[what][place] for each in found) for end, place in (("first", 0), ("last", -1))
-                   for what in ("cosine", "relative", "silent", "extinct", "size")}})
+                   for what in ("cosine", "relative", "total", "silent", "extinct", "size")}})
             here = values[vary][-1]
             rows.append((f"{name}, {'reals' if arithmetic == 'float' else 'integers'}",
                          *(spread([each[what][0] for each in found], ".3f") for what in ("cosine", "relative")),
-                         spread([each["cosine"][-1] for each in found], ".3f"), f"{here['size_first']:.1e}",
+                         spread([each["cosine"][-1] for each in found], ".3f"),
+                         spread([each["total"][0] for each in found], ".3f"), f"{here['size_first']:.1e}",
                          *(f"{100 * here[f'{what}_first']:.0f}" for what in ("silent", "extinct"))))
         tables.append(Table(f"Over {TITLES[vary]}", (key, *COLUMNS), rows))
     return Summary(values, tables, [

@@ -1,13 +1,11 @@
 """cocotb testbench of the command decoder: random frames against the command model, with a pretended network behind it.
 
-The settings come as JSON in the environment variable ``COMMANDS_BENCH``: the arguments of ``Commands``, ``frames`` (how many),
-``seed``, and ``pauses`` (how often each side hesitates, 0 to 1). Every frame must get exactly one right reply, in order.
+Settings: the arguments of ``Commands``, ``frames`` (how many), ``seed``, ``pauses`` (how often each side hesitates: 0 to 1)
+and ``coverage`` (whether every status of every opcode must occur). Each frame must get exactly one right reply, in order.
 """
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import random
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 from hdl import frames
 from hdl.frames import Opcode, Status
 from sim.command_model import CYCLES_WORD, CommandModel
+from sim.testbenches import run
 
 PERIOD = 10                               # ns
 
@@ -208,7 +207,7 @@ class Bench:
 
 @cocotb.test()
 async def every_frame_has_its_reply(dut: Any) -> None:
-    settings = json.loads(os.environ["COMMANDS_BENCH"])
+    settings = run.settings()
     bench = Bench(dut, settings)
     model = CommandModel(
         layers=bench.layers, backend=PretendedNetwork(bench.outputs), digest=settings["digest"], learns=settings["learns"],

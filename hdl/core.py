@@ -90,7 +90,7 @@ class Core(wiring.Component):
                     self._pass(m, output_unit.errors, layer.errors)
                 else:
                     m.submodules[f"errors_{number}"] = queue = fifo.SyncFIFOBuffered(
-                        width=layer.layer.formats.error.bits, depth=max(2, layer.layer.neurons))
+                        width=layer.layer.formats.error.bits, depth=layer.layer.neurons + 2)
                     after = layers[number + 1]
                     m.d.comb += [queue.w_data.eq(after.back), queue.w_en.eq(after.back_valid),
                                  layer.errors.payload.eq(queue.r_data.as_signed()), layer.errors.valid.eq(queue.r_rdy),

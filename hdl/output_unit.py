@@ -86,7 +86,7 @@ class OutputUnit(wiring.Component):
                                      clamp(Mux(wrong < 0, wrong, 0), formats.error.bits)))
             # the list of an image without error is dropped
             flush = Signal()
-            queue = fifo.SyncFIFOBuffered(width=formats.error.bits, depth=max(2, neurons))
+            queue = fifo.SyncFIFOBuffered(width=formats.error.bits, depth=neurons + 2)
             drop = Signal()
             m.submodules.queue = queue
             m.d.comb += [queue.w_data.eq(error), queue.w_en.eq(error_valid & learning),

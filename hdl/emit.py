@@ -29,7 +29,7 @@ from hdl.verilog_text import keep_hierarchy, readable, without_banner
 
 TOP = "wuxing_core"
 VERILOG, MANIFEST, INSTANCE, REGISTERS, WAIVERS = f"{TOP}.v", "manifest.json", "instance.v", "registers.md", "lint.vlt"
-CELLS = {"ecp5": "MULT18X18D.v"}          # models for simulators of the blocks that a target's cores instantiate
+CELLS = {"ecp5": ("MULT18X18D.v",)}       # models of the blocks that a target's cores instantiate
 FORMAT = "wuxing manifest 1"
 SOURCES = Path(__file__).parent
 
@@ -136,11 +136,14 @@ def core_files(design: Design, parameters: Parameters) -> dict[str, str]:
     files = {VERILOG: to_verilog(design, initialised=True), **memory_files(design, parameters),
              INSTANCE: templates.instance(TOP, ports(), generator()),
              REGISTERS: templates.registers(design, generator()),
-             WAIVERS: (SOURCES / "lint.vlt").read_text("utf-8")}
-    if design.target in CELLS:
-        files[CELLS[design.target]] = (SOURCES / CELLS[design.target]).read_text("utf-8")
+             WAIVERS: (SOURCES / WAIVERS).read_text("utf-8"), **cells(design)}
     files[MANIFEST] = json.dumps(manifest(design, files), indent=2) + "\n"
     return files
+
+
+def cells(design: Design) -> dict[str, str]:
+    """By file name what a simulator, but not synthesis, needs beside the Verilog: models of the target's DSP block."""
+    return {name: (SOURCES / name).read_text("utf-8") for name in CELLS.get(design.target, ())}
 
 
 def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:

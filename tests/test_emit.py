@@ -76,7 +76,7 @@ def folder():
 
 
 def cells(place):
-    return [file for file in emit.CELLS.values() if (place / file).exists()]
+    return list(emit.cells(DESIGNS[place.name]))
 
 
 # ---------------------------------------------------------------- three tools
@@ -181,7 +181,7 @@ def simulated(place, tmp_path, requests):
     (work / "requests.hex").write_text("".join(f"{word:09x}\n" for word in words))
     (work / "bench.v").write_text(BENCH.format(last=len(words) - 1))
     subprocess.run([simulators.icarus().path, "-g2005", "-o", "bench", "-s", "bench", "bench.v", emit.VERILOG, emit.INSTANCE,
-                    *cells(work)], cwd=work, check=True)
+                    *cells(place)], cwd=work, check=True)
     ran = subprocess.run(["vvp", "-n", "bench"], cwd=work, capture_output=True, text=True, check=True)
     replies, reply = [], []
     for line in ran.stdout.splitlines():
@@ -401,3 +401,40 @@ def test_a_manifest_that_is_not_true_is_refused(folder, tmp_path, file, content,
         path.write_text(content)
     with pytest.raises(InputError, match=f"^{re.escape(message.format(path=path))}$"):
         emit.read_manifest(place)
+
+
+# ---------------------------------------------------------------- the document
+
+
+def rows(heading):
+    """First cells of the table of ``docs/verilog.md`` that begins with ``heading``: every name in back quotes."""
+    text = (ROOT / "docs/verilog.md").read_text()
+    table = re.search(rf"^\| {heading} \|.*\n\|---.*\n((?:\|.*\n)+)", text, re.MULTILINE)[1]
+    return [name for line in table.splitlines() for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
+
+
+def test_the_document_names_every_file_and_entry():
+    manifest = json.loads(files("ecp5")["manifest.json"])
+    assert rows("entry") == list(manifest)
+    named = [name.replace("L_E", r"\d+_\d+").replace(".", r"\.") for name in rows("file")]
+    for name in files("ecp5"):
+        assert sum(bool(re.fullmatch(pattern, name)) for pattern in named) == 1, name
+    modules = set(re.findall(r"^module (\\\S+ |\w+)", files("ecp5")[emit.VERILOG], re.MULTILINE))
+    assert {name.replace("_L", "_0") for name in rows("module")} < modules
+
+
+def test_the_instance_of_the_document_is_that_of_the_template():
+    block = re.search(r"```verilog\n(.*?)```", (ROOT / "docs/verilog.md").read_text(), re.DOTALL)[1]
+    template = files("folded")["instance.v"]
+    instance = template[template.index(f"  {emit.TOP} core ("):template.index("endmodule")]
+    assert [line.strip() for line in instance.splitlines()] == [line.strip() for line in block.splitlines()]
+
+
+def test_the_settings_of_the_document_fit_the_small_dsp_block():
+    text = (ROOT / "docs/verilog.md").read_text()
+    bracket = re.search(r'`formats\.bracket = "(\S+)"`', text)[1]
+    halvings = int(re.search(r"`learning\.halvings = (\d+)`", text)[1])
+    network = Network(layers=(784, 32, 10), formats=Formats(bracket=bracket), learning=Learning(halvings=halvings))
+    Design(network=network, target="ice40")
+    with pytest.raises(InputError):
+        Design(network=Network(layers=(784, 32, 10)), target="ice40")

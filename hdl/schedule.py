@@ -1,0 +1,215 @@
+"""``Schedule``: the clock of every event of a core, by recursion from image to image, without simulating it.
+
+The machines of a layer (``hdl.sequencer``) wait for one another at a few places only; between them everything takes a known
+number of clocks. So the schedule is maxima and sums of clocks. It equals the circuit to the clock as long as words come and
+replies are taken without pause.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from golden_model.errors import InputError
+from golden_model.network import ELEMENTS
+from hdl import activation_list, adder_tree, image_buffer
+from hdl.array import output_latency
+from hdl.design import Design, LayerDesign
+from hdl.items import DRAIN, STAGES
+from hdl.sequencer import CONTROL_LATENCY, GATE_CLOCKS, WRITE_LATENCY
+
+SLOTS = range(4, 9)                       # phases of a half step in which an input may be issued (kind shift)
+QUEUE_LATENCY = 2                         # clocks from an error's write to its being on offer
+ANSWER_LATENCY = 3                        # clocks from the last output to the reply's first word
+CLOCKS_PER_OUTPUT = 2                     # of a reply with outputs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """What the schedule must know of an image.
+
+    ``nonzero``: inputs that are not 0. ``hidden``: for each layer but the last, which of its outputs are not 0. ``learn``:
+    it is learnt; ``error``: and has an error. ``outputs``: they are asked for.
+    """
+
+    nonzero: int
+    hidden: tuple[Sequence[bool], ...]
+    learn: bool = False
+    error: bool = False
+    outputs: bool = False
+
+    def check(self, design: Design) -> None:
+        layers = design.network.layers
+        if not 0 <= self.nonzero <= layers[0]:
+            raise InputError(f"nonzero must be 0 to {layers[0]}, the inputs of the network, not {self.nonzero}")
+        sizes = tuple(len(values) for values in self.hidden)
+        if sizes != layers[1:-1]:
+            raise InputError(f"hidden must tell of {list(layers[1:-1])} outputs, not {list(sizes)}")
+        if self.learn and not design.learns:
+            raise InputError("learn must be False for a core that only infers; estimate a core that learns")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Clocks of one image, counted from the first word of the first image. ``answered``: the reply's last word is taken.
+
+    ``started``: its header is taken. ``latched``: for each layer and fold, the clock in which its drives are latched.
+    ``finished``: the last layer-0 activity for it ends, which is when the next image finds its parameters.
+    """
+
+    started: int
+    answered: int
+    latched: tuple[tuple[int, ...], ...]
+    finished: int
+
+
+class _Layer:
+    """Where one layer's machines stand: the first clock at which each is free for the next image."""
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer = layer
+        self.list_latency = activation_list.LATENCY if layer.index else image_buffer.LATENCY
+        self.output_latency = CONTROL_LATENCY + output_latency(layer)
+        self.settling = 2 * layer.network.integration.steps * layer.phases
+        self.slots = SLOTS if layer.design.kind == "shift" else range(0)
+        self.links_free = self.main_free = self.scan_free = 0
+        self.latch = -self.settling - 1               # of the forward settling that may be under way
+        self.released: list[int] = []                 # clock of each image's release
+        self.latched: list[int] = []
+        self.waiting = 0                              # for the verdict, from this clock on
+
+    def play(self, start: int, ready: Sequence[int]) -> int:
+        """The clock in which the last item is taken. Item j is on offer from ready[j] on, the first one not before the list is."""
+        clock = start + self.list_latency - 1
+        for earliest in ready:
+            clock = self._allowed(max(clock + 1, earliest))
+        return clock
+
+    def _allowed(self, clock: int) -> int:
+        """The first clock from ``clock`` on in which the multiplier has time for an input."""
+        half_step, phase = divmod(clock - self.latch - 1, self.layer.phases)
+        if not 0 <= clock - self.latch - 1 < self.settling or phase in self.slots:
+            return clock
+        if self.slots and phase < self.slots.start:
+            return clock + self.slots.start - phase
+        following = (half_step + 1) * self.layer.phases + self.slots.start
+        return self.latch + 1 + min(following, self.settling) if self.slots else self.latch + 1 + self.settling
+
+    def forward(self, available: int, ready: Sequence[int], outputs_free: int, learn: bool) -> list[int]:
+        """Links, settling and scan of one image; the clock of each output."""
+        layer = self.layer
+        start = max(self.links_free, available)
+        outputs: list[int] = []
+        self.latched = []
+        for fold in range(layer.folds):
+            last = self.play(start, ready)
+            self.latch = start = max(last + 1 + DRAIN, self.main_free)
+            self.latched.append(self.latch)
+            scan = max(self.latch + self.settling + 1, self.scan_free, outputs_free if fold == 0 else 0)
+            first = scan + 1 + self.output_latency
+            outputs += range(first, first + layer.fold_size(fold))
+            self.scan_free = outputs[-1] + 1
+            self.main_free = scan + 1 + (ELEMENTS if learn and layer.saves_state else 0)
+        if learn:
+            self.waiting = self.main_free + (0 if layer.saves_state else GATE_CLOCKS)
+        else:
+            self.released.append(last)
+            self.links_free = self.latch + 1
+        return outputs
+
+    def learnt(self, clock: int) -> None:
+        """The image in learning is finished in this clock."""
+        self.released.append(clock)
+        self.links_free = self.main_free = clock + 1
+
+    def learn(self, verdict: int, errors: Sequence[int], items: int) -> list[int]:
+        """Reverse circuit, reverse links and update; the clock in which each error of the layer before is on offer."""
+        layer = self.layer
+        clock, neuron = max(verdict, self.waiting) + 1, 0
+        backward = 0
+        for fold in range(layer.folds):
+            if layer.saves_state:
+                clock += ELEMENTS + STAGES - 1 + ELEMENTS
+            for earliest in errors[neuron:neuron + layer.fold_size(fold)]:
+                clock = max(clock, earliest) + 1
+            neuron += layer.fold_size(fold)
+            backward = clock + DRAIN + self.settling + 1
+            update = backward + 1 + (layer.inputs if layer.reverses else 0)
+            clock = update + self.list_latency + items + WRITE_LATENCY
+        self.learnt(clock - 1)
+        if not layer.reverses:
+            return []
+        first = backward + 1 + STAGES + adder_tree.levels(layer.elements) + 2 + QUEUE_LATENCY
+        return list(range(first, first + layer.inputs))
+
+
+class Schedule:
+    """Runs images through a design, one after the other: ``add`` each, in order.
+
+    Parameters
+    ----------
+    design : Design
+    """
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.words = -(-design.network.layers[0] // 4)
+        self.flight = len(design.network.layers) - 1 + 4          # as hdl.commands
+        self.layers = [_Layer(layer) for layer in design.layers]
+        self.header = 0                                           # the next one is taken
+        self.replied: list[int] = []                              # last word of each reply given to the command decoder
+        self.output_free = 0
+
+    def add(self, image: Image) -> Event:
+        """The next image, sent as early as the core takes it.
+
+        Raises
+        ------
+        InputError
+            If the image does not fit the design.
+        """
+        image.check(self.design)
+        started, number = self.header, len(self.replied)
+        released = self.layers[0].released
+        first = max(started + 1, released[number - 2] + 1 if number > 1 else 0,
+                    self.replied[number - self.flight] + 1 if number >= self.flight else 0)
+        committed = first + self.words - 1
+        self.header = committed + 1
+        available, ready = committed + 1, [0] * (image.nonzero + 1)
+        counts = []
+        outputs: list[int] = []
+        for layer, following in zip(self.layers, [*self.layers[1:], None], strict=True):
+            if number:
+                available = max(available, layer.released[-1] + 1)
+            free = self.output_free
+            if following is not None:
+                free = following.released[number - 2] + 1 if number > 1 else 0
+            outputs = layer.forward(available, ready, free, image.learn and layer.layer.learns)
+            counts.append(len(ready))
+            if following is not None:
+                nonzero = image.hidden[layer.layer.index]
+                ready = [clock + 2 for clock, value in zip(outputs, nonzero, strict=True) if value] + [outputs[-1] + 2]
+                available = outputs[0] + 1
+        replied = outputs[-1] + ANSWER_LATENCY - 1 + (CLOCKS_PER_OUTPUT * len(outputs) if image.outputs else 0)
+        self.replied.append(replied)
+        self.output_free = replied + 1
+        if image.learn:
+            self._learn(outputs, image.error, counts)
+        return Event(started=started, answered=replied + 1, latched=tuple(tuple(layer.latched) for layer in self.layers),
+                     finished=self.layers[0].released[-1])
+
+    def _learn(self, outputs: list[int], error: bool, counts: list[int]) -> None:
+        verdict = outputs[-1] + 2
+        errors = [clock + 1 + QUEUE_LATENCY for clock in outputs]
+        for layer, count in zip(reversed(self.layers), reversed(counts), strict=True):
+            if not layer.layer.learns:
+                continue
+            if error:
+                errors = layer.learn(verdict, errors, count)
+            else:
+                layer.learnt(max(verdict, layer.waiting))
+
+
+def answers(design: Design, images: Iterable[Image]) -> list[int]:
+    """The clock of each image's reply, all sent without pause; the first header is taken in clock 0."""
+    schedule = Schedule(design)
+    return [schedule.add(image).answered for image in images]

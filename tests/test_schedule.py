@@ -1,0 +1,86 @@
+"""The schedule against the compiled Verilog: the clock of every reply, to the clock."""
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from golden_model.errors import InputError
+from golden_model.learning import output_error
+from golden_model.model import Model
+from golden_model.network import Integration, Learning, Network
+from hdl import emit
+from hdl.design import Design
+from hdl.schedule import Image, Schedule, answers
+from sim.rtl_model import RtlModel
+
+IMAGES = 8
+DESIGNS = {
+    "one element a neuron": Design(network=Network(layers=(9, 5, 3))),
+    "folded, three layers, first one frozen": Design(
+        network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
+        elements=(3, 4, 2)),
+    "folded, two steps": Design(network=Network(layers=(21, 5, 4), integration=Integration(steps=2)), elements=(2, 3)),
+}
+
+
+def described(model, image, label, learn, outputs):
+    """What the schedule must know of an image, from the golden model, which learns it."""
+    element = model.network.neuron.output_element
+    states = model.forward(image[None])
+    error = output_error(model.arithmetic, states[-1].displacement[element], np.array([label]), len(states) - 1)
+    if learn:
+        model.learn(image[None], np.array([label]))
+    return Image(nonzero=int(np.count_nonzero(image)), learn=learn, error=bool(error.any()), outputs=outputs,
+                 hidden=tuple(state.displacement[element][0] != 0 for state in states[:-1]))
+
+
+@pytest.mark.parametrize("name", list(DESIGNS)[:2])
+def test_every_reply_comes_in_the_clock_of_the_schedule(name):
+    design = DESIGNS[name]
+    network = design.network
+    rtl, model = RtlModel(network, emit.to_verilog(design)), Model(network, "fixed")
+    rtl.load_parameters(model.parameters)
+    rng = np.random.default_rng(5)
+    mistakes = []
+    for density in (0.0, 0.1, 0.5, 1.0):
+        for learn, outputs in ((False, False), (False, True), (True, False), (True, True)):
+            images = rng.integers(1, 256, (IMAGES, network.layers[0]), dtype=np.uint8)
+            images[rng.random(images.shape) >= density] = 0
+            labels = rng.integers(0, network.layers[-1], IMAGES)
+            expected = answers(design, [described(model, image, label, learn, outputs)
+                                        for image, label in zip(images, labels, strict=True)])
+            rtl.status()                                  # answered when the core is idle: the batch before is learnt
+            found = rtl.learn(images, labels, outputs) if learn else rtl.infer(images, outputs)
+            first = found.answered[-1] - found.clocks + 1
+            if (found.answered - first).tolist() != expected:
+                mistakes.append((density, learn, outputs, (found.answered - first).tolist(), expected))
+    assert mistakes == []
+
+
+def test_an_image_without_error_is_learnt_in_the_time_that_the_verdict_takes():
+    design = DESIGNS["one element a neuron"]
+    right, wrong = (Image(nonzero=3, hidden=([True] * 5,), learn=True, error=error) for error in (False, True))
+    schedule = Schedule(design)
+    first, second = schedule.add(right), schedule.add(wrong)
+    assert first.finished == first.answered - 1           # the verdict strobes a clock before the reply's register is full
+    assert second.finished - second.answered > 2 * 2 * 8 * design.layers[0].phases
+
+
+def test_latches_of_folds_are_a_settling_apart_when_links_are_few():
+    design = DESIGNS["folded, two steps"]
+    event = Schedule(design).add(Image(nonzero=0, hidden=([False] * 5,)))
+    settling = 2 * 2 * design.layers[0].phases
+    assert np.diff(event.latched[0]).tolist() == [settling + 2] * 2
+
+
+@pytest.mark.parametrize(("image", "learns", "text"), [
+    (Image(nonzero=10, hidden=([True] * 5,)), True, "nonzero must be 0 to 9, the inputs of the network, not 10"),
+    (Image(nonzero=1, hidden=([True] * 4,)), True, "hidden must tell of [5] outputs, not [4]"),
+    (Image(nonzero=1, hidden=([True] * 5,), learn=True), False,
+     "learn must be False for a core that only infers; estimate a core that learns")])
+def test_images_that_do_not_fit_are_refused(image, learns, text):
+    design = Design(network=Network(layers=(9, 5, 3)), learns=learns)
+    with pytest.raises(InputError, match=re.escape(text)):
+        Schedule(design).add(image)

@@ -78,7 +78,7 @@ class _Layer:
         self.waiting = 0                              # for the verdict, from this clock on
 
     def play(self, start: int, ready: Sequence[int]) -> int:
-        """The clock in which the last item is taken. Item j is on offer from ready[j] on, the first one not before the list is."""
+        """The clock in which the last item is taken. Item j is on offer from ready[j] on."""
         clock = start + self.list_latency - 1
         for earliest in ready:
             clock = self._allowed(max(clock + 1, earliest))

@@ -9,7 +9,7 @@ READY := .venv/ready
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo       learn digits twice, in float and in integers, and compare: report in build/demo"
+	@echo "make demo       learn digits in float and in integers, compare, write Verilog and run it: build/demo"
 	@echo "make test       style, types, tests; those of the RTL need g++, and Icarus Verilog for some"
 	@echo "make test-long  the full figures: 10,000 MNIST images and 200 random networks through the RTL, every planted bug"
 	@echo "make bench      speed and memory, as JSON in build/bench (needs MNIST and PyTorch: .venv/bin/pip install torch==2.13.0)"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# A Wuxing network learns digits twice, in float and in the exact integers of the hardware: `make demo` runs this.
+# A Wuxing network learns digits in float and in the exact integers of the hardware; then it becomes Verilog, which classifies and
+# learns the same bits. `make demo` runs this.
 # MNIST when it is on this machine already (nothing is downloaded), else the 8x8 digits that scikit-learn carries.
 set -euo pipefail
 out="${1:-build/demo}"
@@ -21,3 +22,11 @@ say wuxing compare --dataset "$dataset" ${options[@]+"${options[@]}"} --json "$o
 say wuxing train --dataset "$dataset" --arithmetic fixed --epochs 3 -o "$out/model.npz"
 say wuxing info "$out/model.npz"
 say wuxing ranges "$out/model.npz" --dataset "$dataset"
+
+say wuxing verilog "$out/model.npz" -o "$out/verilog"
+if command -v g++ >/dev/null && command -v make >/dev/null && command -v perl >/dev/null; then
+  echo; echo "The Verilog is compiled first, which takes a minute or two once."
+  say wuxing cosim "$out/model.npz" --dataset "$dataset" --images 500 --learn 100 --json "$out/cosim.json"
+else
+  echo "Without g++, make and perl the Verilog cannot be compiled here; with them: wuxing cosim $out/model.npz"
+fi

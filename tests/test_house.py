@@ -55,6 +55,7 @@ def test_ci_calls_the_commands_of_the_readme():
 @pytest.mark.parametrize(("target", "commands"), [
     ("test", ["ruff check .", "mypy", "pytest -n 2"]),
     ("demo", ["bash examples/demo.sh build/demo"]),
+    ("test-long", ["pytest --long"]),
     ("bench", ["bench/gradient_steps.py", "bench/speed.py"]),
 ])
 def test_make_targets_do_what_they_say(target, commands):
@@ -64,9 +65,9 @@ def test_make_targets_do_what_they_say(target, commands):
     assert positions == sorted(positions)
 
 
-def test_the_demo_compares_and_shows_info_and_ranges():
-    called = re.findall(r"^say wuxing (\w+)", read("examples/demo.sh"), re.MULTILINE)
-    assert called == ["compare", "train", "info", "ranges"]
+def test_the_demo_compares_shows_info_and_ranges_writes_verilog_and_runs_it():
+    called = re.findall(r"^ *say wuxing (\w+)", read("examples/demo.sh"), re.MULTILINE)
+    assert called == ["compare", "train", "info", "ranges", "verilog", "cosim"]
 
 
 def requirements() -> list[str]:
@@ -120,6 +121,28 @@ def test_the_golden_model_knows_nothing_of_what_uses_it_and_never_prints(path):
         called = node.func if isinstance(node, ast.Call) else None
         assert not (isinstance(called, ast.Name) and called.id == "print"), f"{path.name}:{node.lineno} prints"
         assert not (isinstance(node, ast.Attribute) and node.attr in ("stdout", "stderr")), f"{path.name}:{node.lineno}"
+
+
+# What a package may import of ours. ``hdl`` shares the description, never the dynamics that it is checked against.
+ALLOWED = {
+    "hdl": {"hdl", *(f"golden_model.{name}" for name in (
+        "errors", "fixed_point", "network", "sections", "parameters", "model_file", "atomic_write"))},
+    "sim": {"sim", "hdl", "golden_model"},
+}
+
+
+@pytest.mark.parametrize("path", sorted([*(ROOT / "hdl").glob("*.py"), *(ROOT / "sim").rglob("*.py")]),
+                         ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_of_gateware_and_simulation_point_one_way_and_they_never_print(path):
+    package = path.relative_to(ROOT).parts[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else (
+            [str(node.module)] if isinstance(node, ast.ImportFrom) else [])
+        for module in modules:
+            if module.split(".")[0] in ("golden_model", "hdl", "sim", "boards", "wuxing"):
+                assert module in ALLOWED[package] or module.split(".")[0] in ALLOWED[package], f"{path.name}: {module}"
+        called = node.func if isinstance(node, ast.Call) else None
+        assert not (isinstance(called, ast.Name) and called.id == "print"), f"{path.name}:{node.lineno} prints"
 
 
 def test_the_command_line_starts_without_what_only_some_commands_need():

@@ -150,7 +150,7 @@ class Compiled:
         ends = np.cumsum(lengths).astype(np.uint64)
         wanted = lengths.size if replies is None else replies
         self._c.wuxing_request(self._core, _pointer(words, ctypes.c_uint32), _pointer(ends, ctypes.c_uint64), lengths.size,
-                               wanted, round(idle * 256), round(stall * 256), seed, patience)
+                               wanted, min(round(idle * 256), 255), min(round(stall * 256), 255), seed, patience)
         outcome, left = PAUSED, most_clocks
         while outcome == PAUSED and left != 0:
             slice_ = SLICE if left is None else min(SLICE, left)
@@ -195,8 +195,12 @@ class Compiled:
         """Write an FST trace to ``path`` from now on; two time units are one clock. The library must be its variant."""
         if not self._traces:
             raise InputError("a trace must have been asked for when the model was made: Compiled(..., trace=True)")
-        if self._c.wuxing_trace(self._core, os.fsencode(path)) == FAILED:
-            raise InputError(f"{os.fspath(path)} must be a file that can be written for the trace, but it cannot")
+        try:
+            Path(path).open("wb").close()                          # the writer itself would not say
+        except OSError as error:
+            raise InputError(f"{os.fspath(path)} must be a file that can be written for the trace, but: "
+                             f"{error.strerror}") from None
+        self._checked(self._c.wuxing_trace(self._core, os.fsencode(path)))
 
     def stop_trace(self) -> None:
         """End the trace and close its file."""

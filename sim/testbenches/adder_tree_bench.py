@@ -1,0 +1,95 @@
+"""cocotb testbench of adder trees side by side: sums of random and extreme products over all folds, and their latency.
+
+Settings: ``units``, a table of name to {``network``: its JSON, ``layer``, ``elements``}; ``passes``, how often all inputs are
+summed; ``seed``. The scoreboard is ``Fixed.error``; errors must come in the clock in which they are due, and in no other.
+"""
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import cocotb
+import numpy as np
+
+from golden_model.arithmetic import Fixed
+from golden_model.network import Network
+from hdl.adder_tree import levels
+from hdl.design import Design
+from sim.testbenches.ports import Ports
+from sim.testbenches.run import settings
+
+BETWEEN_FOLDS = 3                         # clocks at least: a fold settles before the next one's products come
+
+
+class Unit:
+    """One tree: what it is given in which clock, and what must come out when."""
+
+    def __init__(self, name: str, given: dict[str, Any], passes: int, seed: int) -> None:
+        self.name, self.chance = name, random.Random(f"{seed} {name}")
+        network = Network.from_json(given["network"])
+        self.layer = Design(network=network, elements=tuple(given["elements"])).layers[given["layer"]]
+        self.arithmetic, self.seen = Fixed(network), Counter[str]()
+        self.given: dict[int, dict[str, int]] = {}
+        self.due: dict[int, int] = {}
+        self.clock = 1
+        for _ in range(passes):
+            self._pass()
+
+    def _products(self, extreme: int, fold: int) -> list[int]:
+        """Weight times reverse signal of each element; elements without a neuron give zero."""
+        weight, signal = self.layer.formats.weight, self.layer.formats.displacement
+        words = []
+        for element in range(self.layer.elements):
+            if element >= self.layer.fold_size(fold):
+                words.append(0)
+            elif extreme:
+                words.append(weight.least * (signal.least if extreme > 0 else signal.greatest))
+            else:
+                word = self.chance.randint(weight.least, weight.greatest) * self.chance.randint(signal.least, signal.greatest)
+                words.append(word >> self.chance.choice([0, 2, 6]))
+        return words
+
+    def _pass(self) -> None:
+        layer, hesitation = self.layer, self.chance.choice([0, 0, 0.4])
+        extreme = [self.chance.choice([0, 0, 1, -1]) for _ in range(layer.inputs)]
+        sums = [0] * layer.inputs
+        for fold in range(layer.folds):
+            for place in range(layer.inputs):
+                while self.chance.random() < hesitation:
+                    self.clock += 1
+                products = self._products(extreme[place], fold)
+                sums[place] += sum(products)
+                inputs = {f"products_{element}": word for element, word in enumerate(products)}
+                self.given[self.clock] = inputs | {"valid": 1, "first": fold == 0, "last": fold == layer.folds - 1}
+                if fold == layer.folds - 1:
+                    error = int(self.arithmetic.error(np.array(sums[place]), layer.index - 1))
+                    self.due[self.clock + levels(layer.elements) + 2] = error
+                    to = layer.formats.error
+                    self.seen["least" if error == to.least else "greatest" if error == to.greatest else "between"] += 1
+                self.clock += 1
+            self.clock += BETWEEN_FOLDS
+
+
+@cocotb.test()
+async def every_sum_comes_when_it_is_due(dut: Any) -> None:
+    given = settings()
+    units = [Unit(name, unit, given["passes"], given["seed"]) for name, unit in given["units"].items()]
+    nothing = {unit.name: {"valid": 0, "first": 0, "last": 0} | {f"products_{element}": 1 for element in range(
+        unit.layer.elements)} for unit in units}
+    ports = Ports(dut)
+    await ports.start(**{f"{unit.name}_{port}": value for unit in units for port, value in nothing[unit.name].items()})
+    for clock in range(max(unit.clock for unit in units) + 20):
+        for unit in units:
+            inputs = nothing[unit.name] | unit.given.get(clock, {})
+            ports.set(**{f"{unit.name}_{port}": int(value) for port, value in inputs.items()})
+        await ports.settled()
+        for unit in units:
+            valid, right = ports.get(f"{unit.name}_error_valid"), unit.due.get(clock)
+            assert valid == (right is not None), f"{unit.name}: in clock {clock} must be {right}, not {valid}"
+            if right is not None:
+                found = ports.signed(f"{unit.name}_error")
+                assert found == right, f"{unit.name}: error in clock {clock} must be {right}, not {found}"
+        await ports.tick()
+    seen = sum((unit.seen for unit in units), Counter[str]())
+    assert all(seen[name] for name in ("least", "greatest", "between")), f"saturation must occur: {seen}"

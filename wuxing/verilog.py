@@ -104,12 +104,12 @@ def check_replaceable(folder: Path) -> None:
     """Raise an ``InputError`` unless ``folder`` is new, empty, or holds exactly what this command wrote, unchanged."""
     from hdl import emit
     other = "choose another folder or remove this one"
+    parent = Path(os.path.realpath(folder)).parent
+    if not parent.is_dir():
+        raise InputError(f"{folder} must be a folder that can be made, but there is no folder {parent}; make it first")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InputError(f"{folder} must be a folder that can be made, but {parent} is read-only; choose another place")
     if not os.path.lexists(folder):
-        parent = folder.resolve().parent
-        if not parent.is_dir():
-            raise InputError(f"{folder} must be a folder that can be made, but there is no folder {parent}; make it first")
-        if not os.access(parent, os.W_OK | os.X_OK):
-            raise InputError(f"{folder} must be a folder that can be made, but {parent} is read-only; choose another place")
         return
     if not folder.is_dir():
         raise InputError(f"{folder} must be a folder, but is a file; choose another name")

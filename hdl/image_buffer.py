@@ -130,14 +130,17 @@ class ImageBuffer(wiring.Component):
         # read side: row on offer (memory output) -> entry being taken apart -> item
         row = Signal(range(self.words + 1))                  # next one to fetch
         fetching, fetched, fetched_end = Signal(), Signal(), Signal()
-        active, end = Signal(), Signal()
-        current, left = Signal(entry, reset_less=True), Signal(4, reset_less=True)
+        active, end = Signal(), Signal()                     # an entry is there; it is the end of the list, whatever it says
+        current = Signal(entry, reset_less=True)             # straight from the memory, whose output is late in the clock
+        given, left, several = Signal(4, reset_less=True), Signal(4), Signal()
         move, final, advance, fetch = Signal(), Signal(), Signal(), Signal()
         position = Signal.like(row)
-        lowest = left & (~left + 1)[:4]
+        place = Cat(~left[0] & (left[1] | ~left[2]), ~left[0] & ~left[1])                # of the lowest byte left
         m.d.comb += [
+            left.eq(current.nonzero & ~given),
+            several.eq((left[0] & left[1:].any()) | (left[1] & left[2:].any()) | (left[2] & left[3])),
             move.eq(~self.items.valid | self.items.ready),
-            final.eq((left & (left - 1)[:4]) == 0),          # one byte left, or none (end of the list)
+            final.eq(end | ~several),
             advance.eq(~active | (move & final)),
             fetch.eq(self.start | (fetching & (advance | ~fetched))),
             position.eq(Mux(self.start, 0, row)),
@@ -150,17 +153,15 @@ class ImageBuffer(wiring.Component):
         with m.Elif(advance):
             m.d.sync += fetched.eq(0)
         with m.If(advance):
-            m.d.sync += [active.eq(fetched), end.eq(fetched_end), current.eq(out_of.data),
-                         left.eq(Mux(fetched_end, 0, out_of.data.nonzero))]
+            m.d.sync += [active.eq(fetched), end.eq(fetched_end), current.eq(out_of.data), given.eq(0)]
         with m.Elif(move):
-            m.d.sync += left.eq(left & (left - 1)[:4])
+            m.d.sync += [given[k].eq(given[k] | ~left[:k].any()) for k in range(4)]          # the lowest, and all below
         item = self.items.payload
         with m.If(move):
             m.d.sync += [self.items.valid.eq(active), item.last.eq(end)]
             with m.If(end):
                 m.d.sync += [item.index.eq(self.inputs), item.value.eq(0)]
             with m.Else():
-                place = Cat(lowest[1] | lowest[3], lowest[2] | lowest[3])
                 m.d.sync += [item.index.eq(Cat(place, current.number)), item.value.eq(current.bytes[place])]
         with m.If(self.start | self.release):
             m.d.sync += [active.eq(0), self.items.valid.eq(0)]

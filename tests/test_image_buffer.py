@@ -160,11 +160,11 @@ BUGS = {
     "release and commit at once": ("with m.If(self.commit & ~self.release):", "with m.If(self.commit):"),
     "restart goes on": ("position.eq(Mux(self.start, 0, row))", "position.eq(row)"),
     "offer stays after a restart": ("active.eq(0), self.items.valid.eq(0)", "active.eq(0)"),
-    "bubble": ("final.eq((left & (left - 1)[:4]) == 0)", "final.eq(left == 0)"),
+    "bubble": ("final.eq(end | ~several)", "final.eq(end | ~left.any())"),
     "fetches only when empty": ("fetching & (advance | ~fetched)", "fetching & ~fetched"),
     "item changes while it waits": ("move.eq(~self.items.valid | self.items.ready)", "move.eq(1)"),
-    "bytes in the wrong order": ("Cat(lowest[1] | lowest[3], lowest[2] | lowest[3])",
-                                 "Cat(lowest[2] | lowest[3], lowest[1] | lowest[3])"),
+    "bytes in the wrong order": ("~left[0] & (left[1] | ~left[2])", "~left[0] & (left[1] & ~left[2])"),
+    "one of two bytes is lost": ("(left[2] & left[3])", "0"),
     "end has a value": ("item.index.eq(self.inputs), item.value.eq(0)", "item.index.eq(self.inputs)"),
 }
 

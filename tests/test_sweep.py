@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -119,6 +120,13 @@ def test_a_grid_file_must_be_readable_toml(grid, tmp_path):
         read(tmp_path / "none.toml")
     with pytest.raises(InputError, match=r"^grid .*/grid\.toml must be valid TOML, but: .*; mend it there$"):
         read(grid("grid"))
+
+
+def test_the_documented_grid_is_one(grid):
+    text = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text("utf-8")
+    points = points_of(grid(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1]))
+    assert len(points) == 12
+    assert points[1].choices == {"integration.steps": "4", "formats.weight": "Q2.10", "word": "12 bits"}
 
 
 # ---------------------------------------------------------------- the front

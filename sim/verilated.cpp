@@ -158,7 +158,7 @@ struct Core {
 
     void reset(uint64_t clocks) {
         inputs(false, 0, false, false);
-        offering = waiting = false;
+        waiting = false;
         top->rst = 1;
         for (; clocks; --clocks) settle(), tick();
         top->rst = 0;

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 CORE = (ROOT / "tests/frame_core.v").read_text("utf-8")
 INPUTS, OUTPUTS = 6, 3
 PROBES = [Probe(strobe="unit.done", signed=("unit.sum", "unit.narrow"), unsigned=("unit.base", "unit.wide")),
-          Probe(strobe=None, unsigned=("state",))]
+          Probe(strobe=None, unsigned=("state", "s_axis_tvalid", "s_axis_tdata"))]
 PUBLIC = [("frame_core", "parameters"), ("output_unit", "*")]
 HANG, FINISH, FICKLE = 1, 2, 3            # faults that the argument of RESET plants
 
@@ -100,7 +100,17 @@ def test_stalls_are_as_frequent_as_asked_and_the_same_for_the_same_seed(core):
     assert words[0] / 2 * 0.85 < idle - plain < words[0] / 2 * 1.15   # 1 clock on average; the first word's while it waits
     assert words[1] * 3 * 0.9 < stalled - plain < words[1] * 3 * 1.1
     assert clocks(idle=0.5, seed=1) == idle
+    assert clocks(stall=0.75, seed=1) == stalled
     assert clocks(idle=0.5, seed=2) != idle
+    assert clocks(stall=0.75, seed=2) != stalled
+
+
+def test_in_pauses_the_data_are_random(core):
+    for idle, least, most in ((0, 0, 1), (0.9, 50, 10_000)):
+        core.samples(1)
+        send(core, [frames.status()] * 10, idle=idle)
+        seen = core.samples(1).values
+        assert least <= len(set(seen["s_axis_tdata"][seen["s_axis_tvalid"] == 0].tolist())) <= most
 
 
 def test_clocks_of_an_exchange_are_those_of_its_words(core):
@@ -225,6 +235,13 @@ def test_half_a_frame_and_a_reset(core, case):
     assert (half.started.size, half.sent.size, half.ends.size) == (1, 0, 0)
     core.reset()
     assert send(core, [image]) == expected(values, images[:1])[0]
+
+
+def test_a_reset_drops_a_reply_that_waits(core):
+    waiting = core.exchange(np.array(frames.read(0, 0, 0, 7), np.uint32), [2], stall=0.99, seed=1, most_clocks=20)
+    assert (waiting.sent.size, waiting.ends.size) == (1, 0)
+    core.reset()
+    assert len(send(core, [frames.status()])[0]) == 1 + frames.STATUS_WORDS
 
 
 def test_clocks_pass_without_requests(core):

@@ -76,6 +76,6 @@ def swings(runs: list[Run], word: Callable[[int | None], str]) -> bytes:
             place.set(xlabel="time", title=f"dt = {dt:g}", ylim=(0, 1))
             place.set_xscale("log", base=2)
         axes[0, 0].set_ylabel("half the range of $s_b$")
-        axes[0, -1].legend(loc="upper left")
+        axes[0, 0].legend(loc="lower left")
 
     return picture("neuron-oscillator", paint, columns=len(steps), size=(8.4, 2.8))

@@ -14,6 +14,7 @@ from golden_model.network import ELEMENTS, Network
 from hdl.multiplier import OPERAND_BITS, check_target
 
 KINDS = ("shift", "programmable")
+MOST_LAYERS = 256                         # frames name a layer in 8 bits
 MOST_ADDRESS = 0xFFFF                     # neurons and parameters of a frame's address have 16 bits
 
 
@@ -67,6 +68,8 @@ class Design:
             raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
                              "empty, or generate a core that only infers")
         neurons = network.layers[1:]
+        if len(neurons) > MOST_LAYERS:
+            raise InputError(f"a core must have at most {MOST_LAYERS} layers of neurons, not {len(neurons)}")
         if max(network.layers) > MOST_ADDRESS - 32:
             raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")
         elements = tuple(self.elements) or neurons

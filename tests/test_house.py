@@ -205,10 +205,11 @@ def test_the_python_of_the_readme_runs(capsys):
     assert 90 < accuracy <= 100
 
 
-@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/arithmetic.md", "docs/model.md"])
+@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/arithmetic.md", "docs/model.md", "docs/learning.md",
+                                      "docs/registers.md", "docs/verilog.md"])
 def test_links_and_files_that_documents_name_exist(document):
     text = read(document)
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (ROOT / document).parent.joinpath(target).exists(), target
-    for name in re.findall(r"`((?:golden_model|wuxing|tests|bench|docs|examples)/[\w/.]+)`", text):
+    for name in re.findall(r"`((?:golden_model|hdl|sim|wuxing|tests|bench|docs|examples)/[\w/.]+)`", text):
         assert (ROOT / name).exists(), name

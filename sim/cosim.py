@@ -123,7 +123,8 @@ def schedule(network: Network, count: int) -> list[tuple[int, int, int]]:
     epochs: dict[int, int] = {}
     for halvings in range(learning.halvings + 1):
         epoch = -(-halvings * learning.epochs // (learning.halvings + 1))
-        epochs.setdefault(learning.halvings_before(epoch), epoch)
+        if epoch < learning.epochs:                       # there may be more halvings than epochs
+            epochs.setdefault(learning.halvings_before(epoch), epoch)
     ends = [count * number // len(epochs) for number in range(len(epochs) + 1)]
     return [(start, stop, epoch) for start, stop, epoch in zip(ends, ends[1:], epochs.values(), strict=False) if start < stop]
 

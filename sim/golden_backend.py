@@ -1,0 +1,95 @@
+"""The golden model behind the command set: what a core must answer to any frames, whatever they do to its parameters."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from golden_model import learning
+from golden_model.arithmetic import Array
+from golden_model.model import Model
+from golden_model.network import Network
+from golden_model.parameters import Layer, Parameters
+from hdl import frames
+from hdl.design import Design
+from sim.command_model import CommandModel
+
+
+class GoldenBackend:
+    """A ``sim.command_model.Backend`` that computes.
+
+    Parameters
+    ----------
+    network : Network
+    values : Parameters
+        To start from.
+
+    Members
+    -------
+    layers : the present parameters; may be set.
+    """
+
+    def __init__(self, network: Network, values: Parameters) -> None:
+        self.network = network
+        self.layers = [layer.copy() for layer in values]
+        self._models: dict[tuple[int, int], Model] = {}
+
+    def infer(self, image: bytes) -> tuple[int, list[int]]:
+        outputs = self._model(0, 0).outputs(_row(image))[0]
+        return int(outputs.argmax()), [int(word) for word in outputs]
+
+    def learn(self, image: bytes, label: int, links_exponent: int, bias_exponent: int) -> tuple[int, list[int], bool]:
+        winner, outputs = self.infer(image)
+        model = self._model(links_exponent, bias_exponent)
+        error = learning.output_error(model.arithmetic, np.array([outputs]), np.array([label]), len(self.layers) - 1)
+        model.learn(_row(image), np.array([label]))
+        self.layers = model.layers
+        return winner, outputs, bool(error.any())
+
+    def write(self, layer: int, neuron: int, index: int, word: int) -> None:
+        array, place, bits = self._parameter(layer, neuron, index)
+        low = word & (1 << bits) - 1
+        array[place] = low - (1 << bits) if low >> bits - 1 else low
+
+    def read(self, layer: int, neuron: int, index: int) -> int:
+        array, place, _ = self._parameter(layer, neuron, index)
+        return int(array[place])
+
+    def _parameter(self, layer: int, neuron: int, index: int) -> tuple[Array, tuple[int, ...], int]:
+        """The array of a parameter, its place there, and its bits."""
+        parameters, formats, inputs = self.layers[layer], self.network.formats, self.network.layers[layer]
+        if index < inputs:
+            return parameters.weights, (neuron, index), formats.weight.bits
+        if index == inputs:
+            return parameters.bias, (neuron,), formats.drive.bits
+        return parameters.coupling, (*divmod(index - inputs - 1, 5), neuron), formats.coupling.bits
+
+    def _model(self, links_exponent: int, bias_exponent: int) -> Model:
+        """The golden model with these rates and the present parameters."""
+        key = links_exponent, bias_exponent
+        if key not in self._models:
+            rates = self.network.learning.exponents(0)
+            links, bias = (0.0 if rates[name] is None else 2.0**-exponent
+                           for name, exponent in zip(("links", "bias"), key, strict=True))
+            self._models[key] = Model(self.network.with_learning(links=links, bias=bias, epochs=1, halvings=0), "fixed",
+                                      self.layers)
+        self._models[key].layers = self.layers
+        return self._models[key]
+
+
+def command_model(design: Design, values: Parameters) -> CommandModel:
+    """What the core of a design must answer, if it starts from these parameters."""
+    links, bias = (exponents or range(1) for exponents in (design.links_exponents(), design.bias_exponents()))
+    return CommandModel(layers=design.network.layers, backend=GoldenBackend(design.network, values),
+                        digest=frames.digest_word(design.network.digest), links_exponents=links, bias_exponents=bias,
+                        initial_links=links.start, initial_bias=bias.start, learns=design.learns,
+                        programmable=design.kind == "programmable")
+
+
+def snapshot(layers: Sequence[Layer]) -> Array:
+    """All links and biases in one array."""
+    return np.concatenate([array.reshape(-1) for layer in layers for array in (layer.weights, layer.bias)])
+
+
+def _row(image: bytes) -> Array:
+    return np.frombuffer(image, np.uint8)[None]

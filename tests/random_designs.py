@@ -1,0 +1,109 @@
+"""Hypothesis strategies: networks that hardware accepts, as circuits, with parameters and images that reach the limits."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from golden_model.errors import InputError
+from golden_model.fixed_point import Format
+from golden_model.network import ELEMENTS, Formats, Initialisation, Integration, Learning, Network, Neuron
+from golden_model.parameters import Layer, Parameters, layer_shapes
+from hdl.design import Design, signed_digits
+
+
+@dataclass(frozen=True)
+class Case:
+    """A circuit, what it starts from, and images: to infer, and with labels to learn."""
+
+    design: Design
+    values: Parameters
+    images: Any
+    taught: Any
+    labels: Any
+
+
+@st.composite
+def neurons(draw: Any, one: int, fraction: int) -> Neuron:
+    """Default, uniform or unequal K of at most two signed powers of two, K3 = 0 included; rest values; any elements a, b."""
+    words = [word for word in range(-2 * one + 1, 2 * one) if len(signed_digits(word)) <= 2]
+    any_K = st.sampled_from(words).map(lambda word: word / one)
+    limiting = st.sampled_from([word for word in words if word >= 0]).map(lambda word: word / one)
+    style = draw(st.sampled_from(["default", "uniform", "unequal", "oscillator"]))
+    K1: Any
+    K1, K2, K3, rest = (0.5,) * 5, (0.5,) * 5, (1.0,) * 5, (1.0,) * 5
+    if style == "uniform":
+        K1, K2, K3 = ((draw(kind),) * 5 for kind in (any_K, any_K, limiting))
+        rest = (draw(st.sampled_from([0.5, 0.75, 1.0])),) * 5
+    elif style == "unequal":
+        K1, K2, K3 = (draw(st.tuples(*[kind] * 5)) for kind in (any_K, any_K, limiting))
+        rest = draw(st.tuples(*[st.sampled_from([0.5, 0.75, 1.0])] * 5))
+    elif style == "oscillator":
+        K3 = draw(st.sampled_from([(0.0,) * 5, (0.0, 1.0, 0.0, 0.0, 0.0)]))
+    floors = st.sampled_from([1 / 16, 1 / 16, 3 / 64, 2.0**-fraction])
+    return Neuron(K1=K1, K2=K2, K3=K3, rest=rest, gate_floor=draw(floors), input_element=draw(st.integers(0, ELEMENTS - 1)),
+                  output_element=draw(st.integers(0, ELEMENTS - 1)))
+
+
+@st.composite
+def designs(draw: Any, most_neurons: int = 6) -> Design:
+    """Sizes, folding, formats, K, steps, rates, frozen layers, cores that only infer."""
+    fraction = draw(st.sampled_from([6, 9, 12]))
+    one = 2 ** draw(st.sampled_from([1, 1, 2]))
+    coupling = Format(2 + one.bit_length() - 1, one.bit_length() - 1)
+    weight = draw(st.sampled_from([Format(fraction + 4, fraction + 2), Format(fraction + 1, fraction)]))
+    formats: dict[str, Any] = {"displacement": Format(1 + fraction, fraction), "coupling": coupling, "weight": weight,
+               "drive": Format(draw(st.sampled_from([3, 4])) + fraction, fraction),
+               "error": Format(draw(st.sampled_from([1, 2])) + fraction, fraction),
+               "input": draw(st.sampled_from([Format(8, 8, False), Format(4, 4, False), Format(10, 8)])),
+               "bracket": draw(st.sampled_from([None, None, Format(fraction + 4, fraction)]))}
+    if draw(st.booleans()):
+        formats, fraction, one = {"bracket": formats["bracket"] and Format(16, 12)}, 12, 2
+    rate = st.sampled_from([2.0**-k for k in range(6)] + [0.0])
+    sizes = tuple(draw(st.lists(st.integers(1, most_neurons), min_size=2, max_size=4)))
+    learns = draw(st.sampled_from([True, True, True, False]))
+    margin = draw(st.sampled_from([0.5, 0.5, 0.75]))
+    learning = Learning(links=draw(rate), bias=draw(rate), epochs=4, halvings=draw(st.sampled_from([0, 3])), margin=margin,
+                        frozen=draw(st.sampled_from([0, 0, 0, 1, 3])), dropout=0.0)
+    neuron = draw(neurons(one, fraction))
+    integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
+    elements = tuple(draw(st.integers(1, size)) for size in sizes[1:])
+    seed = draw(st.integers(0, 1000))
+    # what the multiplier or the exact sums have no room for becomes narrower or slower, step by step
+    for changes, slower in (({}, {}), ({"bracket": Format(18, fraction)}, {}), ({"bracket": Format(18, fraction)},
+                            {"links": 2.0**-4, "bias": 2.0**-4, "halvings": 0}), (None, {})):
+        try:
+            network = Network(layers=sizes, seed=seed, neuron=neuron, integration=integration,
+                              formats=Formats() if changes is None else Formats(**formats | changes),
+                              initialisation=Initialisation(bias=0.0), learning=Learning(**vars(learning) | slower))
+            return Design(network=network, elements=elements, learns=learns)
+        except InputError:
+            neuron = neuron if changes is not None else Neuron()
+    network = Network(layers=sizes, seed=seed)
+    return Design(network=network, elements=elements, learns=learns)
+
+
+@st.composite
+def cases(draw: Any, count: int = 6) -> Case:
+    """A circuit with parameters from small to close to the limits, and ``count`` images of each kind."""
+    design = draw(designs())
+    network, random = design.network, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    extreme = draw(st.booleans())
+    fixed = np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])[:, :, None] * network.formats.coupling.one
+
+    def words(shape: tuple[int, ...], word: Format) -> Any:
+        if extreme:
+            near = random.integers(-3, 3, shape, endpoint=True)              # close to a limit, to hold is not to saturate
+            return np.clip(random.choice([word.least, word.greatest, 0], shape) + near, word.least, word.greatest)
+        return random.integers(word.least, word.greatest, shape, endpoint=True) // random.choice([1, 4, 64])
+    values = [Layer(words(shapes["weights"], network.formats.weight), words(shapes["bias"], network.formats.drive),
+                    np.broadcast_to(fixed, shapes["coupling"]).astype(np.int64)) for shapes in layer_shapes(network)]
+
+    def pictures(number: int) -> Any:
+        shape = number, network.layers[0]
+        bytes_ = random.choice([0, 255], shape) if extreme else random.integers(0, 256, shape)
+        return (bytes_ * (random.random(shape) < random.choice([0.0, 0.5, 0.9], (number, 1)))).astype(np.uint8)
+    learnt = count if design.learns else 0
+    return Case(design, values, pictures(count), pictures(learnt), random.integers(0, network.layers[-1], learnt))

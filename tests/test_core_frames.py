@@ -1,0 +1,107 @@
+# amaranth: UnusedElaboratable=no
+"""Any frames at all, through the compiled core: one right reply to each, no hang, and the right parameters afterwards."""
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from golden_model import parameters
+from golden_model.network import Integration, Learning, Network
+from hdl import emit, frames
+from hdl.design import Design
+from hdl.frames import Opcode, Status
+from sim.command_model import CYCLES_WORD
+from sim.golden_backend import command_model, snapshot
+from sim.rtl_model import RtlModel
+
+DESIGN = Design(network=Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3)),
+                elements=(2, 3))
+MOST = 300                                # frames at a time
+
+
+class Conversation:
+    """A core and its model; ``seen`` counts (opcode, status), ``resets`` those in the middle of something."""
+
+    def __init__(self, seed):
+        self.chance, self.seen, self.resets, self.seed = random.Random(seed), Counter(), 0, seed
+        values = parameters.initial(DESIGN.network, "fixed")
+        self.rtl = RtlModel(DESIGN.network, emit.to_verilog(DESIGN), patience=20_000)
+        self.rtl.load_parameters(values)
+        self.model = command_model(DESIGN, values)
+        self.rtl.reset()
+
+    def go(self, count):
+        """So many random frames; about every tenth batch is cut off by a reset."""
+        while count > 0:
+            number = min(count, self.chance.randint(1, MOST))
+            requests = [self.model.random_frame(self.chance) for _ in range(number)]
+            states = [snapshot(self.model.backend.layers)]
+            replies = []
+            for request in requests:
+                replies.append(self.model.answer(request))
+                states.append(snapshot(self.model.backend.layers))
+            reset = self.chance.random() < 0.1
+            self.exchange(requests, replies, self.chance.randrange(1, 60 * number) if reset else None)
+            if reset:
+                self.reset(states)
+            count -= number
+
+    def exchange(self, requests, replies, clocks):
+        self.seed += 1
+        pause = self.chance.choice([0, 0.2, 0.8])
+        found = self.rtl.core.exchange(
+            np.array([word for request in requests for word in request], np.uint32), np.array([len(r) for r in requests]),
+            idle=pause, stall=self.chance.choice([0, 0.2, 0.8]), seed=self.seed, patience=20_000, most_clocks=clocks).replies
+        if clocks is None:
+            assert len(found) == len(requests)
+        for request, expected, words in zip(requests, replies, found, strict=False):
+            words = [int(word) for word in words]
+            if len(words) == 1 + frames.STATUS_WORDS and words[0] == Opcode.STATUS | frames.REPLY:
+                assert words[CYCLES_WORD] > 0
+                words[CYCLES_WORD] = 0
+            assert words == expected, f"{request}: {words} instead of {expected}"
+            self.seen[request[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
+
+    def reset(self, states):
+        """In the middle of anything. Every parameter is as before or as after one and the same frame."""
+        self.resets += 1
+        self.rtl.reset(self.chance.randint(1, 3))
+        self.model.reset()
+        values = self.rtl.parameters
+        found = snapshot(values)
+        assert any(((found == before) | (found == after)).all() for before, after in zip(states, states[1:], strict=False))
+        self.model.backend.layers = values
+
+    def end(self):
+        report = self.rtl.status()
+        model = self.model
+        assert (report.inferred, report.learnt, report.changed) == (model.inferred, model.learnt, model.changed)
+        assert np.array_equal(snapshot(self.rtl.parameters), snapshot(model.backend.layers))
+
+
+def converse(count):
+    conversation = Conversation(1)
+    conversation.go(count)
+    conversation.end()
+    assert conversation.resets > count // 3000
+    known = {(opcode, status) for opcode, status in conversation.seen if opcode in tuple(Opcode)}
+    assert {opcode for opcode, _ in known} == set(map(int, Opcode))
+    assert {status for _, status in conversation.seen} == set(map(int, Status)) - {Status.NO_LEARNING}
+
+
+def test_10_000_random_frames():
+    converse(10_000)
+
+
+@pytest.mark.long
+def test_100_000_random_frames():
+    converse(100_000)
+
+
+def test_a_parameter_that_is_wrong_is_noticed():
+    conversation = Conversation(2)
+    conversation.go(50)
+    conversation.model.backend.layers[1].weights[2, 3] ^= 1
+    with pytest.raises(AssertionError):
+        conversation.end()

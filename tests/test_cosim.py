@@ -1,0 +1,304 @@
+# amaranth: UnusedElaboratable=no
+"""Co-simulation: random circuits equal the golden model word for word, and what differs is named."""
+import functools
+import itertools
+import re
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import Phase, given, settings
+from random_designs import Case, cases
+
+from golden_model import arithmetic, circuits, datasets, learning, parameters
+from golden_model.engine import CompiledModel
+from golden_model.errors import InputError
+from golden_model.fixed_point import Format, Overflow
+from golden_model.model import Model
+from golden_model.network import Formats, Integration, Learning, Network, Neuron
+from hdl import emit
+from hdl.design import Design
+from sim import step_states
+from sim.cosim import Mismatch, cosim, schedule
+
+# ---------------------------------------------------------------- circuits that must equal the golden model
+
+
+def network(layers, neuron=None, steps=3, dt=0.5, formats=None, **learning_entries):
+    return Network(layers=layers, neuron=Neuron(**neuron or {}), formats=Formats(**formats or {}),
+                   integration=Integration(steps=steps, dt=dt), learning=Learning(epochs=4, halvings=1, **learning_entries))
+
+
+UNEQUAL = {"K1": (0.5, 1.0, -0.5, 1.5, 0.0), "K2": (0.5, -1.0, 0.5, 0.5, 1.0), "K3": (1.0, 0.5, 0.0, 1.5, 0.5),
+           "rest": (1.0, 0.75, 0.5, 1.0, 0.75), "input_element": 3, "output_element": 0}
+CONFIGURATIONS = {
+    "one neuron": Design(network=network((1, 1), steps=1)),
+    "folded": Design(network=network((6, 5, 4, 3), steps=8), elements=(2, 4, 1)),
+    "unequal K and rest, folded, bracket rounded": Design(
+        network=network((5, 4, 3), UNEQUAL, formats={"bracket": Format(17, 12)}), elements=(3, 2)),
+    "oscillators, first layer frozen": Design(
+        network=network((4, 3, 3, 2), {"K3": (0.0,) * 5}, dt=0.25, frozen=1), elements=(3, 2, 2)),
+    "narrow words, only biases learn": Design(
+        network=network((3, 4, 2), steps=4, dt=1.0, links=0.0, bias=1.0, margin=0.75, formats={
+            "displacement": Format(7, 6), "drive": Format(9, 6), "error": Format(8, 6), "weight": Format(10, 8),
+            "input": Format(10, 8)}), elements=(4, 1)),
+    "no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), elements=(3, 2), learns=False),
+}
+
+
+def extreme_case(design, seed, count=12):
+    """Parameters from small to close to the limits, images with many and with no nonzero bytes."""
+    random, formats = np.random.default_rng(seed), design.network.formats
+
+    def words(shape, word):
+        near = np.clip(random.choice([word.least, word.greatest, 0], shape) + random.integers(-3, 4, shape), word.least,
+                       word.greatest)
+        return np.where(random.random(shape) < 0.5, near, random.integers(word.least // 4, word.greatest // 4, shape))
+    values = [replace(layer, weights=words(layer.weights.shape, formats.weight), bias=words(layer.bias.shape, formats.drive))
+              for layer in parameters.initial(design.network, "fixed")]
+
+    def images(number):
+        shape = number, design.network.layers[0]
+        share = random.choice([0, 0.5, 1], (number, 1))
+        return (random.integers(0, 256, shape) * (random.random(shape) < share)).astype(np.uint8)
+    learnt = count if design.learns else 0
+    return Case(design, values, images(count), images(learnt), random.integers(0, design.network.layers[-1], learnt))
+
+
+def compared(case, **options):
+    """The report of a co-simulation with all states, which must have found no difference."""
+    options = {"states": len(case.images), "idle": 0.1, "stall": 0.1} | options
+    report = cosim(case.design, case.values, case.images, case.taught, case.labels, **options)
+    assert report.mismatches == 0, f"{report.first.sentence}: {case.design}"
+    assert (report.images, report.learnt) == (len(case.images), len(case.taught))
+    return report
+
+
+def states_of(case):
+    """How many states of neurons there must be: forward for all images, reverse for those with an error, by layer."""
+    net = case.design.network
+    steps, model = 5 * net.integration.steps, CompiledModel(net, "fixed", case.values)
+    forward = steps * sum(net.layers[1:]) * (len(case.images) + len(case.taught))
+    reversed_ = steps * sum(net.layers[1 + net.learning.frozen:]) if any(layer.learns for layer in case.design.layers) else 0
+    wrong = 0
+    for start, stop, epoch in schedule(net, len(case.taught)):
+        for image, label in zip(case.taught[start:stop], case.labels[start:stop], strict=True):
+            right = net.formats.displacement.quantise(net.learning.margin)
+            outputs = model.outputs(image[None])[0]
+            wanted = np.where(np.arange(len(outputs)) == label, outputs >= right, outputs <= -right)
+            wrong += not wanted.all()
+            model.learn(image[None], np.array([label]), epoch)
+    return forward + reversed_ * wrong
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_configuration(name, monkeypatch):
+    case = extreme_case(CONFIGURATIONS[name], seed=1)
+    with reached(monkeypatch) as limits:
+        report = compared(case)
+    assert report.states_compared == states_of(case)
+    outputs = case.design.network.layers[-1] + 1
+    values = sum(layer.weights.size + layer.bias.size for layer in case.values)
+    assert report.words_compared == report.states_compared + outputs * (report.images + report.learnt) + values
+    assert limits["saturated"], "parameters close to the limits must saturate something"
+    assert report.cycles_per_image > 20 * case.design.network.integration.steps
+
+
+class reached:
+    """Counts what the golden model met while it ran: words that saturated, were held, or ended at -rest."""
+
+    def __init__(self, monkeypatch):
+        self.context, self.seen = monkeypatch, Counter()
+
+    def __enter__(self):
+        right = arithmetic.narrow
+
+        def narrow(values, shift, to, rounding, overflow, **options):
+            word = right(values, shift, to, rounding, overflow, **options)
+            exact = (np.asarray(values) + (1 << shift >> 1)) >> shift
+            self.seen["held" if overflow is Overflow.HOLD else "saturated"] += int((word != exact).sum())
+            return word
+        settled = circuits.settle
+
+        def settle(rules, *arguments, **options):
+            s = settled(rules, *arguments, **options)
+            self.seen["extinct"] += int((s == rules.low[:, None, None]).sum())
+            return s
+        self.context.setattr(arithmetic, "narrow", narrow)
+        self.context.setattr(circuits, "settle", settle)
+        return self.seen
+
+    def __exit__(self, *_):
+        self.context.undo()
+
+
+def random_circuits(monkeypatch, examples):
+    """Co-simulate so many; how many of them met which limit."""
+    count = Counter()
+
+    @settings(max_examples=examples, derandomize=True, database=None, phases=[Phase.generate])
+    @given(cases())
+    def equal(case):
+        with reached(monkeypatch) as limits:
+            compared(case)
+        count.update(name for name in limits if limits[name])
+        count.update(["all", "folded" if any(layer.folds > 1 for layer in case.design.layers) else "unfolded"])
+    equal()
+    return count
+
+
+@pytest.mark.long
+def test_200_random_circuits(monkeypatch):
+    count = random_circuits(monkeypatch, 200)
+    assert count["all"] == 200
+    assert min(count["saturated"], count["folded"], count["unfolded"]) >= 40, count
+    assert min(count["held"], count["extinct"]) >= 20, count
+
+
+# ---------------------------------------------------------------- differences are named
+
+SMALL = CONFIGURATIONS["folded"]
+
+
+@functools.cache
+def small_verilog():
+    return emit.to_verilog(SMALL)
+
+
+def differing(monkeypatch, place, name, wrong, states=12):
+    """The report where the golden model has been changed: ``wrong`` is made of the right function."""
+    monkeypatch.setattr(place, name, wrong(getattr(place, name)))
+    case = extreme_case(SMALL, seed=1)
+    return cosim(case.design, case.values, case.images, case.taught, case.labels, states=states, idle=0.1, stall=0.1,
+                 verilog=small_verilog())
+
+
+def off_by_one(when):
+    """``improved_euler`` with a state of neuron 2 of layer 1 wrong, where ``when`` says so of its name."""
+    def wrong(right):
+        def improved_euler(*arguments):
+            x = right(*arguments)
+            if when(arguments[6]) and x[3, 0, 2] < 0:
+                x[3, 0, 2] += 1
+            return x
+        return improved_euler
+    return wrong
+
+
+def test_a_state_that_differs_is_named(monkeypatch):
+    report = differing(monkeypatch, circuits, "improved_euler", off_by_one("displacement[1]".__eq__))
+    first = report.first
+    assert report.mismatches > 0
+    assert (first.signal, first.learning, first.layer, first.neuron, first.element) == ("state", False, 1, 2, 3)
+    assert first.expected == first.found + 1
+    assert first.sentence == (f"state, inferred image {first.image}, layer 1, neuron 2, element 3, step {first.step}: "
+                              f"{first.expected} expected, {first.found} found")
+    assert report.to_dict()["first"]["sentence"] == first.sentence
+    assert (report.trace, report.trace_problem) == (None, None)
+
+
+def test_a_reverse_state_that_differs_is_named_by_its_forward_element(monkeypatch):
+    first = differing(monkeypatch, circuits, "improved_euler", off_by_one("reverse[1]".__eq__)).first
+    assert (first.signal, first.learning, first.layer, first.neuron) == ("reverse state", True, 1, 2)
+    assert first.element == 2                             # 3 of the mirrored ring
+    assert first.sentence.startswith(f"reverse state, learnt image {first.image}, layer 1, neuron 2, element 2, step ")
+
+
+def after_the_last_image(attribute, index, images):
+    """``learning.update`` that spoils a parameter of layer 2 when the last image has been learnt."""
+    def wrong(right):
+        count = Counter()
+
+        def update(*arguments):
+            learnt = right(*arguments)
+            count[arguments[5]] += 1
+            if arguments[5] == 2 and count[2] == images:
+                getattr(learnt, attribute)[index] ^= 1
+            return learnt
+        return update
+    return wrong
+
+
+@pytest.mark.parametrize(("attribute", "index", "place"), [
+    ("weights", (1, 3), "weight, after 12 learnt images, layer 2, neuron 1, input 3: "),
+    ("bias", 2, "bias, after 12 learnt images, layer 2, neuron 2: ")])
+def test_a_parameter_that_differs_is_named(monkeypatch, attribute, index, place):
+    images = len(extreme_case(SMALL, seed=1).taught)
+    report = differing(monkeypatch, learning, "update", after_the_last_image(attribute, index, images))
+    assert report.first.sentence.startswith(place)
+    assert abs(report.first.expected - report.first.found) == 1
+    assert report.mismatches == 1
+
+
+def test_outputs_and_classes_that_differ_are_counted(monkeypatch):
+    def wrong(right):
+        return lambda model, images: right(model, images) + (np.arange(3) == 1)
+    report = differing(monkeypatch, Model, "outputs", wrong, states=1)
+    assert report.first.sentence.startswith("output, inferred image 0, layer 2, neuron 1: ")
+    assert report.mismatches >= report.images + report.learnt
+    assert 0 < report.states_compared < 2 * 5 * 8 * 2 * (5 + 4 + 3) + 1
+
+
+def test_a_layer_that_makes_too_few_steps_is_named(monkeypatch):
+    images = itertools.count(1)
+
+    def wrong(right):
+        def golden_steps(model, image, label):
+            steps = right(model, image, label)
+            if next(images) == 12:                        # the last one that is inferred; layer 1 is not folded
+                steps[1] = replace(steps[1], forward=np.concatenate([steps[1].forward, steps[1].forward[-1:]]))
+            return steps
+        return golden_steps
+    report = differing(monkeypatch, step_states, "golden_steps", wrong)
+    assert report.first.sentence == "number of steps, inferred image 11, layer 1, step 8: 97 expected, 96 found"
+    assert report.mismatches == 1
+
+
+def test_mismatches_have_sentences():
+    about = {"learning": True, "image": 7, "expected": 1, "found": 2}
+    assert Mismatch(signal="class", **about).sentence == "class, learnt image 7: 1 expected, 2 found"
+    assert Mismatch(signal="K", layer=1, neuron=0, element=9, **about).sentence == (
+        "K, after 7 learnt images, layer 1, neuron 0, element 9: 1 expected, 2 found")
+
+
+# ---------------------------------------------------------------- what is asked for
+
+
+def test_images_to_learn_are_shared_out_over_the_rates():
+    assert schedule(Network(layers=(1, 1)), 13) == [(0, 2, 0), (2, 4, 10), (4, 6, 20), (6, 8, 30), (8, 10, 40), (10, 13, 50)]
+    assert schedule(Network(layers=(1, 1), learning=Learning(epochs=2, halvings=5)), 4) == [(0, 2, 0), (2, 4, 1)]
+    assert schedule(Network(layers=(1, 1), learning=Learning(epochs=3, halvings=0)), 2) == [(0, 2, 0)]
+    assert schedule(Network(layers=(1, 1)), 0) == []
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    ({"engine": "verilog"}, "engine must be compiled or cocotb, not 'verilog'"),
+    ({"simulator": "vcs"}, "simulator must be verilator or icarus, not 'vcs'"),
+    ({"simulator": "icarus"}, "the compiled engine must have the simulator verilator, not icarus; choose the engine cocotb"),
+    ({"verilog": "module wuxing_core; endmodule", "states": 0},
+     "wuxing_core must have the input clk of 1 bits, not no such port; emit it again or name another top module")])
+def test_what_cannot_be_used_is_refused(options, sentence):
+    case = extreme_case(SMALL, seed=1)
+    with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
+        cosim(case.design, case.values, case.images, case.taught, case.labels, **options)
+
+
+def test_a_core_that_cannot_learn_is_given_nothing_to_learn():
+    case = extreme_case(CONFIGURATIONS["no learning"], seed=1)
+    with pytest.raises(InputError, match=r"^a core generated without learning must have 0 images to learn, not 12$"):
+        cosim(case.design, case.values, case.images, case.images, np.zeros(12, int))
+
+
+# ---------------------------------------------------------------- full size
+
+
+@pytest.mark.long
+def test_mnist_all_test_images_inferred_and_2000_learnt():
+    data, net = datasets.load("mnist"), Network(layers=(784, 128, 10))
+    model = CompiledModel(net, "fixed")
+    model.learn(data.train_images, data.train_labels)
+    report = cosim(Design(network=net), model.parameters, data.test_images, data.train_images[:2000], data.train_labels[:2000])
+    assert report.mismatches == 0, report.first.sentence
+    assert (report.images, report.learnt) == (10_000, 2_000)
+    assert report.words_compared > 12_000 * 11 + 785 * 128

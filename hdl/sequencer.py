@@ -129,12 +129,12 @@ class Sequencer(wiring.Component):
     def _links(self, m: Module) -> None:
         """Forward links: runs ahead of the main machine by one fold."""
         layer = self.layer
-        fold = Signal(range(max(2, layer.folds)))
-        base = Signal(range(layer.depth + 1))
-        drain = Signal(range(DRAIN + 1))
-        learn = Signal()
-        given_learn = Signal()
-        last_fold = Signal()
+        fold = Signal(range(max(2, layer.folds)), name="links_fold")
+        base = Signal(range(layer.depth + 1), name="links_base")
+        drain = Signal(range(DRAIN + 1), name="links_drain")
+        learn = Signal(name="links_learn")
+        given_learn = Signal(name="links_given_learn")
+        last_fold = Signal(name="links_last_fold")
         allowed = Signal()
         self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
         # phases in which an item may be issued; programmable neurons leave the multiplier no clock
@@ -183,22 +183,22 @@ class Sequencer(wiring.Component):
         """Settling, and what follows it when the image is learnt."""
         layer, network, next_control = self.layer, self.layer.network, self.next
         half_steps = 2 * network.integration.steps
-        fold = Signal(range(max(2, layer.folds)))
-        base = Signal(range(layer.depth + 1))
-        learn = Signal()
-        given_learn = Signal()
+        fold = Signal(range(max(2, layer.folds)), name="main_fold")
+        base = Signal(range(layer.depth + 1), name="main_base")
+        learn = Signal(name="main_learn")
+        given_learn = Signal(name="main_given_learn")
         reverse = Signal()
         half_step = Signal(range(half_steps))
         wait = Signal(range(GATE_CLOCKS + ELEMENTS))
         row = Signal(range(max(layer.rows, layer.elements, ELEMENTS) + 1))
-        last_fold = Signal()
+        last_fold = Signal(name="main_last_fold")
         last_phase = Signal()
         settled = Signal()
         m.d.comb += [last_fold.eq(fold == layer.folds - 1), last_phase.eq(self.phase == layer.phases - 1),
                      settled.eq(last_phase & (half_step == half_steps - 1))]
         self.main_fold, self.main_given_learn = fold, given_learn
-        verdict = Signal()
-        verdict_error = Signal()
+        verdict = Signal(name="main_verdict")
+        verdict_error = Signal(name="main_verdict_error")
         with m.If(self.verdict):
             m.d.sync += [verdict.eq(1), verdict_error.eq(self.verdict_error)]
 
@@ -376,8 +376,8 @@ class Sequencer(wiring.Component):
         """One parameter of one neuron, while nothing else happens: the token walks to its element, fold by fold."""
         layer, next_control = self.layer, self.next
         access = self.access.payload
-        neuron = Signal(range(layer.neurons + 1))
-        element = Signal(range(layer.elements + 1))
+        neuron = Signal(range(layer.neurons + 1), name="access_neuron")
+        element = Signal(range(layer.elements + 1), name="access_element")
         with m.State("SEEK"):
             m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
             m.d.sync += [neuron.eq(access.neuron), element.eq(0), base.eq(0), wait.eq(0)]
@@ -414,10 +414,10 @@ class Sequencer(wiring.Component):
     def _scan(self, m: Module) -> None:
         """Sends the latched outputs of a fold, one a clock, in the order of the neurons."""
         layer, next_control = self.layer, self.next
-        place = Signal(range(layer.elements + 1))
-        size = Signal(range(layer.elements + 1))
-        last_fold = Signal()
-        learn = Signal()
+        place = Signal(range(layer.elements + 1), name="scan_place")
+        size = Signal(range(layer.elements + 1), name="scan_size")
+        last_fold = Signal(name="scan_last_fold")
+        learn = Signal(name="scan_learn")
         scanning = Signal()
         m.d.comb += self.scan_ready.eq(~self.scan_busy & ((self.main_fold != 0) | self.outputs_free))
         with m.If(self.scan_go):

@@ -1,4 +1,4 @@
-"""The command line: ``wuxing train|eval|compare|ranges|info|verilog|cosim|experiment|sweep``. Errors are one sentence.
+"""The command line: ``wuxing train|eval|compare|ranges|info|verilog|cosim|estimate|experiment|sweep``. Errors are one sentence.
 
 0: done. 1: cosim found a difference, or what reads our output went away. 2: the input cannot be used, or a file not read or
 written. 130: Ctrl-C.
@@ -15,7 +15,7 @@ import typer
 from typer.main import get_command
 
 from golden_model.errors import InputError
-from wuxing import compare, console, cosim, evaluate, experiment, info, ranges, sweep, train, verilog
+from wuxing import compare, console, cosim, estimate, evaluate, experiment, info, ranges, sweep, train, verilog
 
 UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
 
@@ -28,6 +28,7 @@ app.command("ranges")(ranges.ranges)
 app.command("info")(info.info)
 app.command("verilog")(verilog.verilog)
 app.command("cosim")(cosim.cosim)
+app.command("estimate")(estimate.estimate)
 app.command("experiment")(experiment.experiment)
 app.command("sweep")(sweep.sweep)
 

@@ -1,0 +1,75 @@
+"""``wuxing estimate``: clocks, memory, multipliers and cells of a core, without simulating or synthesising it."""
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from golden_model.errors import InputError
+from wuxing import configuration as options
+from wuxing import console, verilog
+
+USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
+
+
+def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
+                                                   help="A model file, or a network description (.toml, .json).")],
+             elements: Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; "
+                                                          "one number stands for all; by default one per neuron.")] = None,
+             most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
+                                                               "--elements.")] = None,
+             kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
+                             ] = "shift",
+             target: Annotated[str, typer.Option("--target", help="The FPGA: ecp5 or ice40.")] = "ecp5",
+             learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
+             clock: Annotated[float | None, typer.Option("--clock", help="MHz; by default 100 for ecp5, 24 for ice40.")] = None,
+             nonzero: Annotated[int | None, typer.Option("--nonzero", help="Inputs of an image that are not 0; by default "
+                                                         "19 %, as in MNIST.")] = None,
+             json: options.JsonOption = None) -> None:
+    """Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."""
+    from hdl import estimate as costs
+    from hdl.design import Design, elements_within
+    console.check_writable(json)
+    network, _, _ = verilog._read(model)
+    if elements is not None and most_elements is not None:
+        raise InputError("--elements and --most-elements must not both be given; choose one")
+    counts = (verilog._counts(elements, len(network.layers) - 1) if most_elements is None
+              else elements_within(network, most_elements))
+    design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning)
+    cells, memory = costs.cells(design), costs.memory(design)
+    rate = costs.CLOCKS[target] if clock is None else clock
+    if not 0 < rate < 1000:
+        raise InputError(f"--clock must be above 0 and below 1000 MHz, not {rate:g}")
+    inputs = round(USUAL_SHARE * network.layers[0]) if nonzero is None else nonzero
+    clocks = costs.clocks(design, inputs)
+    device, limits = costs.DEVICES[target]
+    console.write_json(json, {"model": str(model), "digest": network.digest, "elements": list(design.elements), "kind": kind,
+                              "target": target, "learns": learning, "MHz": rate, "nonzero": inputs, "clocks": asdict(clocks),
+                              "memory_bits": asdict(memory), "cells": asdict(cells), "device": device, "device_has": limits})
+
+    screen = console.out(json)
+    does = "infers and learns" if learning else "infers"
+    screen.print(f"[bold]{console.shown(model)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, on "
+                 f"{sum(design.elements)} elements ({', '.join(map(str, design.elements))})", soft_wrap=True)
+    table = console.table(f"Per image with {inputs} nonzero inputs, images without pause, at {rate:g} MHz",
+                          right=("clocks", "us", "images per s"), left=("",))
+    for name, count in (("inferred", clocks.inferred), ("learnt, with an error", clocks.learnt),
+                        ("learnt, without", clocks.learnt_without_error)):
+        if count is not None:
+            table.add_row(name, f"{count:,.1f}".removesuffix(".0"), f"{count / rate:.2f}", f"{1e6 * rate / count:,.0f}")
+    table.add_row("first word to reply", f"{clocks.latency:,}", f"{clocks.latency / rate:.2f}", "")
+    screen.print("", table, "", sep="\n")
+
+    table = console.table(f"Parts, as {device} has them", left=("",), right=("estimate", "device", "%"))
+    names = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs"}
+    for name, count in asdict(cells).items():
+        table.add_row(names[name], f"{count:,}", f"{limits[name]:,}", f"{100 * count / limits[name]:.0f}")
+    screen.print(table, "", sep="\n")
+    screen.print(f"{cells.cells / sum(design.elements):.0f} logic cells an element, all counted; memory: weights "
+                 f"{memory.weights:,} bits, lists {memory.lists:,}, queues {memory.queues:,}", soft_wrap=True)
+    too_much = [names[name] for name, count in asdict(cells).items() if count > limits[name]]
+    if too_much:
+        screen.print(f"does not fit {device}: too many {' and '.join(too_much)}; choose fewer --elements or a smaller network",
+                     soft_wrap=True)

@@ -134,10 +134,9 @@ class Commands(wiring.Component):
         count = argument[:8]
         index = operand[:bits_for(max(map(self._parameters, range(len(self.layers) - 1))))]
         neuron = operand[16:16 + bits_for(max(self.layers[1:]))]
-        is_ = {code: Signal(name=f"is_{code.name.lower()}") for code in Opcode}
-        m.d.comb += [flag.eq(opcode == code) for code, flag in is_.items()]
+        is_ = {code: Signal(name=f"is_{code.name.lower()}") for code in Opcode}              # the opcode, decoded
         image = is_[Opcode.INFER] | (is_[Opcode.LEARN] if self.learns else 0)
-        label_fits = ~is_[Opcode.LEARN] | (argument < self.outputs)
+        label_fits, one_left = Signal(), Signal()                     # of an image: its label; it needs one word more
         judged = self._judged(m, is_, argument, option, operand)
 
         # counters of STATUS
@@ -194,6 +193,9 @@ class Commands(wiring.Component):
             with m.State("HEADER"):
                 m.d.comb += self.s_axis.ready.eq(1)
                 m.d.sync += [Cat(opcode, option, argument).eq(word.data), number.eq(0), over.eq(0), self.bare.eq(word.last)]
+                m.d.sync += [flag.eq(word.data[:8] == code) for code, flag in is_.items()]
+                m.d.sync += [label_fits.eq((word.data[:8] != Opcode.LEARN) | (word.data[16:] < self.outputs)),
+                             one_left.eq(self.words == 1)]
                 with m.Switch(word.data[:8]):
                     with m.Case(Opcode.INFER, Opcode.LEARN):
                         m.d.sync += left.eq(self.words - 1)
@@ -205,7 +207,7 @@ class Commands(wiring.Component):
                         m.d.sync += left.eq(-1)
                 with m.If(self.s_axis.valid):
                     with m.If(word.last):
-                        m.next = "CHECK"
+                        m.next = "COMPARE"
                     with m.Else():
                         m.next = "WORDS"
 
@@ -213,15 +215,18 @@ class Commands(wiring.Component):
                 m.d.comb += self.s_axis.ready.eq(~image | (images.ready & owed.i.ready))
                 with m.If(self.s_axis.valid & self.s_axis.ready):
                     needed = ~left[-1]
-                    m.d.sync += [left.eq(left - needed), number.eq(number + needed), over.eq(~needed)]
+                    m.d.sync += [left.eq(left - needed), number.eq(number + needed), over.eq(~needed), one_left.eq(left == 1)]
                     m.d.comb += [images.write.eq(image & needed), put.en.eq(is_[Opcode.WRITE] & needed)]
                     with m.If(number == 0):
                         m.d.sync += operand.eq(word.data)
                     with m.If(word.last):
-                        m.next = "CHECK"
-                        with m.If(image & (left == 0) & label_fits):
+                        m.next = "COMPARE"
+                        with m.If(image & one_left & label_fits):
                             m.d.comb += [images.commit.eq(1), jobs.i.valid.eq(1), owed.i.valid.eq(1)]
                             m.next = "HEADER"
+
+            with m.State("COMPARE"):                                  # the comparisons of addresses and rates get a clock
+                m.next = "CHECK"
 
             with m.State("CHECK"):                                    # no complete image comes here
                 m.d.comb += images.discard.eq(1)
@@ -300,7 +305,7 @@ class Commands(wiring.Component):
         return self.layers[layer] + 1 + (15 if self.programmable else 0)
 
     def _judged(self, m: Module, is_: dict[Opcode, Signal], argument: Value, option: Value, operand: Value) -> Signal:
-        """The status of the frame that lies in the registers: the first of what is wrong with it."""
+        """The status of the frame that has lain in the registers for a clock: the first of what is wrong with it."""
         known = Signal()
         m.d.comb += known.eq(Cat(is_.values()).any())
 
@@ -308,7 +313,7 @@ class Commands(wiring.Component):
         layers = range(len(self.layers) - 1)
         last_neuron = Signal(range(max(self.layers[1:])))
         parameters = Signal(range(max(self._parameters(layer) for layer in layers) + 1))
-        named, address_fits = Signal(), Signal()
+        named, address_fits, rate_fits = Signal(), Signal(), Signal()
         with m.Switch(option):
             for layer in layers:
                 with m.Case(layer):
@@ -316,9 +321,9 @@ class Commands(wiring.Component):
                                  parameters.eq(self._parameters(layer))]
         index, neuron, count = operand[:len(parameters)], operand[16:16 + len(last_neuron)], argument[:8]
         beyond = Cat(operand[len(parameters):16], operand[16 + len(last_neuron):], argument[8:])
-        m.d.comb += address_fits.eq(named & ~beyond.any() & (neuron <= last_neuron) & (index + count <= parameters)
+        m.d.sync += address_fits.eq(named & ~beyond.any() & (neuron <= last_neuron) & (index + count <= parameters)
                                     & count.any())
-        rate_fits = operand[:8].matches(*self.links_exponents) & operand[8:16].matches(*self.bias_exponents)
+        m.d.sync += rate_fits.eq(operand[:8].matches(*self.links_exponents) & operand[8:16].matches(*self.bias_exponents))
 
         judged = Signal(Status)
         with m.If(~known):

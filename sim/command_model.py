@@ -149,7 +149,10 @@ class CommandModel:
         if kind == 3:                                                     # any opcode near the known ones
             return [frame[0] & ~0xFF | chance.choice([0, 8, 0x7F, 0x80, 0x81, 0x84, 0xFF, *range(10)]), *frame[1:]]
         if kind == 4:                                                     # any argument: label or count
-            argument = chance.choice([0, 255, 256, chance.getrandbits(16), (frame[0] >> 16) + 256 & 0xFFFF, self.layers[-1]])
+            more = (frame[0] >> 16) + 256 & 0xFFFF
+            counted = frame[0] & 0xFF in (Opcode.READ, Opcode.WRITE)
+            others = [255, 256, more] if counted else [self.layers[-1], chance.getrandbits(16)]
+            argument = chance.choice([0, more, *others])
             header = frame[0] & 0xFFFF | argument << 16
             if frame[0] & 0xFF == Opcode.WRITE and argument <= 2 * frames.MOST_COUNT and chance.random() < 0.7:
                 return [header, frame[1], *(chance.getrandbits(32) for _ in range(argument))]

@@ -52,7 +52,7 @@ class Bench:
 
     def __init__(self, dut: Any, settings: dict[str, Any]) -> None:
         self.dut, self.pauses = dut, settings["pauses"]
-        self.chance = random.Random(settings["seed"])
+        self.chance = random.Random(settings["seed"])                     # of the pauses
         self.layers = tuple(settings["layers"])
         self.inputs, self.outputs = self.layers[0], self.layers[-1]
         self.network = PretendedNetwork(self.outputs)
@@ -235,8 +235,9 @@ async def every_frame_has_its_reply(dut: Any) -> None:
     unanswered: Queue[tuple[list[int], list[int]]] = Queue(maxsize=12)
 
     async def send_frames() -> None:
+        chance = random.Random(settings["seed"])
         for _ in range(settings["frames"]):
-            frame = model.random_frame(bench.chance)
+            frame = model.random_frame(chance)
             await unanswered.put((frame, model.answer(frame)))
             await source.send(frame)
 

@@ -12,6 +12,8 @@ from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
+from hdl.verilog_text import readable
+
 SETTINGS = "WUXING_BENCH"                 # environment variable with the settings of a bench as JSON
 TOP = "bench_top"
 BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always @* blocks miss time 0
@@ -19,7 +21,7 @@ BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always
 
 
 def run_bench(folder: Path, component: wiring.Component, bench: str, settings: Mapping[str, Any], *,
-              simulator: str = "icarus", modules: str = "") -> None:
+              simulator: str = "icarus", modules: str = "", memories: str = "") -> None:
     """Simulate ``component`` under ``sim.testbenches.<bench>``.
 
     Parameters
@@ -27,7 +29,8 @@ def run_bench(folder: Path, component: wiring.Component, bench: str, settings: M
     folder : an empty folder for everything that is written.
     component : with plain ports, see ``sim.testbenches.flat_ports``.
     settings : plain data for JSON; the bench reads it with ``settings()``.
-    modules : Verilog of the modules that the component instantiates.
+    modules : Verilog of the modules that the component instantiates, as Yosys writes it.
+    memories : Verilog that stays as it is.
 
     Raises
     ------
@@ -35,7 +38,9 @@ def run_bench(folder: Path, component: wiring.Component, bench: str, settings: M
         With the simulator's log, if a test of the bench fails or there is none.
     """
     source, log = folder / "top.v", folder / "test.log"
-    source.write_text(verilog.convert(component, name=TOP, emit_src=False) + modules, "utf-8")
+    text = verilog.convert(component, name=TOP, emit_src=False) + modules
+    # Yosys writes constants of 32 bits in decimal: in hexadecimal, processes that set nothing else are woken at time zero
+    source.write_text(readable(text.replace("= 32'd0;", "= 32'h00000000;")) + memories, "utf-8")
     runner = get_runner(simulator)
     runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=BUILD_ARGUMENTS[simulator],
                  timescale=("1ns", "1ps"), log_file=folder / "build.log")

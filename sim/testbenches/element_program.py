@@ -1,0 +1,184 @@
+"""What a processing element must be told, clock by clock, to do each of its tasks: the schedule that a sequencer keeps.
+
+Written from the description of ``hdl.element`` and ``hdl.control``, not from the sequencer, so that the element's testbench
+shows that the schedule gives the neuron of the golden model, and the sequencer's that it keeps the schedule. Clock 0 of a task
+is the one in which its first address or tap is in the control word.
+"""
+from __future__ import annotations
+
+from collections import defaultdict
+
+from golden_model.network import ELEMENTS
+from hdl import programmable
+from hdl.control import needs_elements
+from hdl.design import LayerDesign
+
+WORD, PRODUCT, ADDED = 2, 4, 5            # clocks from an address to its word, its product, the sum
+TAPS = ELEMENTS                           # of a half step of kind shift; its new words follow
+
+
+class Program:
+    """Control words by clock, for the fold whose memory begins at ``base``. A task is laid out from ``self.clock`` on, which
+    moves behind it."""
+
+    def __init__(self, layer: LayerDesign, base: int = 0) -> None:
+        self.layer, self.base, self.neuron = layer, base, layer.network.neuron
+        self.words: dict[int, dict[str, int]] = defaultdict(dict)
+        self.clock = 0
+
+    def at(self, clock: int, **fields: int) -> None:
+        """Add fields to the control word of a clock; none may be there already."""
+        for name, value in fields.items():
+            assert name not in self.words[clock], f"clock {clock} has its {name} already"
+            self.words[clock][name] = int(value)
+
+    def latch(self) -> None:
+        """The sum becomes the drive, both rings are cleared."""
+        self.at(self.clock, latch_drive=1, clear=1)
+        self.clock += 1
+
+    def links(self, items: list[tuple[int, int]]) -> None:
+        """Weight at an address times an input, into the accumulator; then wait until the last one is in it."""
+        for address, value in items:
+            self.at(self.clock, address=address, broadcast_b=value)
+            self.at(self.clock + 1, word_enable=1)
+            self.at(self.clock + PRODUCT, accumulate=1)
+            self.clock += 1
+        self.clock += ADDED - 1
+
+    def error(self, word: int) -> None:
+        """An error into the accumulator of the element with the token."""
+        split = self.layer.error_split
+        self.at(self.clock, broadcast_b=1 << self.layer.link_shift - split)
+        self.at(self.clock + WORD, broadcast_a=word << split)
+        self.at(self.clock + PRODUCT, accumulate=1, accumulate_one=1)
+        self.clock += ADDED
+
+    def settle(self, reverse: bool, half_steps: int) -> list[int]:
+        """Half steps, and a turn of the ring; the clocks from which the ring is shown after each of them."""
+        shown = []
+        for number in range(half_steps):
+            if number:
+                shown.append(self.show())
+            if self.layer.design.kind == "programmable":
+                self._half_step_programmable(self.clock, reverse, number % 2 == 1)
+            else:
+                self._half_step(self.clock, reverse, number % 2 == 1)
+            self.clock += self.layer.phases
+        shown.append(self.show())
+        self.turn()
+        return shown
+
+    def half_step_fields(self, phase: int, reverse: bool, corrector: bool) -> dict[str, int]:
+        """The control word in a phase of a half step of kind ``shift``: element i is tapped in phase i, new in phase 5 + i."""
+        tapped, new = phase < TAPS, phase >= TAPS
+        gated, meant = 1 <= phase <= ELEMENTS, 3 <= phase < 3 + ELEMENTS
+        entrance = -self.neuron.output_element % ELEMENTS if reverse else self.neuron.input_element
+        fields: dict[str, int] = {
+            "state_shift": True, "state_new": new, "self_enable": tapped, "drive_enable": phase == entrance,
+            "coupling_enable": gated, "gate_shift": tapped, "gate_new": not reverse, "reverse": reverse,
+            "corrector_gate": gated and corrector, "predictor_gate": gated and not corrector, "mean_enable": meant,
+            "start_shift": meant or (corrector and phase >= 3 + ELEMENTS), "start_new": corrector}
+        if self.layer.design.kind == "shift" and self._has_elements():
+            fields |= {"element_difference": phase % ELEMENTS, "element_self": (phase - 1) % ELEMENTS,
+                       "element_gate": phase % ELEMENTS, "element_clamp": phase % ELEMENTS}
+        return {name: int(value) for name, value in fields.items()}
+
+    def _half_step(self, start: int, reverse: bool, corrector: bool) -> None:
+        for phase in range(self.layer.phases):
+            self.at(start + phase, **self.half_step_fields(phase, reverse, corrector))
+
+    def _half_step_programmable(self, start: int, reverse: bool, corrector: bool) -> None:
+        """Six clocks an element: five products of K, one for the gate; results wait in a ring of their own."""
+        clocks: dict[int, dict[str, int]] = defaultdict(dict)
+        entrance = -self.neuron.output_element % ELEMENTS if reverse else self.neuron.input_element
+        for element in range(ELEMENTS):
+            first = programmable.PERIOD * element
+            for term, (_, _, sign) in enumerate(programmable.TERMS):
+                row = self.base + self.layer.coupling_row + programmable.coupling_row(element, term, reverse)
+                clocks[first + term] |= {"address": row, "self_enable": 1}
+                clocks[first + term + 1]["word_enable"] = 1
+                clocks[first + term + PRODUCT] |= {"bracket_add": 1, "bracket_first": term == 0, "bracket_subtract": sign < 0}
+            clocks[first + PRODUCT]["drive_enable"] = element == entrance
+            clocks[first + programmable.LATCH]["bracket_latch"] = 1
+            clocks[first + programmable.GATE]["gate_shift"] = 1
+            clocks[first + programmable.OPERAND - 1]["corrector_gate" if corrector else "predictor_gate"] = 1
+            clocks[first + programmable.OPERAND]["bracket_enable"] = 1
+            clocks[first + programmable.OPERAND + 1] |= {"mean_enable": 1, "start_shift": 1}
+            clocks[first + programmable.RESULT]["result_shift"] = 1
+            if self._has_elements():
+                clocks[first + programmable.GATE]["element_gate"] = element
+                clocks[first + programmable.RESULT]["element_clamp"] = element
+        for clock in range(programmable.PHASES):
+            clocks[clock] |= {"state_shift": 1, "gate_new": not reverse, "reverse": reverse}
+        for clock in range(programmable.TRANSFER, programmable.PHASES):
+            clocks[clock] |= {"transfer": 1, "state_new": 1, "result_shift": 1, "start_new": 1, "start_shift": corrector}
+        for clock, fields in clocks.items():
+            self.at(start + clock, **{name: int(value) for name, value in fields.items()})
+
+    def gates(self) -> None:
+        """The populations of a settled ring, in mirrored order, into the gate ring: every fourth place of a turning ring."""
+        for turn in range(4 * (ELEMENTS - 1) + 1):
+            fields = {"state_shift": 1, "gate_new": 1, "gate_floor": 1, "gate_shift": int(turn % 4 == 0)}
+            if self._has_elements() and turn % 4 == 0:
+                fields["element_gate"] = -(turn // 4) % ELEMENTS
+            self.at(self.clock, **fields)
+            self.clock += 1
+
+    def save(self) -> None:
+        """The settled words into the weight memory: what the output sees of the turning ring is written."""
+        for turn in range(ELEMENTS):
+            element = (self.neuron.output_element + turn) % ELEMENTS
+            self.at(self.clock, state_shift=1, load=1, write=1, write_address=self.base + self.layer.state_row + element)
+            self.clock += 1
+
+    def restore(self) -> None:
+        """The saved words back into the ring, in mirrored order, each as a half step from rest that changes nothing; told that
+        they are reverse, it takes none of them for extinct, whatever element comes by."""
+        for turn in range(ELEMENTS):
+            address = self.base + self.layer.state_row + -turn % ELEMENTS
+            self.at(self.clock, address=address, broadcast_b=self.layer.restore_value)
+            self.at(self.clock + 1, word_enable=1)
+            self.at(self.clock + ADDED, state_shift=1, state_new=1, reverse=1)
+            self.clock += 1
+        self.clock += ADDED
+        for turn in range(ELEMENTS):
+            fields = {"state_shift": 1, "gate_new": 1, "gate_floor": 1, "gate_shift": 1}
+            if self._has_elements():
+                fields["element_gate"] = -turn % ELEMENTS
+            self.at(self.clock, **fields)
+            self.clock += 1
+
+    def tree(self, addresses: list[int]) -> None:
+        """Weights times the reverse signal; each product is there ``PRODUCT`` clocks after its address."""
+        for address in addresses:
+            self.at(self.clock, address=address, reverse_enable=1)
+            self.at(self.clock + 1, word_enable=1)
+            self.clock += 1
+        self.clock += PRODUCT
+
+    def updates(self, items: list[tuple[int, int, bool]]) -> None:
+        """Weight at an address plus reverse signal times a scaled input; the flag says that it is the bias."""
+        for clock in range(self.clock, self.clock + 2 + len(items)):
+            self.at(clock, reverse_enable=1)
+        self.clock += 2
+        for address, value, is_bias in items:
+            self.at(self.clock, address=address, broadcast_a=value)
+            self.at(self.clock + WORD, write=1, write_address=address, bias_row=is_bias)
+            self.clock += 1
+        self.clock += WORD
+
+    def show(self) -> int:
+        """Five turns of the ring past the output register, beside what else is done: the first one's clock."""
+        for turn in range(ELEMENTS):
+            self.at(self.clock + turn, latch_output=1)
+        return self.clock
+
+    def turn(self) -> None:
+        """The ring turns once around."""
+        for _ in range(ELEMENTS):
+            self.at(self.clock, state_shift=1)
+            self.clock += 1
+
+    def _has_elements(self) -> bool:
+        return needs_elements(self.layer)

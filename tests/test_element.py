@@ -1,0 +1,82 @@
+# amaranth: UnusedElaboratable=no
+"""Processing element: whole lives of neurons are those of the golden model, of both kinds; planted bugs are found."""
+import pytest
+from planted_bugs import planted
+
+from golden_model.fixed_point import Format
+from golden_model.network import Formats, Integration, Learning, Network, Neuron
+from hdl.design import Design
+from hdl.element import Element
+from sim.testbenches.flat_ports import FlatPorts
+from sim.testbenches.run import run_bench
+
+UNEQUAL = Neuron(K1=(0.5, -0.75, 0.25, 1.5, 0.0), K2=(0.5, 1.0, -0.25, 0.625, 0.5), K3=(1.0, 0.5, 0.0, 1.25, 0.75),
+                 rest=(0.625, 0.75, 0.5, 1.0, 0.875), input_element=2, output_element=4)
+SMALL = {"displacement": Format(9, 8), "drive": Format(13, 8), "error": Format(9, 8), "weight": Format(12, 10)}
+THREE = Integration(dt=0.5, steps=3)
+USUAL = {"network": Network(layers=(4, 3, 2), integration=THREE), "layer": 1, "elements": (3, 2), "kind": "shift",
+         "learns": True}
+FORWARD = ["drive saturated", "extinct", "saturated"]
+REVERSE = ["gate floor", "changed"]
+HARDEST = "unequal K and rest, other places, rounded bracket, wide errors"
+CONFIGURATIONS = {
+    "usual": USUAL,
+    "bytes come in": USUAL | {"layer": 0},
+    "folded: state saved and restored": USUAL | {"elements": (2, 1)},
+    HARDEST: USUAL | {"network": Network(
+        layers=(2, 3, 2), neuron=UNEQUAL, integration=THREE, learning=Learning(links=0.25, bias=0.5),
+        formats=Formats(**SMALL | {"error": Format(11, 8)}, bracket=Format(14, 8), coupling=Format(5, 3)))},
+    "unequal, folded, few learning rates": USUAL | {"elements": (3, 1), "network": Network(
+        layers=(2, 3, 2), neuron=UNEQUAL, integration=Integration(dt=0.25, steps=2),
+        formats=Formats(**SMALL, coupling=Format(5, 3)), learning=Learning(links=2.0**-2, bias=2.0**-1, halvings=0))},
+    "inference only": USUAL | {"learns": False},
+    "programmable": USUAL | {"kind": "programmable", "network": Network(
+        layers=(2, 3, 2), neuron=Neuron(rest=(0.5, 0.75, 1.0, 0.625, 0.875), output_element=3),
+        integration=Integration(dt=0.5, steps=2),
+        formats=Formats(**SMALL, bracket=Format(14, 8), coupling=Format(6, 4)))},
+    "programmable, folded": USUAL | {"kind": "programmable", "elements": (3, 1), "network": Network(
+        layers=(2, 3, 2), integration=Integration(dt=0.5, steps=2), formats=Formats(**SMALL, coupling=Format(4, 2)))},
+}
+
+
+def run(folder, configuration, element=Element, simulator="icarus", neurons=40, coverage=()):
+    network = configuration["network"]
+    settings = {"target": "portable"} | configuration
+    design = Design(**{name: settings[name] for name in ("network", "elements", "kind", "target", "learns")})
+    run_bench(folder, FlatPorts(element(design.layers[settings["layer"]])), "element_bench",
+              settings | {"network": network.to_json(), "neurons": neurons, "seed": 1, "coverage": coverage},
+              simulator=simulator)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_neuron_is_that_of_the_golden_model(tmp_path, name):
+    coverage = FORWARD + (REVERSE if CONFIGURATIONS[name]["learns"] else [])
+    if name in ("usual", HARDEST):
+        coverage += ["held"]
+    if name == HARDEST:
+        coverage += ["reverse saturated"]
+    run(tmp_path, CONFIGURATIONS[name], coverage=coverage)
+
+
+def test_verilator_sees_the_same_element(tmp_path):
+    run(tmp_path, CONFIGURATIONS[HARDEST], simulator="verilator", neurons=100)
+
+
+BUGS = {
+    "overflow is written": ("control.write & (enough | control.load)", "control.write"),
+    "bias is held like a weight": ("enough = Mux(control.bias_row, fits(updated, formats.drive.bits), enough)", "pass"),
+    "reverse gate without floor": ("& self.control.gate_floor, floor, population)", "& 0, floor, population)"),
+    "extinct ones fall on": ("Mux(~self.control.reverse & (word < least), least, word)", "word"),
+    "half step is not rounded": ("Cat(Const(1, 1), change)", "Cat(Const(0, 1), change)"),
+    "half step wraps": ("self._not_extinct(clamp(rounded, s.bits))", "self._not_extinct(rounded[:s.bits].as_signed())"),
+    "predictor is gated like a corrector": ("Cat(Const(0, 1), predictor_gate)", "predictor_gate"),
+    "drive is not rounded": ("accumulator.eq(half)]", "accumulator.eq(0)]"),
+    "update is cut off": ("(Cat(Const(1, 1), self.word)", "(Cat(Const(0, 1), self.word)"),
+    "all elements write": ("& (self.token | ~control.write_one)", ""),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(tmp_path, name):
+    with pytest.raises(AssertionError, match="must be|must occur|writes|the token decides"):
+        run(tmp_path, CONFIGURATIONS[HARDEST], planted("hdl.element", *BUGS[name]).Element)

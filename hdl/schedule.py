@@ -25,7 +25,7 @@ CLOCKS_PER_OUTPUT = 2                     # of a reply with outputs
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What the schedule must know of an image.
+    """What the schedule must know of an image; ``check`` raises ``InputError`` if it does not fit a design.
 
     ``nonzero``: inputs that are not 0. ``hidden``: for each layer but the last, which of its outputs are not 0. ``learn``:
     it is learnt; ``error``: and has an error. ``outputs``: they are asked for.
@@ -53,7 +53,7 @@ class Event:
     """Clocks of one image, counted from the first word of the first image. ``answered``: the reply's last word is taken.
 
     ``started``: its header is taken. ``latched``: for each layer and fold, the clock in which its drives are latched.
-    ``finished``: the last layer-0 activity for it ends, which is when the next image finds its parameters.
+    ``finished``: layer 0 is done with it, and the next image finds the parameters that it left.
     """
 
     started: int

@@ -1,0 +1,184 @@
+"""cocotb testbench of a sequencer, with a model of what its elements would have computed: which words, in which order, when.
+
+Settings: ``network`` (JSON), ``layer``, ``elements``, ``learns``; ``images``; ``stalls``, how often each side hesitates;
+``seed``. The control word of every clock is compared with ``element_program``, whose schedule the element's testbench proved;
+operands that meet in a multiplier are recorded by address and value, and compared with the lists that were to be played.
+"""
+from __future__ import annotations
+
+import random
+from collections import Counter
+from typing import Any
+
+import cocotb
+
+from golden_model.network import Network
+from hdl.control import control_layout
+from hdl.design import Design, LayerDesign
+from sim.testbenches.element_program import PRODUCT, Program
+from sim.testbenches.layer_sides import Image, Sink, Source, flags
+from sim.testbenches.ports import Packing, Ports
+from sim.testbenches.run import settings
+
+PATIENCE = 5_000
+OPTIONAL = ("access_neuron",)
+Word = dict[str, int]
+
+
+class Elements:
+    """Follows the control words: sums as lists of (address, value), the token, half steps, updates."""
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer, self.program = layer, Program(layer)
+        self.past: list[Word] = []
+        self.sum: list[tuple[int, int]] = []
+        self.sums: list[list[tuple[int, int]]] = []                        # one for each latched drive
+        self.errors: list[tuple[int, int]] = []                            # token, value
+        self.updates: list[tuple[int, int, int]] = []                      # address, value, whether it is the bias
+        self.saved: list[int] = []
+        self.token = -1
+        self.half_steps_left = self.phase = 0
+        self.latches: list[int] = []
+
+    def follow(self, word: Word, half_steps: int) -> None:
+        self.past.append(word)
+        self._operands()
+        if self.half_steps_left:
+            self._half_step(word, half_steps)
+        if word["accumulate"]:
+            address, value = self.before(PRODUCT)["address"], self.before(PRODUCT)["broadcast_b"]
+            if word["accumulate_one"]:
+                self.errors.append((self.token, self.before(2)["broadcast_a"] * value >> self.layer.link_shift))
+            else:
+                assert self.before(3)["word_enable"], "a link must bring its weight"
+                self.sum.append((address, value))
+        if word["write"]:
+            address = word["write_address"]
+            if word["load"]:
+                self.saved.append(address)
+            else:
+                self.updates.append((address, self.before(2)["broadcast_a"], word["bias_row"]))
+        if word["latch_drive"] and word["clear"]:
+            self.sums.append(self.sum)
+            self.sum = []
+            self.half_steps_left, self.phase = half_steps, 0
+            self.latches.append(len(self.past))
+        if word["token_first"]:
+            self.token = 0
+        elif word["token_next"]:
+            self.token += 1
+
+    def before(self, clocks: int) -> Word:
+        return self.past[-1 - clocks]
+
+    def _operands(self) -> None:
+        """No two of them meet in the same clock: operands are joined by OR."""
+        if len(self.past) < 4:
+            return
+        early, late, now = self.before(2), self.before(1), self.before(0)
+        gate = late["corrector_gate"] or late["predictor_gate"]
+        a = [bool(gate), bool(late["word_enable"]), bool(now["broadcast_a"])]
+        assert sum(a) <= 1, f"operand A must have one source, not {a}"
+        b = [bool(early["self_enable"] or early["drive_enable"] or late["coupling_enable"]), bool(early["broadcast_b"]),
+             bool(early["reverse_enable"])]
+        assert sum(b) <= 1, f"operand B must have one source, not {b}"
+
+    def _half_step(self, word: Word, half_steps: int) -> None:
+        reverse = bool(self.errors)
+        right = self.program.half_step_fields(self.phase, reverse, (half_steps - self.half_steps_left) % 2 == 1)
+        found = {name: word[name] for name in right}
+        assert found == right, f"phase {self.phase} must be {right}, not {found}"
+        self.phase += 1
+        if self.phase == self.layer.phases:
+            self.phase, self.half_steps_left = 0, self.half_steps_left - 1
+
+
+def links(layer: LayerDesign, image: Image) -> list[list[tuple[int, int]]]:
+    """What the accumulators of each fold must be given: addresses and values."""
+    sums = []
+    for fold in range(layer.folds):
+        base = fold * layer.rows
+        sums.append([(base + index, 1 << layer.link_shift if last else value) for index, value, last in image.items()])
+    return sums
+
+
+@cocotb.test()
+async def control_is_in_order_and_comes_to_rest(dut: Any) -> None:
+    given = settings()
+    network = Network.from_json(given["network"])
+    layer = Design(network=network, elements=tuple(given["elements"]), learns=given["learns"]).layers[given["layer"]]
+    ports, chance = Ports(dut, OPTIONAL), random.Random(given["seed"])
+    source, sink = Source(ports, chance, given["stalls"]), Sink(ports, chance, given["stalls"], layer)
+    elements, packing, seen = Elements(layer), Packing(control_layout(layer)), Counter[str]()
+    half_steps, rates = 2 * network.integration.steps, network.learning.exponents(0)
+    source.drive()
+    sink.drive()
+    await ports.start(access_valid=0, access_write=0, access_neuron=0, access_row=0, access_data=0, word=0,
+                      links_exponent=rates["links"] or 0, bias_exponent=rates["bias"] or 0)
+    images = []
+    for number in range(given["images"]):
+        image = Image(inputs=[chance.choice([0, chance.randrange(1, 200)]) for _ in range(layer.inputs)],
+                      learn=layer.learns and number % 2 == 1)
+        if image.learn and chance.random() < 0.7:
+            error = layer.formats.error
+            image.errors = [chance.choice([error.least, error.greatest]) for _ in range(layer.neurons)]
+        images.append(image)
+    tree = 0
+    for image in images:
+        source.waiting.append(image)
+        sink.expected.append(image)
+        if image.learn or image is images[-1] or images[images.index(image) + 1].learn:
+            for _ in range(PATIENCE):
+                source.drive()
+                sink.drive()
+                ports.set(word=chance.getrandbits(8))
+                await ports.settled()
+                elements.follow(packing.unpack(ports.get("control")), half_steps)
+                source.look()
+                sink.look()
+                tree += ports.get("tree_valid")
+                rest = ports.get("idle") and not source.waiting and not sink.expected
+                await ports.tick()
+                if rest:
+                    break
+            else:
+                raise AssertionError(f"the sequencer must come to rest within {PATIENCE} clocks")
+        if not image.learn:
+            continue
+        check_learnt(layer, image, elements, tree)
+        seen["learnt" if image.errors else "without error"] += 1
+        tree = 0
+    for image in images:
+        assert image.flags == flags(layer.neurons, image.learn), f"outputs must be flagged, not {image.flags}"
+        right = links(layer, image) + ([[]] * layer.folds if image.errors else [])
+        found, elements.sums = elements.sums[:len(right)], elements.sums[len(right):]
+        assert found == right, f"links must be {right}, not {found}"
+        seen["images"] += 1
+    assert not elements.sums, "no drive may be latched without an image"
+    if given["stalls"] == 0 and not layer.learns:
+        period = half_steps * layer.phases + 2
+        gaps = [after - before for before, after in zip(elements.latches, elements.latches[1:], strict=False)]
+        assert gaps == [period] * len(gaps), f"elements must never starve: each {period} clocks a fold, not {gaps}"
+        seen["no pause"] += 1
+    wanted = ["images", *(["learnt", "without error"] if layer.learns else ["no pause"] if not given["stalls"] else [])]
+    assert all(seen[name] for name in wanted), f"each of {wanted} must occur: {seen}"
+
+
+def check_learnt(layer: LayerDesign, image: Image, elements: Elements, tree: int) -> None:
+    """Errors went to their elements, reverse links and updates were those of the list."""
+    folds = range(layer.folds) if image.errors else ()
+    errors = [(place, (image.errors or [])[fold * layer.elements + place])
+              for fold in folds for place in range(layer.fold_size(fold))]
+    assert elements.errors == errors, f"errors must be {errors}, not {elements.errors}"
+    assert tree == (layer.inputs * len(folds) if layer.reverses else 0), f"each input must be summed once, not {tree}"
+    rates = layer.network.learning.exponents(0)
+    links_rate, bias_rate = rates["links"], rates["bias"]
+    assert links_rate is not None
+    assert bias_rate is not None
+    distance = layer.update_shift - layer.network.update_shift(layer.index, links_rate)
+    updates = [(fold * layer.rows + index, 1 << layer.update_shift - bias_rate if last else value << distance, last)
+               for fold in folds for index, value, last in image.items()]
+    assert elements.updates == updates, f"updates must be {updates}, not {elements.updates}"
+    saved = layer.folds * 5 if layer.saves_state else 0
+    assert len(elements.saved) == saved, f"{saved} displacements must be saved, not {len(elements.saved)}"
+    elements.errors, elements.updates, elements.saved = [], [], []

@@ -1,0 +1,46 @@
+# amaranth: UnusedElaboratable=no
+"""Sequencer: the control of every clock is that which the elements need, without pauses; it comes to rest; bugs are found."""
+import pytest
+from planted_bugs import planted
+
+from golden_model.network import Integration, Learning, Network
+from hdl.array import output_latency
+from hdl.design import Design
+from hdl.sequencer import Sequencer
+from sim.testbenches.flat_ports import FlatPorts
+from sim.testbenches.run import run_bench
+
+NETWORK = Network(layers=(5, 3, 4), integration=Integration(dt=0.5, steps=2), learning=Learning(links=0.25, bias=0.5))
+USUAL = {"network": NETWORK, "layer": 1, "elements": (3, 4), "learns": True}
+CONFIGURATIONS = {
+    "learns": USUAL | {"stalls": 0.3},
+    "learns, folded": USUAL | {"elements": (3, 3), "stalls": 0.3},
+    "infers, no stalls": USUAL | {"learns": False, "stalls": 0},
+    "infers, folded, no stalls": USUAL | {"learns": False, "elements": (3, 2), "stalls": 0},
+}
+
+
+def run(folder, configuration, sequencer=Sequencer, images=9):
+    design = Design(**{name: configuration[name] for name in ("network", "elements", "learns")})
+    layer = design.layers[configuration["layer"]]
+    run_bench(folder, FlatPorts(sequencer(layer, output_latency(layer))), "sequencer_bench",
+              configuration | {"network": configuration["network"].to_json(), "images": images, "seed": 3})
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_control_is_in_order_and_comes_to_rest(tmp_path, name):
+    run(tmp_path, CONFIGURATIONS[name])
+
+
+BUGS = {
+    "sum is latched too early": ("m.d.sync += drain.eq(DRAIN - 1)", "m.d.sync += drain.eq(1)"),
+    "item amid the taps": ("(self.phase >= 4) & (self.phase <= 8)", "(self.phase >= 3) & (self.phase <= 8)"),
+    "released before its last fold": ("self.release.eq(last_fold & ~learn)", "self.release.eq(~learn)"),
+    "never at rest": ("machine.ongoing(\"IDLE\") & self.links_idle & ~self.full", "self.full"),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(tmp_path, name):
+    with pytest.raises(AssertionError, match="AssertionError: .*(must|only an image)"):
+        run(tmp_path, CONFIGURATIONS["learns, folded"], planted("hdl.sequencer", *BUGS[name]).Sequencer)

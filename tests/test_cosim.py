@@ -43,6 +43,9 @@ CONFIGURATIONS = {
         network=network((3, 4, 2), steps=4, dt=1.0, links=0.0, bias=1.0, margin=0.75, formats={
             "displacement": Format(7, 6), "drive": Format(9, 6), "error": Format(8, 6), "weight": Format(10, 8),
             "input": Format(10, 8)}), elements=(4, 1)),
+    "programmable, folded": Design(
+        network=network((5, 4, 3), formats={"coupling": Format(6, 4), "bracket": Format(16, 12)}), elements=(2, 3),
+        kind="programmable"),
     "no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), elements=(3, 2), learns=False),
 }
 
@@ -57,6 +60,10 @@ def extreme_case(design, seed, count=12):
         return np.where(random.random(shape) < 0.5, near, random.integers(word.least // 4, word.greatest // 4, shape))
     values = [replace(layer, weights=words(layer.weights.shape, formats.weight), bias=words(layer.bias.shape, formats.drive))
               for layer in parameters.initial(design.network, "fixed")]
+    if design.kind == "programmable":                     # each neuron its own K
+        one = formats.coupling.one
+        values = [replace(layer, coupling=random.integers([[[-one]], [[-one]], [[0]]], 2 * one, layer.coupling.shape))
+                  for layer in values]
 
     def images(number):
         shape = number, design.network.layers[0]
@@ -100,6 +107,8 @@ def test_configuration(name, monkeypatch):
     assert report.states_compared == states_of(case)
     outputs = case.design.network.layers[-1] + 1
     values = sum(layer.weights.size + layer.bias.size for layer in case.values)
+    if case.design.kind == "programmable":
+        values += sum(layer.coupling.size for layer in case.values)
     assert report.words_compared == report.states_compared + outputs * (report.images + report.learnt) + values
     assert limits["saturated"], "parameters close to the limits must saturate something"
     assert report.cycles_per_image > 20 * case.design.network.integration.steps

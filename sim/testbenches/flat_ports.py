@@ -1,6 +1,7 @@
 """A component with plain port names, as testbenches and AXI4-Stream models expect them."""
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from amaranth.hdl import Module, Shape, Value
@@ -13,14 +14,16 @@ class FlatPorts(wiring.Component):
 
     A stream called ``*_axis`` gets the names of AXI4-Stream: ``tdata``, ``tlast``, ``tvalid``, ``tready``. Payloads are
     structures of flat fields or plain words (``name_data``). Fields without bits have no port. An array of ports becomes
-    ``name_0``, ``name_1``, and so on.
+    ``name_0``, ``name_1``, and so on. ``without``: outputs that get no port.
     """
 
-    def __init__(self, component: wiring.Component) -> None:
+    def __init__(self, component: wiring.Component, without: Collection[str] = ()) -> None:
         self.component = component
         ports: dict[str, Any] = {}
         self.joined: list[tuple[str, bool, Any]] = []                     # port, whether it is an input, inner value
         for name, member in component.signature.members.items():
+            if name in without:
+                continue
             inner = getattr(component, name)
             inward = member.flow == In
             if member.is_port and member.dimensions:

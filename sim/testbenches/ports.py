@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.hdl import Shape
 from amaranth.lib import data
 from cocotb.clock import Clock
-from cocotb.triggers import ReadOnly, RisingEdge
+from cocotb.triggers import ReadOnly, RisingEdge, Timer
 
 PERIOD = 10                               # ns
 
@@ -27,6 +27,7 @@ class Ports:
     async def start(self, **inputs: int) -> None:
         """Start the clock with these inputs, after two clocks of reset; every input must be among them."""
         self.set(rst=1, **inputs)
+        await Timer(1, "ns")                                               # no register takes in what is not yet driven
         Clock(self.dut.clk, PERIOD, "ns").start()
         for _ in range(2):
             await RisingEdge(self.dut.clk)

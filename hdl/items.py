@@ -75,8 +75,8 @@ class ItemPipeline(wiring.Component):
         if layer.saves_state:
             with m.If(first.restore):
                 m.d.comb += control.broadcast_b.eq(layer.restore_value)
-            with m.If(stages[5].restore):
-                m.d.comb += [control.state_shift.eq(1), control.state_new.eq(1)]
+            with m.If(stages[5].restore):                 # reverse: what was clamped at -rest is not clamped again
+                m.d.comb += [control.state_shift.eq(1), control.state_new.eq(1), control.reverse.eq(1)]
         if layer.learns:
             self._learning(m, stages, address, last, x)
         return m

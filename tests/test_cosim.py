@@ -31,7 +31,7 @@ def network(layers, neuron=None, steps=3, dt=0.5, formats=None, **learning_entri
 
 
 UNEQUAL = {"K1": (0.5, 1.0, -0.5, 1.5, 0.0), "K2": (0.5, -1.0, 0.5, 0.5, 1.0), "K3": (1.0, 0.5, 0.0, 1.5, 0.5),
-           "rest": (1.0, 0.75, 0.5, 1.0, 0.75), "input_element": 3, "output_element": 0}
+           "rest": (0.5, 0.75, 1.0, 1.0, 0.75), "input_element": 3, "output_element": 0}
 CONFIGURATIONS = {
     "one neuron": Design(network=network((1, 1), steps=1)),
     "folded": Design(network=network((6, 5, 4, 3), steps=8), elements=(2, 4, 1)),

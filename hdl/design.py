@@ -293,6 +293,12 @@ class LayerDesign:
                           "inputs times rate": "choose fewer learning.halvings"}.get(name, "choose a narrower format")
                 raise InputError(f"{name} must fit the {available}-bit operand of target {self.design.target}, but layer "
                                  f"{self.index} needs {bits} bits; {remedy}")
+        if self.design.kind == "shift" and (bracket := self.formats.bracket) is not None:
+            bits = self.broadcast_bits + self.operand_scale
+            if bracket.bits < bits:
+                raise InputError(f"formats.bracket must have at least {bits} bits in layer {self.index}, because inputs and "
+                                 f"drives of kind shift pass through it, not {bracket.bits}; choose a wider one or kind "
+                                 f"programmable")
         if self.design.kind == "shift":
             one = self.formats.coupling.one
             for name in ("K1", "K2", "K3"):

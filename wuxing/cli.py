@@ -1,7 +1,7 @@
 """The command line: ``wuxing train|eval|compare|ranges|info|verilog|cosim|estimate|experiment|sweep``. Errors are one sentence.
 
-0: done. 1: cosim found a difference, or what reads our output went away. 2: the input cannot be used, or a file not read or
-written. 130: Ctrl-C.
+0: done. 1: cosim found a difference, a claim of an experiment does not hold, or what reads our output went away. 2: the
+input cannot be used, or a file not read or written. 130: Ctrl-C.
 """
 from __future__ import annotations
 

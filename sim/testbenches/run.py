@@ -39,8 +39,7 @@ def run_bench(folder: Path, component: wiring.Component, bench: str, settings: M
     """
     source, log = folder / "top.v", folder / "test.log"
     text = verilog.convert(component, name=TOP, emit_src=False) + modules
-    # Yosys writes constants of 32 bits in decimal: in hexadecimal, processes that set nothing else are woken at time zero
-    source.write_text(readable(text.replace("= 32'd0;", "= 32'h00000000;")) + memories, "utf-8")
+    source.write_text(readable(text) + memories, "utf-8")
     runner = get_runner(simulator)
     runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=BUILD_ARGUMENTS[simulator],
                  timescale=("1ns", "1ps"), log_file=folder / "build.log")

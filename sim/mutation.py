@@ -1,0 +1,147 @@
+"""Mutation: do the checks of RTL against golden model notice a bug? Each of ``sim.mutants`` is planted and tried.
+
+A trial is a subprocess that imports a mutated copy of the package ``hdl``, emits one small core, compiles it and runs the
+checks below. The core is chosen so that everything is in it: three layers, folded and not, reverse links of both kinds;
+parameters close to the limits of their words, images with saturated, extinct and silent neurons.
+"""
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from golden_model.errors import InputError
+from golden_model.model import Model
+from golden_model.network import Network
+from golden_model.parameters import Parameters, initial
+from sim.mutants import MUTANTS, Mutant
+
+CHECKS = ("outputs", "classes", "parameters", "status", "frames")
+HDL = Path(__file__).parent.parent / "hdl"
+PATIENCE = 50_000                         # clocks after which a core that says nothing hangs
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What a trial found: the checks that failed, or why it came to no end (``hang``: the core did not answer)."""
+
+    mutant: str
+    caught_by: tuple[str, ...]
+
+
+def run(mutants: Sequence[Mutant] = MUTANTS, seen: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
+    """The unchanged design, which must pass, and then every mutant. ``seen`` is told each outcome as it comes.
+
+    Raises
+    ------
+    InputError
+        If the unchanged design fails, or a mutant's text is not there exactly once.
+    """
+    unchanged = _trial(None)
+    if unchanged.caught_by:
+        raise InputError(f"the unchanged design must pass all checks, but failed {', '.join(unchanged.caught_by)}; mend it "
+                         f"first")
+    outcomes = []
+    for mutant in mutants:
+        outcomes.append(_trial(mutant))
+        seen(outcomes[-1])
+    return outcomes
+
+
+def _trial(mutant: Mutant | None) -> Outcome:
+    with TemporaryDirectory(prefix="wuxing-mutant-") as folder:
+        shutil.copytree(HDL, Path(folder, "hdl"), ignore=shutil.ignore_patterns("__pycache__"))
+        if mutant is not None:
+            plant(mutant, Path(folder, "hdl"))
+        # the working directory comes first on the path of python -c
+        done = subprocess.run([sys.executable, "-c", "from sim.mutation import check; print(check())"], cwd=folder,
+                              capture_output=True, text=True, check=False)
+    name = "" if mutant is None else mutant.name
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
+        if "golden_model.errors.InputError" in last and "must take or give a word within" in last:
+            return Outcome(mutant=name, caught_by=("hang",))
+        raise InputError(f"a trial must come to an end, but {name or 'the unchanged design'} stopped with: {last}")
+    return Outcome(mutant=name, caught_by=tuple(json.loads(done.stdout.splitlines()[-1])))
+
+
+def plant(mutant: Mutant, package: Path) -> None:
+    """Change one file of a copy of ``hdl``."""
+    path = package / mutant.file
+    text = path.read_text("utf-8")
+    if (found := text.count(mutant.old)) != 1:
+        raise InputError(f"the text of mutant {mutant.name!r} must occur once in {mutant.file}, not {found} times; bring "
+                         f"sim/mutants.py up to date")
+    path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
+
+
+def check() -> str:
+    """Run the checks on whatever ``hdl`` is imported here: JSON, the names of those that failed."""
+    from hdl import emit, frames
+    from hdl.design import Design
+    from sim.rtl_model import RtlModel
+
+    network, values = subject()
+    rtl = RtlModel(network, emit.to_verilog(Design(network=network, elements=(3, 3, 3))), idle=0.1, stall=0.2,
+                   patience=PATIENCE)
+    golden = Model(network, "fixed", values)
+    rtl.load_parameters(values)
+    random = np.random.default_rng(3)
+    images = random.integers(0, 256, (40, network.layers[0]), dtype=np.uint8)
+    images[random.random(images.shape) < 0.4] = 0
+    images[5], images[6] = 0, 255
+    labels = random.integers(0, network.layers[-1], len(images))
+    failed = dict.fromkeys(CHECKS, False)
+
+    answers = rtl.infer(images, outputs=True)
+    expected = golden.outputs(images)
+    failed["outputs"] = answers.outputs is None or not np.array_equal(answers.outputs, expected)
+    failed["classes"] = not np.array_equal(answers.classes, golden.predict(images))
+    changed = 0
+    for epoch, part in enumerate((slice(0, 15), slice(15, 30), slice(30, 40))):
+        before = golden.parameters
+        rtl.set_rate(epoch)
+        learnt = rtl.learn(images[part], labels[part])
+        failed["classes"] |= not np.array_equal(learnt.classes, golden.learn(images[part], labels[part], epoch))
+        changed += _differs(before, golden.parameters)
+        failed["parameters"] |= _differs(rtl.parameters, golden.parameters)
+    report = rtl.status()
+    failed["status"] = (report.inferred, report.learnt, report.refused) != (len(images), len(images), 0) or not changed
+    refusals = {frames.Status.SHORT: frames.infer(images[0])[:-1], frames.Status.LONG: [*frames.infer(images[0]), 0],
+                frames.Status.ADDRESS: frames.read(0, 0, network.layers[0], 2), frames.Status.UNKNOWN: [0x7F]}
+    replies = rtl.exchange(list(refusals.values()))
+    failed["frames"] = [reply.status for reply in replies] != list(refusals) or _differs(rtl.parameters, golden.parameters)
+    rtl.soft_reset()
+    after = rtl.status()
+    failed["status"] |= (after.inferred, after.learnt, after.changed, after.refused, after.links_exponent) != (
+        0, 0, 0, 0, network.learning.exponents(0)["links"])
+    return json.dumps([name for name in CHECKS if failed[name]])
+
+
+def subject() -> tuple[Network, Parameters]:
+    """The network of the trials, and parameters of which some are about to overflow."""
+    network = Network(layers=(7, 6, 3, 8), seed=1).with_learning(epochs=3, halvings=2)
+    values = initial(network, "fixed")
+    random = np.random.default_rng(2)
+    for index, layer in enumerate(values):
+        weight, drive = network.formats.weight, network.formats.drive
+        limits = random.choice([weight.least, weight.least + 1, weight.greatest, weight.greatest - 1], layer.weights.shape)
+        layer.weights[:] = np.where(random.random(layer.weights.shape) < 0.15, limits, layer.weights)
+        layer.bias[:] = random.integers(-(drive.one >> 1), drive.one >> 1, layer.bias.shape)
+        layer.bias[0] = (drive.greatest, drive.least, drive.greatest - 2)[index % 3]
+    values[-1].weights[:, 0] = weight.greatest        # all errors of one input point the same way: their sum saturates
+    last = values[-1]
+    last.weights[5], last.bias[2:6:3] = last.weights[2], 3 * network.formats.drive.one     # two greatest outputs, equal
+    return network, values
+
+
+def _differs(one: Parameters, other: Parameters) -> bool:
+    return any(not (np.array_equal(a.weights, b.weights) and np.array_equal(a.bias, b.bias))
+               for a, b in zip(one, other, strict=True))

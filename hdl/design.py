@@ -210,15 +210,19 @@ class LayerDesign:
         return max(0, min(self.link_shift, self.design.operand_bits - self.formats.error.bits))
 
     @cached_property
-    def broadcast_bits(self) -> int:
-        """Bits of the register through which drive, inputs and reverse signals come to operand B."""
-        formats = self.formats
-        bits = [formats.drive.bits, formats.displacement.bits, self.input_bits, self.link_shift + 2]
+    def passing_bits(self) -> int:
+        """Bits of what comes to operand B as it is: inputs, reverse signals and powers of two."""
+        bits = [self.formats.displacement.bits, self.input_bits, self.link_shift + 2]
         if self.learns:
             bits.append(self.link_shift - self.error_split + 2)
         if self.saves_state:
             bits.append(self.restore_value.bit_length() + 1)
         return max(bits)
+
+    @property
+    def broadcast_bits(self) -> int:
+        """Bits of the register through which that and the drive come to operand B."""
+        return max(self.formats.drive.bits, self.passing_bits)
 
     @cached_property
     def exact_widths(self) -> dict[str, int]:
@@ -294,10 +298,10 @@ class LayerDesign:
                 raise InputError(f"{name} must fit the {available}-bit operand of target {self.design.target}, but layer "
                                  f"{self.index} needs {bits} bits; {remedy}")
         if self.design.kind == "shift" and (bracket := self.formats.bracket) is not None:
-            bits = self.broadcast_bits + self.operand_scale
+            bits = self.passing_bits + self.operand_scale
             if bracket.bits < bits:
-                raise InputError(f"formats.bracket must have at least {bits} bits in layer {self.index}, because inputs and "
-                                 f"drives of kind shift pass through it, not {bracket.bits}; choose a wider one or kind "
+                raise InputError(f"formats.bracket must have at least {bits} bits in layer {self.index}, because inputs of "
+                                 f"kind shift pass through it, not {bracket.bits}; choose a wider one or kind "
                                  f"programmable")
         if self.design.kind == "shift":
             one = self.formats.coupling.one

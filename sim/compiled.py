@@ -68,8 +68,8 @@ class Exchange:
 
     @property
     def replies(self) -> list[Array]:
-        """The replies as one array each."""
-        return np.split(self.words, self.ends[:-1].astype(np.int64)) if self.ends.size else []
+        """The whole replies as one array each; what came of one that was cut off is not among them."""
+        return np.split(self.words, self.ends.astype(np.int64))[:-1]
 
 
 class Compiled:

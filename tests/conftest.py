@@ -1,13 +1,25 @@
 """Settings of Hypothesis for all tests: no time limits, and the same examples in every CI run."""
 import os
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
+from golden_model.errors import InputError
+from sim import simulators
+
 settings.register_profile("wuxing", deadline=None, derandomize="CI" in os.environ,
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wuxing")
+
+# Tests call programs that were installed beside Python, whether or not its environment is activated
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+try:
+    os.environ["PATH"] = simulators.environment(simulators.verilator())["PATH"]
+except InputError:
+    pass                                  # the tests that need Verilator say so
 
 
 def pytest_addoption(parser):

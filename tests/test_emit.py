@@ -31,7 +31,7 @@ DESIGNS = {
     "folded": Design(network=Network(layers=(6, 4, 3)), elements=(3, 2)),
     "infers": Design(network=Network(layers=(5, 3, 2)), elements=(2, 2), learns=False),
     "ecp5": Design(network=Network(layers=(5, 2, 2)), target="ecp5"),
-    "ice40": Design(network=Network(layers=(5, 4, 3), neuron=UNEVEN, formats=Formats(bracket="Q3.12"),
+    "ice40": Design(network=Network(layers=(5, 4, 3), neuron=UNEVEN, formats=Formats(bracket="Q4.12"),
                                     learning=Learning(halvings=3)), target="ice40", elements=(2, 3)),
     "programmable": Design(network=Network(layers=(5, 3, 2), formats=Formats(bracket="Q6.12")), kind="programmable",
                            elements=(2, 2)),
@@ -333,7 +333,7 @@ def test_the_manifest_says_what_the_design_is(folder):
     assert manifest["generator"] == f"wuxing {metadata.version('wuxing')}"
     assert (manifest["top"], manifest["kind"], manifest["target"], manifest["learns"]) == (emit.TOP, "shift", "ice40", True)
     assert (manifest["elements"], manifest["multipliers"], manifest["operand_bits"]) == ([2, 3], 5, 16)
-    assert manifest["formats"]["bracket"] == {"format": "Q3.12", "bits": 15, "fraction": 12, "signed": True}
+    assert manifest["formats"]["bracket"] == {"format": "Q4.12", "bits": 16, "fraction": 12, "signed": True}
     assert manifest["frames"] == {"magic": "0x31585557", "digest": f"0x{frames.digest_word(network.digest):016x}",
                                   "word_bits": 32, "image_bytes": 5, "image_words": 2, "classes": 3, "most_count": 255}
     assert manifest["rates"] == {name: {"least_exponent": 4, "greatest_exponent": 7, "initial_exponent": 4}

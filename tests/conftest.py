@@ -1,4 +1,5 @@
 """Settings of Hypothesis for all tests: no time limits, and the same examples in every CI run."""
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -16,10 +17,8 @@ settings.load_profile("wuxing")
 
 # Tests call programs that were installed beside Python, whether or not its environment is activated
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-try:
+with contextlib.suppress(InputError):     # the tests that need Verilator say that it is not there
     os.environ["PATH"] = simulators.environment(simulators.verilator())["PATH"]
-except InputError:
-    pass                                  # the tests that need Verilator say so
 
 
 def pytest_addoption(parser):

@@ -30,19 +30,21 @@ class Conversation:
         self.rtl.load_parameters(values)
         self.model = command_model(DESIGN, values)
         self.rtl.reset()
+        self.under_way = snapshot(values)    # before the last frame: a reply to LEARN comes before its image is learnt
 
     def go(self, count):
         """So many random frames; about every tenth batch is cut off by a reset."""
         while count > 0:
             number = min(count, self.chance.randint(1, MOST))
             requests = [self.model.random_frame(self.chance) for _ in range(number)]
-            states = [snapshot(self.model.backend.layers)]
+            states = [self.under_way, snapshot(self.model.backend.layers)]
             replies = []
             for request in requests:
                 replies.append(self.model.answer(request))
                 states.append(snapshot(self.model.backend.layers))
             reset = self.chance.random() < 0.1
             self.exchange(requests, replies, self.chance.randrange(1, 60 * number) if reset else None)
+            self.under_way = states[-2]
             if reset:
                 self.reset(states)
             count -= number
@@ -72,6 +74,7 @@ class Conversation:
         found = snapshot(values)
         assert any(((found == before) | (found == after)).all() for before, after in zip(states, states[1:], strict=False))
         self.model.backend.layers = values
+        self.under_way = found
 
     def end(self):
         report = self.rtl.status()

@@ -30,7 +30,8 @@ PATIENCE = 50_000                         # clocks after which a core that says 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What a trial found: the checks that failed, or why it came to no end (``hang``: the core did not answer)."""
+    """What a trial found: the checks that failed, or why it came to no end (``hang``: the core did not answer;
+    ``refusal``: it refused what it must accept)."""
 
     mutant: str
     caught_by: tuple[str, ...]
@@ -68,6 +69,8 @@ def _trial(mutant: Mutant | None) -> Outcome:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         if "golden_model.errors.InputError" in last and "must take or give a word within" in last:
             return Outcome(mutant=name, caught_by=("hang",))
+        if "golden_model.errors.InputError" in last and "must be accepted by the core" in last:
+            return Outcome(mutant=name, caught_by=("refusal",))
         raise InputError(f"a trial must come to an end, but {name or 'the unchanged design'} stopped with: {last}")
     return Outcome(mutant=name, caught_by=tuple(json.loads(done.stdout.splitlines()[-1])))
 
@@ -112,8 +115,17 @@ def check() -> str:
         failed["classes"] |= not np.array_equal(learnt.classes, golden.learn(images[part], labels[part], epoch))
         changed += _differs(before, golden.parameters)
         failed["parameters"] |= _differs(rtl.parameters, golden.parameters)
+    quiet = golden.parameters                          # an image without any error, then one that errs
+    quiet[-1].weights[:], quiet[-1].bias[:] = 0, -3 * network.formats.drive.one
+    quiet[-1].bias[1] = 3 * network.formats.drive.one
+    golden = Model(network, "fixed", quiet)
+    rtl.load_parameters(quiet)
+    for some, right in ((images[:4], np.array([1, 2, 1, 1])), (images[4:8], np.array([1, 1, 3, 1]))):
+        rtl.learn(some, right)
+        golden.learn(some, right, 2)
+        failed["parameters"] |= _differs(rtl.parameters, golden.parameters)
     report = rtl.status()
-    failed["status"] = (report.inferred, report.learnt, report.refused) != (len(images), len(images), 0) or not changed
+    failed["status"] = (report.inferred, report.learnt, report.refused) != (len(images), len(images) + 8, 0) or not changed
     refusals = {frames.Status.SHORT: frames.infer(images[0])[:-1], frames.Status.LONG: [*frames.infer(images[0]), 0],
                 frames.Status.ADDRESS: frames.read(0, 0, network.layers[0], 2), frames.Status.UNKNOWN: [0x7F]}
     replies = rtl.exchange(list(refusals.values()))

@@ -87,7 +87,7 @@ class Sequencer(wiring.Component):
             "access": In(stream.Signature(access_layout(layer))), "access_word": Out(signed(layer.word_bits)),
             "access_done": Out(1), "word": In(signed(layer.word_bits)), "control": Out(control_layout(layer)),
             "tree_valid": Out(1), "tree_first": Out(1), "tree_last": Out(1), "idle": Out(1),
-            "trace": Out(data.StructLayout({"step": 1, "reverse": 1, "fold": range(max(2, layer.folds))}))})
+            "trace": Out(data.StructLayout({"step": 1}))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -266,7 +266,7 @@ class Sequencer(wiring.Component):
         stepped = [Signal(name=f"stepped_{stage}") for stage in range(CONTROL_LATENCY + 1)]
         m.d.sync += [stepped[0].eq(self.settling & last_phase & half_step[0]),
                      *(late.eq(early) for early, late in zip(stepped, stepped[1:], strict=False))]
-        m.d.comb += [self.trace.step.eq(stepped[-1]), self.trace.reverse.eq(reverse), self.trace.fold.eq(fold)]
+        m.d.comb += self.trace.step.eq(stepped[-1])
 
     def _learning_states(self, m: Module, fold: Signal, base: Signal, wait: Signal, row: Signal, last_fold: Signal,
                          verdict: Signal, verdict_error: Signal, latch: object, fold_finished: object,

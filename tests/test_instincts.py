@@ -162,14 +162,14 @@ def test_integers_are_the_rounded_reals_of_the_contract(name, layer, gains, expo
     memory = {name: Memory(np.array([0]), np.array([0]))}
     value, i, before = Fraction(start, parameter.one), Fraction(0), Fraction(0)
     value = abs(value) + 1 if name == "K3" else value
-    P, I, D = map(Fraction, gains)  # noqa: E741
+    proportional, integral, derivative = map(Fraction, gains)
     integer = np.array([int(value * parameter.one)])
     for epoch, product in enumerate(products):
         g = Fraction(product, 1 << described.product_fraction(name, layer))
         q = clamped(half_up(g, formats.local_product), formats.local_product)
         i = clamped(half_up(i - Fraction(leak) * i + q, formats.integral), formats.integral)
         rate = Fraction(1, 1 << exponent + described.learning.halvings_before(epoch))
-        new = value + half_up(rate * (P * g + I * i + D * (q - before)), parameter)
+        new = value + half_up(rate * (proportional * g + integral * i + derivative * (q - before)), parameter)
         before = q
         if clamped(new, parameter) == new and not (name == "K3" and new < Fraction(1, 1024)):
             value = new

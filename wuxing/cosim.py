@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from golden_model import datasets, model_file
 from golden_model.errors import InputError
 from wuxing import configuration as options
-from wuxing import console
+from wuxing import console, designs
 from wuxing.evaluate import ModelArgument, converted, trained_on
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption =
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     values = converted(loaded, "fixed")
-    design = Design(network=loaded.network, elements=counts(elements, len(loaded.network.layers) - 1), kind=kind,
+    design = Design(network=loaded.network, elements=designs.counts(elements, len(loaded.network.layers) - 1), kind=kind,
                     learns=learning)
     data = options.load_dataset(dataset or trained_on(loaded))
     datasets.check_fits(data, loaded.network)
@@ -76,17 +76,6 @@ def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption =
         kept = f"a trace is in {report.trace}" if report.trace else f"there is no trace: {report.trace_problem}"
         console.err().print(console.shown(f"the first difference: {report.first.sentence}; {kept}"), soft_wrap=True)
         raise typer.Exit(DIFFERS)
-
-
-def counts(text: str | None, layers: int) -> tuple[int, ...]:
-    """``"128,10"`` to numbers; one number for all layers; none: left to the design."""
-    if text is None:
-        return ()
-    try:
-        numbers = tuple(int(number) for number in text.split(","))
-    except ValueError:
-        raise InputError(f"--elements must be whole numbers with commas between them, as 128,10, not {text[:80]!r}") from None
-    return numbers * layers if len(numbers) == 1 else numbers
 
 
 def drawn(random: np.random.Generator, count: int, available: int, option: str, what: str) -> Any:

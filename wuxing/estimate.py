@@ -9,7 +9,7 @@ import typer
 
 from golden_model.errors import InputError
 from wuxing import configuration as options
-from wuxing import console, verilog
+from wuxing import console, designs
 
 USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
 
@@ -32,10 +32,10 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
     from hdl import estimate as costs
     from hdl.design import Design, elements_within
     console.check_writable(json)
-    network, _, _ = verilog._read(model)
+    network, _, _ = designs.read(model)
     if elements is not None and most_elements is not None:
         raise InputError("--elements and --most-elements must not both be given; choose one")
-    counts = (verilog._counts(elements, len(network.layers) - 1) if most_elements is None
+    counts = (designs.counts(elements, len(network.layers) - 1) if most_elements is None
               else elements_within(network, most_elements))
     design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning)
     cells, memory = costs.cells(design), costs.memory(design)

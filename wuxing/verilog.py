@@ -9,15 +9,9 @@ from typing import Annotated
 
 import typer
 
-from golden_model import model_file, parameters
 from golden_model.errors import InputError
-from golden_model.network import Network
-from golden_model.parameters import Parameters
 from wuxing import configuration as options
-from wuxing import console
-from wuxing.evaluate import converted
-
-DESCRIPTIONS = {".toml": Network.from_toml, ".json": Network.from_json}
+from wuxing import console, designs
 
 
 def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
@@ -39,10 +33,11 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
     from hdl.design import Design, elements_within
     console.check_writable(json)
     check_replaceable(output)
-    network, values, note = _read(model)
+    network, values, note = designs.read(model)
     if elements is not None and most_elements is not None:
         raise InputError("--elements and --most-elements must not both be given; choose one")
-    counts = _counts(elements, len(network.layers) - 1) if most_elements is None else elements_within(network, most_elements)
+    counts = (designs.counts(elements, len(network.layers) - 1) if most_elements is None
+              else elements_within(network, most_elements))
     design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning)
     if note and not quiet:
         console.err().print(note, soft_wrap=True)
@@ -65,37 +60,6 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
     screen.print("", table, "", f"{len(files)} files: {emit.VERILOG} and {emit.INSTANCE} for the design, {emit.WAIVERS} for "
                  f"its lint, {emit.REGISTERS} for its frames, {emit.MANIFEST} for programs, weights_*.hex for its memories",
                  sep="\n", soft_wrap=True)
-
-
-def _read(model: Path) -> tuple[Network, Parameters, str]:
-    """Network, integer parameters, and what is to be said of them, from a model file or a description."""
-    parse = DESCRIPTIONS.get(model.suffix.lower())
-    if parse is None:
-        loaded = model_file.load(model)
-        note = "a float model: its parameters were rounded to the formats of its network" * (loaded.arithmetic == "float")
-        return loaded.network, converted(loaded, "fixed"), note
-    try:
-        network = parse(model.read_text("utf-8"))
-        return network, parameters.initial(network, "fixed"), ""
-    except OSError as error:
-        raise InputError(f"network description {model} must be a file that can be read, but: {error.strerror}; give the path "
-                         f"of a TOML or JSON file, or of a model file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"network description {model} must be text in UTF-8, but is not; give the path of a TOML or JSON "
-                         f"file, or of a model file that ends in .npz") from None
-    except InputError as error:
-        raise InputError(f"network description {model}: {error}") from None
-
-
-def _counts(text: str | None, layers: int) -> tuple[int, ...]:
-    """``"128,10"`` to numbers; one number for all layers; none: left to the design."""
-    if text is None:
-        return ()
-    try:
-        counts = tuple(int(count) for count in text.split(","))
-    except ValueError:
-        raise InputError(f"--elements must be whole numbers with commas between them, as 128,10, not {text[:80]!r}") from None
-    return counts * layers if len(counts) == 1 else counts
 
 
 # ----------------------------------------------------------------- the folder

@@ -18,7 +18,7 @@ from golden_model.network import Learning, Network
 from golden_model.neuron import Ring, derivative, equilibrium
 from wuxing import experiment, tasks
 from wuxing.cli import main
-from wuxing.experiments import depth, description, learner, neuron, report, reversibility, what_learns
+from wuxing.experiments import description, learner, neuron, report, reversibility
 from wuxing.experiments.summary import Claim, Figure, Summary, Table, spread
 
 NAMES = description.names()
@@ -228,6 +228,16 @@ def test_a_claim_that_fails_ends_a_quick_run_with_1_and_a_full_one_with_0(toml, 
     assert "does not hold: The moon is cheese" in capsys.readouterr().out
 
 
+def test_what_quick_settings_cannot_bear_on_is_judged_in_full_runs_alone(toml, tmp_path, capsys, monkeypatch):
+    claims = [Claim("The moon is round", True), Claim("The moon is cheese", False, full_only=True)]
+    monkeypatch.setattr(neuron, "check", lambda values: claims)
+    arguments = ["experiment", str(toml()), "-q", "--store", str(tmp_path / "store")]
+    assert main([*arguments, "--quick"]) == 0
+    assert "cheese" not in capsys.readouterr().out
+    assert main(arguments) == 0
+    assert "does not hold: The moon is cheese" in capsys.readouterr().out
+
+
 def test_all_goes_on_when_one_cannot_be_run(toml, tmp_path, capsys, monkeypatch):
     path = toml()
     (tmp_path / "folder").mkdir()
@@ -358,46 +368,3 @@ def test_found_signals_are_what_a_network_learns_from(small, arithmetic):
         change = network.learning.bias * signal.sum(axis=0) * unit
         wanted = change if arithmetic == "float" else np.floor(change + 0.5)
         np.testing.assert_allclose(new.bias - old.bias, wanted, rtol=1e-9, atol=1e-12)
-
-
-# ---------------------------------------------------------------- depth
-
-
-@pytest.mark.parametrize("arithmetic", ["float", "fixed"])
-def test_signals_are_measured_layer_by_layer(small, arithmetic):
-    network, learnt, images, labels = small
-    values = learnt if arithmetic == "float" else parameters.quantised(network, learnt)
-    found = depth.signals(network, arithmetic, values, images, labels)
-    unit = 1 if arithmetic == "float" else 4096
-    outputs = [state.displacement[1] / unit for state in Model(network, arithmetic, values).forward(images)]
-    np.testing.assert_allclose(found["forward"], [np.sqrt(np.var(each, axis=0).mean()) for each in outputs])
-    np.testing.assert_allclose(found["reverse"], [np.sqrt(np.mean(each**2)) for each in reversibility.found_signals(
-        network, arithmetic, learnt, images, labels)[0]])
-    assert found["dead"] == [0, 0, 0]
-
-
-def test_neurons_that_say_the_same_to_every_image_are_dead(small):
-    network, learnt, images, labels = small
-    deaf = [layer.copy() for layer in learnt]
-    deaf[1].weights[:3] = 0
-    found = depth.signals(network, "float", deaf, images, labels)
-    assert found["dead"] == [0, 0.5, 0]
-
-
-# ---------------------------------------------------------------- what learns
-
-
-def test_the_greatest_fall_is_from_any_epoch_to_a_later_one():
-    assert what_learns.fall([50.0, 90.0, 70.0, 80.0, 60.0]) == 30
-    assert what_learns.fall([10.0, 20.0, 30.0]) == 0
-
-
-def test_only_the_set_is_trained():
-    settings = description.load("what-learns", quick=True).settings
-    made = [setting for setting in what_learns.tasks(settings) if setting["seed"] == 0 and setting["exponent"] == 8]
-    rates = {setting["set"]: {name: setting["network"]["learning"][name] for name in ("links", "bias", "K1", "K2", "K3")}
-             for setting in made}
-    r, usual = 2**-8, 2**-4
-    assert {name: list(each.values()) for name, each in rates.items()} == {
-        "K3": [0, 0, 0, 0, r], "K1, K2, K3": [0, 0, r, r, r], "bias": [0, r, 0, 0, 0], "K and bias": [0, r, r, r, r],
-        "C": [r, 0, 0, 0, 0], "everything, one rate": [r] * 5, "everything, own rates": [usual, usual, r, r, r]}

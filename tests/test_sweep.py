@@ -220,6 +220,27 @@ def test_a_learner_reports_each_epoch():
     assert silent == found | {"tested": None}
 
 
+def test_a_learner_is_tested_on_the_way_and_on_both_kinds_of_images():
+    network = Network(layers=(64, 10), learning=Learning(epochs=3, average=1, batch=8))
+    setting = learner.setting_of(network, "fixed", "digits", hold_out=100, train_images=80, both=True, every=80)
+    found = learner.run(setting)
+    assert [epochs for epochs, _ in found["course"]] == [1, 2, 3]
+    assert found["course"][-1][1] == found["accuracy"]                # dropout: both are those of links scaled afterwards
+    data = datasets.load("digits").hold_out(100, learner.HOLD_OUT_SEED).first(train=80)
+    model = CompiledModel(network, "fixed", train(network, "fixed", data).parameters)
+    assert found["accuracy"] == accuracy(model, data.test_images, data.test_labels)
+    whole = datasets.load("digits")
+    assert found["test"] == accuracy(model, whole.test_images, whole.test_labels)
+    assert learner.run(setting | {"both": False, "every": 0}) == found | {"test": None, "course": None}
+    every = learner.run(setting | {"every": 120})["course"]           # as nearly as training reports: after each epoch here
+    assert [epochs for epochs, _ in every] == [2, 3]
+
+
+def test_epochs_to_a_level_are_those_of_the_first_test_that_reached_it():
+    course = [[0.5, 80.0], [1.0, 95.0], [1.5, 94.0], [2.0, 97.5]]
+    assert [learner.epochs_to(course, level) for level in (80.0, 95.0, 96.0, 98.0)] == [0.5, 1.0, 2.0, None]
+
+
 def test_other_data_of_the_same_name_are_refused():
     network = Network(layers=(64, 10))
     setting = learner.setting_of(network, "fixed", "digits", hold_out=None) | {"sha256": "0" * 64}

@@ -1,7 +1,9 @@
 """Experiment ``depth``: 1 to 8 hidden layers; accuracy, size of the signals in every layer both ways, dead neurons.
 
 A neuron passes on 27/61 of its drive, so signals shrink from layer to layer with links of the usual gain of 1, forward and
-in reverse. ``gains`` are compared at every depth.
+in reverse. ``gains`` are compared at every depth on held-out training images; the test images report. That 4 hidden layers are
+to reach 98.0 % was fixed before the full runs. The greater gain was found on held-out images, with seed 0: gains of 2 and 3.5,
+first biases of -1/2 and 0, rates of 1/8 and 1/32, dropout of 0 and 0.1 were not better.
 """
 from __future__ import annotations
 
@@ -20,14 +22,15 @@ from wuxing.experiments import learner
 from wuxing.experiments.reversibility import found_signals
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
 
-VERSION = 1
+VERSION = 2
 ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "depths": [int], "width": int,
                            "gains": [float], "bias": float, "epochs": int, "halvings": int, "dropout": float,
                            "arithmetic": str, "images": int}
+TARGET = 98.0                             # per cent, of four hidden layers
 
 
 def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """``hold_out`` 0 tests on the test images, ``train_images`` 0 learns all."""
+    """``train_images`` 0 learns all that are not held out."""
     made = []
     for seed in settings["seeds"]:
         for gain in settings["gains"]:
@@ -37,20 +40,20 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
                     initialisation=Initialisation(gain=gain, bias=settings["bias"]),
                     learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=settings["dropout"]))
                 made.append({"seed": seed, "depth": depth, "gain": gain, "images": settings["images"]} | learner.setting_of(
-                    network, settings["arithmetic"], settings["dataset"], hold_out=settings["hold_out"] or None,
-                    train_images=settings["train_images"] or None))
+                    network, settings["arithmetic"], settings["dataset"], hold_out=settings["hold_out"],
+                    train_images=settings["train_images"] or None, both=True))
     return made
 
 
 def run(setting: dict[str, Any]) -> dict[str, Any]:
-    """``accuracy`` and ``online`` as a learner's; of training images ``before`` and ``after`` learning, for every layer:
-    ``forward`` (root mean square of s_b about each neuron's mean over images), ``reverse`` (root mean square of r_a),
+    """``accuracy``, ``test`` and ``online`` as a learner's; of training images ``before`` and ``after`` learning, for every
+    layer: ``forward`` (root mean square of s_b about each neuron's mean over images), ``reverse`` (root mean square of r_a),
     ``dead`` (share of neurons with the same s_b for all images)."""
     network, training, data, model = learner.learnt(setting)
     images, labels = data.train_images[:setting["images"]], data.train_labels[:setting["images"]]
     arithmetic = setting["arithmetic"]
     start = parameters.initial(network, arithmetic)
-    return {"accuracy": accuracy(model, data.test_images, data.test_labels),
+    return {"accuracy": accuracy(model, data.test_images, data.test_labels), "test": learner.test_accuracy(setting, model),
             "online": [epoch.online_accuracy for epoch in training.epochs],
             "before": signals(network, arithmetic, start, images, labels),
             "after": signals(network, arithmetic, training.parameters, images, labels)}
@@ -79,23 +82,37 @@ def summarise(runs: list[Run]) -> Summary:
         found = [run.result for run in group]
         accuracies = [each["accuracy"] for each in found]
         values.setdefault(f"{gain:g}", {})[str(depth)] = {
-            "accuracy": mean(accuracies), **{f"{when}_{kind}": [mean(layer) for layer in zip(*(
-                each[when][kind] for each in found), strict=True)]
-                for when in ("before", "after") for kind in ("forward", "reverse", "dead")}}
+            "accuracy": mean(accuracies), "test": mean(each["test"] for each in found),
+            **{f"{when}_{kind}": [mean(layer) for layer in zip(*(each[when][kind] for each in found), strict=True)]
+               for when in ("before", "after") for kind in ("forward", "reverse", "dead")}}
         here = values[f"{gain:g}"][str(depth)]
-        rows.append((f"{depth}, gain {gain:g}", spread(accuracies), f"{here['before_forward'][-2]:.3f}",
+        rows.append((f"{depth}, gain {gain:g}", spread(accuracies), spread([each["test"] for each in found]),
+                     f"{here['before_forward'][-2]:.3f}",
                      f"{here['before_reverse'][0]:.1e}", f"{here['after_forward'][-2]:.3f}",
                      f"{here['after_reverse'][0]:.1e}", f"{100 * mean(here['after_dead'][:-1]):.1f}"))
     first = runs[0].setting
-    tested = f"{first['hold_out']:,} held-out training images" if first["hold_out"] else "the test images"
     arithmetic = "integers" if first["arithmetic"] == "fixed" else "reals"
-    columns = ("hidden layers", "accuracy, %", "forward before", "reverse before", "forward after", "reverse after", "dead, %")
-    table = Table(f"{first['dataset']}, {arithmetic}, hidden layers of {first['network']['layers'][1]}: accuracy on {tested}; "
-                  f"sizes of the forward signal of the last hidden layer and of the reverse signal of the first, before and "
-                  f"after learning, and dead hidden neurons", columns, rows)
-    return Summary(values, [table], [
+    columns = ("hidden layers", "held-out, %", "test, %", "forward before", "reverse before", "forward after", "reverse after",
+               "dead, %")
+    title = (f"{first['dataset']}, {arithmetic}, hidden layers of {first['network']['layers'][1]}: accuracy on "
+             f"{first['hold_out']:,} held-out training images and on the test images; sizes of the forward signal of the last "
+             f"hidden layer and of the reverse signal of the first, before and after learning, and dead hidden neurons")
+    return Summary(values, [Table(title, columns, rows), _by_layer(values)], [
         Figure("depth", "Accuracy over the number of hidden layers; forward and reverse signals before learning, layer by "
                "layer, of the deepest network.", partial(_draw, runs))])
+
+
+def _by_layer(values: dict[str, Any]) -> Table:
+    """The deepest networks, layer by layer."""
+    kinds = ("before_forward", "before_reverse", "after_forward", "after_reverse")
+    depth = max(values[next(iter(values))], key=int)
+    rows = []
+    for gain, depths in values.items():
+        here = depths[depth]
+        for layer, dead in enumerate(here["after_dead"], start=1):
+            rows.append((f"{layer}, gain {gain}", *(f"{here[kind][layer - 1]:.1e}" for kind in kinds), f"{100 * dead:.1f}"))
+    return Table(f"{depth} hidden layers and the outputs, layer by layer", ("layer", "forward before", "reverse before",
+                 "forward after", "reverse after", "dead, %"), rows)
 
 
 def check(values: dict[str, Any]) -> list[Claim]:
@@ -110,7 +127,10 @@ def check(values: dict[str, Any]) -> list[Claim]:
         Claim("With the greater gain every depth learns: each is within 15 points of the best",
               min(each["accuracy"] for each in wide.values()) > max(each["accuracy"] for each in wide.values()) - 15),
         Claim("In the deepest network the greater gain is the better one",
-              wide[deepest]["accuracy"] > usual[deepest]["accuracy"])]
+              wide[deepest]["accuracy"] > usual[deepest]["accuracy"]),
+        Claim(f"Four hidden layers reach {TARGET:g} % of the test images, with the gain that is better on held-out ones",
+              "4" in usual and max((usual["4"], wide["4"]), key=lambda each: each["accuracy"])["test"] >= TARGET,
+              full_only=True)]
 
 
 def _draw(runs: list[Run]) -> bytes:
@@ -128,7 +148,7 @@ def _draw(runs: list[Run]) -> bytes:
                 place.plot(np.arange(1, len(sizes) + 1), np.maximum(sizes, 1e-9), marker=".", label=f"gain {gain:g}")
                 place.set_yscale("log")
                 place.set(xlabel="layer", title=f"{kind} signal before learning")
-        axes[0, 0].set(xlabel="hidden layers", ylabel="accuracy (%)")
+        axes[0, 0].set(xlabel="hidden layers", ylabel="accuracy on held-out images (%)")
         axes[0, 0].legend(loc="lower left")
 
     return picture("depth", paint, columns=3, size=(9, 3))

@@ -13,14 +13,15 @@ from golden_model.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.network import Network
-from golden_model.training import Training, accuracy, train
+from golden_model.parameters import Parameters
+from golden_model.training import AnyModel, Training, accuracy, all_pixels, train
 
-VERSION = 1
+VERSION = 2
 HOLD_OUT_SEED = 7                         # draws the images that are held out, the same ones for every seed of a network
 
 
 def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int | None, train_images: int | None = None,
-               shift: int = 0, each_epoch: bool = False) -> dict[str, Any]:
+               shift: int = 0, each_epoch: bool = False, both: bool = False, every: int = 0) -> dict[str, Any]:
     """The task of one network: plain JSON, its seed inside the network's description.
 
     Parameters
@@ -35,28 +36,68 @@ def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int
         Most pixels by which images are shifted as they are learnt.
     each_epoch : bool
         Whether to test after each epoch.
+    both : bool
+        Whether the result is tested on the test images as well: for the report of a setting that images held out chose.
+    every : int
+        Images between two tests on the way, for learning curves; 0: none.
     """
     return {"network": network.to_dict(), "arithmetic": arithmetic, "dataset": dataset, "sha256": digest_of(dataset),
-            "hold_out": hold_out, "train_images": train_images, "shift": shift, "each_epoch": each_epoch}
+            "hold_out": hold_out, "train_images": train_images, "shift": shift, "each_epoch": each_epoch, "both": both,
+            "every": every}
 
 
 def run(setting: dict[str, Any]) -> dict[str, Any]:
     """``accuracy``: per cent of the images tested on. ``online``: of each epoch, of the images as they were learnt.
-    ``tested``: after each epoch, if asked for."""
-    _, training, data, model = learnt(setting)
+    ``tested``: after each epoch, if asked for. ``test``: of the test images, if ``both``. ``course``: [epochs, accuracy]
+    after every so many images, if asked for."""
+    course: list[list[float]] = []
+    _, training, data, model = learnt(setting, course)
     return {"accuracy": accuracy(model, data.test_images, data.test_labels),
             "online": [epoch.online_accuracy for epoch in training.epochs],
-            "tested": [epoch.test_accuracy for epoch in training.epochs] if setting["each_epoch"] else None}
+            "tested": [epoch.test_accuracy for epoch in training.epochs] if setting["each_epoch"] else None,
+            "test": test_accuracy(setting, model) if setting["both"] else None, "course": course or None}
 
 
-def learnt(setting: dict[str, Any]) -> tuple[Network, Training, Dataset, CompiledModel]:
-    """The network of a setting, its training, the data it saw, and the compiled result (one thread)."""
-    network = Network.from_dict(setting["network"])
+def test_accuracy(setting: dict[str, Any], model: AnyModel) -> float:
+    """Per cent of the test images, whatever was held out."""
+    data = _images(setting["dataset"], setting["sha256"], None, None)
+    return accuracy(model, data.test_images, data.test_labels)
+
+
+def learnt(setting: dict[str, Any],
+           course: list[list[float]] | None = None) -> tuple[Network, Training, Dataset, CompiledModel]:
+    """The network of a setting, its training, the data it saw, and the compiled result (one thread).
+
+    ``course`` collects [epochs, accuracy] after every ``setting["every"]`` images, as nearly as training reports.
+    """
+    network, arithmetic = Network.from_dict(setting["network"]), setting["arithmetic"]
     data = images(setting)
-    training = train(network, setting["arithmetic"], data, shift=setting["shift"], evaluate_each_epoch=setting["each_epoch"])
+    made: list[CompiledModel] = []
+    tests = 0
+
+    def engine(network: Network, arithmetic: str, values: Parameters | None) -> CompiledModel:
+        made.append(CompiledModel(network, arithmetic, values, threads=1))
+        return made[-1]
+
+    def test(epoch: int, done: int, count: int, right: int) -> None:
+        nonlocal tests
+        reached = epoch * count + done
+        if course is not None and setting["every"] and reached // setting["every"] > tests:
+            tests = reached // setting["every"]
+            values = all_pixels(network, arithmetic, made[0].parameters)
+            whole = CompiledModel(network, arithmetic, values, threads=1)
+            course.append([reached / count, accuracy(whole, data.test_images, data.test_labels)])
+
+    training = train(network, arithmetic, data, shift=setting["shift"], evaluate_each_epoch=setting["each_epoch"],
+                     engine=engine, on_progress=test)
     if training.interrupted:                                  # half a run is no result
         raise KeyboardInterrupt
-    return network, training, data, CompiledModel(network, setting["arithmetic"], training.parameters, threads=1)
+    return network, training, data, CompiledModel(network, arithmetic, training.parameters, threads=1)
+
+
+def epochs_to(course: list[list[float]], level: float) -> float | None:
+    """Epochs until the first test of a course that reached ``level`` per cent; None: never."""
+    return next((epochs for epochs, reached in course if reached >= level), None)
 
 
 def images(setting: dict[str, Any]) -> Dataset:

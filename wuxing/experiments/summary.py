@@ -44,10 +44,14 @@ class Summary:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence about the direction of a result, and whether the runs bear it out."""
+    """A sentence about the direction of a result, and whether the runs bear it out.
+
+    ``full_only``: quick settings are too small to bear on it, and a quick run does not judge it.
+    """
 
     sentence: str
     holds: bool
+    full_only: bool = False
 
 
 class Experiment(Protocol):

@@ -114,9 +114,10 @@ def counts(log: str) -> dict[str, int]:
 
 
 def placed(target: str, seed: int, clock: int, folder: Path) -> dict[str, Any]:
-    """Cells and MHz that nextpnr reports, and where its critical path begins and ends."""
+    """Cells and MHz that nextpnr reports, and where its critical path begins and ends; its log is left in ``folder``."""
     log = run([tool(f"nextpnr-{target}"), *DEVICES[target], "--json", "netlist.json", "--freq", str(clock),
                "--seed", str(seed)], folder, may_fail=True)
+    (folder / f"nextpnr-{seed}.log").write_text(log, "utf-8")
     rates = re.findall(r"Max frequency for clock\s+'[^']*': ([0-9.]+) MHz", log)
     if not rates:
         raise InputError(f"nextpnr must place and route the core, but: {log.strip()[-300:]}; choose fewer elements")
@@ -135,10 +136,11 @@ def network_of(sizes: tuple[int, ...], target: str) -> Network:
                    learning=replace(network.learning, halvings=3))
 
 
-def measure(design: Design, seeds: list[int], clock: int) -> dict[str, Any]:
-    """What Yosys and nextpnr say of a core, as plain data for JSON."""
+def measure(design: Design, seeds: list[int], clock: int, keep: Path | None = None) -> dict[str, Any]:
+    """What Yosys and nextpnr say of a core, as plain data for JSON. ``keep``: a folder for netlist and logs."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder = keep or Path(name)
+        folder.mkdir(parents=True, exist_ok=True)
         cells = synthesise(design.target, {"core.v": emit.to_verilog(design), "harness.v": HARNESS}, "harness", folder)
         device = packed(design.target, folder)
         runs = [placed(design.target, seed, clock, folder) for seed in seeds]
@@ -158,17 +160,19 @@ def main() -> None:
     parser.add_argument("--seeds", default="1", help="of nextpnr, as 1,2,3; empty: area only")
     parser.add_argument("--clock", type=int, help="MHz that nextpnr is asked for")
     parser.add_argument("--json", type=Path, help="add the figures to this file")
+    parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
     given = parser.parse_args()
     network = network_of(tuple(map(int, given.layers.split("-"))), given.target)
     elements = elements_within(network, given.most_elements) if given.most_elements else ()
     design = Design(network=network, elements=elements, target=given.target, kind=given.kind, learns=not given.no_learning)
     seeds = [int(seed) for seed in given.seeds.split(",") if seed]
     words = sys.argv[1:]
-    if "--json" in words:
-        place = words.index("--json")
-        del words[place:place + 2]
+    for option in ("--json", "--keep"):
+        if option in words:
+            place = words.index(option)
+            del words[place:place + 2]
     found = {"command": "python bench/synthesis.py " + shlex.join(words),
-             **measure(design, seeds, given.clock or CLOCKS[given.target])}
+             **measure(design, seeds, given.clock or CLOCKS[given.target], given.keep)}
     if given.json is not None:
         kept = json.loads(given.json.read_text("utf-8")) if given.json.exists() else []
         kept = [entry for entry in kept if entry["command"] != found["command"]]

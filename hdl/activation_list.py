@@ -8,15 +8,17 @@ from amaranth.utils import ceil_log2
 
 from hdl.image_buffer import source_ports
 
-LATENCY = 2                               # clocks from a start strobe to its first valid item, if it is there by then
+LATENCY = 3                               # clocks from a start strobe to its first valid item, if it is there by then
+THROUGH = 3                               # clocks from a displacement to its item, if all before it are taken
 
 
 class ActivationList(wiring.Component):
     """Collects the outputs of one layer and plays them to the next: the same interface as ``hdl.image_buffer``.
 
-    A list can be played while it is still being written: items follow as they come. ::
+    A list can be played while it is still being written: items follow as they come. A block memory's word comes late in the
+    clock, so it goes into a register before it is looked at. ::
 
-        written --> zero? --> bank memory --> items (the memory's output register)
+        written --> zero? --> bank memory --> fetched (the memory's output) --> items (register)
                                 ^ fetch
 
     Parameters
@@ -79,22 +81,24 @@ class ActivationList(wiring.Component):
                     m.d.sync += held.eq(0)
 
         active = Signal()
-        valid = Signal()
-        last = Signal()
         fetch = Signal(range(self.inputs + 1))
-        advance = Signal()
-        more = Signal()
+        fetched, fetched_last = Signal(), Signal()
+        valid, last, item = Signal(), Signal(), Signal(entry, reset_less=True)
+        advance, move, more = Signal(), Signal(), Signal()
         m.d.comb += [
-            advance.eq(~valid | self.items.ready), more.eq(active & (fetch != count)), out_of.en.eq(advance),
-            out_of.addr.eq(Cat(fetch[:address_bits], playing)), self.items.valid.eq(valid), self.items.payload.last.eq(last),
-            self.items.payload.index.eq(Mux(last, self.inputs, out_of.data.index)),
-            self.items.payload.value.eq(Mux(last, 0, out_of.data.value))]
+            move.eq(~valid | self.items.ready), advance.eq(~fetched | move), more.eq(active & (fetch != count)),
+            out_of.en.eq(advance), out_of.addr.eq(Cat(fetch[:address_bits], playing)),
+            self.items.valid.eq(valid), self.items.payload.last.eq(last),
+            self.items.payload.index.eq(Mux(last, self.inputs, item.index)),
+            self.items.payload.value.eq(Mux(last, 0, item.value))]
         with m.If(advance):
-            m.d.sync += [valid.eq(more), last.eq(0)]
+            m.d.sync += [fetched.eq(more), fetched_last.eq(0)]
             with m.If(more):
                 m.d.sync += fetch.eq(fetch + 1)
             with m.Elif(active & closed.bit_select(playing, 1)):
-                m.d.sync += [valid.eq(1), last.eq(1), active.eq(0)]
+                m.d.sync += [fetched.eq(1), fetched_last.eq(1), active.eq(0)]
+        with m.If(move):
+            m.d.sync += [valid.eq(fetched), last.eq(fetched_last), item.eq(out_of.data)]
         with m.If(self.start):
-            m.d.sync += [active.eq(1), valid.eq(0), last.eq(0), fetch.eq(0)]
+            m.d.sync += [active.eq(1), fetched.eq(0), valid.eq(0), last.eq(0), fetch.eq(0)]
         return m

@@ -118,6 +118,7 @@ class Commands(wiring.Component):
         m.submodules.owed = owed = ShiftQueue(1, self.flight)         # images to be answered: learnt or not
         m.submodules.written = written = memory.Memory(shape=32, depth=256, init=[], attrs={"no_rw_check": 1})
         put, get = written.write_port(), written.read_port()
+        fetched = Signal(32, reset_less=True)
         for name in ("available", "learn"):
             m.d.comb += getattr(self, name).eq(getattr(images, name))
         for name in ("start", "release"):
@@ -186,8 +187,9 @@ class Commands(wiring.Component):
             get.addr.eq(number),
             self.access.payload.write.eq(is_[Opcode.WRITE]), self.access.payload.layer.eq(option),
             self.access.payload.neuron.eq(neuron), self.access.payload.index.eq(index),
-            self.access.payload.data.eq(get.data),
+            self.access.payload.data.eq(fetched),
         ]
+        m.d.sync += fetched.eq(get.data)      # a block memory's word comes late in the clock
 
         with m.FSM(name="phase") as phase:
             with m.State("HEADER"):
@@ -274,6 +276,9 @@ class Commands(wiring.Component):
                         m.next = "HEADER"
 
             with m.State("FETCH"):
+                m.next = "FETCHED"
+
+            with m.State("FETCHED"):
                 m.next = "ACCESS"
 
             with m.State("ACCESS"):

@@ -145,19 +145,22 @@ class Element(wiring.Component):
         if layer.learns:
             shift = layer.update_shift + scale
             updated = (Cat(Const(1, 1), self.word).as_signed() + product[shift - 1:].as_signed()) >> 1
-            enough = fits(updated, formats.weight.bits)
-            if formats.drive.bits != formats.weight.bits:
-                enough = Mux(control.bias_row, fits(updated, formats.drive.bits), enough)
+            if formats.drive.bits == formats.weight.bits:
+                enough = self._fitted(m, updated, formats.weight.bits, control.load)
+            else:
+                enough = (self._fitted(m, updated, formats.weight.bits, control.load | control.bias_row)
+                          & self._fitted(m, updated, formats.drive.bits, control.load | ~control.bias_row))
         else:
-            updated, enough = self.word, Const(0, 1)
+            updated, enough = self.word, Signal()
+            m.d.sync += enough.eq(control.load)
         output_word = point[network.neuron.output_element]
         loaded: Value = control.load_data
         if layer.saves_state:
             loaded = loaded | self._wide(output_word, layer.word_bits)
-        m.d.sync += [
-            self.write_data.eq(Mux(control.load, loaded, updated[:layer.word_bits])),
-            self.write_enable.eq(control.write & (enough | control.load) & (self.token | ~control.write_one))]
-        m.d.comb += self.product.eq(product[scale:])
+        writes = Signal()
+        m.d.sync += [self.write_data.eq(Mux(control.load, loaded, updated[:layer.word_bits])),
+                     writes.eq(control.write & (self.token | ~control.write_one))]
+        m.d.comb += [self.write_enable.eq(writes & enough), self.product.eq(product[scale:])]
 
         # output
         output = Signal(signed(s.bits), reset_less=True)
@@ -173,6 +176,17 @@ class Element(wiring.Component):
         assert len(value) <= bits
         fill = value[-1] if value.shape().signed else Const(0, 1)
         return Cat(value, fill.replicate(bits - len(value)))
+
+    @staticmethod
+    def _fitted(m: Module, value: Value, bits: int, anyway: Value) -> Value:
+        """``fits(value, bits)``, or ``anyway``, of a clock ago. Only one LUT lies between the value and the registers."""
+        top = value[bits - 1:]
+        equal = [fits(top[place:place + 4].as_signed(), 1) for place in range(0, len(top) - 1, 3)]
+        if not equal:
+            return Const(1, 1)
+        fitted = Signal(len(equal), reset_less=True)
+        m.d.sync += fitted.eq(Mux(anyway, -1, Cat(equal)))
+        return fitted.all()
 
     def _gated(self, value: Value, enable: Value, bits: int) -> Value:
         return self._wide(value, bits) & enable.replicate(bits)

@@ -187,7 +187,9 @@ class Schedule:
             counts.append(len(ready))
             if following is not None:
                 nonzero = image.hidden[layer.layer.index]
-                ready = [clock + 2 for clock, value in zip(outputs, nonzero, strict=True) if value] + [outputs[-1] + 2]
+                through = activation_list.THROUGH
+                ready = [clock + through for clock, value in zip(outputs, nonzero, strict=True) if value] + [
+                    outputs[-1] + through]
                 available = outputs[0] + 1
         replied = outputs[-1] + ANSWER_LATENCY - 1 + (CLOCKS_PER_OUTPUT * len(outputs) if image.outputs else 0)
         self.replied.append(replied)

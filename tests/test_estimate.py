@@ -53,9 +53,9 @@ def test_learning_takes_the_clocks_of_the_formulas_in_the_documentation(layers):
     settling, nonzero, hidden, outputs = 160, layers[0] // 5, layers[1], layers[2]
     a, b = (output_latency(layer) for layer in design.layers)
     clocks = estimate.clocks(design, nonzero)
-    assert clocks.learnt == (4 * settling + 2 * nonzero + 2 * hidden + outputs + a + levels(outputs) + 56
+    assert clocks.learnt == (4 * settling + 2 * nonzero + 2 * hidden + outputs + a + levels(outputs) + 57
                              + max(18, outputs + b + 4))
-    assert clocks.learnt_without_error == 2 * settling + nonzero + hidden + outputs + a + b + 28
+    assert clocks.learnt_without_error == 2 * settling + nonzero + hidden + outputs + a + b + 29
 
 
 def test_learning_takes_longer_than_inferring_and_an_error_longest():

@@ -121,7 +121,7 @@ def test_lists_give_what_was_written_and_keep_what_they_offer():
 
 # Where ``failed`` is empty several properties break, and the solver names any of them
 @pytest.mark.parametrize(("right", "wrong", "failed"), [
-    ("advance.eq(~valid | self.items.ready)", "advance.eq(1)", "what waits stays"),
+    ("move.eq(~valid | self.items.ready)", "move.eq(1)", "what waits stays"),
     ("self.written.value.any())]", "1)]", "each is what was written"),
     ("self.free.eq(~begun.bit_select(writing, 1))", "self.free.eq(1)", ""),
     ("with m.Elif(active & closed.bit_select(playing, 1)):", "with m.Elif(active):", ""),

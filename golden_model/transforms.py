@@ -1,0 +1,79 @@
+"""Changes of images as a sensor might make them: inverted, moved, rotated. The images given stay as they are.
+
+Images are uint8 (n, height * width), rows one after the other, as in ``golden_model.datasets``.
+"""
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from golden_model.errors import InputError
+
+Bytes = npt.NDArray[np.uint8]
+FRACTION = 8                              # bits to which the places between pixels are rounded
+
+
+def inverted(images: Bytes) -> Bytes:
+    """Black for white: 255 - byte."""
+    return np.bitwise_not(images)
+
+
+def moved(images: Bytes, image_shape: tuple[int, int], down: int, right: int) -> Bytes:
+    """Every image moved by so many pixels, which may be negative; zeros move in.
+
+    Raises
+    ------
+    InputError
+        If nothing of an image would be left.
+    """
+    height, width = image_shape
+    if abs(down) >= height or abs(right) >= width:
+        raise InputError(f"images of {height}x{width} must be moved by less than their size, not by {down} down and "
+                         f"{right} right")
+    square = images.reshape(-1, height, width)
+    result = np.zeros_like(square)
+    seen = square[:, max(0, -down):height - max(0, down), max(0, -right):width - max(0, right)]
+    result[:, max(0, down):height + min(0, down), max(0, right):width + min(0, right)] = seen
+    return result.reshape(images.shape)
+
+
+def rotated(images: Bytes, image_shape: tuple[int, int], degrees: float | npt.NDArray[np.float64]) -> Bytes:
+    """Every image turned counterclockwise about its centre, all by the same angle or each by its own of (n,).
+
+    A pixel is the bilinear mean of the four around the place it comes from, which is rounded to 1/256 of a pixel; what comes
+    from outside is zero. The mean is exact and rounded half up.
+
+    Raises
+    ------
+    InputError
+        If there are neither one angle nor as many as images.
+    """
+    height, width = image_shape
+    angles = np.asarray(degrees, np.float64)
+    if angles.shape not in ((), (len(images),)):
+        raise InputError(f"angles must be one, or one for each of {len(images)} images, not of shape {angles.shape}")
+    if angles.ndim == 0:
+        return _rotated(images, height, width, float(angles))
+    result = np.zeros_like(images)
+    for angle in np.unique(angles):
+        chosen = np.flatnonzero(angles == angle)
+        result[chosen] = _rotated(images[chosen], height, width, float(angle))
+    return result
+
+
+def _rotated(images: Bytes, height: int, width: int, degrees: float) -> Bytes:
+    one = 1 << FRACTION
+    rows, columns = np.mgrid[:height, :width] - np.array([(height - 1) / 2, (width - 1) / 2])[:, None, None]
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    from_row = np.rint(one * (cosine * rows + sine * columns + (height - 1) / 2)).astype(np.int64).ravel()
+    from_column = np.rint(one * (cosine * columns - sine * rows + (width - 1) / 2)).astype(np.int64).ravel()
+    square = np.zeros((len(images), height + 2, width + 2), np.int64)            # a frame of zeros around it
+    square[:, 1:-1, 1:-1] = images.reshape(-1, height, width)
+    row, column = from_row >> FRACTION, from_column >> FRACTION
+    below, beside = from_row & one - 1, from_column & one - 1
+    total = np.zeros((len(images), height * width), np.int64)
+    for down, weight_down in ((0, one - below), (1, below)):
+        for right, weight_right in ((0, one - beside), (1, beside)):
+            at = np.clip(row + down + 1, 0, height + 1), np.clip(column + right + 1, 0, width + 1)
+            total += square[:, at[0], at[1]] * (weight_down * weight_right)
+    return (total + (1 << 2 * FRACTION - 1) >> 2 * FRACTION).astype(np.uint8)

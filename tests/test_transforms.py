@@ -1,0 +1,81 @@
+"""Changes of images: values by hand, what they undo, and scipy's rotation as an oracle."""
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from golden_model.datasets import load, shift
+from golden_model.errors import InputError
+from golden_model.transforms import inverted, moved, rotated
+
+SHAPE = (3, 4)
+IMAGES = np.arange(1, 25, dtype=np.uint8).reshape(2, 12)
+
+
+def test_black_is_white_and_back():
+    assert inverted(np.array([[0, 1, 128, 255]], np.uint8)).tolist() == [[255, 254, 127, 0]]
+    assert np.array_equal(inverted(inverted(IMAGES)), IMAGES)
+
+
+def test_an_image_moves_and_zeros_move_in():
+    assert moved(IMAGES, SHAPE, 1, 0)[0].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert moved(IMAGES, SHAPE, -1, 2)[0].tolist() == [0, 0, 5, 6, 0, 0, 9, 10, 0, 0, 0, 0]
+    assert np.array_equal(moved(IMAGES, SHAPE, 0, 0), IMAGES)
+
+
+@given(st.integers(-2, 2), st.integers(-3, 3))
+def test_moving_is_what_shifting_at_random_does_to_each_image(down, right):
+    class Drawn:
+        def integers(self, low, high, size):
+            return np.tile([down, right], (size[0], 1))
+
+    most = max(abs(down), abs(right))
+    if most < 3:
+        assert np.array_equal(moved(IMAGES, SHAPE, down, right), shift(IMAGES, SHAPE, Drawn(), most))
+
+
+def test_quarter_turns_are_exact():
+    square = IMAGES[:, :9]
+    for turns in range(-4, 5):
+        wanted = np.rot90(square.reshape(-1, 3, 3), turns, axes=(1, 2)).reshape(-1, 9)
+        assert np.array_equal(rotated(square, (3, 3), 90 * turns), wanted)
+    assert np.array_equal(rotated(IMAGES, SHAPE, 180), IMAGES[:, ::-1])
+
+
+@pytest.mark.parametrize("degrees", [-30.0, 10.0, 45.0])
+def test_rotation_is_that_of_scipy_to_rounding(degrees):
+    images = load("digits").train_images[:20] // 17 * 16
+    wanted = ndimage.rotate(images.reshape(-1, 8, 8).astype(float), degrees, axes=(2, 1), reshape=False, order=1,
+                            mode="grid-constant")
+    assert np.abs(rotated(images, (8, 8), degrees).reshape(-1, 8, 8) - wanted).max() < 4
+
+
+def test_each_image_may_have_its_own_angle():
+    angles = np.array([90.0, 20.0])
+    found = rotated(IMAGES, SHAPE, angles)
+    for image, angle, result in zip(IMAGES, angles, found, strict=True):
+        assert np.array_equal(result, rotated(image[None], SHAPE, angle)[0])
+
+
+def test_images_that_are_given_stay_as_they_are():
+    before = IMAGES.copy()
+    for result in (inverted(IMAGES), moved(IMAGES, SHAPE, 1, 1), rotated(IMAGES, SHAPE, 30.0)):
+        assert result.dtype == np.uint8
+        assert result.shape == IMAGES.shape
+        assert not np.shares_memory(result, IMAGES)
+    assert np.array_equal(IMAGES, before)
+
+
+@pytest.mark.parametrize(("call", "text"), [
+    (lambda: moved(IMAGES, SHAPE, 3, 0), "images of 3x4 must be moved by less than their size, not by 3 down and 0 right"),
+    (lambda: moved(IMAGES, SHAPE, 0, -4), "images of 3x4 must be moved by less than their size, not by 0 down and -4 right"),
+    (lambda: rotated(IMAGES, SHAPE, np.zeros(3)),
+     "angles must be one, or one for each of 2 images, not of shape (3,)")])
+def test_what_cannot_be_done_is_one_sentence(call, text):
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        call()

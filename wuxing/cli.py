@@ -1,4 +1,6 @@
-"""The command line: ``wuxing train|eval|compare|ranges|info|verilog|cosim|estimate|experiment|sweep``. Errors are one sentence.
+"""The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, experiment, sweep.
+
+Errors are one sentence. Exit codes:
 
 0: done. 1: cosim found a difference, a claim of an experiment does not hold, or what reads our output went away. 2: the
 input cannot be used, or a file not read or written. 130: Ctrl-C.
@@ -15,7 +17,7 @@ import typer
 from typer.main import get_command
 
 from golden_model.errors import InputError
-from wuxing import compare, console, cosim, estimate, evaluate, experiment, info, ranges, sweep, train, verilog
+from wuxing import boards, compare, console, cosim, estimate, evaluate, experiment, info, ranges, sweep, train, verilog
 
 UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
 
@@ -29,6 +31,7 @@ app.command("info")(info.info)
 app.command("verilog")(verilog.verilog)
 app.command("cosim")(cosim.cosim)
 app.command("estimate")(estimate.estimate)
+app.command("boards")(boards.boards)
 app.command("experiment")(experiment.experiment)
 app.command("sweep")(sweep.sweep)
 

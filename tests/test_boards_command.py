@@ -1,0 +1,54 @@
+"""``wuxing boards``: the table and the JSON say what declarations and estimate say."""
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import asdict
+
+import pytest
+
+from boards import fit, platforms
+from hdl import estimate
+
+PROGRAM = "import sys, wuxing.cli; sys.exit(wuxing.cli.main(sys.argv[1:]))"
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """What the command writes as JSON, and what it prints."""
+    output = tmp_path_factory.mktemp("boards") / "boards.json"
+    ran = subprocess.run([sys.executable, "-c", PROGRAM, "boards", "--json", output], capture_output=True, text=True, check=True)
+    return json.loads(output.read_text("utf-8"))["boards"], ran.stdout
+
+
+def test_every_board_is_listed_with_its_pins_and_serial_line(said):
+    entries, shown = said
+    assert [entry["name"] for entry in entries] == list(platforms.BOARDS)
+    for entry in entries:
+        board = platforms.board(entry["name"])
+        assert entry["pins"]["rx"] == board.pins["rx"].site
+        assert entry["divisor"] == round(entry["MHz"] * 1e6 / entry["baud"])
+        assert re.search(rf"^{entry['name']}: .*{re.escape(board.serial)}", shown, re.MULTILINE)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_capacity_is_that_of_fit_and_estimate(said, folded):
+    entries, shown = said
+    entry = next(entry for entry in entries if entry["name"] == "ulx3s-25f")
+    design = fit.largest(platforms.board("ulx3s-25f"), folded=folded)
+    found = entry["folded" if folded else "one_element_per_neuron"]
+    assert (found["layers"], found["elements"]) == (list(design.network.layers), list(design.elements))
+    assert found["clocks"] == asdict(estimate.clocks(design, 149))
+    assert found["us"]["learnt"] == found["clocks"]["learnt"] / 100
+    cells = re.search(r"^ulx3s-25f +LFE5U-25F +(.*)$", shown, re.MULTILINE)[1].split()
+    assert cells[5 if folded else 2] == str(design.network.layers[1])
+
+
+def test_a_chip_that_takes_no_such_network_says_none(said):
+    entries, shown = said
+    entry = next(entry for entry in entries if entry["name"] == "icebreaker")
+    missing = [way for way in ("one_element_per_neuron", "folded") if entry[way] is None]
+    line = re.search(r"^icebreaker .*$", shown, re.MULTILINE)[0]
+    assert line.count("none") == len(missing)

@@ -1,0 +1,99 @@
+"""What fits a board: against the estimate, at the edge, and the sentences that say what to shrink."""
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+
+import pytest
+
+from boards import fit, platforms
+from golden_model.errors import InputError
+from golden_model.network import Network
+from hdl import estimate
+from hdl.design import Design
+
+SMALL = platforms.board("ulx3s-12f")
+LARGE = platforms.board("ulx3s-85f")
+
+
+def test_needs_are_the_estimate_and_the_link():
+    design = Design(network=Network(layers=(100, 10, 5)), target="ecp5")
+    found = fit.fit(SMALL, design)
+    assert found.needs == estimate.cells(design) + fit.LINK["ecp5"]
+    assert {name: count for name, (count, _) in found.parts.items()} == asdict(found.needs)
+    assert {name: has for name, (_, has) in found.parts.items()} == dict(SMALL.device.has)
+    assert found.fits
+    assert fit.check(SMALL, design) == found
+
+
+def test_a_design_of_another_family_is_refused():
+    text = "the design must be of target ecp5 for ulx3s-12f, not portable; generate it for this board"
+    with pytest.raises(InputError, match=re.escape(text)):
+        fit.fit(SMALL, Design(network=Network(layers=(9, 4, 3))))
+
+
+def test_what_does_not_fit_is_refused_with_the_elements_that_do():
+    design = Design(network=Network(layers=(100, 60, 10)), target="ecp5")
+    needs = fit.fit(SMALL, design).needs
+    smaller = fit.chosen(SMALL, design.network)
+    text = (f"100-60-10 on 60, 10 processing elements must fit the LFE5U-12F of ULX3S 12F, but needs {needs.cells:,} of 12,000 "
+            f"logic cells and {needs.flip_flops:,} of 12,000 flip-flops and 70 of 28 multipliers and {needs.block_rams} of 32 "
+            f"block RAMs; give --most-elements {max(smaller.elements)}")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        fit.check(SMALL, design)
+    assert fit.check(SMALL, smaller).fits
+
+
+def test_what_no_number_of_elements_makes_fit_is_refused_with_the_layer_that_does():
+    design = fit.chosen(SMALL, Network(layers=(784, 128, 10)))
+    assert design.elements == (1, 1)
+    most = fit.largest(SMALL).network.layers[1]
+    text = f"; of 784-H-10 the largest that fits has H = {most}, or take a larger board"
+    with pytest.raises(InputError, match=re.escape(text)):
+        fit.check(SMALL, design)
+
+
+def test_a_deep_network_that_does_not_fit_is_told_to_shrink():
+    design = fit.chosen(SMALL, Network(layers=(784, 100, 100, 10)))
+    text = "; choose fewer inputs or smaller layers, or take a larger board"
+    with pytest.raises(InputError, match=re.escape(text)):
+        fit.check(SMALL, design)
+
+
+@pytest.mark.parametrize("folded", [False, True])
+@pytest.mark.parametrize("board", [SMALL, platforms.board("ulx3s-25f")], ids=lambda board: board.name)
+def test_the_largest_fits_and_one_more_neuron_does_not(board, folded):
+    found = fit.largest(board, 200, 10, folded=folded)
+    assert fit.fit(board, found).fits
+    layers = found.network.layers
+    more = Network(layers=(layers[0], layers[1] + 1, layers[2]))
+    if folded:
+        assert not fit.fit(board, fit.chosen(board, more)).fits
+    else:
+        assert found.elements == layers[1:]
+        assert not fit.fit(board, Design(network=more, target="ecp5")).fits
+
+
+def test_the_design_that_is_chosen_has_the_most_elements_that_fit():
+    network = Network(layers=(100, 60, 10))
+    found = fit.chosen(SMALL, network)
+    assert fit.fit(SMALL, found).fits
+    folds = -(-60 // found.elements[0])
+    more = Design(network=network, elements=(-(-60 // (folds - 1)), 10), target="ecp5")
+    assert not fit.fit(SMALL, more).fits
+    assert fit.chosen(LARGE, network).elements == (60, 10)
+
+
+def test_the_headline_fits_its_board_without_folding():
+    found = fit.chosen(LARGE, Network(layers=(784, 128, 10)))
+    assert found.elements == (128, 10)
+
+
+def test_networks_for_ice40_have_operands_of_its_multiplier():
+    design = Design(network=fit.network_for("ice40", (16, 4, 4)), elements=(2, 2), target="ice40")
+    assert max(design.layers[0].operand_bits_needed.values()) <= 16
+    assert fit.network_for("ecp5", (16, 4, 4)) == Network(layers=(16, 4, 4))
+
+
+def test_a_network_without_room_for_one_neuron_has_no_largest():
+    assert fit.largest(SMALL, 60_000, 10, folded=False) is None

@@ -1,0 +1,69 @@
+"""``wuxing boards``: the boards that there are, and the largest network of digits that each can learn."""
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from wuxing import configuration as options
+from wuxing import console
+
+if TYPE_CHECKING:
+    from boards.platforms import Board
+    from hdl.design import Design
+
+NONZERO = 149                             # of the 784 pixels of a usual MNIST image
+WAYS = ("one_element_per_neuron", "folded")
+
+
+def boards(json: options.JsonOption = None) -> None:
+    """List the boards: chip, clock, serial line, and the largest 784-H-10 with on-chip learning that fits."""
+    from boards import fit, platforms
+    console.check_writable(json)
+    capacities: dict[tuple[Any, ...], dict[str, Any]] = {}
+    listed = []
+    for board in platforms.BOARDS.values():
+        chip = (board.target, board.clock, *board.device.has.values())
+        if chip not in capacities:
+            capacities[chip] = {way: capacity(fit.largest(board, folded=way == "folded"), board.clock) for way in WAYS}
+        listed.append(described(board) | capacities[chip])
+    console.write_json(json, {"nonzero": NONZERO, "boards": listed})
+
+    screen = console.out(json)
+    table = console.table("Boards and the largest 784-H-10 that learns there: an element per neuron, then folded",
+                          left=("--board", "chip"), right=("MHz", "Mbaud", "H", "us", "us learnt", "H", "us", "us learnt"))
+    table.caption = f"us per image with {NONZERO} nonzero pixels; all by estimate, host link included"
+    table.caption_justify = "left"
+    for entry in listed:
+        cells = [cell for way in WAYS for cell in _shown(entry[way])]
+        table.add_row(entry["name"], entry["device"], f"{entry['MHz']:g}", f"{entry['baud'] / 1e6:g}", *cells)
+    screen.print(table, "", sep="\n")
+    for entry in listed:
+        note = f"; {entry['note']}" if entry["note"] else ""
+        screen.print(f"{entry['name']}: {entry['title']}, weights in {entry['memories']}, serial line: {entry['serial']}{note}",
+                     soft_wrap=True)
+
+
+def _shown(found: dict[str, Any] | None) -> tuple[str, str, str]:
+    if found is None:
+        return "none", "", ""
+    return str(found["layers"][1]), f"{found['us']['inferred']:,.1f}", f"{found['us']['learnt']:,.1f}"
+
+
+def described(board: Board) -> dict[str, Any]:
+    """A board's declaration as plain data."""
+    device = board.device
+    return {"name": board.name, "title": board.title, "device": device.name, "target": board.target, "package": board.package,
+            "has": dict(device.has), "memories": board.memories, "reference_MHz": board.reference, "MHz": board.clock,
+            "baud": board.baud, "divisor": board.divisor(), "serial": board.serial, "note": board.note,
+            "pins": {port: pin.site for port, pin in board.pins.items()},
+            "programmers": [programmer.name for programmer in board.programmers]}
+
+
+def capacity(design: Design | None, rate: float) -> dict[str, Any] | None:
+    """Layers, elements and time per image of a design at ``rate`` MHz, as plain data."""
+    from hdl import estimate
+    if design is None:
+        return None
+    clocks = asdict(estimate.clocks(design, NONZERO))
+    return {"layers": list(design.network.layers), "elements": list(design.elements), "clocks": clocks,
+            "us": {name: None if count is None else count / rate for name, count in clocks.items()}}

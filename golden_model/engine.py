@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from golden_model import arithmetic as arithmetics
-from golden_model import instincts, kernels, parameters
+from golden_model import instincts, kernels, parameters, shared_kernels
 from golden_model.circuits import MIRROR, mirrored
 from golden_model.model import check_images, check_labels
 from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters
-from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Instinct, Instincts, Plan, Store, Words
+from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Instinct, Instincts, Places, Plan, Store, Words
 from golden_model.sections import INSTINCTS
 from golden_model.wiring import masks
 
@@ -49,6 +49,7 @@ class CompiledModel:
         self.fixed = arithmetic == "fixed"
         self._type, self._wide = self._types(self._brings_coupling(given))
         self._plan = self._planned()
+        self._places = self._placed() if network.wiring.shares else None
         self._words = self._constants()
         self._store = self._stored(given)
 
@@ -102,8 +103,11 @@ class CompiledModel:
         images = np.ascontiguousarray(images)
 
         def infer(start: int) -> None:
-            part = slice(start, start + SLICE)
-            kernels.infer(images[part], found[part], np.zeros(1, self._wide), self._plan, self._words, self._store)
+            part, wide = slice(start, start + SLICE), np.zeros(1, self._wide)
+            if self._places is None:
+                kernels.infer(images[part], found[part], wide, self._plan, self._words, self._store)
+            else:
+                shared_kernels.infer(images[part], found[part], wide, self._plan, self._places, self._words, self._store)
 
         starts = range(0, len(images), SLICE)
         if self.threads == 1 or len(starts) < 2:
@@ -124,8 +128,12 @@ class CompiledModel:
         check_images(self.network, images)
         labels = check_labels(self.network, images, labels)
         predictions = np.empty(len(labels), np.int64)
-        kernels.learn(np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide),
-                      self.network.learning.batch, self._plan, self._words, self._store, self._instincts(epoch))
+        given = (np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide),
+                 self.network.learning.batch, self._plan)
+        if self._places is None:
+            kernels.learn(*given, self._words, self._store, self._instincts(epoch))
+        else:
+            shared_kernels.learn(*given, self._places, self._words, self._store, self._instincts(epoch))
         return predictions
 
     def _links(self, array: Array, layer: int) -> Array:
@@ -139,9 +147,12 @@ class CompiledModel:
     def _types(self, any_coupling: bool) -> tuple[Any, Any]:
         if not self.fixed:
             return np.float32, np.float32
-        exact = [bits for name, bits in self.network.widths(any_coupling).items()
-                 if name in ("bracket", "product") or name.startswith("update[")]
-        formats = self.network.formats
+        widths, formats = self.network.widths(any_coupling), self.network.formats
+        if self.network.wiring.shares:            # whose sums of products are wide, but one product is not
+            product = formats.displacement.bits + max(formats.displacement.bits, formats.input.bits + 1)
+            widths |= {f"update[{layer}]": product for layer in range(len(self.network.layers) - 1)
+                       if self.network.wiring.positions(layer) > 1}
+        exact = [bits for name, bits in widths.items() if name in ("bracket", "product") or name.startswith("update[")]
         held = [word.bits + 2 for word in (formats.drive, formats.weight, formats.error, formats.coupling, formats.input)]
         rates = self.network.learning.slowest()["links"] or 0
         shifts = [self.network.update_shift(layer, rates) for layer in range(len(self.network.layers) - 1)]
@@ -150,7 +161,8 @@ class CompiledModel:
 
     def _planned(self) -> Plan:
         network, neuron = self.network, self.network.neuron
-        inputs, neurons = np.array(network.layers[:-1]), np.array(network.layers[1:])
+        shapes = [shape["weights"] for shape in parameters.layer_shapes(network)]
+        inputs, neurons = np.array([shape[1] for shape in shapes]), np.array([shape[0] for shape in shapes])
         blocks = -(-neurons // LANES)
         word = self._type
         chunk = np.full(len(inputs), np.iinfo(np.int64).max)
@@ -173,11 +185,30 @@ class CompiledModel:
         return Plan(inputs=inputs, neurons=neurons, blocks=blocks,
                     weight_at=np.concatenate([[0], np.cumsum(inputs * blocks * LANES)[:-1]]).astype(np.int64),
                     unit_at=np.concatenate([[0], np.cumsum(blocks * LANES)[:-1]]).astype(np.int64),
-                    signal_at=np.concatenate([[0], np.cumsum(inputs)]).astype(np.int64),
+                    signal_at=np.concatenate([[0], np.cumsum(network.layers[:-1])]).astype(np.int64),
                     link_shift=np.array(shifts), chunk=chunk, reverse_shift=network.reverse_link_shift,
                     steps=network.integration.steps, output_row=(b - a) % ELEMENTS,
                     forward_rows=rows(np.stack([self._elements] * 3)), reverse_rows=rows(back),
                     gate_rows=rows(back)[2], frozen=min(network.learning.frozen, len(inputs)))
+
+    def _placed(self) -> Places:
+        network, plan, formats = self.network, self._plan, self.network.formats
+        layers = range(len(plan.inputs))
+        shared = [network.wiring.convolution(layer) for layer in layers]
+        bases = [np.zeros(1, np.int64) if each is None else each.bases() for each in shared]
+        taps = [np.arange(plan.inputs[layer]) if (each := shared[layer]) is None else each.offsets() for layer in layers]
+        positions = np.array([len(each) for each in bases])
+        lanes = positions * plan.blocks * LANES
+        reach = [max(-formats.displacement.least, formats.input.greatest if layer == 0 else 0) for layer in layers]
+        chunk = [np.iinfo(self._type).max // (each * -formats.displacement.least) if self.fixed else np.iinfo(np.int64).max
+                 for each in reach]
+
+        def starts(sizes: Array) -> Array:
+            return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
+
+        return Places(positions=positions, base_at=starts(positions), bases=np.concatenate(bases), tap_at=starts(plan.inputs),
+                      taps=np.concatenate(taps), lane_at=starts(lanes), chunk=np.array(chunk), lanes=int(lanes.sum()),
+                      signals=sum(network.layers))
 
     def _constants(self) -> Words:
         word, network = self._type, self.network

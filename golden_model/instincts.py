@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from golden_model.arithmetic import Arithmetic, Array
 from golden_model.network import PARAMETER_SETS, Network
+from golden_model.parameters import layer_shapes
 
 
 @dataclass
@@ -40,12 +41,10 @@ def fresh(network: Network, dtype: npt.DTypeLike) -> Memories:
     learning = network.learning
     names = [name for name in PARAMETER_SETS if getattr(learning, name) and learning.instinct(name) == "pid"]
 
-    def zeros(name: str, inputs: int, neurons: int) -> Array:
-        shape = {"links": (neurons, inputs), "bias": (neurons,)}.get(name, (5, neurons))
-        return np.zeros(shape, dtype)
+    def zeros(name: str, shapes: dict[str, tuple[int, ...]]) -> Array:
+        return np.zeros({"links": shapes["weights"], "bias": shapes["bias"]}.get(name, shapes["coupling"][1:]), dtype)
 
-    return [{name: Memory(zeros(name, inputs, neurons), zeros(name, inputs, neurons)) for name in names}
-            for inputs, neurons in zip(network.layers, network.layers[1:], strict=False)]
+    return [{name: Memory(zeros(name, shapes), zeros(name, shapes)) for name in names} for shapes in layer_shapes(network)]
 
 
 def changes(arithmetic: Arithmetic, name: str, products: Array, layer: int, memory: dict[str, Memory],

@@ -205,7 +205,7 @@ def reverse_links(r, weights, weight_at, inputs, lanes, shift, const, errors, wi
 
 
 @njit(cache=True, nogil=True)
-def _change_row(row, r, x, rate, least, high):
+def change_row(row, r, x, rate, least, high):
     """row[n] += rate * (r[n] x); a weight that would overflow is held."""
     for n in range(len(row)):
         old = cast(row[n], least)
@@ -214,7 +214,7 @@ def _change_row(row, r, x, rate, least, high):
 
 
 @njit(cache=True, nogil=True)
-def _sign_row(row, products, step, least, high):
+def sign_row(row, products, step, least, high):
     """row[n] += step * sign of products[n]; a weight that would overflow is held."""
     for n in range(len(row)):
         old = cast(row[n], least)
@@ -231,8 +231,8 @@ def _controlled(product, integral, previous, gains, shift, leak, limits):
 
 
 @njit(cache=True, nogil=True)
-def _pid_row(row, products, integral, previous, gains, shift, leak, limits, rate, least, high):
-    """As ``_sign_row``, for a pid instinct, which brings its memory up to date whether or not a weight is held."""
+def pid_row(row, products, integral, previous, gains, shift, leak, limits, rate, least, high):
+    """As ``sign_row``, for a pid instinct, which brings its memory up to date whether or not a weight is held."""
     for n in range(len(row)):
         product = cast(products[n], gains[0])
         exact, integral[n], previous[n] = _controlled(product, integral[n], previous[n], gains, shift, leak, limits)
@@ -258,7 +258,7 @@ def update_links(signals, r, erring, at, inputs, lanes, store, weight_at, layer,
         only, values = r[0], signals[0, at:at + inputs]
         for m in range(inputs):
             if values[m] != 0:
-                _change_row(links[m], only, values[m], rate, least, high)
+                change_row(links[m], only, values[m], rate, least, high)
         return
     for m in range(inputs):
         active = False
@@ -279,17 +279,17 @@ def update_links(signals, r, erring, at, inputs, lanes, store, weight_at, layer,
             for n in range(lanes):
                 products[n] = cast(products[n] * exists[n], products[n])
         if instinct.kind == PROPORTIONAL:
-            _change_row(links[m], products, cast(1, least), rate, least, high)
+            change_row(links[m], products, cast(1, least), rate, least, high)
         elif instinct.kind == SIGN:
-            _sign_row(links[m], products, instinct.step[layer], least, high)
+            sign_row(links[m], products, instinct.step[layer], least, high)
         else:
-            _pid_row(links[m], products, store.links_memory[0, first:first + lanes],
+            pid_row(links[m], products, store.links_memory[0, first:first + lanes],
                      store.links_memory[1, first:first + lanes], instinct.gains[layer], instinct.product_shift[layer],
                      instinct.leak, instinct.limits, rate, least, high)
 
 
 @njit(forceinline=True)
-def _changed(old, product, memory, instinct, entry):
+def changed(old, product, memory, instinct, entry):
     """A bias or a K before it is held or not, in the wide type. ``memory``: its two words, if the instinct is pid."""
     if instinct.kind == PROPORTIONAL:
         return old + words.change(product, instinct.rate[entry])
@@ -308,7 +308,7 @@ def update_bias(r, batch, unit_at, neurons, store, instinct, const, wide):
         total = cast(0, like)
         for image in range(batch):
             total += r[image, n - unit_at]
-        new = _changed(cast(store.bias[n], like), total, memory[:, n] if instinct.kind == PID else wide, instinct, 0)
+        new = changed(cast(store.bias[n], like), total, memory[:, n] if instinct.kind == PID else wide, instinct, 0)
         if clamp(new, const.drive_least, const.drive_high) == new:
             store.bias[n] = new
 
@@ -341,7 +341,7 @@ def update_coupling(states, reverse_states, batch, unit_at, neurons, coupling, r
                         total += (cast(reverse_states[image, ri], like) * states[image, so]
                                   - cast(reverse_states[image, ro], like) * states[image, si])
                 memory = remembered[:, kind, i, unit_at + n] if instinct.kind == PID else wide
-                new = _changed(cast(coupling[kind, i, unit_at + n], like), total, memory, instinct, kind)
+                new = changed(cast(coupling[kind, i, unit_at + n], like), total, memory, instinct, kind)
                 fits = const.coupling_least <= new and new <= const.coupling_high
                 if fits and not (kind == 2 and new < const.coupling_minimum):
                     coupling[kind, i, unit_at + n] = new

@@ -3,16 +3,16 @@
     dC_nm = eta r_n,a x_m     dbias_n = eta r_n,a
     dK1_i = eta (r_i s_{i-1} - r_{i-1} s_i)    dK2_i = eta (r_i s_{i+2} - r_{i+2} s_i)    dK3_i = -eta r_i s_i
 
-A batch adds its products exactly; an instinct turns the sum into a change, which is narrowed once. A batch of one image is the
-hardware's order.
+A batch adds its products exactly, and so do the positions of a convolution, whose neurons share their parameters; an instinct
+turns the sum into a change, which is narrowed once. A batch of one image is the hardware's order.
 """
 from __future__ import annotations
 
 import numpy as np
 
+from golden_model import links
 from golden_model.arithmetic import Arithmetic, Array
 from golden_model.instincts import Memory, changes
-from golden_model.links import exact_product
 from golden_model.parameters import Layer
 from golden_model.wiring import Mask
 
@@ -57,12 +57,13 @@ def update(arithmetic: Arithmetic, parameters: Layer, x: Array, s: Array, r: Arr
 
     coupling = parameters.coupling
     if arithmetic.network.learning.trains_K:
-        products = coupling_products(r, s)
+        products = links.over_positions(arithmetic, coupling_products(r, s), layer)
         coupling = np.stack([arithmetic.updated_coupling(coupling[k], change(name, products[k]), name, layer, epoch)
                              for k, name in enumerate(("K1", "K2", "K3"))])
-    products = exact_product(signal.T, x)
+    products = links.products(arithmetic, signal, x, layer)
     if mask is not None:
         products = products * mask
-    heard = (x[erring] != 0).any(axis=0)
+    heard = links.addressed(arithmetic, x[erring], layer)
     return Layer(arithmetic.updated_weights(parameters.weights, change("links", products, heard), layer, epoch),
-                 arithmetic.updated_bias(parameters.bias, change("bias", signal.sum(axis=0)), layer, epoch), coupling)
+                 arithmetic.updated_bias(parameters.bias, change("bias", links.over_positions(
+                     arithmetic, signal.sum(axis=0), layer)), layer, epoch), coupling)

@@ -71,7 +71,7 @@ class Model:
         states = []
         for index, layer in enumerate(self.layers):
             drive = links.forward(self.arithmetic, x, layer.weights, layer.bias, index)
-            s = circuits.settle(self.arithmetic, drive, layer.coupling, index)
+            s = circuits.settle(self.arithmetic, drive, links.each_neuron(self.arithmetic, layer.coupling, index), index)
             states.append(LayerState(x, s))
             x = s[self.network.neuron.output_element]
         return states
@@ -104,7 +104,8 @@ class Model:
         frozen, erring = self.network.learning.frozen, np.any(error, axis=1)
         for index in range(last, frozen - 1, -1):
             layer, state = self.layers[index], states[index]
-            r = circuits.settle_reverse(self.arithmetic, state.displacement, error, layer.coupling, index)
+            coupling = links.each_neuron(self.arithmetic, layer.coupling, index)
+            r = circuits.settle_reverse(self.arithmetic, state.displacement, error, coupling, index)
             if index > frozen:                               # with the old weights, before they learn
                 error = links.reverse(self.arithmetic, r[neuron.input_element], layer.weights, index - 1)
             self.layers[index] = learning.update(self.arithmetic, layer, state.inputs, state.displacement, r, index, epoch,

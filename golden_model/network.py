@@ -209,9 +209,11 @@ class Network:
             widths[f"link_sum[{layer}]"] = _signed_bits(self.wiring.fan_in(layer, inputs) * reach * weight
                                                         + (bias << max(self.link_shift(layer), 0)))
             widths[f"reverse_link_sum[{layer}]"] = _signed_bits(self.wiring.fan_out(layer, outputs) * signal * weight)
-            widths[f"update[{layer}]"] = _signed_bits(batch * signal * reach)
+            products = batch * self.wiring.positions(layer) * signal * reach
+            widths[f"update[{layer}]"] = _signed_bits(products)
             if (rate := slowest["links"]) is not None:
-                widths[f"updated_weight[{layer}]"] = self._updated_bits("links", layer, batch * signal * reach, rate, widths)
+                widths[f"updated_weight[{layer}]"] = self._updated_bits("links", layer, products, rate, widths)
+        batch *= max(self.wiring.positions(layer) for layer in range(len(self.layers) - 1))
         if (rate := slowest["bias"]) is not None:
             widths["updated_bias"] = self._updated_bits("bias", 0, batch * signal, rate, widths)
         if couplings := {name: rate for name in ("K1", "K2", "K3") if (rate := slowest[name]) is not None}:

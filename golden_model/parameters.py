@@ -19,7 +19,8 @@ class Layer:
     """Parameters of one layer of N neurons with M inputs.
 
     ``weights`` (N, M): links C[n, m], 0 where the wiring has none. ``bias`` (N,). ``coupling`` (3, 5, N): K1, K2, K3 of each
-    element and neuron. Reals (float64 or float32), or int64 in the formats ``weight``, ``drive`` and ``coupling``.
+    element and neuron. N and M of a convolution are its channels and its taps. Reals (float64 or float32), or int64 in the
+    formats ``weight``, ``drive`` and ``coupling``.
     """
 
     weights: npt.NDArray[Any]
@@ -35,8 +36,12 @@ Parameters = list[Layer]
 
 def layer_shapes(network: Network) -> list[dict[str, tuple[int, ...]]]:
     """The shapes of ``weights``, ``bias`` and ``coupling`` of every layer."""
-    return [{"weights": (neurons, inputs), "bias": (neurons,), "coupling": (3, ELEMENTS, neurons)}
-            for inputs, neurons in zip(network.layers, network.layers[1:], strict=False)]
+    shapes: list[dict[str, tuple[int, ...]]] = []
+    for layer, (inputs, neurons) in enumerate(zip(network.layers, network.layers[1:], strict=False)):
+        if shared := network.wiring.convolution(layer):
+            inputs, neurons = shared.taps, neurons // shared.positions
+        shapes.append({"weights": (neurons, inputs), "bias": (neurons,), "coupling": (3, ELEMENTS, neurons)})
+    return shapes
 
 
 def initial(network: Network, arithmetic: str) -> Parameters:

@@ -14,8 +14,8 @@ PROPORTIONAL, SIGN, PID = range(3)
 class Plan(NamedTuple):
     """Sizes and places. Arrays have one entry per layer of neurons, all int64."""
 
-    inputs: Any
-    neurons: Any
+    inputs: Any              # of a neuron: the taps of a convolution
+    neurons: Any             # that have parameters of their own: the channels of a convolution
     blocks: Any
     weight_at: Any           # first weight of the layer in ``Store.weights``
     unit_at: Any             # first neuron of the layer in ``Store.bias``, a multiple of LANES
@@ -29,6 +29,20 @@ class Plan(NamedTuple):
     reverse_rows: Any
     gate_rows: Any           # five: the forward row whose population gates row j of the reverse circuit
     frozen: int              # layers that are not trained
+
+
+class Places(NamedTuple):
+    """Where the neurons of layers with shared links stand and what they see; a full layer has one position."""
+
+    positions: Any           # of each layer
+    base_at: Any             # first position of the layer in ``bases``
+    bases: Any               # the input at the first tap of each position, from the layer's first
+    tap_at: Any              # first tap of the layer in ``taps``
+    taps: Any                # how far behind the first each tap's input is
+    lane_at: Any             # first lane of the layer; each position has its own blocks
+    chunk: Any               # products r x that fit the narrow accumulator together
+    lanes: int               # of all layers
+    signals: int             # inputs of all layers and outputs
 
 
 class Words(NamedTuple):

@@ -354,12 +354,13 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
             fan_out = network.wiring.fan_out(k, neurons)
             bound(f"reverse_link_sum[{k}]", (r * word["weight"]).times(fan_out),
                   f"{fan_out} products of a link and a reverse displacement")
-        products = bound(f"update[{k}]", (r * x).times(batch), f"{batch} products of a reverse displacement and an input")
+        count = batch * network.wiring.positions(k)
+        products = bound(f"update[{k}]", (r * x).times(count), f"{count} products of a reverse displacement and an input")
         updated(f"updated_weight[{k}]", "links", "weight", k, products)
-        updated(f"updated_bias[{k}]", "bias", "bias", k, r.times(batch))
+        updated(f"updated_bias[{k}]", "bias", "bias", k, r.times(count))
         product = r * _union(s)
         for name, change in (("K1", product - product), ("K2", product - product), ("K3", -product)):
-            updated(f"updated_{name}[{k}]", name, name, k, change.times(batch))
+            updated(f"updated_{name}[{k}]", name, name, k, change.times(count))
     margin = formats.displacement.exact(network.learning.margin, "learning.margin")
     out = s[neuron.output_element]
     bound(f"margin_difference[{len(sizes) - 1}]", Interval(-margin - out.greatest, margin - out.least),

@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass, fields
 from typing import Any
 
+from golden_model.convolution import Convolution
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 
@@ -253,7 +254,8 @@ class Wiring:
     """Which links exist. A link that does not is zero and stays zero.
 
     ``layers`` has one word for each layer of neurons: ``full``; ``random K``, K inputs for each neuron, drawn by the seed of
-    the network; ``one-to-one``, neuron n hears input n alone. Empty: all layers are full.
+    the network; ``one-to-one``, neuron n hears input n alone; ``convolution 5x5 stride 2 of 28x28x1``, local fields with
+    shared links (``golden_model.convolution``). Empty: all layers are full.
     """
 
     layers: tuple[str, ...] = ()
@@ -262,18 +264,38 @@ class Wiring:
         if not isinstance(self.layers, (tuple, list)):
             raise InputError(f"wiring.layers must be one word for each layer of neurons, not {shown(self.layers)}")
         for word in self.layers:
-            if not (isinstance(word, str) and (word in ("full", "one-to-one") or _RANDOM.fullmatch(word))):
-                raise InputError(f'each of wiring.layers must be "full", "one-to-one" or like "random 16", not {shown(word)}')
+            if not (isinstance(word, str) and (word in ("full", "one-to-one") or _RANDOM.fullmatch(word)
+                                               or Convolution.parse(word))):
+                raise InputError(f'each of wiring.layers must be "full", "one-to-one" or like "random 16" or "convolution 5x5 '
+                                 f'stride 2 of 28x28x1", not {shown(word)}')
         words = tuple(self.layers)
         object.__setattr__(self, "layers", words if set(words) - {"full"} else ())     # one way to say it, one digest
+
+    def convolution(self, layer: int) -> Convolution | None:
+        """The geometry of a layer with shared links; None of any other."""
+        return Convolution.parse(self.layers[layer]) if self.layers else None
+
+    def positions(self, layer: int) -> int:
+        """Neurons of a layer that share their parameters."""
+        shared = self.convolution(layer)
+        return shared.positions if shared else 1
+
+    @property
+    def shares(self) -> bool:
+        """Whether any layer has shared links."""
+        return any(self.convolution(layer) for layer in range(len(self.layers)))
 
     def fan_in(self, layer: int, inputs: int) -> int:
         """Links of each neuron of ``layer``, which has ``inputs``."""
         word = self.layers[layer] if self.layers else "full"
+        if shared := self.convolution(layer):
+            return shared.taps
         return inputs if word == "full" else 1 if word == "one-to-one" else int(word.removeprefix("random "))
 
     def fan_out(self, layer: int, neurons: int) -> int:
         """Links that an input of ``layer`` can have at most."""
+        if shared := self.convolution(layer):
+            return shared.fan_out * (neurons // shared.positions)
         return 1 if self.layers and self.layers[layer] == "one-to-one" else neurons
 
     def check(self, sizes: tuple[int, ...]) -> None:
@@ -286,7 +308,14 @@ class Wiring:
             if word == "one-to-one" and inputs != neurons:
                 raise InputError(f"a one-to-one layer must have as many neurons as inputs, but layer {layer} has {neurons} for "
                                  f"{inputs}; choose a random wiring")
-            if self.fan_in(layer, inputs) > inputs:
+            if shared := self.convolution(layer):
+                if shared.inputs != inputs:
+                    raise InputError(f"layer {layer} has {inputs} inputs, but its wiring is a convolution of {shared.inputs} "
+                                     f"({shared.height}x{shared.width}x{shared.depth}); give it the size of what it sees")
+                if neurons % shared.positions:
+                    raise InputError(f"layer {layer} must have a multiple of {shared.positions} neurons, one of each channel "
+                                     f"at each of its {shared.rows}x{shared.columns} positions, not {neurons}")
+            elif self.fan_in(layer, inputs) > inputs:
                 raise InputError(f'layer {layer} has {inputs} inputs, so its wiring must be at most "random {inputs}", not '
                                  f"{shown(word)}")
 

@@ -6,8 +6,11 @@ so the caller must have checked that every exact sum fits it (``Network.widths``
 """
 from __future__ import annotations
 
+from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
+
+from golden_model.plan import LANES
 
 
 @intrinsic
@@ -120,3 +123,47 @@ def _(before, word, leak, low, high):
         return lambda before, word, leak, low, high: clamp(before - leak * before + word, low, high)
     return lambda before, word, leak, low, high: clamp(
         _half_up(cast((before + word << leak) - (before if leak > 0 else 0), before), leak), low, high)
+
+
+@intrinsic
+def item(typing_context, array, index):
+    """array[index] of a contiguous array; unlike Numba's own, it does not ask whether the index counts from the end."""
+    def generate(context, builder, signature, arguments):
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.gep(data, [context.cast(builder, arguments[1], signature.args[1], types.intp)])
+        return context.unpack_value(builder, signature.return_type, place)
+    return array.dtype(array, index), generate
+
+
+@intrinsic
+def add_product(typing_context, total, at, values, start, factor):
+    """total[at:at + LANES] += factor * values[start:start + LANES], in the type of ``total``, as one vector operation.
+
+    A loop would do the same; for so few lanes LLVM finds its tests whether the arrays overlap too dear and takes them one by
+    one. The arrays are contiguous and do not overlap; nothing is checked.
+    """
+    def vector(context, builder, array_type, value, index, index_type):
+        array = context.make_array(array_type)(context, builder, value)
+        place = builder.gep(array.data, [context.cast(builder, index, index_type, types.intp)])
+        kind = ir.VectorType(context.get_data_type(array_type.dtype), LANES)
+        return builder.bitcast(place, kind.as_pointer()), kind
+
+    def generate(context, builder, signature, arguments):
+        types_ = signature.args
+        pointer, kind = vector(context, builder, types_[0], arguments[0], arguments[1], types_[1])
+        source, source_kind = vector(context, builder, types_[2], arguments[2], arguments[3], types_[3])
+        alignment = context.get_abi_sizeof(kind.element)
+        row = builder.load(source, align=context.get_abi_sizeof(source_kind.element))
+        real = isinstance(types_[0].dtype, types.Float)
+        if row.type != kind:
+            row = builder.sext(row, kind)
+        scalar = context.cast(builder, arguments[4], types_[4], types_[0].dtype)
+        one = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0))
+        factors = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined),
+                                         ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+        before = builder.load(pointer, align=alignment)
+        multiply, add = (builder.fmul, builder.fadd) if real else (builder.mul, builder.add)
+        builder.store(add(before, multiply(row, factors)), pointer, align=alignment)
+        return context.get_dummy_value()
+
+    return types.void(total, at, values, start, factor), generate

@@ -220,6 +220,10 @@ def test_with_learning():
 
 # ---------------------------------------------------------------- sentences
 
+WIRING_WORDS = ('each of wiring.layers must be "full", "one-to-one" or like "random 16" or "convolution 5x5 stride 2 of '
+                '28x28x1"')
+
+
 @pytest.mark.parametrize(("data", "sentence"), [
     ([784, 10], "a network description must be a table, not list"),
     ({}, "a network description must have layers, for example [784, 128, 10]"),
@@ -313,10 +317,10 @@ def test_with_learning():
      "formats.local_product must be signed, not UQ2.14; write Qm.f without the U"),
     ({"wiring": {"layers": "full"}}, "wiring.layers must be one word for each layer of neurons, not 'full'"),
     ({"wiring": {"layers": ["sparse"]}},
-     """each of wiring.layers must be "full", "one-to-one" or like "random 16", not 'sparse'"""),
+     f"{WIRING_WORDS}, not 'sparse'"),
     ({"wiring": {"layers": ["random 0"]}},
-     """each of wiring.layers must be "full", "one-to-one" or like "random 16", not 'random 0'"""),
-    ({"wiring": {"layers": [16]}}, """each of wiring.layers must be "full", "one-to-one" or like "random 16", not 16"""),
+     f"{WIRING_WORDS}, not 'random 0'"),
+    ({"wiring": {"layers": [16]}}, f"{WIRING_WORDS}, not 16"),
     ({"wiring": {"layers": ["random 3", "full"]}},
      "wiring.layers must have one word for each of the 1 layers of neurons, not 2"),
     ({"wiring": {"layers": ["one-to-one"]}},

@@ -64,6 +64,9 @@ class Design:
             if self.learns and network.learning.instinct(name) != "proportional":
                 raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "
                                  f"{network.learning.instinct(name)}; change it, or generate a core that only infers")
+        if network.wiring.shares:
+            raise InputError("a core must have links of its own for each neuron, but wiring.layers has a convolution, for "
+                             "which there is no hardware yet; replace it by a full layer")
         if self.learns and network.wiring.layers:
             raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
                              "empty, or generate a core that only infers")

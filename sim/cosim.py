@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from itertools import pairwise
@@ -132,6 +132,7 @@ def schedule(network: Network, count: int) -> list[tuple[int, int, int]]:
 def cosim(design: Design, values: Parameters, images: Array, taught: Array, labels: Array, *, states: int = 4,
           engine: str = "compiled", simulator: str = "verilator", idle: float = 0, stall: float = 0, seed: int = 0,
           trace: Path | None = None, keep: Path | None = None, verilog: str | None = None,
+          files: Mapping[str, str] | None = None,
           on_progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
     """Run images through golden model and core and compare.
 
@@ -153,6 +154,7 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     trace : where to write an FST trace, mismatch or not: of the chunk of images that has it, else of a few first images.
     keep : where the trace of a mismatch goes if ``trace`` is None; None: nowhere.
     verilog : the Verilog to use; by default that of the design.
+    files : text of files that the Verilog reads, by name.
     on_progress : called with images done and images in all.
 
     Raises
@@ -172,7 +174,7 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     check_images(network, images)
     labels = check_labels(network, check_images(network, taught), labels)
     runs = _Runs(design=design, values=values, images=images, taught=taught, labels=labels, engine=engine,
-                 simulator=simulator, verilog=emit.to_verilog(design) if verilog is None else verilog,
+                 simulator=simulator, verilog=emit.to_verilog(design) if verilog is None else verilog, files=files or {},
                  idle=idle, stall=stall, seed=seed, states=states if engine == "compiled" else 0)
     tally = runs.all(on_progress)
     first, problem = tally.first, None
@@ -243,6 +245,7 @@ class _Runs:
     engine: str
     simulator: str
     verilog: str
+    files: Mapping[str, str]
     idle: float
     stall: float
     seed: int
@@ -323,7 +326,7 @@ class _Runs:
         self.watched = self.engine == "compiled" and (self.states > 0 or traced)
         watched, public = step_states.probes(self.design) if self.watched else ([], [])
         engine = Compiled if self.engine == "compiled" else functools.partial(CocotbCore, simulator=self.simulator)
-        rtl = RtlModel(network, self.verilog, emit.TOP, probes=watched, public=public, trace=traced, engine=engine,
+        rtl = RtlModel(network, self.verilog, emit.TOP, self.files, probes=watched, public=public, trace=traced, engine=engine,
                        idle=self.idle, stall=self.stall)
         rtl.load_parameters(self.values)
         return rtl, Model(network, "fixed", self.values)

@@ -11,20 +11,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import re
 import shlex
-import subprocess
 import sys
 import tempfile
-from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from boards import fit, routing, synthesis, tools
 from golden_model.errors import InputError
-from golden_model.fixed_point import Format
-from golden_model.network import Network
 from hdl import emit
 from hdl.design import Design, elements_within
 
@@ -45,68 +40,22 @@ module harness (input clk, input reset, input given_bit, output taken_bit);
     .s_axis_tready(ready), .m_axis_tdata(data), .m_axis_tvalid(valid), .m_axis_tlast(last), .m_axis_tready(given[34]));
 endmodule
 """
-CARRY = Path(__file__).with_name("carry.v")
 DEVICES = {"ecp5": ["--85k", "--package", "CABGA381", "--speed", "6", "--lpf-allow-unconstrained"],
            "ice40": ["--up5k", "--package", "sg48", "--pcf-allow-unconstrained"]}
 CLOCKS = {"ecp5": 125, "ice40": 24}       # MHz that nextpnr is asked for
 AREA = {"ecp5": "TRELLIS_COMB", "ice40": "ICESTORM_LC"}
 
 
-def tool(name: str) -> str:
-    return os.environ.get(name.upper().replace("-", "_"), f"yowasp-{name}")
-
-
-def run(command: list[str], folder: Path, may_fail: bool = False) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if done.returncode and not may_fail:
-        raise InputError(f"{command[0]} must succeed, but it ended with {done.returncode}: "
-                         f"{(done.stderr or done.stdout).strip()[-300:]}; run it by hand on what it was given")
-    return done.stdout + done.stderr
-
-
-def synthesis_script(target: str, top: str, sources: list[str]) -> str:
-    """Commands for Yosys: the synthesis of the target, for ECP5 with carry chains that need no feeding."""
-    read = "read_verilog " + " ".join(sources)
-    if target == "ice40":
-        return f"{read}; synth_ice40 -top {top} -dsp -json netlist.json"
-    synthesis = f"synth_ecp5 -top {top} -nowidelut"
-    return (f"{read}; {synthesis} -run begin:map_gates; techmap -map +/techmap.v -map carry.v -map "
-            f"+/lattice/arith_map_ccu2c.v; opt -fast; {synthesis} -run map_ffs:; write_json netlist.json")
-
-
-def open_chains(module: dict[str, Any]) -> None:
-    """Disconnect carry-outs that nobody reads, and carry-ins that ``carry.v`` does not look at."""
-    read = {bit for cell in module["cells"].values() for port, bits in cell["connections"].items()
-            if cell["port_directions"][port] == "input" for bit in bits}
-    for cell in module["cells"].values():
-        if cell["type"] == "CCU2C":
-            pins = cell["connections"]
-            if pins["COUT"][0] not in read:
-                pins["COUT"] = ["x"]
-            if pins["CIN"] == ["0"] and cell["parameters"]["INIT0"].startswith("0" * 8):
-                pins["CIN"] = ["x"]
-
-
 def synthesise(target: str, sources: dict[str, str], top: str, folder: Path) -> dict[str, int]:
-    """Cells by type, without those of modules that stay apart; the netlist is left in ``folder`` as netlist.json."""
+    """Cells of ``top`` by type; the netlist is left in ``folder``. ``sources``: Verilog by file name."""
     for name, text in sources.items():
         (folder / name).write_text(text, "utf-8")
-    (folder / "carry.v").write_text(CARRY.read_text("utf-8"), "utf-8")
-    run([tool("yosys"), "-q", "-p", synthesis_script(target, top, list(sources))], folder)
-    netlist = json.loads((folder / "netlist.json").read_text("utf-8"))
-    module = netlist["modules"][top]
-    netlist["modules"] = {name: value for name, value in netlist["modules"].items()
-                          if name == top or not value["attributes"].get("blackbox") and not value["attributes"].get("whitebox")}
-    for value in netlist["modules"].values():
-        open_chains(value)
-    (folder / "netlist.json").write_text(json.dumps(netlist), "utf-8")
-    return dict(Counter(cell["type"] for cell in module["cells"].values() if not cell["type"].startswith(("$", "wuxing_"))))
+    return synthesis.synthesise(target, list(sources), top, folder)
 
 
 def packed(target: str, folder: Path) -> dict[str, int]:
     """Cells that nextpnr counts, without placing them."""
-    log = run([tool(f"nextpnr-{target}"), *DEVICES[target], "--json", "netlist.json", "--pack-only"], folder)
-    return counts(log)
+    return counts(tools.run(f"nextpnr-{target}", [*DEVICES[target], "--json", synthesis.NETLIST, "--pack-only"], folder).said)
 
 
 def counts(log: str) -> dict[str, int]:
@@ -115,25 +64,9 @@ def counts(log: str) -> dict[str, int]:
 
 def placed(target: str, seed: int, clock: int, folder: Path) -> dict[str, Any]:
     """Cells and MHz that nextpnr reports, and where its critical path begins and ends; its log is left in ``folder``."""
-    log = run([tool(f"nextpnr-{target}"), *DEVICES[target], "--json", "netlist.json", "--freq", str(clock),
-               "--seed", str(seed)], folder, may_fail=True)
-    (folder / f"nextpnr-{seed}.log").write_text(log, "utf-8")
-    rates = re.findall(r"Max frequency for clock\s+'[^']*': ([0-9.]+) MHz", log)
-    if not rates:
-        raise InputError(f"nextpnr must place and route the core, but: {log.strip()[-300:]}; choose fewer elements")
-    path = log[log.rindex("Critical path report for clock"):].split("Critical path report for", 2)[1]
-    stops = re.findall(r"(?:Source|Sink) (\S+)", path)
-    return {"seed": seed, "MHz": float(rates[-1]), "from": stops[0] if stops else "",
-            "to": stops[-1] if stops else ""}
-
-
-def network_of(sizes: tuple[int, ...], target: str) -> Network:
-    """The description with defaults; for iCE40 with words that its 16-bit multiplier takes."""
-    network = Network(layers=sizes)
-    if target != "ice40":
-        return network
-    return replace(network, formats=replace(network.formats, bracket=Format(16, 12)),
-                   learning=replace(network.learning, halvings=3))
+    routed = routing.route(target, [*DEVICES[target], "--freq", str(clock)], seed, folder, f"nextpnr-{seed}.log")
+    return {"seed": seed, "MHz": round(routed.MHz, 2), "from": routed.path[0].cell if routed.path else "",
+            "to": routed.path[-1].cell if routed.path else ""}
 
 
 def measure(design: Design, seeds: list[int], clock: int, keep: Path | None = None) -> dict[str, Any]:
@@ -162,7 +95,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="add the figures to this file")
     parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
     given = parser.parse_args()
-    network = network_of(tuple(map(int, given.layers.split("-"))), given.target)
+    network = fit.network_for(given.target, tuple(map(int, given.layers.split("-"))))
     elements = elements_within(network, given.most_elements) if given.most_elements else ()
     design = Design(network=network, elements=elements, target=given.target, kind=given.kind, learns=not given.no_learning)
     seeds = [int(seed) for seed in given.seeds.split(",") if seed]

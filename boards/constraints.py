@@ -11,7 +11,7 @@ def text(board: Board) -> str:
     """The constraints of ``board.pins`` and the frequency of its oscillator."""
     lines = [line for port, pin in board.pins.items() for line in (_pcf if board.target == "ice40" else _lpf)(port, pin)]
     rate = f"{board.reference:g}"
-    lines.append(f"set_frequency clk {rate}" if board.target == "ice40" else f'FREQUENCY PORT "clk" {rate} MHZ;')
+    lines.append(f"set_frequency oscillator {rate}" if board.target == "ice40" else f'FREQUENCY PORT "oscillator" {rate} MHZ;')
     return "\n".join(lines) + "\n"
 
 

@@ -167,13 +167,13 @@ class Board:
         line = platform.request(resource, 0, dir={signal.name: "-" for signal in declared.ios})
         oscillator = self.oscillator or platform.default_clk
         clock = platform.request(oscillator, 0, dir="-")
-        return {"clk": _pin(clock), "rx": _pin(line.rx), "tx": _pin(line.tx),
+        return {"oscillator": _pin(clock), "rx": _pin(line.rx), "tx": _pin(line.tx),
                 "MHz": platform.lookup(oscillator).clock.frequency / 1e6}
 
     @property
     def pins(self) -> dict[str, Pin]:
-        """Ports of the top level: clk, rx, tx and high_0, ..."""
-        return {**{name: self._requested[name] for name in ("clk", "rx", "tx")},
+        """Ports of the top level: oscillator, rx, tx and high_0, ..."""
+        return {**{name: self._requested[name] for name in ("oscillator", "rx", "tx")},
                 **{f"high_{index}": Pin(site=site) for index, site in enumerate(self.high)}}
 
     @property

@@ -19,7 +19,8 @@ PROGRAM = "import sys, wuxing.cli; sys.exit(wuxing.cli.main(sys.argv[1:]))"
 def said(tmp_path_factory):
     """What the command writes as JSON, and what it prints."""
     output = tmp_path_factory.mktemp("boards") / "boards.json"
-    ran = subprocess.run([sys.executable, "-c", PROGRAM, "boards", "--json", output], capture_output=True, text=True, check=True)
+    ran = subprocess.run([sys.executable, "-c", PROGRAM, "boards", "--json", output], capture_output=True, text=True,
+                         check=True)
     return json.loads(output.read_text("utf-8"))["boards"], ran.stdout
 
 

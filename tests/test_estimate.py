@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from boards import fit, tools
+from boards.synthesis import CARRY
 from golden_model import parameters
 from golden_model.errors import InputError
 from golden_model.network import Integration, Network
@@ -86,14 +88,14 @@ def test_bits_of_weights_are_those_of_the_initial_contents(elements):
     assert estimate.memory(design).weights == words * design.layers[0].word_bits
 
 
-def described(entry, synthesis):
-    return Design(network=synthesis.network_of(tuple(entry["layers"]), entry["target"]), elements=tuple(entry["elements"]),
+def described(entry):
+    return Design(network=fit.network_for(entry["target"], tuple(entry["layers"])), elements=tuple(entry["elements"]),
                   target=entry["target"], kind=entry["kind"], learns=entry["learns"])
 
 
 @pytest.mark.parametrize("entry", MEASURED, ids=lambda entry: entry["command"].split("synthesis.py ")[1])
 def test_cells_are_within_the_tolerance_of_measured_ones(entry, synthesis):
-    found = estimate.cells(described(entry, synthesis))
+    found = estimate.cells(described(entry))
     device = entry["device"]
     assert found.cells == pytest.approx(device[synthesis.AREA[entry["target"]]], rel=TOLERANCE)
     assert found.multipliers == device[{"ecp5": "MULT18X18D", "ice40": "ICESTORM_DSP"}[entry["target"]]]
@@ -134,18 +136,18 @@ endmodule
 
 
 @pytest.mark.parametrize("width", [6, 7])
-def test_carry_chains_that_are_not_fed_add_whatever_comes_in_at_their_ends(width, synthesis, tmp_path):
+def test_carry_chains_that_are_not_fed_add_whatever_comes_in_at_their_ends(width, tmp_path):
     for name in ("gold", "gate"):
         (tmp_path / f"{name}.v").write_text(SUMS.replace("NAME", name).replace("WIDTH", str(width)), "utf-8")
     (tmp_path / "cell.v").write_text(CARRY_CELL, "utf-8")
-    (tmp_path / "carry.v").write_text(synthesis.CARRY.read_text("utf-8"), "utf-8")
+    (tmp_path / "carry.v").write_text(CARRY.read_text("utf-8"), "utf-8")
     script = ("read_verilog gold.v; prep -top gold; design -stash gold; read_verilog gate.v; prep -top gate; alumacc; opt; "
               "techmap -map +/techmap.v -map carry.v -map +/lattice/arith_map_ccu2c.v; opt -fast; "
               "select -assert-min 15 t:CCU2C; select -clear; read_verilog -sv -overwrite cell.v; hierarchy -top gate; proc; "
               "flatten; setundef -undriven -anyseq; opt; design -stash gate; design -copy-from gold -as gold gold; "
               "design -copy-from gate -as gate gate; miter -equiv -make_assert -flatten gold gate miter; "
               "sat -verify -prove-asserts -set-def-inputs miter")
-    synthesis.run([synthesis.tool("yosys"), "-q", "-p", script], tmp_path)          # raises if it is not proved
+    tools.run("yosys", ["-q", "-p", script], tmp_path)              # raises if it is not proved
 
 
 def test_cells_of_a_portable_core_are_not_known():

@@ -28,7 +28,7 @@ def test_the_boards_are_those_that_are_promised():
 def test_pins_of_clock_and_serial_line_are_those_of_the_schematics(name, clk, rx, tx, MHz):
     board = platforms.board(name)
     assert {port: pin.site for port, pin in board.pins.items() if not port.startswith("high")} == {
-        "clk": clk, "rx": rx, "tx": tx}
+        "oscillator": clk, "rx": rx, "tx": tx}
     assert board.reference == MHz
 
 
@@ -44,16 +44,16 @@ def test_every_pin_is_used_once_and_the_serial_line_keeps_its_rate(board):
 
 def test_constraints_of_ice40():
     assert constraints.text(platforms.board("icebreaker")) == (
-        "set_io -nowarn clk 35\nset_io -nowarn -pullup yes rx 6\nset_io -nowarn -pullup yes tx 9\nset_frequency clk 12\n")
+        "set_io -nowarn oscillator 35\nset_io -nowarn -pullup yes rx 6\nset_io -nowarn -pullup yes tx 9\nset_frequency oscillator 12\n")
     assert "set_io -nowarn high_0 16\n" in constraints.text(platforms.board("upduino-v3"))
 
 
 def test_constraints_of_ecp5():
     assert constraints.text(platforms.board("ecpix5-45f")) == (
-        'LOCATE COMP "clk" SITE "K23";\nIOBUF PORT "clk" IO_TYPE=LVCMOS33;\n'
+        'LOCATE COMP "oscillator" SITE "K23";\nIOBUF PORT "oscillator" IO_TYPE=LVCMOS33;\n'
         'LOCATE COMP "rx" SITE "R26";\nIOBUF PORT "rx" IO_TYPE=LVCMOS33 PULLMODE=UP;\n'
         'LOCATE COMP "tx" SITE "R24";\nIOBUF PORT "tx" IO_TYPE=LVCMOS33 PULLMODE=UP;\n'
-        'FREQUENCY PORT "clk" 100 MHZ;\n')
+        'FREQUENCY PORT "oscillator" 100 MHZ;\n')
 
 
 def test_pins_of_a_header_have_the_voltage_of_the_clock():

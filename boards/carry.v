@@ -1,7 +1,7 @@
 // $alu of constant carry-in and inversion for ECP5, in place of the one of Yosys: for "techmap" of synth_ecp5's map_gates.
 //
 // The carry-in is set by the half of a CCU2C that would otherwise lie idle or give the lowest bit, and the last carry-out stays
-// open. bench/synthesis.py then disconnects both ends of a chain, so that nextpnr adds no cells that feed it in and out: it
+// open. boards/synthesis.py then disconnects both ends of a chain, so that nextpnr adds no cells that feed it in and out: it
 // would add two CCU2C to every chain. In each half, cout = LUT4 ? cin : LUT2, and LUT2 is the table's entries 0 to 3.
 (* techmap_celltype = "$alu" *)
 module _70_open_ended_alu (A, B, CI, BI, X, Y, CO);

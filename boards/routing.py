@@ -1,0 +1,84 @@
+"""Place and route by nextpnr: cells, clock rate and critical path of a netlist."""
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boards import tools
+from boards.synthesis import NETLIST
+from golden_model.errors import InputError
+
+REPORT = "nextpnr.json"
+# Where Yosys goes on from a name of the design to name a cell that it made
+MADE = re.compile(r"(_(SB|TRELLIS|LUT\d?|PFUMX|L6MUX21|CCU2C|DP16KD|MULT18X18D|DPR16X4C?)(_.*)?|\$.*|_LC|_DFF.*)$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hop:
+    """One step of a path: ``kind`` (clk-to-q, logic, routing, setup), nanoseconds, from where, and over which signal.
+
+    ``cell`` and ``signal`` have the design's own names as far as synthesis kept them; ``signal`` only where kind is routing.
+    """
+
+    kind: str
+    ns: float
+    cell: str
+    signal: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Routed:
+    """A netlist on a device: with which seed, MHz reached and asked for, cells used and there by type, the slowest path."""
+
+    seed: int
+    MHz: float
+    asked_MHz: float
+    cells: Mapping[str, tuple[int, int]]
+    path: tuple[Hop, ...]
+
+    @property
+    def meets(self) -> bool:
+        return self.MHz >= self.asked_MHz
+
+
+def route(target: str, options: list[str], seed: int, folder: Path, log: str) -> Routed:
+    """Place and route the netlist in ``folder``. A clock that is missed is no error here.
+
+    Raises
+    ------
+    InputError
+        If nextpnr is missing or cannot place or route.
+    """
+    (folder / REPORT).unlink(missing_ok=True)
+    tools.run(f"nextpnr-{target}", [*options, "--json", NETLIST, "--seed", str(seed), "--timing-allow-fail",
+                                    "--report", REPORT], folder, log)
+    try:
+        found = json.loads((folder / REPORT).read_text("utf-8"))
+        return read(found, seed)
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"nextpnr must report cells and clock in {REPORT}, but: {error}; install the version that wuxing "
+                         f"asks for") from error
+
+
+def read(found: Mapping[str, Any], seed: int) -> Routed:
+    """What nextpnr wrote with ``--report``. Of several clocks the one that is nearest to its limit counts."""
+    clock, rate = min(found["fmax"].items(), key=lambda entry: entry[1]["achieved"] / entry[1]["constraint"])
+    paths = [path for path in found["critical_paths"] if clock in path["from"] and clock in path["to"]]
+    return Routed(seed=seed, MHz=float(rate["achieved"]), asked_MHz=float(rate["constraint"]),
+                  cells={name: (count["used"], count["available"]) for name, count in found["utilization"].items()
+                         if count["used"]},
+                  path=tuple(map(_hop, paths[0]["path"] if paths else ())))
+
+
+def _hop(step: Mapping[str, Any]) -> Hop:
+    return Hop(kind=step["type"], ns=float(step["delay"]), cell=own_name(step["from"]["cell"]),
+               signal=own_name(step.get("net", "")))
+
+
+def own_name(name: str) -> str:
+    """The design's name in one that Yosys or nextpnr made from it: ``core.gate_LUT4_A_1_Z`` to ``core.gate``."""
+    return MADE.sub("", name) or name

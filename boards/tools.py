@@ -1,0 +1,89 @@
+"""The programs that make a bitstream: where they are, their versions, running them.
+
+They come from PyPI (``pip install wuxing[boards]``) and are WebAssembly: they see the folder in which they are started, but a
+``/tmp`` of their own. So every file they are given lies in that folder and is named relative to it.
+"""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from golden_model.errors import InputError
+
+PROGRAMS = {"ice40": ("yosys", "nextpnr-ice40", "icepack"), "ecp5": ("yosys", "nextpnr-ecp5", "ecppack")}
+SHOWN = 300                               # characters of a log that an error quotes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ran:
+    """What a program that ended said, on both outputs, and its exit code."""
+
+    code: int
+    said: str
+
+
+@cache
+def tool(name: str) -> str:
+    """The program ``name``: what the environment variable of its name (YOSYS, NEXTPNR_ECP5, ...) says, else yowasp-NAME.
+
+    Raises
+    ------
+    InputError
+        If it is not there.
+    """
+    variable = name.upper().replace("-", "_")
+    wanted = os.environ.get(variable) or f"yowasp-{name}"
+    beside = Path(sys.executable).parent / wanted
+    found = str(beside) if beside.is_file() else shutil.which(wanted)
+    if found is None:
+        raise InputError(f"{wanted} must be installed to build a bitstream, but is not on PATH; install it with "
+                         f"`pip install wuxing[boards]`, or name another {name} in {variable}")
+    return found
+
+
+def check(target: str) -> None:
+    """Raise an ``InputError`` unless all programs for ``target`` are there."""
+    for name in PROGRAMS[target]:
+        tool(name)
+
+
+def run(name: str, arguments: list[str], folder: Path, log: str | None = None, may_fail: bool = False) -> Ran:
+    """Run a program in ``folder``; file names among the arguments are relative to it. ``log``: file there for what it says.
+
+    Raises
+    ------
+    InputError
+        If it is not there, or if it fails and may not.
+    """
+    try:
+        done = subprocess.run([tool(name), *arguments], cwd=folder, capture_output=True, text=True, errors="replace",
+                              check=False)
+    except OSError as error:
+        raise InputError(f"{name} must run, but: {error.strerror or error}; mend or reinstall it") from error
+    said = done.stdout + done.stderr
+    if log is not None:
+        (folder / log).write_text(said, "utf-8")
+    if done.returncode and not may_fail:
+        raise InputError(f"{name} must succeed, but it ended with {done.returncode}: {complaint(said)}; "
+                         f"{f'{log} has all it said' if log else 'run it by hand on what it was given'}")
+    return Ran(code=done.returncode, said=said)
+
+
+def complaint(said: str) -> str:
+    """The first line that says ERROR, else the end of what a program said."""
+    found = re.search(r"^.*\bERROR:\s*(.*)$", said, re.MULTILINE)
+    return " ".join((found[1] if found else said[-SHOWN:]).split())[:SHOWN].rstrip(".")
+
+
+@cache
+def version(name: str) -> str:
+    """What a program says it is; empty if it does not say."""
+    said = run(name, ["-V" if name == "yosys" else "--version"], Path.cwd(), may_fail=True).said
+    found = re.search(r"(?:Yosys|Version) (\S+)", said)
+    return found[1].strip('",)') if found else ""

@@ -1,0 +1,45 @@
+# amaranth: UnusedElaboratable=no
+"""List between layers: every play is the list of its image, in the first clock that can be; planted bugs are found."""
+import pytest
+from planted_bugs import planted
+
+from hdl.activation_list import ActivationList
+from sim.testbenches.flat_ports import FlatPorts
+from sim.testbenches.run import run_bench
+
+SHAPES = {"usual": (12, 13), "one input": (1, 5), "two inputs": (2, 3), "power of two": (8, 2), "one more": (9, 6)}
+
+
+def run(folder, shape, stalls, list_class=ActivationList, images=60):
+    inputs, bits = SHAPES[shape]
+    run_bench(folder, FlatPorts(list_class(inputs, bits)), "activation_list_bench",
+              {"inputs": inputs, "bits": bits, "images": images, "stalls": stalls, "seed": 4})
+
+
+@pytest.mark.parametrize("stalls", [0, 0.3, 0.8])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_play_is_the_list_of_its_image(tmp_path, shape, stalls):
+    run(tmp_path, shape, stalls)
+
+
+TOO_LATE = "bubble"
+BUGS = {
+    "item changes while it waits": ("move.eq(~valid | self.items.ready)", "move.eq(1)"),
+    "zeros are kept": ("self.written_valid & self.written.value.any()", "self.written_valid"),
+    "always free": ("self.free.eq(~begun.bit_select(writing, 1))", "self.free.eq(1)"),
+    "ends before it is written": ("with m.Elif(active & closed.bit_select(playing, 1)):", "with m.Elif(active):"),
+    "one bank": ("m.d.sync += [writing.eq(~writing),", "m.d.sync += ["),
+    "offer stays after a restart": ("fetched.eq(0), valid.eq(0), last.eq(0)", "fetched.eq(0), last.eq(0)"),
+    "what was fetched stays after a restart": ("active.eq(1), fetched.eq(0),", "active.eq(1),"),
+    "restart goes on": ("last.eq(0), fetch.eq(0)]", "last.eq(0)]"),
+    "count is not forgotten": ("m.d.sync += held.eq(0)", "pass"),
+    "flag of the other bank": ("self.learn.eq(learns.bit_select(playing, 1))", "self.learn.eq(learns[0])"),
+    TOO_LATE: ("advance.eq(~fetched | move)", "advance.eq(~fetched)"),
+    "end has a value": ("Mux(last, 0, item.value)", "item.value"),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(tmp_path, name):
+    with pytest.raises(AssertionError, match="must"):
+        run(tmp_path, "usual", 0 if name == TOO_LATE else 0.3, planted("hdl.activation_list", *BUGS[name]).ActivationList)

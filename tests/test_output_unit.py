@@ -1,0 +1,64 @@
+# amaranth: UnusedElaboratable=no
+"""Output unit: classes, answers, errors and verdicts are those of the golden model; planted bugs are found."""
+import pytest
+from planted_bugs import planted
+
+from golden_model.fixed_point import Format
+from golden_model.network import Formats, Learning, Network
+from hdl.design import Design
+from hdl.output_unit import OutputUnit
+from sim.testbenches.flat_ports import FlatPorts
+from sim.testbenches.run import run_bench
+
+SMALL = Formats(displacement=Format(6, 5), drive=Format(9, 5), error=Format(6, 5), weight=Format(8, 6))
+USUAL = {"network": Network(layers=(3, 10)), "learns": True}
+CONFIGURATIONS = {
+    "usual": USUAL,
+    "two neurons, small words": USUAL | {"network": Network(layers=(3, 2), formats=SMALL, learning=Learning(margin=0.75))},
+    "one neuron": USUAL | {"network": Network(layers=(3, 1))},
+    "nine neurons, wide errors": USUAL | {"network": Network(layers=(3, 9), formats=Formats(error=Format(15, 12)))},
+    "inference only": USUAL | {"learns": False},
+}
+
+
+def run(folder, configuration, stalls, unit=OutputUnit, images=150, simulator="icarus"):
+    network = configuration["network"]
+    layer = Design(network=network, learns=configuration["learns"]).layers[-1]
+    run_bench(folder, FlatPorts(unit(layer)), "output_unit_bench",
+              {"network": network.to_json(), "learns": configuration["learns"], "images": images, "stalls": stalls, "seed": 5},
+              simulator=simulator)
+
+
+@pytest.mark.parametrize("stalls", [0, 0.5])
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_answers_errors_and_verdicts_are_those_of_the_golden_model(tmp_path, name, stalls):
+    run(tmp_path, CONFIGURATIONS[name], stalls)
+
+
+def test_verilator_sees_the_same_unit(tmp_path):
+    run(tmp_path, USUAL, 0.3, images=300, simulator="verilator")
+
+
+BUGS = {
+    "last of equal outputs": ("(value > greatest)", "(value >= greatest)"),
+    "greatest of the image before": ("(index == 0) | ", ""),
+    "label off by one": ("job.label == index", "job.label == index + 1"),
+    "margin on the wrong side": ("right.eq(margin - value)", "right.eq(margin + value)"),
+    "error of the wrong sign is kept": ("Mux(wrong < 0, wrong, 0)", "wrong"),
+    "error wraps": ("clamp(Mux(right > 0, right, 0), formats.error.bits)",
+                    "Mux(right > 0, right, 0)[:formats.error.bits].as_signed()"),
+    "verdict looks at the last output only": ("any_error | (error != 0)),", "error != 0),"),
+    "verdict forgets the last output": ("self.verdict_error.eq(any_error | (error != 0))", "self.verdict_error.eq(any_error)"),
+    "errors of an image without any are kept": ("flush.eq(~self.verdict_error)", "flush.eq(0)"),
+    "one error too few dropped": ("dropped == neurons - 1", "dropped == neurons - 2"),
+    "takes the next image while it answers": ("self.outputs_free.eq(~answering & ", "self.outputs_free.eq("),
+    "changed without being learnt": ("changed.eq(self.verdict & self.verdict_error)", "changed.eq(error != 0)"),
+    "outputs always": ("~want)", "0)"),
+    "output before the memory has it": ("class_sent.eq(1), loaded.eq(0)", "class_sent.eq(1)"),
+}
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_a_planted_bug_is_found(tmp_path, name):
+    with pytest.raises(AssertionError, match="must"):
+        run(tmp_path, USUAL, 0.3, planted("hdl.output_unit", *BUGS[name]).OutputUnit)

@@ -37,16 +37,18 @@ JOBS = 2                                  # compilers at a time
 
 
 def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public: Sequence[tuple[str, str]] = (),
-          trace: bool = False) -> Path:
+          trace: bool = False, *, wrapper: Path = WRAPPER, ports: Mapping[str, tuple[str, int]] = PORTS) -> Path:
     """The shared library of a core, from the cache or new.
 
     Parameters
     ----------
     verilog : the text of all modules.
-    top : name of the module with the ports of ``PORTS``.
+    top : name of the module with these ports.
     files : text of files that the Verilog reads (``$readmemh``), by the relative name that it gives them.
     public : (module, variable) names that probes may read; either may have the wildcards ``*`` and ``?``.
     trace : make the variant that can write FST traces, which is slower.
+    wrapper : the C++ that makes functions of the model ``Vcore``, those of the library.
+    ports : direction (IN or OUT) and bits of each port; the wrapper relies on them.
 
     Raises
     ------
@@ -59,7 +61,7 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or '"' in name:
             raise InputError(f"files must have relative names within one folder, not {name!r}")
     cache = _cache()
-    key = _hash(WRAPPER.read_text("utf-8"), verilator.label, str(verilator.path), compiler.label, str(compiler.path),
+    key = _hash(wrapper.read_text("utf-8"), verilator.label, str(verilator.path), compiler.label, str(compiler.path),
                 FAST, SLOW, *VERILATOR_OPTIONS, *COMPILER_OPTIONS, verilog, top, json.dumps(sorted(files.items())),
                 json.dumps(sorted(set(public))), str(trace), str(cache) if files else "")
 
@@ -74,24 +76,25 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
         work.mkdir()
         (work / "core.v").write_text(text, "utf-8")
         (work / "core.vlt").write_text(_public_file(public), "utf-8")
-        _compile(verilator, compiler, work, folder / LIBRARY, top, trace)
+        _compile(verilator, compiler, work, folder / LIBRARY, top, trace, wrapper, ports)
         shutil.rmtree(work)
 
     return _kept(cache / key, make) / LIBRARY
 
 
-def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, library: Path, top: str, trace: bool) -> None:
+def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, library: Path, top: str, trace: bool,
+             wrapper: Path, ports: Mapping[str, tuple[str, int]]) -> None:
     options = [*VERILATOR_OPTIONS, *(["--trace-fst"] if trace else [])]
     _run([verilator.path, "--cc", "--make", "json", "--prefix", "Vcore", "--top-module", top, "--Mdir", "cpp", *options,
           "core.vlt", "core.v"], work, f"the Verilog of {top} must be accepted by {verilator.label}")
-    _check_ports(top, (work / "cpp/Vcore.h").read_text("utf-8"))
+    _check_ports(top, (work / "cpp/Vcore.h").read_text("utf-8"), ports)
     plan = json.loads((work / "cpp/Vcore.json").read_text("utf-8"))
     sources, include = plan["sources"], Path(plan["system"]["verilator_root"]) / "include"
     common = [str(compiler.path), *COMPILER_OPTIONS, "-I", str(include), "-I", str(include / "vltstd")]
     runtime = [_runtime(common, Path(source)) for source in sources["global"]]
     units = [(path, FAST) for path in (Path(name) for name in sources.get("classes_fast", []))]
     units += [(Path(name), SLOW) for kind in ("classes_slow", "support_fast", "support_slow") for name in sources.get(kind, [])]
-    units = _gathered(work / "cpp", [(WRAPPER, FAST), *units])
+    units = _gathered(work / "cpp", [(wrapper, FAST), *units])
     variant = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}"]
     objects = _objects([*common, *variant, "-I", str(work / "cpp")], units, work)
     lz4 = ["-llz4"] if trace and (include / "fstcpp").is_dir() else []       # which Verilator forgets to name
@@ -142,17 +145,19 @@ def _objects(command: Sequence[str], units: Sequence[tuple[Path, str]], folder: 
         return list(pool.map(compiled, units))
 
 
-def _check_ports(top: str, header: str) -> None:
-    """Compare the ports in Verilator's header, ``VL_IN8(&clk,0,0);``, with ``PORTS``."""
+def _check_ports(top: str, header: str, ports: Mapping[str, tuple[str, int]]) -> None:
+    """Compare the ports in Verilator's header, ``VL_IN8(&clk,0,0);``, with those that must be there."""
     found = {name: (direction, int(high) - int(low) + 1) for direction, name, high, low
              in re.findall(r"VL_(IN|OUT)\w*\(&(\w+),(\d+),(\d+)\)", header)}
-    for name, (direction, bits) in PORTS.items():
+    for name, (direction, bits) in ports.items():
         if found.get(name) != (direction, bits):
             what = f"{found[name][0].lower()}put of {found[name][1]} bits" if name in found else "no such port"
             raise InputError(f"{top} must have the {direction.lower()}put {name} of {bits} bits, not {what}; "
                              f"emit it again or name another top module")
-    if more := [name for name, (direction, _) in found.items() if direction == "IN" and name not in PORTS]:
-        raise InputError(f"{top} must have no inputs besides clk, rst, s_axis and m_axis, not {', '.join(more)}")
+    if more := [name for name, (direction, _) in found.items() if direction == "IN" and name not in ports]:
+        usual = "clk, rst, s_axis and m_axis" if ports is PORTS else ", ".join(
+            name for name, (direction, _) in ports.items() if direction == "IN")
+        raise InputError(f"{top} must have no inputs besides {usual}, not {', '.join(more)}")
 
 
 def _public_file(public: Sequence[tuple[str, str]]) -> str:

@@ -128,12 +128,14 @@ ALLOWED = {
     "hdl": {"hdl", *(f"golden_model.{name}" for name in (
         "errors", "fixed_point", "network", "sections", "parameters", "model_file", "atomic_write"))},
     "sim": {"sim", "hdl", "golden_model"},
+    "boards": {"boards", "sim", "hdl", "golden_model"},              # sim: a virtual board is compiled like a core
 }
 
 
-@pytest.mark.parametrize("path", sorted([*(ROOT / "hdl").glob("*.py"), *(ROOT / "sim").rglob("*.py")]),
+@pytest.mark.parametrize("path", sorted([*(ROOT / "hdl").glob("*.py"), *(ROOT / "sim").rglob("*.py"),
+                                          *(ROOT / "boards").glob("*.py")]),
                          ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_of_gateware_and_simulation_point_one_way_and_they_never_print(path):
+def test_imports_of_gateware_simulation_and_boards_point_one_way_and_they_never_print(path):
     package = path.relative_to(ROOT).parts[0]
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else (

@@ -1,0 +1,114 @@
+"""A board without a board: the top level of a board, compiled, behind a pseudo-terminal that opens like a serial port."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from boards import system
+from golden_model.errors import InputError
+from hdl.design import Design
+from sim import verilate
+
+WRAPPER = Path(__file__).with_name("virtual.cpp")
+PORTS = {"clk": ("IN", 1), "rst": ("IN", 1), "rx": ("IN", 1), "tx": ("OUT", 1)}
+DIVISOR = 4                               # clocks of a bit: the fewest, because every clock costs time
+
+
+def library(design: Design, divisor: int = DIVISOR, core: str | None = None) -> Path:
+    """The compiled top level with a core, from the cache or new; ``core``: its Verilog, by default that of the design.
+
+    Raises
+    ------
+    InputError
+        As ``sim.verilate.build``.
+    """
+    return verilate.build(system.system_verilog(design, divisor, core), system.TOP, wrapper=WRAPPER, ports=PORTS)
+
+
+class VirtualBoard:
+    """A process that runs the gateware; ``port`` is the name to open. A context manager.
+
+    Parameters
+    ----------
+    design : Design
+    divisor : int
+        Clocks of a bit of the serial line.
+    core : str, optional
+        The core's Verilog; by default that of the design.
+
+    Raises
+    ------
+    InputError
+        As ``sim.verilate.build``; if the process does not start, or has ended when something is asked of it.
+    """
+
+    def __init__(self, design: Design, divisor: int = DIVISOR, core: str | None = None) -> None:
+        built = library(design, divisor, core)
+        self._folder = tempfile.TemporaryDirectory(prefix="wuxing-board-")
+        self.port = str(Path(self._folder.name) / "port")
+        root = str(Path(__file__).parent.parent)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "boards.virtual_process", str(built), str(divisor), self.port], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, bufsize=1,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])})
+        self._answer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process and remove the port."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        self._process.wait()
+        self._folder.cleanup()
+
+    def unplug(self) -> None:
+        """Pull the cable: the port vanishes, the chip goes on."""
+        self._order("unplug")
+
+    def plug(self) -> None:
+        """Put the cable back: the port is there again under the same name."""
+        self._order("plug")
+
+    def noise(self, chance: float, seed: int = 0) -> None:
+        """From now on each bit of the line, in both directions, changes with this chance."""
+        if not 0 <= chance < 1:
+            raise InputError(f"noise must be a chance from 0 to below 1, not {chance}")
+        self._order(f"noise {chance} {seed}")
+
+    @property
+    def clocks(self) -> int:
+        """Clock cycles since power-up; they stand still while nothing happens on the line."""
+        return int(self._order("clocks").split()[0])
+
+    @property
+    def flipped(self) -> int:
+        """Bits that noise has changed."""
+        return int(self._order("clocks").split()[1])
+
+    def _order(self, order: str) -> str:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{order}\n")
+            self._process.stdin.flush()
+        except OSError:
+            pass                                          # its end is noticed and named when it does not answer
+        return self._answer()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise InputError(f"the process of the virtual board must run, but it ended with code {self._process.wait()}; start "
+                             f"the virtual board again")
+        return line.strip()

@@ -37,7 +37,7 @@ JOBS = 2                                  # compilers at a time
 
 
 def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public: Sequence[tuple[str, str]] = (),
-          trace: bool = False, *, wrapper: Path = WRAPPER, ports: Mapping[str, tuple[str, int]] = PORTS) -> Path:
+          trace: bool = False, *, wrapper: Path | None = None, ports: Mapping[str, tuple[str, int]] = PORTS) -> Path:
     """The shared library of a core, from the cache or new.
 
     Parameters
@@ -47,7 +47,7 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
     files : text of files that the Verilog reads (``$readmemh``), by the relative name that it gives them.
     public : (module, variable) names that probes may read; either may have the wildcards ``*`` and ``?``.
     trace : make the variant that can write FST traces, which is slower.
-    wrapper : the C++ that makes functions of the model ``Vcore``, those of the library.
+    wrapper : the C++ that makes functions of the model ``Vcore``, those of the library; by default ``WRAPPER``.
     ports : direction (IN or OUT) and bits of each port; the wrapper relies on them.
 
     Raises
@@ -56,7 +56,7 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
         If a tool is missing, the Verilog is refused, its ports are others, or the cache cannot be written.
     """
     verilator, compiler = simulators.verilator(), simulators.compiler()
-    files = dict(files or {})
+    files, wrapper = dict(files or {}), wrapper or WRAPPER
     for name in files:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or '"' in name:
             raise InputError(f"files must have relative names within one folder, not {name!r}")

@@ -28,7 +28,7 @@ def compiled(monkeypatch):
     """The texts that would have been compiled; each becomes a library of its own name and options."""
     texts = []
 
-    def compile_(verilator, compiler, work, library, top, trace):
+    def compile_(verilator, compiler, work, library, top, trace, wrapper, ports):
         texts.append((work / "core.v").read_text("utf-8"))
         library.write_text(f"{top} {trace} {(work / 'core.vlt').read_text('utf-8')}")
 
@@ -119,7 +119,7 @@ def test_what_fails_leaves_nothing_and_what_a_killed_process_left_is_swept(cache
 
 def build_slowly(started, log):
     """In another process: what is compiled says so in a file, and takes a while."""
-    def compile_(verilator, compiler, work, library, top, trace):
+    def compile_(verilator, compiler, work, library, top, trace, wrapper, ports):
         with log.open("a") as file:
             file.write(f"{os.getpid()}\n")
         started.wait()
@@ -226,3 +226,14 @@ def test_sums_are_of_all_files(cache, compiled):
     library = verilate.build("module m;", "m", {"data/a.hex": "1"})
     assert set(json.loads((library.parent / "sums.json").read_text())) == {"core.so", "data/a.hex"}
     assert stat.S_ISDIR((library.parent / "data").stat().st_mode)
+
+
+def test_a_top_module_with_other_ports_and_its_own_wrapper(cache, tmp_path):
+    wrapper = tmp_path / "half.cpp"
+    wrapper.write_text('#include "Vcore.h"\n')
+    ports = {"a": ("IN", 1), "b": ("OUT", 1)}
+    message = "m must have no inputs besides a, not c"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        verilate.build("module m(input a, input c, output b); assign b = a & c; endmodule", "m", wrapper=wrapper, ports=ports)
+    with pytest.raises(InputError, match=re.escape("m must have the output b of 1 bits, not no such port")):
+        verilate.build("module m(input a); endmodule", "m", wrapper=wrapper, ports=ports)

@@ -14,6 +14,8 @@ from golden_model.network import ELEMENTS, Network
 from hdl.multiplier import OPERAND_BITS, check_target
 
 KINDS = ("shift", "programmable")
+ARRANGEMENTS = ("parallel", "shared")
+SHARED_ELEMENTS = 4                       # of a shared array by default: an iCE40UP5K has four large memories
 MOST_LAYERS = 256                         # frames name a layer in 8 bits
 MOST_ADDRESS = 0xFFFF                     # neurons and parameters of a frame's address have 16 bits
 
@@ -26,7 +28,8 @@ class Design:
     ----------
     network : Network
     elements : tuple of int, optional
-        Processing elements of each layer, 1 to its neurons; by default one per neuron.
+        Processing elements of each layer, 1 to its neurons; by default one per neuron. Of a shared array: how many of its
+        elements a layer uses, all of them or as many as it has neurons; equal numbers stand for that, by default 4.
     kind : "shift" or "programmable"
         ``shift``: K of the description, wired: signed powers of two or sums of two. ``programmable``: each neuron's own K, in
         its memory, through the multiplier.
@@ -34,6 +37,9 @@ class Design:
         Which DSP block the multiplier is.
     learns : bool
         Whether the core can learn.
+    arrangement : "parallel" or "shared"
+        ``parallel``: an array for each layer; layers work on successive images at the same time. ``shared``: one array, as
+        large as the largest of ``elements``, that does one layer after the other, with memories of a single port.
 
     Raises
     ------
@@ -47,14 +53,19 @@ class Design:
     kind: str = "shift"
     target: str = "portable"
     learns: bool = True
+    arrangement: str = "parallel"
     layers: tuple[LayerDesign, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         check_target(self.target)
         if self.kind not in KINDS:
             raise InputError(f"kind must be shift or programmable, not {self.kind!r}")
+        if self.arrangement not in ARRANGEMENTS:
+            raise InputError(f"arrangement must be parallel or shared, not {self.arrangement!r}")
         network = self.network
         network.check_fixed()
+        if self.arrangement == "shared":
+            self._check_shared()
         if self.learns and network.learning.trains_K:
             raise InputError("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or "
                              "generate a core that only infers")
@@ -75,17 +86,31 @@ class Design:
             raise InputError(f"a core must have at most {MOST_LAYERS} layers of neurons, not {len(neurons)}")
         if max(network.layers) > MOST_ADDRESS - 32:
             raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")
-        elements = tuple(self.elements) or neurons
+        elements = tuple(self.elements) or (neurons if self.arrangement == "parallel" else (SHARED_ELEMENTS,) * len(neurons))
+        if self.arrangement == "shared" and len(set(elements)) == 1 and len(elements) == len(neurons):
+            elements = tuple(min(elements[0], size) for size in neurons)
         if len(elements) != len(neurons):
             raise InputError(f"elements must name one number for each of {len(neurons)} layers, not {len(elements)}")
         for index, (count, size) in enumerate(zip(elements, neurons, strict=True)):
             if not 1 <= count <= size:
                 raise InputError(f"layer {index} must have 1 to {size} processing elements, one per neuron at most, "
                                  f"not {count}")
+        if self.arrangement == "shared" and elements != tuple(min(max(elements), size) for size in neurons):
+            raise InputError(f"every layer of a shared array must use all of its {max(elements)} processing elements, or as "
+                             f"many as it has neurons, not {list(elements)}; give one number for all layers")
         object.__setattr__(self, "elements", elements)
         object.__setattr__(self, "layers", tuple(LayerDesign(self, index) for index in range(len(neurons))))
         for layer in self.layers:
             layer.check()
+
+    def _check_shared(self) -> None:
+        if self.kind != "shift":
+            raise InputError(f"a shared array must be of kind shift, not {self.kind}; choose arrangement parallel")
+        neuron = self.network.neuron
+        for name in ("K1", "K2", "K3", "rest"):
+            if not uniform(getattr(neuron, name)):
+                raise InputError(f"a shared array must have one neuron.{name} for all five elements, not "
+                                 f"{list(getattr(neuron, name))}; choose arrangement parallel")
 
     @property
     def operand_bits(self) -> int:
@@ -148,7 +173,7 @@ class LayerDesign:
     @property
     def saves_state(self) -> bool:
         """A folded layer keeps the settled displacements of its neurons between forward and reverse."""
-        return self.learns and self.folds > 1
+        return self.learns and self.folds > 1 and self.design.arrangement == "parallel"
 
     @property
     def state_row(self) -> int:
@@ -182,9 +207,18 @@ class LayerDesign:
 
     # ------------------------------------------------------------- widths
 
+    @cached_property
+    def alignment(self) -> int:
+        """Bits by which inputs are shifted left: in a shared array the products of all layers have their point at one place."""
+        if self.design.arrangement == "parallel":
+            return 0
+        fractions = [self.network.input_fraction(index) for index in range(len(self.network.layers) - 1)]
+        return max(fractions) - fractions[self.index]
+
     @property
     def link_shift(self) -> int:
-        return self.network.link_shift(self.index)
+        """Bits that a sum of links drops to become a drive."""
+        return self.network.link_shift(self.index) + self.alignment
 
     @property
     def input_word(self) -> Format:
@@ -195,7 +229,7 @@ class LayerDesign:
     def input_bits(self) -> int:
         """Signed bits of such a value."""
         word = self.input_word
-        return word.bits + (not word.signed)
+        return word.bits + (not word.signed) + self.alignment
 
     @property
     def operand_scale(self) -> int:
@@ -251,7 +285,7 @@ class LayerDesign:
         """Accumulator of links and bias, with room for the half that rounds."""
         formats = self.formats
         reach = -formats.displacement.least if self.index else max(formats.input.greatest, -formats.input.least)
-        most = self.inputs * reach * -formats.weight.least + (-formats.drive.least << self.link_shift)
+        most = (self.inputs * reach * -formats.weight.least << self.alignment) + (-formats.drive.least << self.link_shift)
         return (most + (1 << self.link_shift)).bit_length() + 1
 
     @property
@@ -270,7 +304,8 @@ class LayerDesign:
     def update_shift(self) -> int:
         """Bits that the product of an update drops, at every rate: slower rates shift the other operand less."""
         slowest = self.network.learning.slowest()
-        shifts = [] if slowest["links"] is None else [self.network.update_shift(self.index, slowest["links"])]
+        links = slowest["links"]
+        shifts = [] if links is None else [self.network.update_shift(self.index, links) + self.alignment]
         return max([*shifts, *([] if slowest["bias"] is None else [slowest["bias"]]), 1])
 
     @cached_property
@@ -278,7 +313,8 @@ class LayerDesign:
         exponents = self.network.learning.exponents(0)
         bits = [2]
         if exponents["links"] is not None:
-            bits.append(self.input_bits + self.update_shift - self.network.update_shift(self.index, exponents["links"]))
+            bits.append(self.input_bits + self.update_shift - self.alignment
+                        - self.network.update_shift(self.index, exponents["links"]))
         if exponents["bias"] is not None:
             bits.append(2 + self.update_shift - exponents["bias"])
         return max(bits)

@@ -16,8 +16,8 @@ from amaranth.lib import wiring
 
 from golden_model.errors import InputError
 from golden_model.network import ELEMENTS, Network
-from golden_model.parameters import Parameters, check
-from hdl import frames, templates, weights
+from golden_model.parameters import Layer, Parameters, check
+from hdl import frames, single_port_weights, templates, weights
 from hdl.array import control_module, element_module, initial_file, output_latency
 from hdl.control import ControlRegister
 from hdl.core import Core
@@ -25,6 +25,11 @@ from hdl.design import Design, LayerDesign
 from hdl.element import Element
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.sequencer import CONTROL_LATENCY, WORD_LATENCY
+from hdl.shared_array import ELEMENT as SHARED_ELEMENT
+from hdl.shared_array import initial_file as shared_file
+from hdl.shared_core import SharedCore
+from hdl.shared_design import SharedDesign
+from hdl.shared_element import SharedElement
 from hdl.verilog_text import keep_hierarchy, readable, without_banner
 
 TOP = "wuxing_core"
@@ -42,16 +47,21 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
     ``initialised``: the weight memories read their contents from the files of ``memory_files``, which must lie where the
     simulator or the synthesis is started; without it they begin with zeros. Equal designs give equal texts.
     """
-    core = Core(design, initialised)
-    parts = [_converted(core, TOP)]
-    for layer in design.layers:
-        name = control_module(layer)
-        register, banner = _converted(ControlRegister(layer), name)
-        parts += [(keep_hierarchy(register, name), banner),         # copies of one register, which synthesis would merge
-                  _converted(Element(layer), element_module(layer))]
+    if design.arrangement == "shared":
+        parts = [_converted(SharedCore(design, initialised), TOP),
+                 _converted(SharedElement(SharedDesign(design)), SHARED_ELEMENT)]
+        memory = single_port_weights.verilog(design.target)
+    else:
+        parts = [_converted(Core(design, initialised), TOP)]
+        memory = weights.VERILOG
+        for layer in design.layers:
+            name = control_module(layer)
+            register, banner = _converted(ControlRegister(layer), name)
+            parts += [(keep_hierarchy(register, name), banner),     # copies of one register, which synthesis would merge
+                      _converted(Element(layer), element_module(layer))]
     order = [port["name"] for port in ports()]
     body = readable("\n".join(text for text, _ in parts), order)
-    return f"{_heading(design, parts[0][1])}\n{body}\n{weights.VERILOG}"
+    return f"{_heading(design, parts[0][1])}\n{body}\n{memory}"
 
 
 def _converted(component: wiring.Component, name: str) -> tuple[str, str]:
@@ -78,7 +88,8 @@ def generator() -> str:
 def command(design: Design) -> str:
     """The command line that writes this design."""
     return (f"wuxing verilog MODEL -o DIR --elements {','.join(map(str, design.elements))} --kind {design.kind} "
-            f"--target {design.target}{'' if design.learns else ' --no-learning'}")
+            f"--target {design.target}{'' if design.learns else ' --no-learning'}"
+            f"{' --arrangement shared' if design.arrangement == 'shared' else ''}")
 
 
 def ports() -> list[dict[str, Any]]:
@@ -103,22 +114,35 @@ def memory_files(design: Design, parameters: Parameters) -> dict[str, str]:
         If the parameters are not integers of the network's formats, or bring a K that kind ``shift`` does not have.
     """
     check(design.network, "fixed", parameters)
-    files = {}
+    words = []
     for layer, values in zip(design.layers, parameters, strict=True):
         if design.kind == "shift":
             _check_wired(layer, values.coupling)
-        mask, digits = (1 << layer.word_bits) - 1, -(-layer.word_bits // 4)
-        for element in range(layer.elements):
-            words = np.zeros(layer.depth, np.int64)
-            for fold in range(layer.folds):
-                neuron = fold * layer.elements + element
-                if neuron < layer.neurons:
-                    own = [values.weights[neuron], values.bias[neuron:neuron + 1]]
-                    if design.kind == "programmable":
-                        own.append(values.coupling[:, :, neuron].reshape(3 * ELEMENTS))
-                    words[fold * layer.rows:][:layer.parameter_rows] = np.concatenate(own)
-            files[initial_file(layer, element)] = "".join(f"{int(word) & mask:0{digits}x}\n" for word in words)
-    return files
+        words.append([_memory(layer, element, values) for element in range(max(design.elements))])
+    if design.arrangement == "shared":
+        array = SharedDesign(design)
+        return {shared_file(element): _hexadecimal(np.concatenate([layer[element] for layer in words]), array.word_bits)
+                for element in range(array.elements)}
+    return {initial_file(layer, element): _hexadecimal(words[layer.index][element], layer.word_bits)
+            for layer in design.layers for element in range(layer.elements)}
+
+
+def _memory(layer: LayerDesign, element: int, values: Layer) -> Any:
+    """The words of a layer in the memory of one element, which may have no neuron of it."""
+    words = np.zeros(layer.depth, np.int64)
+    for fold in range(layer.folds if element < layer.elements else 0):
+        neuron = fold * layer.elements + element
+        if neuron < layer.neurons:
+            own = [values.weights[neuron], values.bias[neuron:neuron + 1]]
+            if layer.design.kind == "programmable":
+                own.append(values.coupling[:, :, neuron].reshape(3 * ELEMENTS))
+            words[fold * layer.rows:][:layer.parameter_rows] = np.concatenate(own)
+    return words
+
+
+def _hexadecimal(words: Any, bits: int) -> str:
+    mask, digits = (1 << bits) - 1, -(-bits // 4)
+    return "".join(f"{int(word) & mask:0{digits}x}\n" for word in words)
 
 
 def _check_wired(layer: LayerDesign, coupling: Any) -> None:

@@ -18,6 +18,7 @@ from golden_model.network import ELEMENTS
 from hdl.array import element_module
 from hdl.design import Design, LayerDesign
 from hdl.sequencer import CONTROL_LATENCY
+from hdl.shared_array import ELEMENT as SHARED_ELEMENT
 from sim.compiled import Probe, Samples
 
 
@@ -62,6 +63,11 @@ class StateMismatch:
 
 def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
     """For ``Compiled``: a probe of each layer, and the names that must be public for them."""
+    if design.arrangement == "shared":
+        points = {layer.index: tuple(_point(layer, number, place) for number in range(layer.elements)
+                                     for place in range(ELEMENTS)) for layer in design.layers}
+        return ([Probe(strobe=f"array.sequencer.step_{index}", signed=signals) for index, signals in points.items()],
+                [(SHARED_ELEMENT, "point_?")])
     watched, public = [], []
     for layer in design.layers:
         sequencer = f"layer_{layer.index}.sequencer"
@@ -72,7 +78,8 @@ def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
 
 
 def _point(layer: LayerDesign, number: int, place: int) -> str:
-    return f"layer_{layer.index}.element_{number}.point_{place}"
+    array = "array" if layer.design.arrangement == "shared" else f"layer_{layer.index}"
+    return f"{array}.element_{number}.point_{place}"
 
 
 def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSteps]:

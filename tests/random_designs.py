@@ -49,7 +49,7 @@ def neurons(draw: Any, one: int, fraction: int) -> Neuron:
 
 @st.composite
 def designs(draw: Any, most_neurons: int = 6) -> Design:
-    """Sizes, folding, formats, K, steps, rates, frozen layers, cores that only infer."""
+    """Sizes, folding, shared arrays, formats, K, steps, rates, frozen layers, cores that only infer."""
     fraction = draw(st.sampled_from([6, 9, 12]))
     one = 2 ** draw(st.sampled_from([1, 1, 2]))
     coupling = Format(2 + one.bit_length() - 1, one.bit_length() - 1)
@@ -69,7 +69,12 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
                         frozen=draw(st.sampled_from([0, 0, 0, 1, 3])), dropout=0.0)
     neuron = draw(neurons(one, fraction))
     integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
+    arrangement = draw(st.sampled_from(["parallel", "parallel", "shared"]))
+    if any(len(set(values)) > 1 for values in (neuron.K1, neuron.K2, neuron.K3, neuron.rest)):
+        arrangement = "parallel"
     elements = tuple(draw(st.integers(1, size)) for size in sizes[1:])
+    if arrangement == "shared":
+        elements = (max(elements),) * len(elements)
     seed = draw(st.integers(0, 1000))
     # what the multiplier or the exact sums have no room for becomes narrower or slower, step by step
     for changes, slower in (({}, {}), ({"bracket": Format(18, fraction)}, {}), ({"bracket": Format(18, fraction)},
@@ -78,11 +83,11 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
             network = Network(layers=sizes, seed=seed, neuron=neuron, integration=integration,
                               formats=Formats() if changes is None else Formats(**formats | changes),
                               initialisation=Initialisation(bias=0.0), learning=Learning(**vars(learning) | slower))
-            return Design(network=network, elements=elements, learns=learns)
+            return Design(network=network, elements=elements, learns=learns, arrangement=arrangement)
         except InputError:
             neuron = neuron if changes is not None else Neuron()
     network = Network(layers=sizes, seed=seed)
-    return Design(network=network, elements=elements, learns=learns)
+    return Design(network=network, elements=elements, learns=learns, arrangement=arrangement)
 
 
 @st.composite

@@ -28,6 +28,9 @@ EngineOption = Annotated[str, typer.Option("--engine", help="compiled, or cocotb
 SimulatorOption = Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")]
 ElementsOption = Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; one "
                                                        "number stands for all; by default one per neuron.")]
+ArrangementOption = Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; shared: one array "
+                                                "does all layers.")]
+TargetOption = Annotated[str, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40.")]
 KindOption = Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")]
 StatesOption = Annotated[int, typer.Option("--states", min=0, help="So many images of both kinds have every neuron compared "
                                                                    "after every step (not with cocotb).")]
@@ -48,6 +51,7 @@ class OnProgress(Protocol):
 
 def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption = 20, engine: EngineOption = "compiled",
           simulator: SimulatorOption = "verilator", elements: ElementsOption = None, kind: KindOption = "shift",
+          arrangement: ArrangementOption = "parallel", target: TargetOption = "portable",
           learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
           states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: DatasetOption = None,
           trace: TraceOption = None, json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
@@ -60,7 +64,7 @@ def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption =
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     values = converted(loaded, "fixed")
     design = Design(network=loaded.network, elements=designs.counts(elements, len(loaded.network.layers) - 1), kind=kind,
-                    learns=learning)
+                    learns=learning, arrangement=arrangement, target=target)
     data = options.load_dataset(dataset or trained_on(loaded))
     datasets.check_fits(data, loaded.network)
     random = np.random.default_rng(seed)

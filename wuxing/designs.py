@@ -41,3 +41,14 @@ def counts(text: str | None, layers: int) -> tuple[int, ...]:
     except ValueError:
         raise InputError(f"--elements must be whole numbers with commas between them, as 128,10, not {text[:80]!r}") from None
     return counts * layers if len(counts) == 1 else counts
+
+
+def elements(network: Network, text: str | None, most: int | None, arrangement: str) -> tuple[int, ...]:
+    """Processing elements of each layer, from ``--elements`` or ``--most-elements``."""
+    from hdl.design import elements_within
+    layers = len(network.layers) - 1
+    if text is not None and most is not None:
+        raise InputError("--elements and --most-elements must not both be given; choose one")
+    if most is None:
+        return counts(text, layers)
+    return (most,) * layers if arrangement == "shared" else elements_within(network, most)

@@ -22,6 +22,8 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
                                                                "--elements.")] = None,
              kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
                              ] = "shift",
+             arrangement: Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; shared: one "
+                                                          "array does all layers.")] = "parallel",
              target: Annotated[str, typer.Option("--target", help="The FPGA: ecp5 or ice40.")] = "ecp5",
              learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
              clock: Annotated[float | None, typer.Option("--clock", help="MHz; by default 100 for ecp5, 24 for ice40.")] = None,
@@ -30,14 +32,11 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
              json: options.JsonOption = None) -> None:
     """Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."""
     from hdl import estimate as costs
-    from hdl.design import Design, elements_within
+    from hdl.design import Design
     console.check_writable(json)
     network, _, _ = designs.read(model)
-    if elements is not None and most_elements is not None:
-        raise InputError("--elements and --most-elements must not both be given; choose one")
-    counts = (designs.counts(elements, len(network.layers) - 1) if most_elements is None
-              else elements_within(network, most_elements))
-    design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning)
+    counts = designs.elements(network, elements, most_elements, arrangement)
+    design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning, arrangement=arrangement)
     cells, memory = costs.cells(design), costs.memory(design)
     rate = costs.CLOCKS[target] if clock is None else clock
     if not 0 < rate < 1000:

@@ -25,20 +25,19 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
                                                               "--elements.")] = None,
             kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
                             ] = "shift",
+            arrangement: Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; shared: one "
+                                                         "array does all layers.")] = "parallel",
             target: Annotated[str, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40.")] = "portable",
             learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
             json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."""
     from hdl import emit
-    from hdl.design import Design, elements_within
+    from hdl.design import Design
     console.check_writable(json)
     check_replaceable(output)
     network, values, note = designs.read(model)
-    if elements is not None and most_elements is not None:
-        raise InputError("--elements and --most-elements must not both be given; choose one")
-    counts = (designs.counts(elements, len(network.layers) - 1) if most_elements is None
-              else elements_within(network, most_elements))
-    design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning)
+    counts = designs.elements(network, elements, most_elements, arrangement)
+    design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning, arrangement=arrangement)
     if note and not quiet:
         console.err().print(note, soft_wrap=True)
     files = emit.core_files(design, values)

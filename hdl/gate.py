@@ -1,0 +1,65 @@
+"""The gates of a neuron as expressions: its populations, their floor in the reverse circuit, and the limit of extinction.
+
+Also how words are joined by OR in place of multiplexers: from registers that are zero when they are not selected.
+"""
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Mux, Value, signed
+
+from hdl.design import LayerDesign, uniform
+from hdl.ring import of_element
+
+
+def wide(value: Value, bits: int) -> Value:
+    """Sign- or zero-extended, so that words can be joined by OR."""
+    assert len(value) <= bits
+    fill = value[-1] if value.shape().signed else Const(0, 1)
+    return Cat(value, fill.replicate(bits - len(value)))
+
+
+def gated(value: Value, enable: Value, bits: int) -> Value:
+    """The value, widened, or zero."""
+    return wide(value, bits) & enable.replicate(bits)
+
+
+def population(layer: LayerDesign, word: Value, element: Value | None = None) -> Value:
+    """rest + s, not negative. With the default rest value 1 and range -1..1 that is s with its top bit inverted.
+
+    ``element`` tells which of five rest values; it is not looked at if all are equal.
+    """
+    s = layer.formats.displacement
+    rest = _rest(layer)
+    if uniform(rest) and rest[0] == -s.least:
+        return word[:s.bits] ^ (1 << s.bits - 1)
+    if uniform(rest) or element is None:
+        return (word + rest[0])[:s.bits + 1]
+    return (word + of_element([Const(value, signed(s.bits + 1)) for value in rest], element))[:s.bits + 1]
+
+
+def reverse_gate(layer: LayerDesign, word: Value, element: Value | None = None, enable: Value | None = None) -> Value:
+    """The gate of the reverse circuit: the population, but the floor where it is below that or ``word`` is the greatest.
+
+    Without ``enable`` (of the floor) it is the plain population.
+    """
+    s = layer.formats.displacement
+    floor = s.exact(layer.network.neuron.gate_floor, "neuron.gate_floor")
+    there = population(layer, word, element).as_unsigned()
+    low = ~there[floor.bit_length() - 1:].any() if floor & floor - 1 == 0 else there < floor
+    floored = low | (word == s.greatest)
+    return Mux(floored if enable is None else floored & enable, floor, there)
+
+
+def not_extinct(layer: LayerDesign, word: Value, reverse: Value, element: Value | None = None) -> Value:
+    """Forward words are at least -rest; nothing to do where that is the least word."""
+    s = layer.formats.displacement
+    low = [-value for value in _rest(layer)]
+    if all(value == s.least for value in low):
+        return word
+    least = Const(low[0], signed(s.bits)) if uniform(low) or element is None else of_element(
+        [Const(value, signed(s.bits)) for value in low], element)
+    return Mux(~reverse & (word < least), least, word).as_signed()
+
+
+def _rest(layer: LayerDesign) -> list[int]:
+    s = layer.formats.displacement
+    return [s.exact(value, "neuron.rest") if value < 1 else round(value * s.one) for value in layer.network.neuron.rest]

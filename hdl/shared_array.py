@@ -1,0 +1,97 @@
+"""A shared array: processing elements in parallel, their weight memories, the sequencer, and the way back."""
+from __future__ import annotations
+
+from amaranth.hdl import Array, ClockSignal, Const, Instance, Module, ResetSignal, Signal, signed
+from amaranth.lib import wiring
+
+from hdl import single_port_weights
+from hdl.shared_design import SharedDesign
+from hdl.shared_element import control_layout
+from hdl.shared_sequencer import SharedSequencer
+from hdl.shared_tree import SharedTree
+
+ELEMENT = "wuxing_shared_element"
+
+
+def initial_file(element: int) -> str:
+    """Name of the file with the initial words of one element's memory."""
+    return f"weights_{element}.hex"
+
+
+class SharedArray(wiring.Component):
+    """All processing elements of a core, which do one layer after the other.
+
+    ::
+
+        items --> sequencer --control--> elements --> output of the selected one --> outputs
+                      ^  |                  ^ |
+                      |  '--address--> weights '--> tree --> errors of the layer before --+
+                      '--------------------------------------------------------------------+-- errors of the last layer
+
+    Elements and memories are instances of Verilog modules that exist once (``hdl.emit``).
+
+    Parameters
+    ----------
+    array : SharedDesign
+    initialised : bool
+        Whether the memories begin with the words of ``initial_file``.
+
+    Members
+    -------
+    Those of ``SharedSequencer`` that are not between it and the elements; ``errors``: of the last layer alone; and
+    ``access_word``: Out(signed(word_bits)), which is there with ``access_done``.
+    """
+
+    INNER = ("control", "address", "slot", "output", "tree_begin", "tree_first", "tree_valid", "ask")
+
+    def __init__(self, array: SharedDesign, initialised: bool = False) -> None:
+        self.array, self.initialised = array, initialised
+        self.sequencer = SharedSequencer(array)
+        members = {name: member for name, member in self.sequencer.signature.members.items() if name not in self.INNER}
+        super().__init__(members | {"access_word": wiring.Out(signed(array.word_bits))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        array, sequencer = self.array, self.sequencer
+        m.submodules.sequencer = sequencer
+        for name, member in sequencer.signature.members.items():
+            if name in self.INNER or name == "errors":
+                continue
+            inner, outer = getattr(sequencer, name), getattr(self, name)
+            if member.is_signature:
+                m.d.comb += [inner.payload.eq(outer.payload), inner.valid.eq(outer.valid), outer.ready.eq(inner.ready)]
+            else:
+                m.d.comb += inner.eq(outer) if member.flow == wiring.In else outer.eq(inner)
+
+        control = Signal(control_layout(array))
+        m.d.comb += control.eq(sequencer.control)
+        outputs, words, products = [], [], []
+        for number in range(array.elements):
+            fetched, data = (Signal(signed(array.word_bits), name=f"{name}_{number}") for name in ("fetched", "data"))
+            output = Signal(signed(array.formats.displacement.bits), name=f"output_{number}")
+            product = Signal(signed(array.formats.weight.bits + array.formats.displacement.bits), name=f"product_{number}")
+            write_enable = Signal(name=f"write_enable_{number}")
+            m.submodules[f"element_{number}"] = Instance(
+                ELEMENT, i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control, i_slot=sequencer.slot,
+                i_number=Const(number, range(array.elements)), i_fetched=fetched, o_write_data=data,
+                o_write_enable=write_enable, o_output=output, o_product=product)
+            m.submodules[f"weights_{number}"] = single_port_weights.instance(
+                width=array.word_bits, depth=array.depth, init=initial_file(number) if self.initialised else "",
+                address=sequencer.address, fetched=fetched, write_data=data, write_enable=write_enable)
+            outputs.append(output)
+            words.append(fetched)
+            products.append(product)
+        m.d.comb += [sequencer.output.eq(Array(outputs)[control.element]), self.access_word.eq(Array(words)[control.element])]
+
+        own, given = sequencer.errors, self.errors
+        m.d.comb += [own.payload.eq(given.payload), own.valid.eq(given.valid), given.ready.eq(own.ready)]
+        if array.reverses:
+            m.submodules.tree = tree = SharedTree(array)
+            m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
+            m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.first.eq(sequencer.tree_first),
+                         tree.valid.eq(sequencer.tree_valid), tree.bank.eq(sequencer.layer[0]), tree.ask.eq(sequencer.ask),
+                         tree.asked_bank.eq(~sequencer.layer[0])]
+            with m.If(sequencer.layer != array.last.index):
+                m.d.comb += [own.payload.eq(tree.errors.payload), own.valid.eq(tree.errors.valid),
+                             tree.errors.ready.eq(own.ready), given.ready.eq(0)]
+        return m

@@ -1,0 +1,123 @@
+"""``SharedDesign``: widths and memory maps of the one array that serves all layers of a design of arrangement ``shared``."""
+from __future__ import annotations
+
+from functools import cached_property
+
+from golden_model.network import ELEMENTS
+from hdl.design import Design, LayerDesign
+
+SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from ELEMENTS on
+
+
+class SharedDesign:
+    """What the array is made of: as wide as its widest layer.
+
+    Words of a weight memory, the same addresses in every element: for each layer, for each fold, the links of one neuron and
+    its bias. Layers follow one another without gaps, so that the next fold's words begin where those of this one end.
+    """
+
+    def __init__(self, design: Design) -> None:
+        self.design, self.network, self.formats, self.layers = design, design.network, design.network.formats, design.layers
+        self.first, self.last = design.layers[0], design.layers[-1]
+
+    @property
+    def elements(self) -> int:
+        return max(layer.elements for layer in self.layers)
+
+    @property
+    def learns(self) -> bool:
+        return any(layer.learns for layer in self.layers)
+
+    @property
+    def reverses(self) -> bool:
+        """Errors go back from some layer to the one before it."""
+        return any(layer.reverses for layer in self.layers)
+
+    # ------------------------------------------------------------- memory map
+
+    @cached_property
+    def bases(self) -> tuple[int, ...]:
+        """First word of each layer."""
+        return tuple(sum(layer.depth for layer in self.layers[:index]) for index in range(len(self.layers)))
+
+    @cached_property
+    def slots(self) -> tuple[int, ...]:
+        """First slot of each layer in the memory of gates: one for each fold."""
+        return tuple(sum(layer.folds for layer in self.layers[:index]) for index in range(len(self.layers)))
+
+    @property
+    def folds(self) -> int:
+        """Of all layers together."""
+        return sum(layer.folds for layer in self.layers)
+
+    @property
+    def depth(self) -> int:
+        """Words of weight memory of one element."""
+        return sum(layer.depth for layer in self.layers)
+
+    @property
+    def rows(self) -> int:
+        """Words of the neuron that has most."""
+        return max(layer.rows for layer in self.layers)
+
+    @property
+    def most_inputs(self) -> int:
+        return max(layer.inputs for layer in self.layers)
+
+    @property
+    def gate_words(self) -> int:
+        return SLOT * self.folds
+
+    # ------------------------------------------------------------- widths
+
+    def _widest(self, name: str) -> int:
+        return max(int(getattr(layer, name)) for layer in self.layers)
+
+    @property
+    def word_bits(self) -> int:
+        return self._widest("word_bits")
+
+    @property
+    def sum_bits(self) -> int:
+        return self._widest("sum_bits")
+
+    @property
+    def broadcast_bits(self) -> int:
+        return self._widest("broadcast_bits")
+
+    @property
+    def input_bits(self) -> int:
+        """Signed bits of an aligned input."""
+        return self._widest("input_bits")
+
+    @property
+    def link_shift(self) -> int:
+        return self.first.link_shift                  # alignment makes them equal
+
+    @property
+    def error_split(self) -> int:
+        return self.first.error_split
+
+    @property
+    def operand_scale(self) -> int:
+        return self.first.operand_scale
+
+    @property
+    def update_shift(self) -> int:
+        return self._widest("update_shift")
+
+    @property
+    def reverse_sum_bits(self) -> int:
+        return max(layer.reverse_sum_bits for layer in self.layers)
+
+    @property
+    def half_steps(self) -> int:
+        return 2 * self.network.integration.steps
+
+    @property
+    def phases(self) -> int:
+        """Clocks of a half step."""
+        return 2 * ELEMENTS
+
+    def reversing(self) -> list[LayerDesign]:
+        return [layer for layer in self.layers if layer.reverses]

@@ -62,7 +62,7 @@ class Event:
     finished: int
 
 
-class _Layer:
+class LayerClocks:
     """Where one layer's machines stand: the first clock at which each is free for the next image."""
 
     def __init__(self, layer: LayerDesign) -> None:
@@ -154,7 +154,7 @@ class Schedule:
         self.design = design
         self.words = -(-design.network.layers[0] // 4)
         self.flight = len(design.network.layers) - 1 + 4          # as hdl.commands
-        self.layers = [_Layer(layer) for layer in design.layers]
+        self.layers = self._layers()
         self.header = 0                                           # the next one is taken
         self.replied: list[int] = []                              # last word of each reply given to the command decoder
         self.output_free = 0
@@ -169,12 +169,24 @@ class Schedule:
         """
         image.check(self.design)
         started, number = self.header, len(self.replied)
-        released = self.layers[0].released
+        released = self._released()
         first = max(started + 1, released[number - 2] + 1 if number > 1 else 0,
                     self.replied[number - self.flight] + 1 if number >= self.flight else 0)
         committed = first + self.words - 1
         self.header = committed + 1
-        available, ready = committed + 1, [0] * (image.nonzero + 1)
+        latched = self._work(image, committed + 1)
+        return Event(started=started, answered=self.replied[-1] + 1, latched=latched, finished=self._released()[-1])
+
+    def _layers(self) -> list[LayerClocks]:
+        return [LayerClocks(layer) for layer in self.design.layers]
+
+    def _released(self) -> list[int]:
+        """The clock of each image's release."""
+        return self.layers[0].released
+
+    def _work(self, image: Image, available: int) -> tuple[tuple[int, ...], ...]:
+        """One image from the clock on in which it is there, reply included; the latches of its folds by layer."""
+        number, ready = len(self.replied), [0] * (image.nonzero + 1)
         counts = []
         outputs: list[int] = []
         for layer, following in zip(self.layers, [*self.layers[1:], None], strict=True):
@@ -191,13 +203,15 @@ class Schedule:
                 ready = [clock + through for clock, value in zip(outputs, nonzero, strict=True) if value] + [
                     outputs[-1] + through]
                 available = outputs[0] + 1
+        self._reply(outputs, image)
+        if image.learn:
+            self._learn(outputs, image.error, counts)
+        return tuple(tuple(layer.latched) for layer in self.layers)
+
+    def _reply(self, outputs: list[int], image: Image) -> None:
         replied = outputs[-1] + ANSWER_LATENCY - 1 + (CLOCKS_PER_OUTPUT * len(outputs) if image.outputs else 0)
         self.replied.append(replied)
         self.output_free = replied + 1
-        if image.learn:
-            self._learn(outputs, image.error, counts)
-        return Event(started=started, answered=replied + 1, latched=tuple(tuple(layer.latched) for layer in self.layers),
-                     finished=self.layers[0].released[-1])
 
     def _learn(self, outputs: list[int], error: bool, counts: list[int]) -> None:
         verdict = outputs[-1] + 2
@@ -211,7 +225,13 @@ class Schedule:
                 layer.learnt(max(verdict, layer.waiting))
 
 
+def create(design: Design) -> Schedule:
+    """The schedule of this design's arrangement."""
+    from hdl.shared_schedule import SharedSchedule          # which is made of this module
+    return SharedSchedule(design) if design.arrangement == "shared" else Schedule(design)
+
+
 def answers(design: Design, images: Iterable[Image]) -> list[int]:
     """The clock of each image's reply, all sent without pause; the first header is taken in clock 0."""
-    schedule = Schedule(design)
+    schedule = create(design)
     return [schedule.add(image).answered for image in images]

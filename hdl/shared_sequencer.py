@@ -337,7 +337,8 @@ class SharedSequencer(wiring.Component):
             m.d.comb += [
                 nxt.state_shift.eq(1), nxt.state_new.eq(~taps), nxt.self_enable.eq(taps),
                 nxt.drive_enable.eq(phase == entrance), nxt.coupling_enable.eq(second),
-                nxt.corrector_gate.eq(second & corrector), nxt.predictor_gate.eq(second & ~corrector), nxt.reverse.eq(self.reverse), nxt.gate_place.eq(phase),
+                nxt.corrector_gate.eq(second & corrector), nxt.predictor_gate.eq(second & ~corrector),
+                nxt.reverse.eq(self.reverse), nxt.gate_place.eq(phase),
                 nxt.start_write.eq(~taps & corrector), nxt.start_place.eq(phase - ELEMENTS),
                 nxt.start_read.eq(Mux(self.half_step[1:].any(), 0, ZEROS) | (phase - 2)[:3])]
         stepped = Signal()

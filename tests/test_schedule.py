@@ -21,6 +21,10 @@ DESIGNS = {
     "folded, three layers, first one frozen": Design(
         network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
         elements=(3, 4, 2)),
+    "shared array, three layers, first one frozen": Design(
+        network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
+        elements=(3, 3, 3), arrangement="shared"),
+    "shared array": Design(network=Network(layers=(30, 9, 5)), arrangement="shared"),
     "folded, two steps": Design(network=Network(layers=(21, 5, 4), integration=Integration(steps=2)), elements=(2, 3)),
 }
 
@@ -36,7 +40,7 @@ def described(model, image, label, learn, outputs):
                  hidden=tuple(state.displacement[element][0] != 0 for state in states[:-1]))
 
 
-@pytest.mark.parametrize("name", list(DESIGNS)[:2])
+@pytest.mark.parametrize("name", list(DESIGNS)[:4])
 def test_every_reply_comes_in_the_clock_of_the_schedule(name):
     design = DESIGNS[name]
     network = design.network

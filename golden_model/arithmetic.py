@@ -59,6 +59,10 @@ class Fixed:
         return self.seen(f"drive[{layer}]", narrow(sums + (bias << shift), shift, self.formats.drive, UP, SATURATE),
                          self.formats.drive)
 
+    def disturbed(self, state: Array, name: str, step: int) -> Array:
+        """The state before a step: as it is. ``golden_model.faults`` flips bits here."""
+        return state
+
     def operand(self, bracket: Array, name: str) -> Array:
         """The multiplier's operand B: the bracket as it is, or rounded once where a multiplier is narrow."""
         self.seen(f"{name}_bracket", bracket, None)
@@ -73,6 +77,15 @@ class Fixed:
         product = self.seen(f"{name}_product", gate * operand, None)
         word = narrow(((s + x) << shift) + product, shift + 1, self.formats.displacement, UP, SATURATE)
         return self.seen(name if corrector else f"{name}_predictor", np.maximum(word, low), self.formats.displacement)
+
+    def exchange(self, sums: Array, name: str) -> Array:
+        """What reciprocal links bring to a neuron or take from it: narrow(link sum), a word like a drive."""
+        self.seen(f"{name}_exchange_sum", sums, None)
+        return narrow(sums, self.formats.weight.fraction, self.formats.drive, UP, SATURATE)
+
+    def kick(self, products: Array, layer: int) -> Array:
+        """The reverse signal that an error starts at the end of a course: narrow(gate * error)."""
+        return narrow(products, self.formats.error.fraction, self.formats.displacement, UP, SATURATE)
 
     def output_error(self, difference: Array, layer: int) -> Array:
         """The error at the output neurons, saturated."""
@@ -165,12 +178,21 @@ class Float:
     def drive(self, sums: Array, bias: Array, layer: int) -> Array:
         return self._clamped(sums + bias, self.formats.drive)
 
+    def disturbed(self, state: Array, name: str, step: int) -> Array:
+        return state
+
     def operand(self, bracket: Array, name: str) -> Array:
         return bracket
 
     def half_step(self, s: Array, x: Array, gate: Array, operand: Array, corrector: bool, low: Any, name: str) -> Array:
         dt = self.network.integration.dt * (1 if corrector else 2)
         return np.clip((s + x + dt * gate * operand) / 2, low, self.high)
+
+    def exchange(self, sums: Array, name: str) -> Array:
+        return self._clamped(sums, self.formats.drive)
+
+    def kick(self, products: Array, layer: int) -> Array:
+        return self._clamped(products, self.formats.displacement)
 
     def output_error(self, difference: Array, layer: int) -> Array:
         return self._clamped(difference, self.formats.error)

@@ -82,7 +82,8 @@ def settle_reverse(arithmetic: Arithmetic, s: Array, error: Array, coupling: Arr
 def _steps(arithmetic: Arithmetic, gate: Array | None, drive: Array, element: int, coupling: Array, name: str,
            record: list[Array] | None) -> Array:
     state = np.zeros((ELEMENTS, *drive.shape), drive.dtype)
-    for _ in range(arithmetic.network.integration.steps):
+    for step in range(arithmetic.network.integration.steps):
+        state = arithmetic.disturbed(state, name, step)
         state = improved_euler(arithmetic, state, gate, drive * arithmetic.drive_scale, element, coupling, name)
         if record is not None:
             record.append(state)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from golden_model import words
+from golden_model import upsets, words
 from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN
 from golden_model.words import cast, clamp
 
@@ -41,10 +41,11 @@ def _half(s, x, gate, b, rate, low, high, rounding):
 
 
 @njit(cache=True, nogil=True)
-def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, rounding):
+def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, rounding, hit=None):
     """Improved Euler from rest for one layer, in place in ``state`` [block, row, lane].
 
-    ``gate`` None: the forward circuit, gated by its own populations; else gates laid out like ``state``.
+    ``gate`` None: the forward circuit, gated by its own populations; else gates laid out like ``state``. ``hit``: None, or
+    what of ``golden_model.upsets`` strikes words before each step.
     """
     e0, e1, e2, e3, e4 = const.rest
     high, low, p, c, scale = const.high, const.least, const.predictor, const.corrector, const.drive_scale
@@ -55,7 +56,9 @@ def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, ro
         at = block * ROWS * LANES
         for lane in range(ROWS * LANES):
             state[at + lane] = 0
-        for _ in range(steps):
+        for step in range(steps):
+            if hit is not None:
+                upsets.strike(state, at, block, step, hit, (l0, l1, l2, l3, l4), high)
             for lane in range(LANES):
                 i0 = at + lane
                 i1, i2, i3, i4 = i0 + LANES, i0 + 2 * LANES, i0 + 3 * LANES, i0 + 4 * LANES
@@ -150,10 +153,11 @@ def forward_image(image, signals, states, plan, const, store, scratch):
                                     const.drive_high)
         state = states[unit_at * ROWS:(unit_at + lanes) * ROWS]
         settle(drives, None, state, plan.forward_rows, plan.steps, plan.blocks[layer], unit_at, const, store.coupling,
-               store.rounding)
+               store.rounding, upsets.struck(store.upsets, 0, upsets.FORWARD, layer, plan.neurons[layer]))
         to = plan.signal_at[layer + 1]
         for n in range(plan.neurons[layer]):
             signals[to + n] = state[(n // LANES * ROWS + plan.output_row) * LANES + n % LANES]
+    upsets.counted(store.upsets)
 
 
 @njit(cache=True, nogil=True)
@@ -384,7 +388,8 @@ def learn(images, labels, predictions, outputs, wide, batch_size, plan, const, s
                     continue
                 reverse_gates(states[b, unit_at * ROWS:(unit_at + lanes) * ROWS], gates, blocks, plan.gate_rows, const)
                 settle(errors[b], gates, reverse_states[b], plan.reverse_rows, plan.steps, blocks, unit_at, const,
-                       store.coupling, store.rounding)
+                       store.coupling, store.rounding,
+                       upsets.struck(store.upsets, batch - b, upsets.REVERSE, layer, plan.neurons[layer]))
                 for n in range(lanes):
                     r[b, n] = reverse_states[b, (n // LANES * ROWS + plan.output_row) * LANES + n % LANES]
                 if layer > plan.frozen:

@@ -45,6 +45,15 @@ class Places(NamedTuple):
     signals: int             # inputs of all layers and outputs
 
 
+class Frames(NamedTuple):
+    """How a recurrent first layer runs."""
+
+    count: int
+    steps: int               # for each frame
+    exchange_shift: int      # from a sum over reciprocal links to a word
+    kick_shift: int          # from gate times error to a word
+
+
 class Words(NamedTuple):
     """Constants of the arithmetic, all in the type of the signals."""
 
@@ -82,6 +91,7 @@ class Store(NamedTuple):
     links_memory: Any        # (2, weights)
     bias_memory: Any         # (2, units)
     coupling_memory: Any     # (2, 3, 5, units)
+    upsets: Any = None       # None, or the table of ``golden_model.upsets``
 
 
 class Instinct(NamedTuple):

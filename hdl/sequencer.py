@@ -12,6 +12,8 @@ An image that is learnt holds the layer until it is finished, so that the next o
 """
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
@@ -92,6 +94,7 @@ class Sequencer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         layer = self.layer
+        self.inside: dict[str, Any] = {}           # machines and counters by name, for proofs
         self.next = next_control = Signal(control_layout(layer))
         control = Signal(control_layout(layer))
         m.submodules.pipeline = self.pipeline = pipeline = ItemPipeline(layer)
@@ -176,6 +179,7 @@ class Sequencer(wiring.Component):
                 m.d.comb += self.release.eq(1)
                 m.next = "IDLE"
         self.links_idle = machine.ongoing("IDLE") & ~self.available
+        self.inside |= {"links": machine, "drain": drain, "allowed": allowed}
 
     # ------------------------------------------------------------- main
 
@@ -267,6 +271,8 @@ class Sequencer(wiring.Component):
         m.d.sync += [stepped[0].eq(self.settling & last_phase & half_step[0]),
                      *(late.eq(early) for early, late in zip(stepped, stepped[1:], strict=False))]
         m.d.comb += self.trace.step.eq(stepped[-1])
+        self.inside |= {"main": machine, "learn": learn, "reverse": reverse, "half_step": half_step, "wait": wait, "row": row,
+                        "verdict": verdict}
 
     def _learning_states(self, m: Module, fold: Signal, base: Signal, wait: Signal, row: Signal, last_fold: Signal,
                          verdict: Signal, verdict_error: Signal, latch: object, fold_finished: object,
@@ -378,6 +384,7 @@ class Sequencer(wiring.Component):
         access = self.access.payload
         neuron = Signal(range(layer.neurons + 1), name="access_neuron")
         element = Signal(range(layer.elements + 1), name="access_element")
+        self.inside["neuron"] = neuron
         with m.State("SEEK"):
             m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
             m.d.sync += [neuron.eq(access.neuron), element.eq(0), base.eq(0), wait.eq(0)]
@@ -419,6 +426,7 @@ class Sequencer(wiring.Component):
         last_fold = Signal(name="scan_last_fold")
         learn = Signal(name="scan_learn")
         scanning = Signal()
+        self.inside |= {"scanning": scanning, "place": place, "size": size}
         m.d.comb += self.scan_ready.eq(~self.scan_busy & ((self.main_fold != 0) | self.outputs_free))
         with m.If(self.scan_go):
             m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]

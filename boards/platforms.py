@@ -145,6 +145,11 @@ class Board:
         return "SPRAM" if self.device.has.get("spram") else "block RAM"
 
     @property
+    def arrangement(self) -> str:
+        """Of cores here: one array for all layers where the device is small, else one for each."""
+        return "shared" if self.memories == "SPRAM" else "parallel"
+
+    @property
     def package(self) -> str:
         """As nextpnr names it."""
         return PACKAGES[self.platform.package]

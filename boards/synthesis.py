@@ -34,7 +34,7 @@ def synthesise(target: str, sources: Sequence[str], top: str, folder: Path) -> d
         If Yosys is missing or fails.
     """
     (folder / CARRY.name).write_text(CARRY.read_text("utf-8"), "utf-8")
-    tools.run("yosys", ["-q", "-p", script(target, top, sources)], folder, LOG)
+    tools.run("yosys", ["-q", "-l", LOG, "-p", script(target, top, sources)], folder)
     netlist = json.loads((folder / NETLIST).read_text("utf-8"))
     module = netlist["modules"][top]
     netlist["modules"] = {name: value for name, value in netlist["modules"].items()

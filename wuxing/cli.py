@@ -1,4 +1,4 @@
-"""The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, experiment, sweep.
+"""The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, build, experiment, sweep.
 
 Errors are one sentence. Exit codes:
 
@@ -17,7 +17,7 @@ import typer
 from typer.main import get_command
 
 from golden_model.errors import InputError
-from wuxing import boards, compare, console, cosim, estimate, evaluate, experiment, info, ranges, sweep, train, verilog
+from wuxing import boards, build, compare, console, cosim, estimate, evaluate, experiment, info, ranges, sweep, train, verilog
 
 UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
 
@@ -32,6 +32,7 @@ app.command("verilog")(verilog.verilog)
 app.command("cosim")(cosim.cosim)
 app.command("estimate")(estimate.estimate)
 app.command("boards")(boards.boards)
+app.command("build")(build.build)
 app.command("experiment")(experiment.experiment)
 app.command("sweep")(sweep.sweep)
 

@@ -1,0 +1,34 @@
+"""Loading a bitstream onto a board, by the first of the programs for it that is there."""
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from boards.platforms import Board
+from boards.tools import complaint
+from golden_model.errors import InputError
+
+
+def program(board: Board, bitstream: Path) -> str:
+    """Load the bitstream; the name of the program that did.
+
+    Raises
+    ------
+    InputError
+        If no program for the board is there (with how to install one), or it fails.
+    """
+    for programmer in board.programmers:
+        found = shutil.which(programmer.name)
+        if found is None:
+            continue
+        done = subprocess.run([found, *programmer.arguments, str(bitstream)], capture_output=True, text=True, errors="replace",
+                              check=False)
+        if done.returncode:
+            raise InputError(f"{programmer.name} must load {bitstream} onto the {board.title}, but it ended with "
+                             f"{done.returncode}: {complaint(done.stdout + done.stderr)}; is the board plugged in, and may "
+                             f"you use it?")
+        return programmer.name
+    names = " or ".join(programmer.name for programmer in board.programmers)
+    raise InputError(f"{names} must be on PATH to load {bitstream} onto the {board.title}, but is not; "
+                     f"{board.programmers[0].install}")

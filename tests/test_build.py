@@ -1,0 +1,280 @@
+"""Building: order of the steps, seeds, refusals, what stays in the folder; real bitstreams, the same bytes twice."""
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from boards import build, fit, platforms, programming, report, routing, synthesis, tools
+from golden_model import parameters
+from golden_model.errors import InputError
+from golden_model.network import Network
+from hdl import emit
+from hdl.design import Design
+from wuxing import build_page
+
+BOARD = platforms.board("ulx3s-12f")
+DESIGN = Design(network=Network(layers=(6, 3, 2)), elements=(1, 1), target="ecp5")
+VALUES = parameters.initial(DESIGN.network, "fixed")
+VERIFIED = {"images": 1, "learnt": 1, "nonzero_share": 0.19, "words_compared": 5, "mismatches": 0, "cycles_per_image": 200.0,
+            "cycles_per_learnt_image": 500.0, "simulator": "5.048"}
+
+# ----------------------------------------------------------------- programs that stand in for those of the toolchain
+
+YOSYS = """
+import json
+given = open("core/wuxing_core.v").read() + open("top.v").read()
+netlist = {"modules": {"wuxing_board": {"attributes": {}, "cells": {"a": {"type": "LUT4", "port_directions": {},
+           "connections": {}, "parameters": {}}}, "text": len(given)}}}
+json.dump(netlist, open("netlist.json", "w"))
+"""
+NEXTPNR = """
+import json, sys
+seed = int(sys.argv[sys.argv.index("--seed") + 1])
+hop = lambda kind, cell, **more: {"type": kind, "delay": 1.5, "from": {"cell": cell}, "to": {"cell": cell}, **more}
+clock = {"achieved": 90 + 5.0 * seed, "constraint": 100}
+path = {"from": "posedge clk", "to": "posedge clk", "path": [hop("clk-to-q", "system.core.gate_LUT4_A_Z_TRELLIS_FF_Q"),
+        hop("routing", "system.core.sum_CCU2C_S0_COUT", net="system.core.sum")]}
+json.dump({"fmax": {"clk": clock}, "critical_paths": [path],
+           "utilization": {"TRELLIS_COMB": {"used": 600, "available": 24288}, "DP16KD": {"used": 0, "available": 56}}},
+          open("nextpnr.json", "w"))
+open("wuxing.config", "w").write(f"seed {seed}")
+print("Info: done")
+"""
+ECPPACK = """
+import sys
+open("wuxing.bit", "w").write(open("wuxing.config").read() + open("netlist.json").read())
+"""
+FAILS = """
+import sys
+print("Info: begun")
+sys.exit("ERROR: cannot place cell.")
+"""
+
+
+@pytest.fixture
+def toolchain(tmp_path, monkeypatch):
+    """A function that puts a program (as Python) in the place of one of the toolchain."""
+    tools.tool.cache_clear()
+    tools.version.cache_clear()
+
+    def replace(name, text):
+        program = tmp_path / f"fake-{name}"
+        program.write_text(f"#!{sys.executable}\nimport sys\nif '-V' in sys.argv or '--version' in sys.argv:\n"
+                           f"    sys.exit(print('Version 7.1'))\n{text}", "utf-8")
+        program.chmod(0o755)
+        monkeypatch.setenv(name.upper().replace("-", "_"), str(program))
+    for name, text in (("yosys", YOSYS), ("nextpnr-ecp5", NEXTPNR), ("ecppack", ECPPACK)):
+        replace(name, text)
+    yield replace
+    tools.tool.cache_clear()
+    tools.version.cache_clear()
+
+
+def built(folder, **options):
+    return build.build(BOARD, DESIGN, VALUES, folder, **{"verify": lambda core: VERIFIED} | options)
+
+
+# ----------------------------------------------------------------- steps
+
+def test_steps_come_in_order_and_the_core_is_verified_before_it_is_synthesised(toolchain, tmp_path):
+    steps, seen = [], {}
+
+    def verify(core):
+        seen["manifest"] = emit.read_manifest(core)["digest"]
+        seen["netlist"] = (tmp_path / "out" / synthesis.NETLIST).exists()
+        return VERIFIED
+    found = built(tmp_path / "out", verify=verify, on_step=steps.append, seeds=9)
+    assert steps == ["fit", "co-simulation", "synthesis", "place and route", "packing"]
+    assert seen == {"manifest": DESIGN.network.digest, "netlist": False}
+    assert found.bitstream == tmp_path / "out" / "wuxing.bit"
+    assert found.bitstream.is_file()
+    assert found.versions == dict.fromkeys(("yosys", "nextpnr-ecp5", "ecppack"), "7.1")
+
+
+def test_seeds_are_tried_until_one_meets_the_clock(toolchain, tmp_path):
+    found = built(tmp_path / "out", seeds=5)
+    assert found.tried == ((1, 95.0), (2, 100.0))
+    assert (found.routed.seed, found.routed.MHz) == (2, 100.0)
+    assert found.bitstream.read_text("utf-8").startswith("seed 2")
+
+
+def test_a_clock_that_no_seed_meets_is_an_error_with_the_clock_that_was_reached(toolchain, tmp_path):
+    text = ("the core must run at 100 MHz on ULX3S 12F, but reaches 95.0 MHz (seed 1 of 1, from system.core.gate to "
+            "system.core.sum); give --clock 95 or try more --seeds")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        built(tmp_path / "out")
+    assert not (tmp_path / "out/wuxing.bit").exists()
+
+
+def test_a_design_that_does_not_fit_is_refused_before_anything_is_made(toolchain, tmp_path):
+    large = Design(network=Network(layers=(100, 60, 10)), target="ecp5")
+    with pytest.raises(InputError, match="must fit the LFE5U-12F of ULX3S 12F"):
+        build.build(BOARD, large, parameters.initial(large.network, "fixed"), tmp_path / "out", verify=lambda core: VERIFIED)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_core_that_is_not_the_golden_model_is_not_synthesised(toolchain, tmp_path):
+    def verify(core):
+        raise InputError("the core must equal the golden model, but: no")
+    with pytest.raises(InputError, match="^the core must equal the golden model, but: no$"):
+        built(tmp_path / "out", verify=verify)
+    assert not (tmp_path / "out" / synthesis.NETLIST).exists()
+
+
+def test_a_core_that_changes_after_it_was_verified_is_refused(toolchain, tmp_path):
+    def verify(core):
+        (core / emit.VERILOG).write_text("module wuxing_core; endmodule", "utf-8")
+        return VERIFIED
+    with pytest.raises(InputError, match=re.escape("must be as its manifest says, but was changed")):
+        built(tmp_path / "out", verify=verify)
+
+
+def test_a_program_that_fails_is_quoted(toolchain, tmp_path):
+    toolchain("nextpnr-ecp5", FAILS)
+    text = "nextpnr-ecp5 must succeed, but it ended with 1: cannot place cell; nextpnr-1.log has all it said"
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        built(tmp_path / "out")
+    assert "Info: begun" in (tmp_path / "out/nextpnr-1.log").read_text("utf-8")
+
+
+def test_a_program_that_is_missing_is_named_with_how_to_install_it(toolchain, tmp_path, monkeypatch):
+    monkeypatch.setenv("ECPPACK", "no-such-packer")
+    tools.tool.cache_clear()
+    text = ("no-such-packer must be installed to build a bitstream, but is not on PATH; install it with `pip install "
+            "wuxing[boards]`, or name another ecppack in ECPPACK")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        built(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("seeds", [0, -3, 1001])
+def test_seeds_are_counted(seeds, tmp_path):
+    with pytest.raises(InputError, match=re.escape(f"--seeds must be 1 to 1000, not {seeds}")):
+        built(tmp_path / "out", seeds=seeds)
+
+
+# ----------------------------------------------------------------- the folder
+
+def test_a_refused_build_leaves_no_old_bitstream_and_the_next_one_replaces_it(toolchain, tmp_path):
+    folder = tmp_path / "out"
+    built(folder, seeds=2)
+    assert json.loads((folder / build.REPORT).read_text("utf-8"))["state"] == "not finished"
+    with pytest.raises(InputError, match="must run at 100 MHz"):
+        built(folder)
+    assert not (folder / "wuxing.bit").exists()
+    assert not (folder / "nextpnr-2.log").exists()
+    built(folder, seeds=2)
+    assert (folder / "wuxing.bit").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(toolchain, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/thesis.txt").write_text("mine", "utf-8")
+    text = (f"{tmp_path / 'out'} must be new, empty or of this command, but holds 'thesis.txt'; choose another folder or "
+            f"remove this one")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        built(tmp_path / "out")
+    file = tmp_path / "file"
+    file.write_text("", "utf-8")
+    with pytest.raises(InputError, match=re.escape(f"{file} must be a folder, but is a file; choose another name")):
+        built(file)
+    with pytest.raises(InputError, match=re.escape("there is no folder")):
+        built(tmp_path / "no/such")
+
+
+# ----------------------------------------------------------------- names, reports
+
+@pytest.mark.parametrize(("made", "own"), [
+    ("system.core.layer_0.element_3.gate_LUT4_A_1_Z", "system.core.layer_0.element_3.gate"),
+    ("core.commands.phase_state_SB_DFFESR_Q_1_D_SB_LUT4_O_LC", "core.commands.phase_state"),
+    ("core.sum_CCU2C_S0_3_COUT", "core.sum"), ("core.word_TRELLIS_FF_Q_12", "core.word"), ("core.ready", "core.ready"),
+    ("core.wanted_PFUMX_Z_BLUT", "core.wanted"), ("core.words.0.0", "core.words.0.0"), ("", "")])
+def test_names_of_cells_are_traced_back_to_those_of_the_design(made, own):
+    assert routing.own_name(made) == own
+
+
+def test_the_report_says_what_is_used_reached_and_how_it_was_made(toolchain, tmp_path):
+    found = report.data(built(tmp_path / "out", seeds=3))
+    assert json.loads(json.dumps(found)) == found
+    needs = fit.fit(BOARD, DESIGN).needs
+    assert found["use"]["cells"] == {"cell": "TRELLIS_COMB", "estimated": needs.cells, "used": 600, "there": 12_000,
+                                     "share": 0.05}
+    assert found["clock"]["MHz"] == 100
+    assert found["clock"]["reached_MHz"] == 100
+    assert found["clock"]["pll"] == {"CLKI_DIV": 1, "CLKFB_DIV": 4, "CLKOP_DIV": 6, "oscillator_MHz": 600.0,
+                                     "detector_MHz": 25.0}
+    assert found["tried"] == [{"seed": 1, "MHz": 95.0}, {"seed": 2, "MHz": 100.0}]
+    assert found["images"]["learnt"]["us"] == 5
+    assert found["images"]["inferred"]["images_per_second"] == 500_000
+    assert found["energy"]["estimate"] is True
+    assert found["critical_path"]["ns"] == 3
+    assert [hop["cell"] for hop in found["critical_path"]["hops"]] == ["system.core.gate", "system.core.sum"]
+    assert found["serial"]["exact_baud"] == 2_000_000
+    for name in ("core/wuxing_core.v", "top.v", "board.lpf", "netlist.json", "wuxing.bit"):
+        assert found["sha256"][name] == hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest()
+
+
+class Page(HTMLParser):
+    """What a page fetches, and the tags that stay open."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.fetched, self.open, self.words = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.fetched += [value for name, value in attributes if name in ("src", "href")]
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_the_page_needs_nothing_beside_itself_and_has_a_bar_for_each_part(toolchain, tmp_path):
+    found = report.data(built(tmp_path / "out", seeds=3))
+    page = Page(text := build_page.page(found))
+    assert (page.fetched, page.open) == ([], [])
+    assert text.count('class="bar"') == len(found["use"])
+    assert 'style="width: 5.0%"' in text
+    said = " ".join(page.words)
+    for words in ("6-3-2 on ULX3S 12F", "system.core.sum", "estimate", "seed", "100 MHz", found["sha256"]["wuxing.bit"]):
+        assert words in said
+
+
+# ----------------------------------------------------------------- loading
+
+def test_the_first_program_that_is_there_loads_the_bitstream(tmp_path, monkeypatch):
+    board, bitstream = platforms.board("icebreaker"), tmp_path / "wuxing.bin"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = (f"openFPGALoader or iceprog must be on PATH to load {bitstream} onto the iCEBreaker, but is not; install "
+            f"openFPGALoader, on Debian with `apt-get install openfpgaloader`")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        programming.program(board, bitstream)
+    for name in ("iceprog", "openFPGALoader"):
+        program = tmp_path / name
+        program.write_text(f"#!{sys.executable}\nimport sys\n"
+                           f"open({str(tmp_path / 'called')!r}, 'w').write(' '.join(sys.argv[1:]))\n", "utf-8")
+        program.chmod(0o755)
+        assert programming.program(board, bitstream) == name
+        said = {"iceprog": f"{bitstream}", "openFPGALoader": f"--board ice40_generic {bitstream}"}
+        assert (tmp_path / "called").read_text("utf-8") == said[name]
+
+
+def test_a_program_that_cannot_load_is_quoted(tmp_path, monkeypatch):
+    program = tmp_path / "openFPGALoader"
+    program.write_text(f"#!{sys.executable}\nimport sys\nsys.exit('unable to open ftdi device')\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    text = ("openFPGALoader must load x.bit onto the ULX3S 12F, but it ended with 1: unable to open ftdi device; is the board "
+            "plugged in, and may you use it?")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        programming.program(BOARD, tmp_path.__class__("x.bit"))

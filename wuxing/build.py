@@ -1,0 +1,124 @@
+"""``wuxing build``: a bitstream for a board, made by open tools only, and a report of it."""
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from golden_model.atomic_write import write_atomically
+from golden_model.errors import InputError
+from golden_model.parameters import Parameters
+from wuxing import build_page, console, designs
+from wuxing import configuration as options
+
+if TYPE_CHECKING:
+    from hdl.design import Design
+
+USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
+SEED = 0                                  # draws the images of the co-simulation
+
+
+def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
+                                                help="A model file, or a network description (.toml, .json), whose memories "
+                                                     "then begin as before learning.")],
+          board: Annotated[str, typer.Option("--board", show_default=False, help="One of those that wuxing boards lists.")],
+          output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
+                                               help="The folder of bitstream, reports and all that is made on the way.")],
+          seeds: Annotated[int, typer.Option("--seeds", help="Place and route with up to so many seeds, until one meets the "
+                                                             "clock.")] = 1,
+          clock: Annotated[float | None, typer.Option("--clock", help="MHz of the core; by default the board's.")] = None,
+          baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
+                          ] = None,
+          elements: Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; by "
+                                                       "default as many as fit.")] = None,
+          most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
+                                                            "--elements.")] = None,
+          kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
+                          ] = "shift",
+          learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
+          images: Annotated[int, typer.Option("--images", min=1, help="Random images that the co-simulation infers.")] = 20,
+          learn: Annotated[int, typer.Option("--learn", min=0, help="Random images that it learns after that.")] = 10,
+          program: Annotated[bool, typer.Option("--program", help="Load the bitstream onto the board.")] = False,
+          json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
+    """Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."""
+    from boards import build as making
+    from boards import fit, platforms, programming, report
+    from hdl.design import Design
+    console.check_writable(json)
+    chosen = platforms.board(board)
+    network, values, note = designs.read(model)
+    if note and not quiet:
+        console.err().print(note, soft_wrap=True)
+    if elements is None and most_elements is None:
+        design = fit.chosen(chosen, network, kind=kind, learns=learning)
+    else:
+        counts = designs.elements(network, elements, most_elements, chosen.arrangement)
+        design = Design(network=network, elements=counts, kind=kind, target=chosen.target, learns=learning,
+                        arrangement=chosen.arrangement)
+
+    def on_step(step: str) -> None:
+        if not quiet:
+            console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}", soft_wrap=True)
+    built = making.build(chosen, design, values, output, clock=clock, baud=baud, seeds=seeds, on_step=on_step,
+                         verify=verification(design, values, images, learn if learning else 0))
+    found = report.data(built)
+    write_atomically(output / making.PAGE, build_page.page(found))
+    write_atomically(output / making.REPORT, json_text.dumps(found, indent=2, allow_nan=False) + "\n")
+    console.write_json(json, found)
+    console.out(json).print(*_summary(output, found), sep="\n", soft_wrap=True)
+    if program:
+        programming.program(chosen, built.bitstream)
+        console.out(json).print(f"{built.bitstream} is on the {chosen.title}", soft_wrap=True)
+
+
+def verification(design: Design, values: Parameters, images: int, learn: int) -> Callable[[Path], Mapping[str, Any]]:
+    """A function of the core's folder: runs its Verilog beside the golden model, on random images.
+
+    It raises ``InputError`` at the first difference, and if the core does not begin with the parameters that it was given.
+    """
+    def verify(folder: Path) -> Mapping[str, Any]:
+        from hdl import emit
+        from sim.cosim import cosim
+        from sim.rtl_model import RtlModel
+        text = "\n".join((folder / name).read_text("utf-8") for name in (emit.VERILOG, *emit.cells(design)))
+        files = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.hex"))}
+        begun = RtlModel(design.network, text, emit.TOP, files).parameters
+        for index, (given, found) in enumerate(zip(values, begun, strict=True)):
+            if not (np.array_equal(given.weights, found.weights) and np.array_equal(given.bias, found.bias)):
+                raise InputError(f"layer {index} of the core must begin with the parameters that it was given, but does not; "
+                                 f"this is a fault of wuxing, please report it")
+        random = np.random.default_rng(SEED)
+        shape = images + learn, design.network.layers[0]
+        drawn = (random.integers(1, 256, shape) * (random.random(shape) < USUAL_SHARE)).astype(np.uint8)
+        labels = random.integers(0, design.network.layers[-1], learn)
+        said = cosim(design, values, drawn[:images], drawn[images:], labels, states=0, verilog=text, files=files)
+        if said.first is not None:
+            raise InputError(f"the core must equal the golden model, but: {said.first.sentence}; this is a fault of wuxing, "
+                             f"please report it")
+        return {"images": said.images, "learnt": said.learnt, "nonzero_share": USUAL_SHARE,
+                "words_compared": said.words_compared, "mismatches": said.mismatches, "cycles_per_image": said.cycles_per_image,
+                "cycles_per_learnt_image": said.cycles_per_learnt_image, "simulator": said.versions.get("Verilator")}
+    return verify
+
+
+def _summary(folder: Path, found: dict[str, Any]) -> list[Any]:
+    clock, design = found["clock"], found["design"]
+    does = "learns" if design["learns"] else "infers"
+    sizes, elements = "-".join(map(str, found["network"]["layers"])), ", ".join(map(str, design["elements"]))
+    bitstream = console.shown(folder / found["bitstream"])
+    lines: list[Any] = [f"[bold]{bitstream}[/bold]: {sizes} that {does} on {elements} elements, for {found['title']}",
+                        f"clock {clock['MHz']:g} MHz, reached {clock['reached_MHz']:.1f} MHz (seed {found['seed']})", ""]
+    table = console.table("Use of the device", left=("",), right=("used", "there", "%"))
+    for part, use in found["use"].items():
+        table.add_row(build_page.PARTS[part], f"{use['used']:,}", f"{use['there']:,}", f"{100 * use['share']:.0f}")
+    lines += [table, ""]
+    table = console.table(build_page.IMAGES, left=("",),
+                          right=("clocks", "us", "images/s", "uJ (estimate)"))
+    for name, each in found["images"].items():
+        table.add_row(name, f"{each['clocks']:,.0f}", f"{each['us']:,.2f}",
+                      f"{each['images_per_second']:,.0f}", f"{each['estimated_uJ']:,.2g}")
+    return [*lines, table]

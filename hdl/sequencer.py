@@ -72,7 +72,7 @@ class Sequencer(wiring.Component):
     tree_valid, tree_first, tree_last : Out(1)
         The elements' products are reverse links, of the first and of the last fold.
     idle : Out(1)
-    trace : Out
+    watch : Out
         What a simulator looks at: after each whole step ``step`` is high for the clock in which the rings hold the new state.
     """
 
@@ -89,7 +89,7 @@ class Sequencer(wiring.Component):
             "access": In(stream.Signature(access_layout(layer))), "access_word": Out(signed(layer.word_bits)),
             "access_done": Out(1), "word": In(signed(layer.word_bits)), "control": Out(control_layout(layer)),
             "tree_valid": Out(1), "tree_first": Out(1), "tree_last": Out(1), "idle": Out(1),
-            "trace": Out(data.StructLayout({"step": 1}))})
+            "watch": Out(data.StructLayout({"step": 1}))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -270,7 +270,7 @@ class Sequencer(wiring.Component):
         stepped = [Signal(name=f"stepped_{stage}") for stage in range(CONTROL_LATENCY + 1)]
         m.d.sync += [stepped[0].eq(self.settling & last_phase & half_step[0]),
                      *(late.eq(early) for early, late in zip(stepped, stepped[1:], strict=False))]
-        m.d.comb += self.trace.step.eq(stepped[-1])
+        m.d.comb += self.watch.step.eq(stepped[-1])
         self.inside |= {"main": machine, "learn": learn, "reverse": reverse, "half_step": half_step, "wait": wait, "row": row,
                         "verdict": verdict}
 

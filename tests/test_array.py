@@ -37,16 +37,19 @@ def run(folder, configuration, simulator="icarus", layer_class=Layer, element=El
     design = Design(**{name: configuration[name] for name in ("network", "elements", "kind", "learns")})
     layer = design.layers[configuration["layer"]]
     parts = [(ControlRegister(layer), control_module(layer)), (element(layer), element_module(layer))]
-    # trace is a word that Verilator keeps for itself
     modules = "".join(verilog.convert(part, name=name, emit_src=False) for part, name in parts)
     given = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
-    top = FlatPorts(layer_class(layer), without=("trace",))
-    run_bench(folder, top, "array_bench", given, simulator=simulator, modules=modules, memories=weights.VERILOG)
+    run_bench(folder, FlatPorts(layer_class(layer)), "array_bench", given, simulator=simulator, modules=modules, memories=weights.VERILOG)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_a_layer_is_that_of_the_golden_model(tmp_path, name):
     run(tmp_path, CONFIGURATIONS[name])
+
+
+@pytest.mark.long                         # compiling takes most of the time
+def test_verilator_sees_the_same_layer(tmp_path):
+    run(tmp_path, FOLDED, simulator="verilator", images=30)
 
 
 def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(tmp_path):

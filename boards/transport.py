@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from secrets import choice, randbelow
 
@@ -65,8 +65,9 @@ class Transport:
 
     def __init__(self, port: str, baud: int = 1_000_000, *, patience: float = 5.0, stuck: float = 60.0) -> None:
         self.baud, self.patience, self.stuck = baud, patience, stuck
-        self.statistics = Statistics()
+        self.statistics, self.lost = Statistics(), False  # lost: the port is not there
         self._replies: list[list[int]] = []
+        self._on_progress: Callable[[int, int], None] | None = None
         self._port = SerialPort(port, baud)
         try:
             self._begin()
@@ -84,10 +85,14 @@ class Transport:
 
     # ------------------------------------------------------------- frames
 
-    def exchange(self, requests: Sequence[Sequence[int]]) -> list[list[int]]:
-        """One reply for each frame. After a ``ConnectionLost``, ``reconnect`` and ``resume`` give them."""
+    def exchange(self, requests: Sequence[Sequence[int]],
+                 on_progress: Callable[[int, int], None] | None = None) -> list[list[int]]:
+        """One reply for each frame. After a ``ConnectionLost``, ``reconnect`` and ``resume`` give them.
+
+        ``on_progress``: called with replies so far, and frames.
+        """
         self.resume()                                     # what an interrupted call left
-        self._wanted = len(requests)
+        self._wanted, self._on_progress = len(requests), on_progress
         self._enqueue(requests)
         return self.resume()
 
@@ -95,7 +100,10 @@ class Transport:
         """The replies of the last ``exchange``, once all are there."""
         self._heard_at = self._moved_at = time.monotonic()
         while len(self._replies) < self._wanted:
+            before = len(self._replies)
             self._pump()
+            if self._on_progress is not None and len(self._replies) > before:
+                self._on_progress(len(self._replies), self._wanted)
         replies, self._replies, self._wanted = self._replies, [], 0
         return replies
 
@@ -108,7 +116,9 @@ class Transport:
             If the port cannot be opened; if the board was without power or another program used it meanwhile.
         """
         self._port.close()
+        self.lost = True
         self._port = SerialPort(port or self._port.name, self.baud)
+        self.lost = False
         self.statistics.reconnected += 1
         self._line = b""
         self._heard_at = self._moved_at = time.monotonic()

@@ -35,20 +35,18 @@ class VirtualBoard:
 
     Parameters
     ----------
-    design : Design
+    built : Path
+        What ``library`` gave.
     divisor : int
-        Clocks of a bit of the serial line.
-    core : str, optional
-        The core's Verilog; by default that of the design.
+        The divisor that it was built with.
 
     Raises
     ------
     InputError
-        As ``sim.verilate.build``; if the process does not start, or has ended when something is asked of it.
+        If the process does not start, or has ended when something is asked of it.
     """
 
-    def __init__(self, design: Design, divisor: int = DIVISOR, core: str | None = None) -> None:
-        built = library(design, divisor, core)
+    def __init__(self, built: Path, divisor: int = DIVISOR) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="wuxing-board-")
         self.port = str(Path(self._folder.name) / "port")
         root = str(Path(__file__).parent.parent)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from golden_model.errors import InputError
 from golden_model.model import check_images, check_labels
-from golden_model.network import ELEMENTS, Network
-from golden_model.parameters import Layer, Parameters, check, initial, layer_shapes
-from hdl import frames
+from golden_model.network import Network
+from golden_model.parameters import Parameters
+from hdl import frames, parameter_frames
 from hdl.frames import Opcode, Reply, Status, StatusReport
 from sim.compiled import PATIENCE, Compiled, Exchange, Probe
 
@@ -71,8 +71,7 @@ class RtlModel:
             raise InputError(f"model and Verilog must be of the same network, but the digest of the model begins with "
                              f"{network.digest[:16]} and that of the Verilog with {found}; emit the Verilog of this "
                              f"model again")
-        coupling = frames.read(0, 0, network.layers[0] + 1, 1)
-        self.programmable = self.exchange([coupling])[0].status is Status.OK
+        self.programmable = self.exchange([parameter_frames.probe(network)])[0].status is Status.OK
         self.reset()
 
     # ------------------------------------------------------------- frames
@@ -104,34 +103,13 @@ class RtlModel:
 
     def load_parameters(self, values: Parameters) -> None:
         """Write all parameters. K must be the description's if the core's neurons are not programmable."""
-        check(self.network, "fixed", values)
-        if not self.programmable:
-            for index, (layer, fixed) in enumerate(zip(values, initial(self.network, "fixed"), strict=True)):
-                if not np.array_equal(layer.coupling, fixed.coupling):
-                    raise InputError(f"coupling of layer {index} must be that of the description, because this core has its "
-                                     f"K wired; emit it with programmable neurons")
-        requests = []
-        for index, layer in enumerate(values):
-            for neuron, words in enumerate(self._flat(layer)):
-                requests += [frames.write(index, neuron, start, words[start:start + frames.MOST_COUNT])
-                             for start in range(0, len(words), frames.MOST_COUNT)]
-        self._accepted(requests)
+        self._accepted(parameter_frames.writes(self.network, values, self.programmable))
 
     @property
     def parameters(self) -> Parameters:
         """All parameters, read back from the core."""
-        fixed = initial(self.network, "fixed")
-        values = []
-        for index, shapes in enumerate(layer_shapes(self.network)):
-            neurons, inputs = shapes["weights"]
-            count = inputs + 1 + (3 * ELEMENTS if self.programmable else 0)
-            parts = [(start, min(frames.MOST_COUNT, count - start)) for start in range(0, count, frames.MOST_COUNT)]
-            replies = self._accepted([frames.read(index, neuron, *part) for neuron in range(neurons) for part in parts])
-            words = np.array([word for reply in replies for word in reply.words], np.uint32)
-            table = words.view(np.int32).astype(np.int64).reshape(neurons, count)
-            coupling = table[:, inputs + 1:].T.reshape(3, ELEMENTS, neurons) if self.programmable else fixed[index].coupling
-            values.append(Layer(table[:, :inputs].copy(), table[:, inputs].copy(), coupling.copy()))
-        return values
+        replies = self._accepted(parameter_frames.reads(self.network, self.programmable))
+        return parameter_frames.parameters(self.network, replies, self.programmable)
 
     def set_rate(self, epoch: int) -> None:
         """The rates of the description's schedule in ``epoch``; a rate of zero leaves the one in force."""
@@ -178,19 +156,6 @@ class RtlModel:
         self.seed += 1
         return self.core.exchange(words, lengths, idle=self.idle, stall=self.stall, seed=self.seed, patience=self.patience)
 
-    def _accepted(self, requests: Sequence[Sequence[int]]) -> list[Reply]:
+    def _accepted(self, requests: Sequence[Sequence[int]]) -> Sequence[Reply]:
         """Replies to frames that the core has no reason to refuse."""
-        replies = self.exchange(requests)
-        for request, reply in zip(requests, replies, strict=True):
-            if reply.status is not Status.OK or reply.opcode != request[0] & 0xFF:
-                raise InputError(f"{Opcode(request[0] & 0xFF).name} must be accepted by the core, but it answered "
-                                 f"{Opcode(reply.opcode).name} with status {reply.status.name}; see docs/registers.md")
-        return replies
-
-    def _flat(self, layer: Layer) -> list[list[int]]:
-        """The parameters of each neuron in the order of their addresses."""
-        parts = [layer.weights, layer.bias[:, None]]
-        if self.programmable:
-            parts.append(layer.coupling.reshape(3 * ELEMENTS, -1).T)
-        rows: list[list[int]] = np.concatenate(parts, axis=1).tolist()
-        return rows
+        return parameter_frames.accepted(requests, self.exchange(requests))

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from small_core import small_core
 
 from boards import packets, virtual
 from boards.link import HostLink
@@ -22,14 +23,6 @@ NETWORK = Network(layers=(6, 3))
 BYTE = 40                                 # clocks of a byte at divisor 4
 SLOTS, BUFFER = 2, 512
 NONE = HostFlag(0)
-
-
-def small_core(network):
-    """The core of tests/frame_core.v, which learns by counting, under the name that the system expects."""
-    macros = {"INPUTS": network.layers[0], "OUTPUTS": network.layers[-1],
-              "DIGEST": f"64'h{frames.digest_word(network.digest):x}"}
-    text = (ROOT / "tests/frame_core.v").read_text("utf-8").replace("module frame_core", "module wuxing_core")
-    return "".join(f"`define {name} {value}\n" for name, value in macros.items()) + text
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,201 @@
+"""``Board``: a network on a board, real or virtual, with the methods of the golden model."""
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from boards.serial_port import ConnectionLost
+from boards.transport import Transport
+from golden_model.errors import InputError
+from golden_model.model import check_images, check_labels
+from golden_model.network import Network
+from golden_model.parameters import Parameters
+from hdl import frames, parameter_frames
+from hdl.frames import Reply, Status, StatusReport
+
+Array = npt.NDArray[Any]
+Result = TypeVar("Result")
+OnProgress = Callable[[int, int], None]   # images done, images in all
+
+RETRY = 0.2                               # seconds between two attempts to open a port that went away
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """``classes`` (images,); ``outputs`` (images, classes) if asked for; ``seconds`` from the first byte to the last."""
+
+    classes: Array
+    outputs: Array | None
+    seconds: float
+
+    @property
+    def images_per_second(self) -> float | None:
+        """None if there were no images."""
+        return len(self.classes) / self.seconds if len(self.classes) else None
+
+
+class Board:
+    """An open board. A context manager. Opening counts one refused frame: the question whether neurons are programmable.
+
+    Parameters
+    ----------
+    network : Network
+        What the bitstream was built for.
+    port, baud, patience : see ``Transport``.
+    reconnect_for : float
+        Seconds in which a port that goes away may come back; what was under way then goes on. 0: at once an error.
+
+    Raises
+    ------
+    InputError
+        In one sentence: the port is missing or in use, nothing answers, the bitstream is of another network. From any method
+        also ``ConnectionLost``: then ``resume`` takes up what was under way.
+    """
+
+    def __init__(self, network: Network, port: str, baud: int = 1_000_000, *, patience: float = 5.0,
+                 reconnect_for: float = 0.0) -> None:
+        self.network, self.reconnect_for = network, reconnect_for
+        self.transport = Transport(port, baud, patience=patience)
+        self._finish: Callable[[list[Reply]], Any] | None = None
+        try:
+            report = self.status()
+            if report.magic != frames.MAGIC:
+                raise InputError(f"the board at {port} must say that it is a Wuxing core, 0x{frames.MAGIC:08x}, not "
+                                 f"0x{report.magic:08x}; load a bitstream of wuxing build")
+            if report.digest != frames.digest_word(network.digest):
+                found = report.digest.to_bytes(8, "little").hex()
+                raise InputError(f"model and bitstream must be of the same network, but the digest of the model begins with "
+                                 f"{network.digest[:16]} and that of the board at {port} with {found}; build this model and "
+                                 f"load its bitstream")
+            self.programmable = self._call([parameter_frames.probe(network)], lambda found: found[0].status is Status.OK)
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """The port is free again; the board keeps what it learnt until it is without power."""
+        self.transport.close()
+
+    # ------------------------------------------------------------- state
+
+    def status(self) -> StatusReport:
+        """Digest, counters, rates in force, clock cycles."""
+        return self._accepted([frames.status()], lambda found: frames.status_report(found[0]))
+
+    def soft_reset(self) -> None:
+        """Counters to zero, rates to their initial values; parameters stay."""
+        self._accepted([frames.reset()], _nothing)
+
+    def load_parameters(self, values: Parameters) -> None:
+        """Write all parameters. K must be the description's if the core's neurons are not programmable."""
+        self._accepted(parameter_frames.writes(self.network, values, self.programmable), _nothing)
+
+    def read_parameters(self) -> Parameters:
+        """All parameters as the board has them now, the same integers as the golden model's."""
+        return self._accepted(parameter_frames.reads(self.network, self.programmable),
+                              lambda found: parameter_frames.parameters(self.network, found, self.programmable))
+
+    def set_rate(self, epoch: int) -> None:
+        """The rates of the description's schedule in ``epoch``; a rate of zero leaves the one in force."""
+        exponents, report = self.network.learning.exponents(epoch), self.status()
+        links, bias = exponents["links"], exponents["bias"]
+        self.set_exponents(report.links_exponent if links is None else links, report.bias_exponent if bias is None else bias)
+
+    def set_exponents(self, links: int, bias: int) -> None:
+        """Rates 2**-n for the images learnt from now on."""
+        self._accepted([frames.rate(links, bias)], _nothing)
+
+    # ------------------------------------------------------------- images
+
+    def infer(self, images: Array, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:
+        """Classify images (images, inputs) of bytes."""
+        check_images(self.network, images)
+        return self._images([frames.infer(image, outputs) for image in images], outputs, on_progress)
+
+    def learn(self, images: Array, labels: Array, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:
+        """Learn images in the given order, each once; the answers are those before each was learnt."""
+        labels = check_labels(self.network, check_images(self.network, images), labels)
+        return self._images([frames.learn(image, int(label), outputs) for image, label in zip(images, labels, strict=True)],
+                            outputs, on_progress)
+
+    def _images(self, requests: list[list[int]], outputs: bool, on_progress: OnProgress | None) -> Answers:
+        began = time.perf_counter()
+
+        def finish(found: list[Reply]) -> Answers:
+            seconds = time.perf_counter() - began
+            length = self.network.layers[-1] if outputs else 0
+            wrong = {len(reply.words) for reply in found} - {length}
+            if wrong:
+                raise InputError(f"replies to images must have {length} words after their header, not {wrong.pop()}")
+            words = np.array([reply.words for reply in found], np.uint32).reshape(len(found), length)
+            return Answers(classes=np.array([reply.argument for reply in found], np.int64), seconds=seconds,
+                           outputs=words.view(np.int32).astype(np.int64) if outputs else None)
+        return self._accepted(requests, finish, on_progress)
+
+    # ------------------------------------------------------------- connection
+
+    def resume(self, port: str | None = None) -> Any:
+        """After a ``ConnectionLost``: open the port again (or another one), and finish the call that was interrupted.
+
+        Returns what that call would have. Nothing is done twice and nothing is left out.
+
+        Raises
+        ------
+        InputError
+            If the port cannot be opened, or the board was without power or used by another program meanwhile.
+        """
+        if self._finish is None:
+            raise InputError("a call must have been interrupted before it can be resumed, but none was")
+        self.transport.reconnect(port)
+        return self._finish(_parsed(self._patiently(self.transport.resume)))
+
+    def _accepted(self, requests: Sequence[Sequence[int]], finish: Callable[[list[Reply]], Result],
+                  on_progress: OnProgress | None = None) -> Result:
+        """As ``_call``, for frames that the core has no reason to refuse."""
+        return self._call(requests, lambda found: finish(list(parameter_frames.accepted(requests, found))), on_progress)
+
+    def _call(self, requests: Sequence[Sequence[int]], finish: Callable[[list[Reply]], Result],
+              on_progress: OnProgress | None = None) -> Result:
+        """Frames out, replies in, and what is made of them; that can still be done after an interruption."""
+        self._finish = finish
+        found = _parsed(self._patiently(lambda: self.transport.exchange(requests, on_progress)))
+        self._finish = None
+        return finish(found)
+
+    def _patiently(self, exchange: Callable[[], list[list[int]]]) -> list[list[int]]:
+        """The replies, even if the port goes away and comes back in time."""
+        try:
+            return exchange()
+        except ConnectionLost as lost:
+            deadline = time.monotonic() + self.reconnect_for
+            while time.monotonic() < deadline:
+                time.sleep(RETRY)
+                try:
+                    self.transport.reconnect()
+                    return self._patiently(self.transport.resume)
+                except ConnectionLost:
+                    continue
+                except InputError as error:
+                    if not self.transport.lost:
+                        raise error from None
+            raise lost from None
+
+
+def _parsed(replies: list[list[int]]) -> list[Reply]:
+    return [frames.parse(reply) for reply in replies]
+
+
+def _nothing(found: list[Reply]) -> None:
+    pass

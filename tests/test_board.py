@@ -1,0 +1,256 @@
+"""``Board`` against a virtual board with a real core: everything as the golden model, bit for bit, whatever goes wrong."""
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import boards.virtual
+from boards.board import Board
+from boards.serial_port import ConnectionLost
+from boards.transport import Transport
+from boards.virtual import VirtualBoard
+from golden_model import model_file, parameters
+from golden_model.errors import InputError
+from golden_model.model import Model
+from golden_model.network import Learning, Network
+from hdl import frames
+from hdl.design import Design
+from hdl.frames import Status
+
+ROOT = Path(__file__).parent.parent
+NETWORK = Network(layers=(30, 6, 4), learning=Learning(epochs=4, halvings=1))
+
+
+@pytest.fixture(scope="module")
+def library():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
+        return boards.virtual.library(Design(network=NETWORK, elements=(2, 2)))
+
+
+@pytest.fixture
+def virtual(library):
+    with VirtualBoard(library) as virtual:
+        yield virtual
+
+
+@pytest.fixture
+def start():
+    return parameters.initial(NETWORK, "fixed")
+
+
+@pytest.fixture
+def board(virtual, start):
+    with Board(NETWORK, virtual.port) as board:
+        board.load_parameters(start)
+        yield board
+
+
+def same(one, other):
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) and getattr(a, name).dtype == getattr(b, name).dtype
+               for a, b in zip(one, other, strict=True) for name in ("weights", "bias", "coupling"))
+
+
+def test_parameters_come_back(board, start):
+    assert not board.programmable
+    assert same(board.read_parameters(), start)
+
+
+@pytest.mark.parametrize("noise", [0, 1e-4])
+def test_everything_is_as_in_the_golden_model(virtual, board, start, blobs, noise, tmp_path):
+    virtual.noise(noise, seed=1)
+    images, labels = blobs
+    model = Model(NETWORK, "fixed", start)
+    expected = model.outputs(images[:60])
+    found = board.infer(images[:60], outputs=True)
+    assert np.array_equal(found.outputs, expected)
+    assert np.array_equal(found.classes, expected.argmax(1))
+    for epoch in (0, 2):
+        board.set_rate(epoch)
+        part = slice(60 + 20 * epoch, 100 + 20 * epoch)
+        assert np.array_equal(board.learn(images[part], labels[part]).classes, model.learn(images[part], labels[part], epoch))
+    values = board.read_parameters()
+    assert not same(values, start)
+    for name, learnt in (("board.npz", values), ("golden.npz", model.parameters)):
+        model_file.save(tmp_path / name, network=NETWORK, arithmetic="fixed", parameters=learnt, record={})
+    assert (tmp_path / "board.npz").read_bytes() == (tmp_path / "golden.npz").read_bytes()
+    report = board.status()
+    assert (report.inferred, report.learnt, report.refused) == (60, 80, 1)   # the question whether K is programmable
+    assert (virtual.flipped > 0) == (noise > 0)
+    assert (board.transport.statistics.damaged > 0) == (noise > 0)
+
+
+def test_rates_counters_and_no_images(board, blobs):
+    board.set_exponents(5, 5)
+    board.infer(blobs[0][:3])
+    report = board.status()
+    assert (report.links_exponent, report.bias_exponent, report.inferred) == (5, 5, 3)
+    board.soft_reset()
+    assert (board.status().inferred, board.status().links_exponent) == (0, 4)
+    found = board.infer(blobs[0][:0], outputs=True)
+    assert (found.classes.shape, found.outputs.shape, found.images_per_second) == ((0,), (0, 4), None)
+
+
+def test_what_does_not_fit_the_network_is_refused_before_it_is_sent(board, blobs):
+    with pytest.raises(InputError, match=re.escape("images must be uint8 of shape (images, 30), not uint8 of shape (600, 29)")):
+        board.infer(blobs[0][:, :29])
+    with pytest.raises(InputError, match=re.escape("labels must be outputs 0..3 of this network, not 4")):
+        board.learn(blobs[0][:2], np.array([0, 4]))
+    with pytest.raises(InputError, match=r"^RATE must be accepted by the core, but it answered RATE with status RATE; see "
+                                         r"docs/registers.md$"):
+        board.set_exponents(1, 1)
+    assert board.status().last_error is Status.RATE
+
+
+def test_a_bitstream_of_another_network(virtual):
+    other = Network(layers=(30, 6, 4), seed=1)
+    message = (f"model and bitstream must be of the same network, but the digest of the model begins with "
+               f"{other.digest[:16]} and that of the board at {virtual.port} with {NETWORK.digest[:16]}; build this model and "
+               f"load its bitstream")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        Board(other, virtual.port)
+    Board(NETWORK, virtual.port).close()                             # it is free again
+
+
+def test_an_interrupted_call_is_finished_after_the_cable_is_back(virtual, board, start, blobs):
+    images, labels = blobs
+
+    def pull(done, total):
+        if done >= 20 and not pulled.is_set():
+            pulled.set()
+            virtual.unplug()
+
+    pulled = threading.Event()
+    with pytest.raises(ConnectionLost):
+        board.learn(images[:100], labels[:100], on_progress=pull)
+    with pytest.raises(InputError, match=rf"^port {virtual.port} must be there, but it is not"):
+        board.resume()
+    virtual.plug()
+    found = board.resume()
+    model = Model(NETWORK, "fixed", start)
+    assert np.array_equal(found.classes, model.learn(images[:100], labels[:100]))
+    assert same(board.read_parameters(), model.parameters)
+    assert board.status().learnt == 100
+
+
+def test_a_cable_that_comes_back_in_time_is_not_noticed(virtual, start, blobs):
+    images, labels = blobs
+
+    def hands():
+        for _ in range(3):
+            time.sleep(0.05)
+            virtual.unplug()
+            time.sleep(0.1)
+            virtual.plug()
+
+    with Board(NETWORK, virtual.port, reconnect_for=20) as board:
+        board.load_parameters(start)
+        person = threading.Thread(target=hands)
+        person.start()
+        found = board.learn(images[:300], labels[:300])
+        person.join()
+        model = Model(NETWORK, "fixed", start)
+        assert np.array_equal(found.classes, model.learn(images[:300], labels[:300]))
+        assert same(board.read_parameters(), model.parameters)
+        assert board.transport.statistics.reconnected > 0
+
+
+def test_a_board_that_was_without_power(library, virtual, board):
+    virtual.unplug()
+    with pytest.raises(ConnectionLost):
+        board.status()
+    with VirtualBoard(library) as fresh:
+        message = (f"the board at {fresh.port} must keep its session, but it was without power or another program used it; "
+                   f"open it again and load the model")
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            board.resume(fresh.port)
+
+
+def test_nothing_to_resume(board):
+    message = "a call must have been interrupted before it can be resumed, but none was"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        board.resume()
+
+
+HOST = """
+import sys, numpy as np
+from boards.board import Board
+from golden_model.network import Network
+found = np.load(sys.argv[2])
+board = Board(Network.from_json(sys.argv[3]), sys.argv[1])
+board.learn(found["images"], found["labels"], on_progress=lambda done, total: print(done, flush=True))
+"""
+
+
+@pytest.mark.parametrize("after", [0, 7, 31])
+def test_a_host_that_is_killed(virtual, start, blobs, tmp_path, after):
+    """Each image was learnt once or not at all; the next host finds out how many, and finds the board ready."""
+    images, labels = blobs
+    with Board(NETWORK, virtual.port) as board:
+        board.load_parameters(start)
+    np.savez(tmp_path / "images.npz", images=images, labels=labels)
+    with subprocess.Popen([sys.executable, "-c", HOST, virtual.port, tmp_path / "images.npz", NETWORK.to_json()], cwd=ROOT,
+                          stdout=subprocess.PIPE, text=True) as host:
+        for line in host.stdout:
+            if int(line) > after:
+                break
+        host.send_signal(signal.SIGKILL)
+    with Board(NETWORK, virtual.port) as board:
+        learnt = board.status().learnt
+        assert after < learnt < len(images)
+        model = Model(NETWORK, "fixed", start)
+        model.learn(images[:learnt], labels[:learnt])
+        assert same(board.read_parameters(), model.parameters)
+        rest = slice(learnt, learnt + 20)
+        assert np.array_equal(board.learn(images[rest], labels[rest]).classes, model.learn(images[rest], labels[rest]))
+        assert same(board.read_parameters(), model.parameters)
+
+
+def random_bytes(virtual, start, count):
+    """Random bytes into the port, some of them in pieces of real packets; then everything is as before."""
+    chance = random.Random(9)
+    with Board(NETWORK, virtual.port) as board:
+        board.load_parameters(start)
+        board.soft_reset()
+    transport = Transport(virtual.port)
+    for _ in range(-(-count // 4096)):
+        transport._port.write(chance.randbytes(4096))
+        transport._port.read()
+    transport.close()
+    with Board(NETWORK, virtual.port) as board:
+        assert same(board.read_parameters(), start)
+        report = board.status()
+        assert (report.inferred, report.learnt, report.changed) == (0, 0, 0)
+
+
+def test_random_bytes_change_nothing(virtual, start):
+    random_bytes(virtual, start, 40_000)
+
+
+@pytest.mark.long
+def test_a_million_random_bytes_change_nothing(virtual, start):
+    random_bytes(virtual, start, 1_000_000)
+
+
+@pytest.mark.long
+def test_24_000_images_over_a_bad_line(virtual, start, blobs):
+    """Nothing wrong is accepted: every reply right, every image learnt once, through flipped bits in both directions."""
+    images, labels = blobs
+    model = Model(NETWORK, "fixed", start)
+    with Board(NETWORK, virtual.port) as board:
+        board.load_parameters(start)
+        virtual.noise(1e-4, seed=2)
+        expected = model.outputs(images)
+        for count in range(40):
+            assert np.array_equal(board.infer(images, outputs=True).outputs, expected), count
+        assert np.array_equal(board.learn(images, labels).classes, model.learn(images, labels))
+        assert same(board.read_parameters(), model.parameters)
+        assert frames.status_report(frames.parse(board.transport.exchange([frames.status()])[0])).learnt == len(images)
+        assert virtual.flipped > 1000

@@ -1,0 +1,213 @@
+"""The transport against a virtual board with a small core: frames of all lengths, noise, cables, sessions, silence."""
+import os
+import pty
+import random
+import re
+import threading
+import time
+import tty
+from pathlib import Path
+
+import pytest
+from small_core import small_core
+
+from boards import packets, virtual
+from boards.packets import HostFlag
+from boards.serial_port import ConnectionLost, SerialPort
+from boards.transport import Transport
+from golden_model.errors import InputError
+from golden_model.network import Network
+from hdl import frames
+from hdl.design import Design
+from hdl.frames import Opcode, Status
+
+ROOT = Path(__file__).parent.parent
+NETWORK = Network(layers=(300, 2))
+LEARN = [frames.header(Opcode.LEARN, 0, 1), *[0x01010101] * 75]
+
+
+@pytest.fixture(scope="module")
+def library():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
+        return virtual.library(Design(network=NETWORK), core=small_core(NETWORK))
+
+
+@pytest.fixture
+def board(library):
+    with virtual.VirtualBoard(library) as board:
+        yield board
+
+
+@pytest.fixture
+def link(board):
+    transport = Transport(board.port)
+    yield transport
+    transport.close()
+
+
+def parsed(link, *requests):
+    return [frames.parse(reply) for reply in link.exchange(requests)]
+
+
+def learnt(link):
+    return frames.status_report(parsed(link, frames.status())[0]).learnt
+
+
+def some_frames(chance, count):
+    """Writes and the reads that must give back what was written, images, frames that are refused."""
+    requests, expected = [], []
+    for _ in range(count):
+        start, number = chance.randrange(200), chance.randrange(1, 100)
+        values = [chance.choice([0, chance.randrange(2**31)]) for _ in range(number)]
+        requests += [frames.write(0, 1, start, values), frames.read(0, 1, start, number), [chance.randrange(1, 100) << 8]]
+        expected += [(Opcode.WRITE, Status.OK, ()), (Opcode.READ, Status.OK, tuple(values)), (0, Status.UNKNOWN, ())]
+    return requests, expected
+
+
+@pytest.mark.parametrize(("noise", "count"), [(0, 60), (1e-4, 60), (3e-4, 20)])
+def test_every_frame_gets_its_reply_whatever_the_line_does(board, link, noise, count):
+    board.noise(noise, seed=3)
+    requests, expected = some_frames(random.Random(1), count)
+    before = learnt(link)
+    found = parsed(link, *requests, *[LEARN] * count)
+    assert [(reply.opcode, reply.status, reply.words) for reply in found[:len(requests)]] == expected
+    assert learnt(link) - before == count
+    assert (board.flipped > 0) == (noise > 0)
+    assert (link.statistics.resent > 0) == (noise > 0)
+
+
+def test_frames_flow_while_replies_come(board, link):
+    """What the line needs, and little more, as long as nothing is lost."""
+    line = len(b"".join(packets.host_packet(HostFlag(0), 0, 0, b"".join(packets.chunks(LEARN))) for _ in range(50)))
+    before = board.clocks
+    parsed(link, *[LEARN] * 50)
+    assert link.statistics.resent == 0
+    assert board.clocks - before < 1.5 * line * 40 + 50_000
+
+
+def test_no_frames(link):
+    assert link.exchange([]) == []
+
+
+def test_progress_is_told(link):
+    seen = []
+    link.exchange([frames.status()] * 30, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen[-1] == (30, 30)
+    assert seen == sorted(set(seen))
+
+
+def test_the_cable_is_pulled_and_put_back(board, link):
+    chance, total = random.Random(4), 200
+
+    def hands():
+        for _ in range(3):
+            time.sleep(chance.uniform(0.02, 0.1))
+            board.unplug()
+            time.sleep(0.05)
+            board.plug()
+
+    person = threading.Thread(target=hands)
+    person.start()
+    losses, replies = 0, None
+    try:
+        replies = link.exchange([LEARN] * total)
+    except ConnectionLost as lost:
+        message = str(lost)
+        while replies is None:
+            losses += 1
+            try:
+                time.sleep(0.05)
+                link.reconnect()
+                replies = link.resume()
+            except InputError:
+                continue
+    person.join()
+    assert losses > 0
+    assert re.fullmatch(rf"the connection to {board.port} must last, but it was lost \(.*\); plug the board in again and "
+                        r"reconnect", message)
+    assert len(replies) == total
+    assert learnt(link) == total
+
+
+def test_a_session_that_another_one_took_over_is_not_resumed(board, link):
+    link.close()
+    Transport(board.port).close()
+    message = (f"the board at {board.port} must keep its session, but it was without power or another program used it; open "
+               f"it again and load the model")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        link.reconnect()
+
+
+@pytest.mark.parametrize("words", [1, 40, 76])
+def test_a_new_session_is_not_confused_by_what_an_old_one_left(board, words):
+    """Frames under way, replies not read, the last frame cut off: a LEARN that must not be completed by what comes next."""
+    for left in range(4):
+        first = Transport(board.port)
+        first._enqueue([LEARN] * left + [frames.read(0, 0, 0, 200)])
+        first._queue.append(b"".join(packets.chunks(LEARN, 20)[:-1]) if words > 1 else b"\x01\x05\0\1\0")
+        first._send_what_fits()
+        first.close()
+        second = Transport(board.port)
+        reply, status = parsed(second, frames.read(0, 0, 0, 1), frames.status())
+        assert (reply.opcode, reply.argument) == (Opcode.READ, 1)
+        assert frames.status_report(status).learnt <= sum(range(left + 1))
+        second.close()
+
+
+def test_a_core_that_hangs(board):
+    link = Transport(board.port, stuck=0.5)
+    message = (f"the core at {board.port} must take or answer a frame within 0.5 seconds, but has not, although its link "
+               f"answers; load the bitstream again")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        link.exchange([[frames.header(Opcode.RESET, 0, 1)]])
+    link.close()
+
+
+def test_a_port_that_is_not_there(tmp_path):
+    with pytest.raises(InputError, match=rf"^port {tmp_path}/none must be there, but it is not; plug the board in or choose "
+                                         r"another port \(there are: .*\)$"):
+        Transport(str(tmp_path / "none"))
+
+
+def test_a_port_that_another_program_has_open(board, link):
+    message = f"port {board.port} must be free, but another program has it open; close that program first"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        Transport(board.port)
+    assert learnt(link) == 0
+
+
+def test_a_file_is_no_port(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=rf"^port {tmp_path}/file must be a serial port of 1000000 baud, but: .*; choose "
+                                         "another port or --baud$"):
+        SerialPort(str(tmp_path / "file"), 1_000_000)
+
+
+@pytest.mark.parametrize("noise", [b"", b"login: \0\xff\0 hello \0"])
+def test_something_else_at_the_port(noise):
+    master, slave = pty.openpty()
+    tty.setraw(slave)
+    name = os.ttyname(slave)
+    talker = threading.Timer(0.1, os.write, (master, noise))     # opening the port drops what came before
+    talker.start()
+    damaged = ", and 3 damaged pieces came" if noise else ""
+    message = (f"a Wuxing board must answer at {name}, but none has for 0.3 seconds{damaged}; check that this is the right "
+               f"port and baud rate (115,200) and that the bitstream is loaded")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        Transport(name, 115_200, patience=0.3)
+    talker.join()
+    os.close(master)
+    os.close(slave)
+
+
+def test_the_process_of_a_virtual_board_that_ended(board):
+    board._process.kill()
+    message = "the process of the virtual board must run, but it ended with code -9; start the virtual board again"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        _ = board.clocks
+
+
+def test_noise_is_a_chance(board):
+    with pytest.raises(InputError, match=f"^{re.escape('noise must be a chance from 0 to below 1, not 1.5')}$"):
+        board.noise(1.5)

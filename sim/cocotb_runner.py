@@ -25,7 +25,7 @@ import numpy as np
 
 from golden_model.errors import InputError
 from sim import simulators
-from sim.compiled import PATIENCE, Array, Exchange, Probe, Samples
+from sim.compiled import PATIENCE, Array, Exchange, Probe, Samples, Stuck
 
 SIMULATORS = ("verilator", "icarus")
 BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always @* blocks miss time 0
@@ -108,9 +108,9 @@ class CocotbCore:
                             "seed": seed, "patience": patience})
         self.waits = told["waits"]
         if told["stuck"]:
-            raise InputError(f"{self.top} must take or give a word within {patience} clocks, but it has not since clock "
-                             f"{self.clocks - patience}: {len(told['sent'])} of {len(requests)} frames were sent and "
-                             f"{len(told['replies'])} of {wanted} replies came; look at a trace of the clocks before")
+            raise Stuck(f"{self.top} must take or give a word within {patience} clocks, but it has not since clock "
+                        f"{self.clocks - patience}: {len(told['sent'])} of {len(requests)} frames were sent and "
+                        f"{len(told['replies'])} of {wanted} replies came")
         flat = [word for reply in told["replies"] for word in reply]
         ends = np.cumsum([len(reply) for reply in told["replies"]], dtype=np.int64)
         return Exchange(words=np.array(flat, np.uint32), ends=ends,

@@ -72,6 +72,14 @@ class Exchange:
         return np.split(self.words, self.ends.astype(np.int64))[:-1]
 
 
+class Stuck(InputError):
+    """The core took no word and gave none for too long. ``found``: what was seen; the remedy is to look at a trace."""
+
+    def __init__(self, found: str, trace: object = "a trace of the clocks before") -> None:
+        super().__init__(f"{found}; look at {trace}")
+        self.found = found
+
+
 class Compiled:
     """Any core with the two streams of ``docs/registers.md``, as a compiled model.
 
@@ -137,8 +145,10 @@ class Compiled:
 
         Raises
         ------
+        Stuck
+            If the core is stuck.
         InputError
-            If the core is stuck, changes a reply word that waits, or ends the simulation.
+            If it changes a reply word that waits, or ends the simulation.
         """
         words, lengths = np.ascontiguousarray(words, np.uint32), np.asarray(lengths, np.int64)
         if lengths.ndim != 1 or (lengths < 1).any() or lengths.sum() != words.size:
@@ -158,9 +168,9 @@ class Compiled:
             left = None if left is None else left - slice_
         result = self._result()
         if outcome == STUCK:
-            raise InputError(f"{self.top} must take or give a word within {patience} clocks, but it has not since clock "
-                             f"{self.clocks - patience}: {result.sent.size} of {lengths.size} frames were sent and "
-                             f"{result.ends.size} of {wanted} replies came; look at a trace of the clocks before")
+            raise Stuck(f"{self.top} must take or give a word within {patience} clocks, but it has not since clock "
+                        f"{self.clocks - patience}: {result.sent.size} of {lengths.size} frames were sent and "
+                        f"{result.ends.size} of {wanted} replies came")
         return result
 
     def run(self, clocks: int) -> Exchange:

@@ -28,7 +28,7 @@ from hdl import emit
 from hdl.design import Design
 from sim import simulators, step_states
 from sim.cocotb_runner import SIMULATORS, CocotbCore
-from sim.compiled import Compiled
+from sim.compiled import PATIENCE, Compiled, Stuck
 from sim.rtl_model import RtlModel
 from sim.step_states import LayerSteps, StateMismatch
 
@@ -131,7 +131,7 @@ def schedule(network: Network, count: int) -> list[tuple[int, int, int]]:
 
 def cosim(design: Design, values: Parameters, images: Array, taught: Array, labels: Array, *, states: int = 4,
           engine: str = "compiled", simulator: str = "verilator", idle: float = 0, stall: float = 0, seed: int = 0,
-          trace: Path | None = None, keep: Path | None = None, verilog: str | None = None,
+          patience: int = PATIENCE, trace: Path | None = None, keep: Path | None = None, verilog: str | None = None,
           files: Mapping[str, str] | None = None,
           on_progress: Callable[[int, int], None] = lambda done, total: None) -> Report:
     """Run images through golden model and core and compare.
@@ -152,15 +152,18 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     simulator : "verilator" or "icarus"; the compiled engine is Verilator.
     idle, stall, seed : pauses before request words and after reply words; see ``Compiled.exchange``.
     trace : where to write an FST trace, mismatch or not: of the chunk of images that has it, else of a few first images.
-    keep : where the trace of a mismatch goes if ``trace`` is None; None: nowhere.
+    patience : clocks without a word in or out after which the core counts as stuck.
+    keep : where the trace of a mismatch, or of a core that is stuck, goes if ``trace`` is None; None: nowhere.
     verilog : the Verilog to use; by default that of the design.
     files : text of files that the Verilog reads, by name.
     on_progress : called with images done and images in all.
 
     Raises
     ------
+    Stuck
+        If the core does not answer: among which images, and where their trace is.
     InputError
-        If the arguments do not fit each other, a tool is missing, or the core is stuck or refuses a frame.
+        If the arguments do not fit each other, a tool is missing, or the core refuses a frame.
     """
     network = design.network
     if engine not in ENGINES:
@@ -175,8 +178,11 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     labels = check_labels(network, check_images(network, taught), labels)
     runs = _Runs(design=design, values=values, images=images, taught=taught, labels=labels, engine=engine,
                  simulator=simulator, verilog=emit.to_verilog(design) if verilog is None else verilog, files=files or {},
-                 idle=idle, stall=stall, seed=seed, states=states if engine == "compiled" else 0)
-    tally = runs.all(on_progress)
+                 idle=idle, stall=stall, seed=seed, patience=patience, states=states if engine == "compiled" else 0)
+    try:
+        tally = runs.all(on_progress)
+    except Stuck as stuck:
+        raise runs.stuck(stuck, keep if trace is None else trace) from None
     first, problem = tally.first, None
     written = keep if trace is None and first is not None else trace
     if written is not None:
@@ -249,7 +255,9 @@ class _Runs:
     idle: float
     stall: float
     seed: int
+    patience: int
     states: int
+    under_way: Chunk | None = field(default=None, init=False)
     watched: bool = field(default=False, init=False)      # the present core has probes
 
     def all(self, on_progress: Callable[[int, int], None]) -> _Tally:
@@ -295,6 +303,28 @@ class _Runs:
             rtl.core.close()
         return None
 
+    def stuck(self, error: Stuck, file: Path | None) -> Stuck:
+        """What to raise: the same, with the images among which it happened and, from a second run, a trace of them."""
+        at = self.under_way
+        if at is None:
+            return error
+        where = f"{error.found}, among {'learnt' if at.learning else 'inferred'} images {at.start} to {at.stop - 1}"
+        if file is None:
+            return Stuck(where)
+        rtl, golden = self._sides(traced=True)
+        try:
+            for chunk in self.chunks():
+                if chunk == at:
+                    rtl.core.start_trace(file)
+                self._chunk(rtl, golden, chunk, False, _Tally())
+                if chunk == at:
+                    return Stuck(f"{where}, but not when it ran again with a trace")
+        except Stuck:
+            rtl.core.stop_trace()
+        finally:
+            rtl.core.close()
+        return Stuck(where, f"their trace in {file}")
+
     def traced(self, file: Path) -> None:
         """A few first images with a trace."""
         rtl, _ = self._sides(traced=True)
@@ -327,13 +357,13 @@ class _Runs:
         watched, public = step_states.probes(self.design) if self.watched else ([], [])
         engine = Compiled if self.engine == "compiled" else functools.partial(CocotbCore, simulator=self.simulator)
         rtl = RtlModel(network, self.verilog, emit.TOP, self.files, probes=watched, public=public, trace=traced, engine=engine,
-                       idle=self.idle, stall=self.stall)
+                       idle=self.idle, stall=self.stall, patience=self.patience)
         rtl.load_parameters(self.values)
         return rtl, Model(network, "fixed", self.values)
 
     def _chunk(self, rtl: RtlModel, golden: Model, chunk: Chunk, states: bool, tally: _Tally) -> None:
         """Images through both sides, and the comparison, ``states`` of neurons first."""
-        part = slice(chunk.start, chunk.stop)
+        self.under_way, part = chunk, slice(chunk.start, chunk.stop)
         images, labels = (self.taught[part], self.labels[part]) if chunk.learning else (self.images[part], None)
         rtl.seed = self.seed + 1_000 * chunk.number
         if labels is not None:

@@ -67,7 +67,7 @@ def _trial(mutant: Mutant | None) -> Outcome:
     name = "" if mutant is None else mutant.name
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
-        if "golden_model.errors.InputError" in last and "must take or give a word within" in last:
+        if last.startswith("sim.compiled.Stuck: "):
             return Outcome(mutant=name, caught_by=("hang",))
         if "golden_model.errors.InputError" in last and "must be accepted by the core" in last:
             return Outcome(mutant=name, caught_by=("refusal",))

@@ -39,7 +39,8 @@ def run(folder, configuration, simulator="icarus", layer_class=Layer, element=El
     parts = [(ControlRegister(layer), control_module(layer)), (element(layer), element_module(layer))]
     modules = "".join(verilog.convert(part, name=name, emit_src=False) for part, name in parts)
     given = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
-    run_bench(folder, FlatPorts(layer_class(layer)), "array_bench", given, simulator=simulator, modules=modules, memories=weights.VERILOG)
+    run_bench(folder, FlatPorts(layer_class(layer)), "array_bench", given, simulator=simulator, modules=modules,
+              memories=weights.VERILOG)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

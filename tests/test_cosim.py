@@ -20,6 +20,7 @@ from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl import emit
 from hdl.design import Design
 from sim import step_states
+from sim.compiled import Stuck
 from sim.cosim import Mismatch, cosim, schedule
 
 # ---------------------------------------------------------------- circuits that must equal the golden model
@@ -274,6 +275,21 @@ def test_a_layer_that_makes_too_few_steps_is_named(monkeypatch):
     report = differing(monkeypatch, step_states, "golden_steps", wrong)
     assert report.first.sentence == "number of steps, inferred image 11, layer 1, step 8: 97 expected, 96 found"
     assert report.mismatches == 1
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_core_that_is_stuck_says_among_which_images_and_keeps_a_trace(tmp_path, kept):
+    case, file = extreme_case(SMALL, seed=1), tmp_path / "stuck.fst"
+    without_verdict = small_verilog().replace("assign verdict = judged & learning;", "assign verdict = 1'h0;")
+    assert without_verdict != small_verilog()
+    with pytest.raises(Stuck, match=r"among learnt images 0 to 3; look at ") as caught:
+        cosim(case.design, case.values, case.images, case.taught, case.labels, verilog=without_verdict, patience=3_000,
+              keep=file if kept else None)
+    said = str(caught.value)
+    assert said.startswith("wuxing_core must take or give a word within 3000 clocks, but it has not since clock ")
+    assert said.endswith(f"their trace in {file}" if kept else "a trace of the clocks before")
+    assert file.exists() is kept
+    assert not kept or file.stat().st_size > 1_000
 
 
 def test_mismatches_have_sentences():

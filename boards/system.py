@@ -16,6 +16,7 @@ from hdl.design import Design
 from hdl.verilog_text import readable, without_banner
 
 TOP = "wuxing_system"
+SLOTS = {"ice40": 2, "ecp5": 8, "portable": 8}    # one block RAM each
 
 
 class System(wiring.Component):
@@ -26,8 +27,8 @@ class System(wiring.Component):
     design : Design
     divisor : int
         Clocks of a bit of the serial line.
-    slots : int
-        Packets of replies that are kept until the host has them; see ``ReplyBuffer``.
+    slots : int, optional
+        Packets of replies that are kept until the host has them; see ``ReplyBuffer``. By default those of the target.
 
     Members
     -------
@@ -35,8 +36,9 @@ class System(wiring.Component):
         The serial line.
     """
 
-    def __init__(self, design: Design, divisor: int, slots: int = 2) -> None:
-        self.design, self.divisor, self.slots = design, checked_divisor(divisor), checked_slots(slots)
+    def __init__(self, design: Design, divisor: int, slots: int | None = None) -> None:
+        self.design, self.divisor = design, checked_divisor(divisor)
+        self.slots = checked_slots(SLOTS[design.target] if slots is None else slots)
         super().__init__({"rx": In(1), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -58,7 +60,7 @@ def core_verilog(design: Design, initialised: bool = False) -> str:
     return emit.to_verilog(design, initialised)
 
 
-def system_verilog(design: Design, divisor: int, core: str | None = None, slots: int = 2) -> str:
+def system_verilog(design: Design, divisor: int, core: str | None = None, slots: int | None = None) -> str:
     """Link and core as one text with the top module ``TOP``; ``core``: the core's Verilog, by default that of the design."""
     text, _ = without_banner(verilog.convert(System(design, divisor, slots), name=TOP, emit_src=False,
                                              strip_internal_attrs=True))

@@ -24,6 +24,7 @@ FIRST_WAIT, LEAST_WAIT, MOST_WAIT = 0.3, 0.02, 1.0    # seconds without news aft
 class Statistics:
     """Packets since the port was opened. ``damaged``: pieces of the line from the board whose CRC was wrong."""
 
+    bytes_sent: int = 0
     sent: int = 0
     resent: int = 0
     received: int = 0
@@ -281,6 +282,7 @@ class Transport:
 
     def _send_raw(self, data: bytes) -> None:
         self.statistics.sent += 1
+        self.statistics.bytes_sent += len(data)
         self._port.write(data)
 
     def _silence(self) -> str:

@@ -11,6 +11,7 @@ from typing import Self
 
 from boards import system
 from golden_model.errors import InputError
+from hdl import emit
 from hdl.design import Design
 from sim import verilate
 
@@ -22,12 +23,15 @@ DIVISOR = 4                               # clocks of a bit: the fewest, because
 def library(design: Design, divisor: int = DIVISOR, core: str | None = None) -> Path:
     """The compiled top level with a core, from the cache or new; ``core``: its Verilog, by default that of the design.
 
+    Blocks of a target's FPGA are the models that ``hdl.emit.cells`` has of them.
+
     Raises
     ------
     InputError
         As ``sim.verilate.build``.
     """
-    return verilate.build(system.system_verilog(design, divisor, core), system.TOP, wrapper=WRAPPER, ports=PORTS)
+    text = "\n".join([system.system_verilog(design, divisor, core), *emit.cells(design).values()])
+    return verilate.build(text, system.TOP, wrapper=WRAPPER, ports=PORTS)
 
 
 class VirtualBoard:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from boards.virtual_chip import VirtualChip
 
-SLICE = 2_000                             # clocks between two looks at the pseudo-terminal
+SLICE = 500                               # clocks between two looks at the pseudo-terminal
 QUIET = 200_000                           # clocks without a byte on the line after which the chip's clock stands still
 BACKLOG = 1 << 16                         # bytes that nobody reads; what comes after them is lost, as on a real port
 CHUNK = 4096

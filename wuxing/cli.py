@@ -1,8 +1,9 @@
-"""The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, build, experiment, sweep.
+"""The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, build, run, experiment,
+sweep.
 
 Errors are one sentence. Exit codes:
 
-0: done. 1: cosim found a difference, a claim of an experiment does not hold, or what reads our output went away. 2: the
+0: done. 1: cosim or run found a difference, a claim of an experiment does not hold, or what reads our output went away. 2: the
 input cannot be used, or a file not read or written. 130: Ctrl-C.
 """
 from __future__ import annotations
@@ -17,7 +18,22 @@ import typer
 from typer.main import get_command
 
 from golden_model.errors import InputError
-from wuxing import boards, build, compare, console, cosim, estimate, evaluate, experiment, info, ranges, sweep, train, verilog
+from wuxing import (
+    boards,
+    build,
+    compare,
+    console,
+    cosim,
+    estimate,
+    evaluate,
+    experiment,
+    info,
+    ranges,
+    run,
+    sweep,
+    train,
+    verilog,
+)
 
 UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
 
@@ -33,6 +49,7 @@ app.command("cosim")(cosim.cosim)
 app.command("estimate")(estimate.estimate)
 app.command("boards")(boards.boards)
 app.command("build")(build.build)
+app.command("run")(run.run)
 app.command("experiment")(experiment.experiment)
 app.command("sweep")(sweep.sweep)
 

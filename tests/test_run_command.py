@@ -1,0 +1,83 @@
+"""``wuxing run`` with virtual boards: nothing differs, what it says, and what it refuses."""
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from boards import fit
+from golden_model import datasets, model_file, parameters
+from golden_model.model import Model
+from golden_model.network import Network
+from wuxing.cli import main
+
+ROOT = Path(__file__).parent.parent
+ECP5 = Network(layers=(64, 4, 10))
+ICE40 = fit.network_for("ice40", (64, 4, 10))
+
+
+@pytest.fixture(autouse=True)
+def cache(monkeypatch):
+    monkeypatch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
+
+
+@pytest.fixture
+def model(tmp_path):
+    def made(network):
+        path = tmp_path / "model.npz"
+        model_file.save(path, network, "fixed", parameters.initial(network, "fixed"), {"dataset": "digits"})
+        return str(path)
+    return made
+
+
+@pytest.mark.parametrize(("board", "network", "options"), [
+    ("ulx3s-25f", ECP5, ["--most-elements", "2"]), ("icebreaker", ICE40, ["--elements", "2"])])
+def test_a_virtual_board_learns_as_the_golden_model(model, tmp_path, capsys, board, network, options):
+    path = model(network)
+    assert main(["run", path, "--board", board, "--images", "30", "--learn", "20", "--json", str(tmp_path / "run.json"),
+                 "-o", str(tmp_path / "learnt.npz"), *options]) == 0
+    result = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    words = 30 * 11 + 20 * 11 + sum(array.size for layer in parameters.initial(network, "fixed")
+                                   for array in (layer.weights, layer.bias, layer.coupling))
+    assert (result["words_compared"], result["mismatches"], result["first_mismatch"]) == (words, 0, None)
+    assert (result["board"], result["port"], result["dataset"]) == (board, "virtual", "digits")
+    assert (result["inferred"]["images"], result["learnt"]["images"]) == (30, 20)
+    for part in (result["inferred"], result["learnt"]):
+        assert 50 < part["bytes_per_image"] < 120
+        assert part["clocks_per_image"] > 40 * part["bytes_per_image"]
+        assert part["images_per_second"] > 0
+        assert part["line_images_per_second"] == pytest.approx(result["baud"] / 10 / part["bytes_per_image"])
+    assert f"equal: {words:,} words compared with the golden model" in capsys.readouterr().out
+
+    learnt, data = model_file.load(tmp_path / "learnt.npz"), datasets.load("digits")
+    taught = np.random.default_rng(0)
+    shown = taught.permutation(len(data.test_labels))[:30]
+    right = Model(network, "fixed").predict(data.test_images[shown]) == data.test_labels[shown]
+    assert result["accuracy"] == pytest.approx(100 * right.mean())
+    assert learnt.record["learnt_on_board"] == {"board": board, "virtual": True, "images": 20}
+    assert learnt.network == network
+    assert not np.array_equal(learnt.parameters[0].weights, parameters.initial(network, "fixed")[0].weights)
+
+
+def test_a_difference_is_told(model, capsys, monkeypatch):
+    outputs = Model.outputs
+    monkeypatch.setattr(Model, "outputs", lambda self, images: outputs(self, images) + np.eye(10, dtype=np.int64)[3])
+    assert main(["run", model(ECP5), "--board", "ulx3s-25f", "--most-elements", "2", "--images", "5", "-q"]) == 1
+    said = capsys.readouterr()
+    assert "5 of " in said.out
+    assert said.err.startswith("the first difference: outputs of images inferred from 0 on, [0, 3]: ")
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    (["--board", "ulx3s-25f", "--port", "/dev/none"], "port /dev/none must be there, but it is not; plug the board in or"),
+    (["--board", "ulx3s-25f", "--port", "/dev/none", "--elements", "2"],
+     "--elements and --most-elements are for a virtual board; a real one has those of its bitstream"),
+    (["--board", "none"], "--board must be one of icebreaker, "),
+    (["--board", "icebreaker"], "needs "),
+    (["--board", "ulx3s-25f", "--images", "5000"], "--images must be at most the 360 test images that there are, not 5000")])
+def test_what_cannot_be_is_one_sentence(model, capsys, options, sentence):
+    assert main(["run", model(ECP5), *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("wuxing: ")
+    assert sentence in error
+    assert error.count("\n") == 1

@@ -1,0 +1,228 @@
+"""``wuxing run``: a model on a board, real or virtual: classify and learn there, compared with the golden model.
+
+Exit code 1 if any word differs.
+"""
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+import typer
+
+from golden_model import datasets, model_file
+from golden_model.arithmetic import Array
+from golden_model.errors import InputError
+from golden_model.model import Model
+from golden_model.parameters import Parameters
+from wuxing import configuration as options
+from wuxing import console, designs
+from wuxing.cosim import DIFFERS, OnProgress, drawn, progress_bar
+from wuxing.evaluate import ModelArgument, converted, trained_on
+
+if TYPE_CHECKING:
+    from boards.board import Board
+    from hdl.design import Design
+
+VIRTUAL = "virtual"
+CHUNK = 100                               # images between two comparisons
+RECONNECT = 30.0                          # seconds in which a cable that was pulled may be put back
+FIELDS = ("weights", "bias", "coupling")
+BITS_OF_BYTE = 10                         # on a serial line
+
+
+@dataclass
+class Tally:
+    """Words compared so far, those that differ, and where the first one is; images, seconds and clocks of the board."""
+
+    words: int = 0
+    mismatches: int = 0
+    first: str | None = None
+
+    def compare(self, what: str, expected: Array, found: Array) -> None:
+        self.words += expected.size
+        places = np.argwhere(expected != found)
+        if len(places) and self.first is None:
+            at = tuple(int(k) for k in places[0])
+            self.first = f"{what} {list(at)}: {expected[at]} expected, {found[at]} found"
+        self.mismatches += len(places)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """What was done with images of one kind, all of them: wall clock, chip clocks, bytes on the line to the board."""
+
+    images: int
+    right: int
+    seconds: float
+    clocks: int
+    bytes: int
+
+    def per_image(self, total: float) -> float | None:
+        return total / self.images if self.images else None
+
+    @property
+    def images_per_second(self) -> float | None:
+        return self.images / self.seconds if self.images else None
+
+
+def run(model: ModelArgument,
+        board: Annotated[str, typer.Option("--board", show_default=False, help="One of those that wuxing boards lists.")],
+        port: Annotated[str, typer.Option("--port", help="The serial port of the board, as /dev/ttyUSB1; or virtual: the "
+                                                         "board's gateware, simulated.")] = VIRTUAL,
+        images: Annotated[int, typer.Option("--images", min=0, help="Test images to classify, drawn at random.")] = 200,
+        learn: Annotated[int, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share at "
+                                                                  "each rate of the schedule.")] = 0,
+        output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model, as the board has it in the end, "
+                                                                           "to this file.")] = None,
+        baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
+                        ] = None,
+        elements: Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer of a virtual "
+                                                     "board, as 128,10; by default as wuxing build chooses.")] = None,
+        most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
+                                                          "--elements.")] = None,
+        seed: Annotated[int, typer.Option("--seed", min=0, help="Draws images.")] = 0,
+        dataset: Annotated[str | None, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files; by "
+                                                                      "default the one it was trained on.")] = None,
+        json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
+    """Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."""
+    from boards import platforms
+    from boards.board import Board
+    console.check_writable(json, output)
+    chosen = platforms.board(board)
+    loaded = model_file.load(model)
+    if loaded.arithmetic == "float" and not quiet:
+        console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
+    values, network = converted(loaded, "fixed"), loaded.network
+    data = options.load_dataset(dataset or trained_on(loaded))
+    datasets.check_fits(data, network)
+    random = np.random.default_rng(seed)
+    shown = drawn(random, images, len(data.test_labels), "--images", "test")
+    taught = drawn(random, learn, len(data.train_labels), "--learn", "training")
+    rate = chosen.baud if baud is None else baud
+    design = design_of(chosen, network, elements, most_elements) if port == VIRTUAL else None
+    if design is None and (elements is not None or most_elements is not None):
+        raise InputError("--elements and --most-elements are for a virtual board; a real one has those of its bitstream")
+    with progress_bar(quiet) as on_progress, ExitStack() as stack:
+        name = port if design is None else stack.enter_context(virtual_board(design)).port
+        opened = stack.enter_context(Board(network, name, rate, reconnect_for=RECONNECT))
+        golden, tally = Model(network, "fixed", values), Tally()
+        opened.load_parameters(values)
+        opened.soft_reset()
+        inferred = _infer(opened, golden, data.test_images[shown], data.test_labels[shown], tally,
+                          lambda done, _: on_progress(done, images + learn))
+        learnt = _learn(opened, golden, data.train_images[taught], data.train_labels[taught], tally,
+                        lambda done, _: on_progress(images + done, images + learn))
+        found = opened.read_parameters()
+        for index, (expected, layer) in enumerate(zip(golden.parameters, found, strict=True)):
+            for field in FIELDS:
+                tally.compare(f"{field} of layer {index},", getattr(expected, field), getattr(layer, field))
+        statistics = asdict(opened.transport.statistics)
+    if output is not None:
+        _save(output, loaded.record, network, found, chosen.name, port, learn)
+    result = {
+        "model": str(model), "digest": network.digest, "board": chosen.name, "port": port, "baud": rate,
+        "elements": None if design is None else list(design.elements),
+        "arrangement": None if design is None else design.arrangement,
+        "dataset": data.name, "dataset_sha256": data.sha256, "seed": seed,
+        "accuracy": 100 * inferred.right / images if images else None, "words_compared": tally.words,
+        "mismatches": tally.mismatches, "first_mismatch": tally.first,
+        "inferred": _numbers(inferred, rate), "learnt": _numbers(learnt, rate), "link": statistics,
+        "output": None if output is None else str(output)}
+    console.write_json(json, result)
+    console.out(json).print(_summary(result, chosen.title))
+    if tally.first is not None:
+        console.err().print(console.shown(f"the first difference: {tally.first}"), soft_wrap=True)
+        raise typer.Exit(DIFFERS)
+
+
+def design_of(board: Any, network: Any, elements: str | None, most_elements: int | None) -> Design:
+    """The design that ``wuxing build`` makes for the board."""
+    from boards import fit
+    from hdl.design import Design
+    if elements is None and most_elements is None:
+        return fit.check(board, fit.chosen(board, network)).design
+    counts = designs.elements(network, elements, most_elements, board.arrangement)
+    return Design(network=network, elements=counts, target=board.target, arrangement=board.arrangement)
+
+
+def virtual_board(design: Design) -> Any:
+    """A virtual board, which is compiled first."""
+    from boards import virtual
+    return virtual.VirtualBoard(virtual.library(design))
+
+
+def _infer(board: Board, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
+    began, clocks, sent = time.perf_counter(), board.status().cycles, board.transport.statistics.bytes_sent
+    answers = board.infer(images, outputs=True, on_progress=on_progress)
+    seconds = time.perf_counter() - began
+    phase = Phase(images=len(images), right=int((answers.classes == labels).sum()), seconds=seconds,
+                  clocks=(board.status().cycles - clocks) % 2**32, bytes=board.transport.statistics.bytes_sent - sent)
+    _compare(tally, "inferred", 0, golden.outputs(images), answers)
+    return phase
+
+
+def _learn(board: Board, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
+    """Images in chunks, each at its rate; the golden model learns the same in between, off the clock."""
+    from sim.cosim import schedule
+    seconds, clocks, sent, right = 0.0, 0, 0, 0
+    for first, last, epoch in schedule(board.network, len(images)):
+        board.set_rate(epoch)
+        for start in range(first, last, CHUNK):
+            part = slice(start, min(start + CHUNK, last))
+
+            def further(done: int, total: int, start: int = start) -> None:
+                on_progress(start + done, total)
+            began, before, cycles = time.perf_counter(), board.transport.statistics.bytes_sent, board.status().cycles
+            answers = board.learn(images[part], labels[part], outputs=True, on_progress=further)
+            clocks += (board.status().cycles - cycles) % 2**32          # answered when the last one is learnt
+            seconds += time.perf_counter() - began
+            sent += board.transport.statistics.bytes_sent - before
+            right += int((answers.classes == labels[part]).sum())
+            expected = []
+            for image, label in zip(images[part], labels[part], strict=True):
+                expected.append(golden.outputs(image[None])[0])
+                golden.learn(image[None], np.array([label]), epoch)
+            _compare(tally, "learnt", start, np.array(expected), answers)
+    return Phase(images=len(images), right=right, seconds=seconds, clocks=clocks, bytes=sent)
+
+
+def _compare(tally: Tally, what: str, start: int, expected: Array, answers: Any) -> None:
+    tally.compare(f"outputs of images {what} from {start} on,", expected, answers.outputs)
+    tally.compare(f"classes of images {what} from {start} on,", expected.argmax(axis=1), answers.classes)
+
+
+def _numbers(phase: Phase, baud: int) -> dict[str, Any]:
+    """For JSON. ``line_images_per_second``: what the serial line carries at this rate, however fast the board is."""
+    line = None if not phase.bytes or not phase.images else baud / BITS_OF_BYTE * phase.images / phase.bytes
+    return {"images": phase.images, "right": phase.right, "seconds": phase.seconds,
+            "images_per_second": phase.images_per_second, "clocks_per_image": phase.per_image(phase.clocks),
+            "bytes_per_image": phase.per_image(phase.bytes), "line_images_per_second": line}
+
+
+def _save(path: Path, record: dict[str, Any], network: Any, values: Parameters, board: str, port: str, learn: int) -> None:
+    more = {"learnt_on_board": {"board": board, "virtual": port == VIRTUAL, "images": learn}} if learn else {}
+    model_file.save(path, network, "fixed", values, record | more)
+
+
+def _summary(result: dict[str, Any], title: str) -> Any:
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:,.0f}"
+    words = result["words_compared"]
+    verdict = f"equal: {words:,} words" if not result["mismatches"] else f"{result['mismatches']:,} of {words:,} words differ"
+    accuracy = "" if result["accuracy"] is None else f", {result['accuracy']:.2f} % of the test images right"
+    table = console.table(f"{verdict} compared with the golden model{accuracy}", left=("",),
+                          right=("images", "images/s", "chip clocks per image", "bytes per image", "images/s of the line"))
+    for name in ("inferred", "learnt"):
+        part = result[name]
+        table.add_row(name, f"{part['images']:,}", *(number(part[key]) for key in (
+            "images_per_second", "clocks_per_image", "bytes_per_image", "line_images_per_second")))
+    link = result["link"]
+    real = "simulated, so that its images/s are those of this machine" if result["port"] == VIRTUAL else result["port"]
+    table.caption = (f"{console.shown(title)}, {console.shown(real)}; serial line at {result['baud']:,} baud: {link['sent']:,} "
+                     f"packets sent, {link['resent']:,} of them again, {link['damaged']:,} damaged ones received")
+    table.caption_justify = "left"
+    return table

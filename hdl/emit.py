@@ -72,12 +72,18 @@ def _heading(design: Design, generated: str) -> str:
     network = design.network
     does = "infers and learns" if design.learns else "infers"
     return (f"// {TOP}: a network {'-'.join(map(str, network.layers))} that {does}; kind {design.kind}, target "
-            f"{design.target}, processing elements {'-'.join(map(str, design.elements))}.\n"
+            f"{design.target}, processing elements {'-'.join(map(str, design.elements))}"
+            f"{' of one array for all layers' if design.arrangement == 'shared' else ''}.\n"
             f"// Digest of the network: {network.digest}\n"
             f"// Written by {generator()} through Amaranth {metadata.version('amaranth')}.\n"
             f"// {generated}\n"
             f"// Do not edit. To write it again, from a model or a description of that network:\n"
             f"//   {command(design)}\n")
+
+
+def multipliers(design: Design) -> int:
+    """As many as there are processing elements."""
+    return max(design.elements) if design.arrangement == "shared" else sum(design.elements)
 
 
 def generator() -> str:
@@ -176,12 +182,14 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
     words = network.formats
     rates = {"links": design.links_exponents(), "bias": design.bias_exponents()}
     phases = design.layers[0].phases
+    array, shared = SharedDesign(design), design.arrangement == "shared"
     return {
         "format": FORMAT, "generator": generator(), "command": command(design), "top": TOP,
         "digest": network.digest, "network": network.to_dict(),
-        "kind": design.kind, "target": design.target, "learns": design.learns, "elements": list(design.elements),
-        "multipliers": sum(design.elements), "operand_bits": design.operand_bits,
-        "memory_bits": sum(layer.elements * layer.depth * layer.word_bits for layer in design.layers),
+        "kind": design.kind, "arrangement": design.arrangement, "target": design.target, "learns": design.learns,
+        "elements": list(design.elements), "multipliers": multipliers(design), "operand_bits": design.operand_bits,
+        "memory_bits": multipliers(design) * array.depth * array.word_bits if shared else sum(
+            layer.elements * layer.depth * layer.word_bits for layer in design.layers),
         "ports": ports(),
         "frames": {"magic": f"0x{frames.MAGIC:08x}", "digest": f"0x{frames.digest_word(network.digest):016x}", "word_bits": 32,
                    "image_bytes": network.layers[0], "image_words": -(-network.layers[0] // 4),
@@ -191,9 +199,10 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
                     for entry in fields(words)},
         "rates": {name: {"least_exponent": allowed.start, "greatest_exponent": allowed.stop - 1, "initial_exponent":
                          allowed.start} if design.learns and allowed else None for name, allowed in rates.items()},
-        "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": WORD_LATENCY, "control": CONTROL_LATENCY,
+        "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": 1 if shared else WORD_LATENCY,
+                      "control": 1 if shared else CONTROL_LATENCY,
                       "half_step": phases, "settling": 2 * network.integration.steps * phases,
-                      "output": [output_latency(layer) for layer in design.layers]},
+                      "output": [0 if shared else output_latency(layer) for layer in design.layers]},
         "layers": [_layer_entry(layer) for layer in design.layers],
         "files": {name: {"bytes": len(data := text.encode()), "sha256": hashlib.sha256(data).hexdigest()}
                   for name, text in sorted(files.items())}}
@@ -208,10 +217,15 @@ def _layer_entry(layer: LayerDesign) -> dict[str, Any]:
     parameters = dict(rows)
     if layer.saves_state:
         rows["state"] = [layer.state_row, layer.state_row + ELEMENTS - 1]
+    array = SharedDesign(layer.design)
+    memory = {"word_bits": layer.word_bits, "base": 0, "depth": layer.depth, "rows_per_neuron": layer.rows, "rows": rows,
+              "files": [initial_file(layer, element) for element in range(layer.elements)]}
+    if layer.design.arrangement == "shared":
+        memory |= {"word_bits": array.word_bits, "base": array.bases[layer.index], "depth": array.depth,
+                   "files": [shared_file(element) for element in range(layer.elements)]}
     return {"inputs": layer.inputs, "neurons": layer.neurons, "elements": layer.elements, "folds": layer.folds,
             "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
-            "memory": {"word_bits": layer.word_bits, "depth": layer.depth, "rows_per_neuron": layer.rows, "rows": rows,
-                       "files": [initial_file(layer, element) for element in range(layer.elements)]}}
+            "memory": memory}
 
 
 # ----------------------------------------------------------------- reading a manifest back

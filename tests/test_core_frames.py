@@ -15,20 +15,21 @@ from sim.command_model import CYCLES_WORD
 from sim.golden_backend import command_model, snapshot
 from sim.rtl_model import RtlModel
 
-DESIGN = Design(network=Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3)),
-                elements=(2, 3))
+NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3))
+DESIGNS = {"parallel": Design(network=NETWORK, elements=(2, 3)),
+           "shared": Design(network=NETWORK, elements=(2, 2), arrangement="shared")}
 MOST = 300                                # frames at a time
 
 
 class Conversation:
     """A core and its model; ``seen`` counts (opcode, status), ``resets`` those in the middle of something."""
 
-    def __init__(self, seed):
+    def __init__(self, design, seed):
         self.chance, self.seen, self.resets, self.seed = random.Random(seed), Counter(), 0, seed
-        values = parameters.initial(DESIGN.network, "fixed")
-        self.rtl = RtlModel(DESIGN.network, emit.to_verilog(DESIGN), patience=20_000)
+        values = parameters.initial(NETWORK, "fixed")
+        self.rtl = RtlModel(NETWORK, emit.to_verilog(design), patience=20_000)
         self.rtl.load_parameters(values)
-        self.model = command_model(DESIGN, values)
+        self.model = command_model(design, values)
         self.rtl.reset()
         self.under_way = snapshot(values)    # before the last frame: a reply to LEARN comes before its image is learnt
 
@@ -83,8 +84,8 @@ class Conversation:
         assert np.array_equal(snapshot(self.rtl.parameters), snapshot(model.backend.layers))
 
 
-def converse(count):
-    conversation = Conversation(1)
+def converse(arrangement, count):
+    conversation = Conversation(DESIGNS[arrangement], 1)
     conversation.go(count)
     conversation.end()
     assert conversation.resets > count // 3000
@@ -93,17 +94,19 @@ def converse(count):
     assert {status for _, status in conversation.seen} == set(map(int, Status)) - {Status.NO_LEARNING}
 
 
-def test_10_000_random_frames():
-    converse(10_000)
+@pytest.mark.parametrize("arrangement", DESIGNS)
+def test_10_000_random_frames(arrangement):
+    converse(arrangement, 10_000)
 
 
 @pytest.mark.long
-def test_100_000_random_frames():
-    converse(100_000)
+@pytest.mark.parametrize("arrangement", DESIGNS)
+def test_100_000_random_frames(arrangement):
+    converse(arrangement, 100_000)
 
 
 def test_a_parameter_that_is_wrong_is_noticed():
-    conversation = Conversation(2)
+    conversation = Conversation(DESIGNS["parallel"], 2)
     conversation.go(50)
     conversation.model.backend.layers[1].weights[2, 3] ^= 1
     with pytest.raises(AssertionError):

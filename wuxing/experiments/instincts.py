@@ -2,7 +2,7 @@
 
 The tuning rule. Every instinct is tried at each rate of a list, pid with each of its gains besides (P is 1; I, D and rate are
 varied); of these candidates that with the greatest mean accuracy on held-out training images after the last epoch is taken, of
-equals the first. Pid has more candidates than the others, which favours it. The test images only report on what was taken.
+equals the first. All have the same number of candidates in the full runs. The test images only report on what was taken.
 Anti-windup is the clamp of ``formats.integral`` and the leak. ``SUBJECTS`` says what learns by the instinct:
 
     C             links and biases, in integers with weights of 20 bits, so that a sign instinct may take small steps (biases,

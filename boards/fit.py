@@ -1,42 +1,46 @@
 """Does a core fit a board? By the estimate of its cells (``hdl.estimate``) and the measured ones of what is beside it."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 
 from boards.platforms import Board
+from boards.system import buffer_bytes
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Network
 from hdl import estimate
 from hdl.design import Design, elements_within
 from hdl.estimate import Cells
+from hdl.frames import MOST_COUNT
+from hdl.shared_design import SLOT, SharedDesign
 
-NAMES = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs"}
-USABLE = {"cells": 0.95, "flip_flops": 0.95, "multipliers": 1.0, "block_rams": 1.0}     # place and route needs some room
-# Host link, PLL and reset, as synthesised with a divisor of 50 (ECP5) and 12 (iCE40)
-LINK = {"ecp5": Cells(cells=500, flip_flops=400, multipliers=0, block_rams=4),
-        "ice40": Cells(cells=450, flip_flops=400, multipliers=0, block_rams=6)}
+NAMES = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
+         "spram": "SPRAM blocks"}
+USABLE = {"cells": 0.95, "flip_flops": 0.95}      # of all that there are: place and route needs some room
+# Host link, PLL and reset without the link's buffers, as synthesised
+LINK = {"ecp5": Cells(cells=660, flip_flops=390, multipliers=0, block_rams=0),
+        "ice40": Cells(cells=770, flip_flops=390, multipliers=0, block_rams=0)}
+REPLY_BYTES = 512                         # of the link's buffer for replies
+SPRAM_WORDS, SPRAM_BITS = 16_384, 16
+# Logic cells of a shared array on iCE40, fitted to 16-4-4 on 1 element and 784-32-10 on 4: once, a bit of address, an element
+SHARED, SHARED_ADDRESS, SHARED_ELEMENT, SHARED_REGISTERS = 1890, 12, 540, (900, 350)
 DIGITS = (784, 10)                        # inputs and outputs of the networks that capacities are stated for
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fit:
-    """What a design needs of a board's device, ``needs``, and what of it may be used."""
+    """What a design with its link needs of a board's device, ``parts``: by name how many, and how many there are."""
 
     board: Board
     design: Design
-    needs: Cells
-
-    @property
-    def parts(self) -> dict[str, tuple[int, int]]:
-        """By name of ``Cells``: how many are needed, and how many the device has."""
-        return {name: (count, self.board.device.has[name]) for name, count in asdict(self.needs).items()}
+    parts: Mapping[str, tuple[int, int]]
 
     @property
     def missing(self) -> list[str]:
         """What there is too little of, as a person says it: "49,705 of 24,288 logic cells"."""
         return [f"{count:,} of {has:,} {NAMES[name]}" for name, (count, has) in self.parts.items()
-                if count > USABLE[name] * has]
+                if count > USABLE.get(name, 1) * has]
 
     @property
     def fits(self) -> bool:
@@ -54,7 +58,32 @@ def fit(board: Board, design: Design) -> Fit:
     if design.target != board.target:
         raise InputError(f"the design must be of target {board.target} for {board.name}, not {design.target}; generate it for "
                          f"this board")
-    return Fit(board=board, design=design, needs=estimate.cells(design) + LINK[board.target])
+    core = asdict(estimate.cells(design)) if design.arrangement == "parallel" else _shared(design)
+    link = asdict(LINK[board.target])
+    link["block_rams"] += sum(estimate.block_rams(board.target, words, 8)
+                              for words in (buffer_bytes(design.network), REPLY_BYTES))
+    return Fit(board=board, design=design, parts={name: (core.get(name, 0) + link.get(name, 0), has)
+                                                  for name, has in board.device.has.items()})
+
+
+def _shared(design: Design) -> dict[str, int]:
+    """Of a core whose layers share one array, with weights in SPRAM."""
+    array, target, formats = SharedDesign(design), design.target, design.network.formats
+    layers, displacement = design.network.layers, formats.displacement.bits
+    place = (-(-layers[0] // 4) - 1).bit_length()
+    memories = [(2 << place, 36 + place), (MOST_COUNT + 1, 32), (layers[-1], displacement)]
+    memories += [(2 << (size - 1).bit_length(), displacement + size.bit_length()) for size in layers[1:-1]]
+    memories += [(array.gate_words if array.learns else 0, displacement + 1), (2 * SLOT, displacement)] * array.elements
+    if array.learns:
+        memories.append((layers[-1] + 2, formats.error.bits))
+    if array.reverses:
+        memories.append((max(layer.inputs for layer in array.reversing()), array.reverse_sum_bits))
+    address = (array.depth - 1).bit_length()
+    registers, registers_of_element = SHARED_REGISTERS
+    return {"cells": SHARED + SHARED_ADDRESS * address + SHARED_ELEMENT * array.elements,
+            "flip_flops": registers + registers_of_element * array.elements, "multipliers": array.elements,
+            "block_rams": sum(estimate.block_rams(target, words, bits) for words, bits in memories if words),
+            "spram": array.elements * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)}
 
 
 def check(board: Board, design: Design) -> Fit:
@@ -90,18 +119,27 @@ def chosen(board: Board, network: Network, *, kind: str = "shift", learns: bool 
     InputError
         If the network cannot be made a circuit for this device.
     """
-    whole = Design(network=network, kind=kind, target=board.target, learns=learns)
+    most = min(max(network.layers[1:]), board.device.has["multipliers"])
+    whole = Design(network=network, elements=_elements(board, network, max(network.layers[1:])), kind=kind, target=board.target,
+                   learns=learns, arrangement=board.arrangement)
     if fit(board, whole).fits:
         return whole
-    return _within(board, whole) or replace(whole, elements=elements_within(network, 1))
+    return _within(board, whole, most) or replace(whole, elements=_elements(board, network, 1))
 
 
-def _within(board: Board, design: Design) -> Design | None:
-    """The same network with the most elements in a layer with which it fits."""
+def _elements(board: Board, network: Network, most: int) -> tuple[int, ...]:
+    """Of each layer, when no layer may have more than ``most``."""
+    if board.arrangement == "shared":
+        return tuple(min(most, size) for size in network.layers[1:])
+    return elements_within(network, most)
+
+
+def _within(board: Board, design: Design, most: int | None = None) -> Design | None:
+    """The same network with the most elements in a layer with which it fits, at most ``most``."""
     network = design.network
     tried = set()
-    for most in range(max(network.layers[1:]), 0, -1):
-        elements = elements_within(network, most)
+    for count in range(most or max(network.layers[1:]), 0, -1):
+        elements = _elements(board, network, count)
         if elements not in tried and fit(board, smaller := replace(design, elements=elements)).fits:
             return smaller
         tried.add(elements)
@@ -121,14 +159,17 @@ def largest(board: Board, inputs: int = DIGITS[0], outputs: int = DIGITS[1], *, 
             learns: bool = True) -> Design | None:
     """The design with the largest hidden layer that fits, the most elements of those; None if one neuron is too much.
 
-    ``folded``: an element may serve several neurons; else each has its own.
+    ``folded``: an element may serve several neurons; else each has its own. A shared array has four.
     """
     def made(hidden: int) -> Design | None:
         network = network_for(board.target, (inputs, hidden, outputs))
-        if folded:
+        if folded and board.arrangement == "shared":
+            found = Design(network=network, target=board.target, learns=learns, arrangement="shared")
+        elif folded:
             found = chosen(board, network, learns=learns)
         else:
-            found = Design(network=network, target=board.target, learns=learns)
+            found = Design(network=network, target=board.target, learns=learns, arrangement=board.arrangement,
+                           elements=_elements(board, network, max(network.layers[1:])))
         return found if fit(board, found).fits else None
 
     best, low, high = None, 0, 1

@@ -55,7 +55,7 @@ def _use(built: Built) -> dict[str, dict[str, Any]]:
             has = built.board.device.has.get(part)
             if has is not None and (name in built.routed.cells or part == "spram"):
                 used, _ = built.routed.cells.get(name, (0, has))
-                found[part] = {"cell": name, "estimated": asdict(built.fit.needs).get(part), "used": used, "there": has,
+                found[part] = {"cell": name, "estimated": built.fit.parts[part][0], "used": used, "there": has,
                                "share": used / has}
     return found
 

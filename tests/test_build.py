@@ -15,7 +15,8 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from hdl import emit
 from hdl.design import Design
-from wuxing import build_page
+from wuxing import build as wuxing_build
+from wuxing import build_page, cli
 
 BOARD = platforms.board("ulx3s-12f")
 DESIGN = Design(network=Network(layers=(6, 3, 2)), elements=(1, 1), target="ecp5")
@@ -201,8 +202,8 @@ def test_names_of_cells_are_traced_back_to_those_of_the_design(made, own):
 def test_the_report_says_what_is_used_reached_and_how_it_was_made(toolchain, tmp_path):
     found = report.data(built(tmp_path / "out", seeds=3))
     assert json.loads(json.dumps(found)) == found
-    needs = fit.fit(BOARD, DESIGN).needs
-    assert found["use"]["cells"] == {"cell": "TRELLIS_COMB", "estimated": needs.cells, "used": 600, "there": 12_000,
+    needs, _ = fit.fit(BOARD, DESIGN).parts["cells"]
+    assert found["use"]["cells"] == {"cell": "TRELLIS_COMB", "estimated": needs, "used": 600, "there": 12_000,
                                      "share": 0.05}
     assert found["clock"]["MHz"] == 100
     assert found["clock"]["reached_MHz"] == 100
@@ -278,3 +279,96 @@ def test_a_program_that_cannot_load_is_quoted(tmp_path, monkeypatch):
             "plugged in, and may you use it?")
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
         programming.program(BOARD, tmp_path.__class__("x.bit"))
+
+
+# ----------------------------------------------------------------- the real toolchain
+
+SMALL = """\
+layers = [8, 3]
+[formats]
+displacement = "Q1.8"
+drive = "Q3.8"
+weight = "Q1.8"
+error = "Q1.8"
+bracket = "Q4.8"
+local_product = "Q2.8"
+integral = "Q4.8"
+[integration]
+steps = 2
+[learning]
+halvings = 1
+"""
+
+
+@pytest.fixture(scope="module")
+def bitstream(tmp_path_factory):
+    """A core that learns, with its host link, for an iCEBreaker: made by the command, end to end."""
+    folder = tmp_path_factory.mktemp("real")
+    (folder / "small.toml").write_text(SMALL, "utf-8")
+    assert cli.main(["build", str(folder / "small.toml"), "--board", "icebreaker", "--elements", "1", "--quiet",
+                     "-o", str(folder / "out")]) == 0
+    return folder / "out"
+
+
+def test_a_bitstream_for_ice40_is_made_end_to_end(bitstream):
+    found = json.loads((bitstream / build.REPORT).read_text("utf-8"))
+    data = (bitstream / "wuxing.bin").read_bytes()
+    assert data[:4] == b"\xff\x00\x00\xff"                    # the comment before the preamble of iCE40
+    assert data.find(b"\x7e\xaa\x99\x7e") > 0
+    assert found["sha256"]["wuxing.bin"] == hashlib.sha256(data).hexdigest()
+    assert found["state"] == "finished"
+    assert found["clock"]["MHz"] == 24 <= found["clock"]["reached_MHz"]
+    assert found["verified"]["mismatches"] == 0 < found["verified"]["words_compared"]
+    assert found["design"]["arrangement"] == "shared"
+    assert found["use"]["spram"]["used"] == found["use"]["multipliers"]["used"] == 1
+    used, estimated = (found["use"]["cells"][name] for name in ("used", "estimated"))
+    assert used <= estimated <= 1.3 * used
+    assert set(found["versions"]) > {"yosys", "nextpnr-ice40", "amaranth", "wuxing"}
+    hops = found["critical_path"]["hops"]
+    assert all(hop["cell"].startswith(("system.", "steady", "waited", "rst")) for hop in hops)
+    assert 1000 / found["critical_path"]["ns"] == pytest.approx(found["clock"]["reached_MHz"], rel=0.01)
+    assert "iCEBreaker" in (bitstream / build.PAGE).read_text("utf-8")
+
+
+def test_the_same_build_gives_the_same_bytes(bitstream, tmp_path):
+    network = Network.from_toml(SMALL)
+    design = Design(network=network, elements=(1,), target="ice40", arrangement="shared")
+    found = json.loads((bitstream / build.REPORT).read_text("utf-8"))
+    again = build.build(platforms.board("icebreaker"), design, parameters.initial(network, "fixed"), tmp_path / "elsewhere",
+                        verify=lambda core: found["verified"])
+    assert again.bitstream.read_bytes() == (bitstream / "wuxing.bin").read_bytes()
+    assert report.data(again) == found
+
+
+def test_the_core_of_a_build_is_the_text_that_was_emitted_and_simulated(bitstream):
+    network = Network.from_toml(SMALL)
+    design = Design(network=network, elements=(1,), target="ice40", arrangement="shared")
+    assert (bitstream / build.CORE / emit.VERILOG).read_text("utf-8") == emit.to_verilog(design, initialised=True)
+    assert "module wuxing_core" not in (bitstream / build.TOP_FILE).read_text("utf-8")
+
+
+def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
+    description = tmp_path / "large.toml"
+    description.write_text(SMALL.replace("[8, 3]", "[784, 300, 10]"), "utf-8")
+    assert cli.main(["build", str(description), "--board", "icebreaker", "-o", str(tmp_path / "out"), "-q"]) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.startswith("wuxing: 784-300-10 on 1, 1 processing elements must fit the iCE40UP5K of iCEBreaker, but needs")
+    assert "; of 784-H-10 the largest that fits has H = 80, or take a larger board" in said
+    assert not (tmp_path / "out").exists()
+    assert cli.main(["build", str(description), "--board", "arty", "-o", str(tmp_path / "out")]) == 2
+    assert "--board must be one of icebreaker" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("file", "right", "wrong", "text"), [
+    ("weights_0.hex", "05e\n", "05f\n", "layer 0 of the core must begin with the parameters that it was given, but does not"),
+    (emit.VERILOG, "$signed(a) * $signed(b)", "$signed(a) * $signed(b) + 64", "the core must equal the golden model, but: ")])
+def test_a_core_that_differs_from_its_model_is_found_before_synthesis(file, right, wrong, text, bitstream, tmp_path):
+    network = Network.from_toml(SMALL)
+    design = Design(network=network, elements=(1,), target="ice40", arrangement="shared")
+    for path in (bitstream / build.CORE).iterdir():
+        before = path.read_text("utf-8")
+        after = before.replace(right, wrong, 1) if path.name == file else before
+        assert (after != before) == (path.name == file)
+        (tmp_path / path.name).write_text(after, "utf-8")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}"):
+        wuxing_build.verification(design, parameters.initial(network, "fixed"), 4, 2)(tmp_path)

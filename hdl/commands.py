@@ -33,6 +33,27 @@ def access_layout(layers: int) -> data.StructLayout:
     return data.StructLayout({"write": 1, "layer": range(layers), "neuron": 16, "index": 16, "data": 32})
 
 
+class _Frame:
+    """The frame in hand in registers: header and first word, the opcode decoded; the fields of a parameter's address."""
+
+    def __init__(self, parameters: int, neurons: int) -> None:
+        self.opcode, self.option = Signal(8, reset_less=True), Signal(8, reset_less=True)
+        self.argument, self.operand = Signal(16, reset_less=True), Signal(32, reset_less=True)
+        self.is_ = {code: Signal(name=f"is_{code.name.lower()}") for code in Opcode}
+        self.count = self.argument[:8]
+        self.index = self.operand[:bits_for(parameters)]
+        self.neuron = self.operand[16:16 + bits_for(neurons)]
+
+
+class _Report:
+    """What STATUS tells of the past: ``counters`` in the order of its words, and the last error."""
+
+    def __init__(self) -> None:
+        self.inferred, self.learnt, self.changed, self.refused, self.cycles = self.counters = tuple(
+            Signal(32, name=name) for name in ("inferred", "learnt", "changed", "refused", "cycles"))
+        self.last_error = Signal(Status)
+
+
 class Commands(wiring.Component):
     """Takes frames apart, judges them, carries them out one after the other, answers each.
 
@@ -113,12 +134,11 @@ class Commands(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.images = images = ImageBuffer(self.layers[0])
-        m.submodules.jobs = jobs = ShiftQueue(job_layout(self.outputs), self.flight)
-        m.submodules.owed = owed = ShiftQueue(1, self.flight)         # images to be answered: learnt or not
+        m.submodules.images = self.images = images = ImageBuffer(self.layers[0])
+        m.submodules.jobs = self.jobs = jobs = ShiftQueue(job_layout(self.outputs), self.flight)
+        m.submodules.owed = self.owed = ShiftQueue(1, self.flight)    # images to be answered: learnt or not
         m.submodules.written = written = memory.Memory(shape=32, depth=256, init=[], attrs={"no_rw_check": 1})
-        put, get = written.write_port(), written.read_port()
-        fetched = Signal(32, reset_less=True)
+        self.put, self.get = put, get = written.write_port(), written.read_port()
         for name in ("available", "learn"):
             m.d.comb += getattr(self, name).eq(getattr(images, name))
         for name in ("start", "release"):
@@ -126,35 +146,56 @@ class Commands(wiring.Component):
         wiring.connect(m, wiring.flipped(self.items), images.items)
         wiring.connect(m, wiring.flipped(self.job), jobs.o)
 
-        # the frame in hand
-        opcode, option = Signal(8, reset_less=True), Signal(8, reset_less=True)
-        argument, operand = Signal(16, reset_less=True), Signal(32, reset_less=True)
-        left, over = self.left, self.over
-        number = Signal(max(8, bits_for(self.words)))                 # of the next word after the header; position in a loop
-        status = Signal(Status)
-        count = argument[:8]
-        index = operand[:bits_for(max(map(self._parameters, range(len(self.layers) - 1))))]
-        neuron = operand[16:16 + bits_for(max(self.layers[1:]))]
-        is_ = {code: Signal(name=f"is_{code.name.lower()}") for code in Opcode}              # the opcode, decoded
-        image = is_[Opcode.INFER] | (is_[Opcode.LEARN] if self.learns else 0)
-        label_fits, one_left = Signal(), Signal()                     # of an image: its label; it needs one word more
-        judged = self._judged(m, is_, argument, option, operand)
+        self.number = number = Signal(max(8, bits_for(self.words)))   # of the next word after the header; position in a loop
+        self.status = Signal(Status)
+        self.frame = frame = _Frame(max(map(self._parameters, range(len(self.layers) - 1))), max(self.layers[1:]))
+        self.label_fits, self.one_left = Signal(), Signal()           # of an image: its label; it needs one word more
+        self.judged = self._judged(m, frame)
+        self.report = report = _Report()
+        self.links = Signal(range(self.links_exponents.stop), init=self.initial_links)
+        self.bias = Signal(range(self.bias_exponents.stop), init=self.initial_bias)
+        self.clear = Signal()                                         # soft reset
+        m.d.comb += [self.links_exponent.eq(self.links), self.bias_exponent.eq(self.bias)]
+        m.d.sync += report.cycles.eq(report.cycles + 1)
+        self.free, self.quiet = Signal(), Signal()                    # a reply word can be said; nothing is under way
+        self.say, self.said = Signal(), Signal(Word)                  # what the state machine says
+        self._replies(m)
 
-        # counters of STATUS
-        inferred, learnt, changed, refused, cycles = (
-            Signal(32, name=name) for name in ("inferred", "learnt", "changed", "refused", "cycles"))
-        last_error = Signal(Status)
-        links = Signal(range(self.links_exponents.stop), init=self.initial_links)
-        bias = Signal(range(self.bias_exponents.stop), init=self.initial_bias)
-        m.d.comb += [self.links_exponent.eq(links), self.bias_exponent.eq(bias)]
-        clear = Signal()                                              # soft reset
-        m.d.sync += cycles.eq(cycles + 1)
+        # what is wired to the frame in hand
+        word, is_ = self.s_axis.payload, frame.is_
+        fetched = Signal(32, reset_less=True)
+        m.d.comb += [
+            images.number.eq(number), images.word.eq(word.data), images.committed_learn.eq(is_[Opcode.LEARN]),
+            jobs.i.payload.learn.eq(is_[Opcode.LEARN]), jobs.i.payload.label.eq(frame.argument),
+            jobs.i.payload.want_outputs.eq(frame.option[0]),
+            self.owed.i.payload.eq(is_[Opcode.LEARN]),
+            put.addr.eq(number), put.data.eq(word.data),
+            get.addr.eq(number),
+            self.access.payload.write.eq(is_[Opcode.WRITE]), self.access.payload.layer.eq(frame.option),
+            self.access.payload.neuron.eq(frame.neuron), self.access.payload.index.eq(frame.index),
+            self.access.payload.data.eq(fetched),
+        ]
+        m.d.sync += fetched.eq(get.data)      # a block memory's word comes late in the clock
 
-        # replies: what the network says while it owes some, else what the state machine says
+        with m.FSM(name="phase") as phase:
+            self._take(m)
+            self._judge(m)
+            self._answer(m)
+            self._carry_out(m)
+        with m.If(self.clear):
+            inferred, learnt, changed, refused, cycles = report.counters
+            links, bias, last_error = self.links, self.bias, report.last_error
+            m.d.sync += [counter.eq(0) for counter in (inferred, learnt, changed, refused, cycles)]
+            m.d.sync += [last_error.eq(Status.OK), links.eq(self.initial_links), bias.eq(self.initial_bias)]
+        m.d.comb += [self.in_frame.eq(phase.ongoing("WORDS")), get.en.eq(phase.ongoing("FETCH"))]
+        return m
+
+    def _replies(self, m: Module) -> None:
+        """What goes out: what the network says while it owes replies, else what the state machine says."""
+        owed, say, said, result = self.owed, self.say, self.said, self.result.payload
+        inferred, learnt, changed = self.report.inferred, self.report.learnt, self.report.changed
         free = ~self.m_axis.valid | self.m_axis.ready
-        say, said = Signal(), Signal(Word)
-        result = self.result.payload
-        m.d.comb += [self.result.ready.eq(free & owed.o.valid),
+        m.d.comb += [self.free.eq(free), self.result.ready.eq(free & owed.o.valid),
                      owed.o.ready.eq(self.result.valid & self.result.ready & result.last)]
         with m.If(free):
             m.d.sync += self.m_axis.valid.eq(Mux(owed.o.valid, self.result.valid, say))
@@ -175,142 +216,132 @@ class Commands(wiring.Component):
         resting = Signal()                    # idle of one clock ago: while an image has yet to make it low, it is owed
         m.d.sync += resting.eq(self.idle)
         quiet = ~owed.o.valid & resting
+        m.d.comb += self.quiet.eq(quiet)
 
-        # what is wired to the frame in hand
-        word = self.s_axis.payload
-        m.d.comb += [
-            images.number.eq(number), images.word.eq(word.data), images.committed_learn.eq(is_[Opcode.LEARN]),
-            jobs.i.payload.learn.eq(is_[Opcode.LEARN]), jobs.i.payload.label.eq(argument),
-            jobs.i.payload.want_outputs.eq(option[0]),
-            owed.i.payload.eq(is_[Opcode.LEARN]),
-            put.addr.eq(number), put.data.eq(word.data),
-            get.addr.eq(number),
-            self.access.payload.write.eq(is_[Opcode.WRITE]), self.access.payload.layer.eq(option),
-            self.access.payload.neuron.eq(neuron), self.access.payload.index.eq(index),
-            self.access.payload.data.eq(fetched),
-        ]
-        m.d.sync += fetched.eq(get.data)      # a block memory's word comes late in the clock
-
-        with m.FSM(name="phase") as phase:
-            with m.State("HEADER"):
-                m.d.comb += self.s_axis.ready.eq(1)
-                m.d.sync += [Cat(opcode, option, argument).eq(word.data), number.eq(0), over.eq(0), self.bare.eq(word.last)]
-                m.d.sync += [flag.eq(word.data[:8] == code) for code, flag in is_.items()]
-                m.d.sync += [label_fits.eq((word.data[:8] != Opcode.LEARN) | (word.data[16:] < self.outputs)),
-                             one_left.eq(self.words == 1)]
-                with m.Switch(word.data[:8]):
-                    with m.Case(Opcode.INFER, Opcode.LEARN):
-                        m.d.sync += left.eq(self.words - 1)
-                    with m.Case(Opcode.WRITE):
-                        m.d.sync += left.eq(word.data[16:])           # the address, too
-                    with m.Case(Opcode.READ, Opcode.RATE):
-                        m.d.sync += left.eq(0)
-                    with m.Default():
-                        m.d.sync += left.eq(-1)
-                with m.If(self.s_axis.valid):
-                    with m.If(word.last):
-                        m.next = "COMPARE"
-                    with m.Else():
-                        m.next = "WORDS"
-
-            with m.State("WORDS"):
-                m.d.comb += self.s_axis.ready.eq(~image | (images.ready & owed.i.ready))
-                with m.If(self.s_axis.valid & self.s_axis.ready):
-                    needed = ~left[-1]
-                    m.d.sync += [left.eq(left - needed), number.eq(number + needed), over.eq(~needed), one_left.eq(left == 1)]
-                    m.d.comb += [images.write.eq(image & needed), put.en.eq(is_[Opcode.WRITE] & needed)]
-                    with m.If(number == 0):
-                        m.d.sync += operand.eq(word.data)
-                    with m.If(word.last):
-                        m.next = "COMPARE"
-                        with m.If(image & one_left & label_fits):
-                            m.d.comb += [images.commit.eq(1), jobs.i.valid.eq(1), owed.i.valid.eq(1)]
-                            m.next = "HEADER"
-
-            with m.State("COMPARE"):                                  # the comparisons of addresses and rates get a clock
-                m.next = "CHECK"
-
-            with m.State("CHECK"):                                    # no complete image comes here
-                m.d.comb += images.discard.eq(1)
-                m.d.sync += status.eq(judged)
-                m.next = "WAIT"
-
-            with m.State("WAIT"):
-                m.d.sync += number.eq(1)
-                with m.If(quiet):
-                    m.next = "REPLY"
-                    with m.If(status != Status.OK):
-                        m.d.sync += [refused.eq(refused + 1), last_error.eq(status)]
-                    with m.Else():
-                        with m.If(is_[Opcode.WRITE]):
-                            m.next = "FETCH"
-                        if self.learns:
-                            with m.If(is_[Opcode.RATE]):
-                                m.d.sync += [links.eq(operand[:8]), bias.eq(operand[8:16])]
-                        with m.If(is_[Opcode.RESET]):
-                            m.d.comb += clear.eq(1)
-
-            with m.State("REPLY"):
-                more = (status == Status.OK) & (is_[Opcode.STATUS] | is_[Opcode.READ])
-                value = Mux((status == Status.OK) & (is_[Opcode.READ] | is_[Opcode.WRITE]), count, 0)
-                m.d.comb += [say.eq(1), said.data.eq(_reply_header(opcode, status, value)), said.last.eq(~more)]
-                with m.If(free):
-                    m.next = "HEADER"
-                    with m.If(more):
-                        m.next = "ACCESS"
-                        with m.If(is_[Opcode.STATUS]):
-                            m.next = "REPORT"
-
-            with m.State("REPORT"):
-                report = [Const(frames.MAGIC, 32), *(Const(self.digest >> shift & 0xFFFFFFFF, 32) for shift in (0, 32)),
-                          inferred, learnt, changed, refused, cycles,
-                          Cat(self.links_exponent, self.bias_exponent), last_error, Const(0), Const(0)]
-                m.d.comb += [say.eq(1), said.last.eq(number == frames.STATUS_WORDS)]
-                with m.Switch(number[:4]):
-                    for position, entry in enumerate(report, 1):
-                        with m.Case(position):
-                            m.d.comb += said.data.eq(entry)
-                with m.If(free):
-                    m.d.sync += number.eq(number + 1)
-                    with m.If(said.last):
+    def _take(self, m: Module) -> None:
+        """A frame's words come in; that of an image, if it is right, is done with when its last word has come."""
+        frame, images, owed, jobs, put, number = self.frame, self.images, self.owed, self.jobs, self.put, self.number
+        left, over, word, is_ = self.left, self.over, self.s_axis.payload, self.frame.is_
+        label_fits, one_left = self.label_fits, self.one_left
+        image = is_[Opcode.INFER] | (is_[Opcode.LEARN] if self.learns else 0)
+        with m.State("HEADER"):
+            m.d.comb += self.s_axis.ready.eq(1)
+            m.d.sync += [Cat(frame.opcode, frame.option, frame.argument).eq(word.data), number.eq(0), over.eq(0),
+                         self.bare.eq(word.last)]
+            m.d.sync += [flag.eq(word.data[:8] == code) for code, flag in is_.items()]
+            m.d.sync += [label_fits.eq((word.data[:8] != Opcode.LEARN) | (word.data[16:] < self.outputs)),
+                         one_left.eq(self.words == 1)]
+            with m.Switch(word.data[:8]):
+                with m.Case(Opcode.INFER, Opcode.LEARN):
+                    m.d.sync += left.eq(self.words - 1)
+                with m.Case(Opcode.WRITE):
+                    m.d.sync += left.eq(word.data[16:])               # the address, too
+                with m.Case(Opcode.READ, Opcode.RATE):
+                    m.d.sync += left.eq(0)
+                with m.Default():
+                    m.d.sync += left.eq(-1)
+            with m.If(self.s_axis.valid):
+                with m.If(word.last):
+                    m.next = "COMPARE"
+                with m.Else():
+                    m.next = "WORDS"
+        with m.State("WORDS"):
+            m.d.comb += self.s_axis.ready.eq(~image | (images.ready & owed.i.ready))
+            with m.If(self.s_axis.valid & self.s_axis.ready):
+                needed = ~left[-1]
+                m.d.sync += [left.eq(left - needed), number.eq(number + needed), over.eq(~needed), one_left.eq(left == 1)]
+                m.d.comb += [images.write.eq(image & needed), put.en.eq(is_[Opcode.WRITE] & needed)]
+                with m.If(number == 0):
+                    m.d.sync += frame.operand.eq(word.data)
+                with m.If(word.last):
+                    m.next = "COMPARE"
+                    with m.If(image & one_left & label_fits):
+                        m.d.comb += [images.commit.eq(1), jobs.i.valid.eq(1), owed.i.valid.eq(1)]
                         m.next = "HEADER"
 
-            with m.State("FETCH"):
-                m.next = "FETCHED"
-
-            with m.State("FETCHED"):
-                m.next = "ACCESS"
-
-            with m.State("ACCESS"):
-                m.d.comb += self.access.valid.eq(1)
-                with m.If(self.access.ready):
-                    m.next = "ACKNOWLEDGE"
-
-            with m.State("ACKNOWLEDGE"):
-                m.d.comb += [self.access_reply.ready.eq(free), say.eq(self.access_reply.valid & is_[Opcode.READ]),
-                             said.data.eq(self.access_reply.payload), said.last.eq(number[:8] == count)]
-                with m.If(self.access_reply.valid & self.access_reply.ready):
-                    m.d.sync += [number.eq(number + 1), index.eq(index + 1)]
-                    m.next = "ACCESS"
+    def _judge(self, m: Module) -> None:
+        """The status of every other frame; when all images before it are answered, what it changes at once."""
+        images, status, is_, operand = self.images, self.status, self.frame.is_, self.frame.operand
+        refused, last_error, links, bias = self.report.refused, self.report.last_error, self.links, self.bias
+        with m.State("COMPARE"):                                      # the comparisons of addresses and rates get a clock
+            m.next = "CHECK"
+        with m.State("CHECK"):                                        # no complete image comes here
+            m.d.comb += images.discard.eq(1)
+            m.d.sync += status.eq(self.judged)
+            m.next = "WAIT"
+        with m.State("WAIT"):
+            m.d.sync += self.number.eq(1)
+            with m.If(self.quiet):
+                m.next = "REPLY"
+                with m.If(status != Status.OK):
+                    m.d.sync += [refused.eq(refused + 1), last_error.eq(status)]
+                with m.Else():
                     with m.If(is_[Opcode.WRITE]):
                         m.next = "FETCH"
-                    with m.If(said.last):
-                        m.next = "HEADER"
-                        with m.If(is_[Opcode.WRITE]):
-                            m.next = "REPLY"
+                    if self.learns:
+                        with m.If(is_[Opcode.RATE]):
+                            m.d.sync += [links.eq(operand[:8]), bias.eq(operand[8:16])]
+                    with m.If(is_[Opcode.RESET]):
+                        m.d.comb += self.clear.eq(1)
 
-        with m.If(clear):
-            m.d.sync += [counter.eq(0) for counter in (inferred, learnt, changed, refused, cycles)]
-            m.d.sync += [last_error.eq(Status.OK), links.eq(self.initial_links), bias.eq(self.initial_bias)]
-        m.d.comb += [self.in_frame.eq(phase.ongoing("WORDS")), get.en.eq(phase.ongoing("FETCH"))]
-        return m
+    def _answer(self, m: Module) -> None:
+        """The header of a reply, and the words of STATUS."""
+        frame, status, is_, say, said, number = self.frame, self.status, self.frame.is_, self.say, self.said, self.number
+        with m.State("REPLY"):
+            more = (status == Status.OK) & (is_[Opcode.STATUS] | is_[Opcode.READ])
+            value = Mux((status == Status.OK) & (is_[Opcode.READ] | is_[Opcode.WRITE]), frame.count, 0)
+            m.d.comb += [say.eq(1), said.data.eq(_reply_header(frame.opcode, status, value)), said.last.eq(~more)]
+            with m.If(self.free):
+                m.next = "HEADER"
+                with m.If(more):
+                    m.next = "ACCESS"
+                    with m.If(is_[Opcode.STATUS]):
+                        m.next = "REPORT"
+        with m.State("REPORT"):
+            report = [Const(frames.MAGIC, 32), *(Const(self.digest >> shift & 0xFFFFFFFF, 32) for shift in (0, 32)),
+                      *self.report.counters, Cat(self.links_exponent, self.bias_exponent), self.report.last_error,
+                      Const(0), Const(0)]
+            m.d.comb += [say.eq(1), said.last.eq(number == frames.STATUS_WORDS)]
+            with m.Switch(number[:4]):
+                for position, entry in enumerate(report, 1):
+                    with m.Case(position):
+                        m.d.comb += said.data.eq(entry)
+            with m.If(self.free):
+                m.d.sync += number.eq(number + 1)
+                with m.If(said.last):
+                    m.next = "HEADER"
+
+    def _carry_out(self, m: Module) -> None:
+        """The parameters of READ and WRITE, one access after the other."""
+        frame, is_, say, said, number = self.frame, self.frame.is_, self.say, self.said, self.number
+        with m.State("FETCH"):
+            m.next = "FETCHED"
+        with m.State("FETCHED"):
+            m.next = "ACCESS"
+        with m.State("ACCESS"):
+            m.d.comb += self.access.valid.eq(1)
+            with m.If(self.access.ready):
+                m.next = "ACKNOWLEDGE"
+        with m.State("ACKNOWLEDGE"):
+            m.d.comb += [self.access_reply.ready.eq(self.free), say.eq(self.access_reply.valid & is_[Opcode.READ]),
+                         said.data.eq(self.access_reply.payload), said.last.eq(number[:8] == frame.count)]
+            with m.If(self.access_reply.valid & self.access_reply.ready):
+                m.d.sync += [number.eq(number + 1), frame.index.eq(frame.index + 1)]
+                m.next = "ACCESS"
+                with m.If(is_[Opcode.WRITE]):
+                    m.next = "FETCH"
+                with m.If(said.last):
+                    m.next = "HEADER"
+                    with m.If(is_[Opcode.WRITE]):
+                        m.next = "REPLY"
 
     def _parameters(self, layer: int) -> int:
         """Parameters of a neuron: links, bias, and 15 rates if they are programmable."""
         return self.layers[layer] + 1 + (15 if self.programmable else 0)
 
-    def _judged(self, m: Module, is_: dict[Opcode, Signal], argument: Value, option: Value, operand: Value) -> Signal:
+    def _judged(self, m: Module, frame: _Frame) -> Signal:
         """The status of the frame that has lain in the registers for a clock: the first of what is wrong with it."""
+        is_, argument, option, operand = frame.is_, frame.argument, frame.option, frame.operand
         known = Signal()
         m.d.comb += known.eq(Cat(is_.values()).any())
 

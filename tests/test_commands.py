@@ -123,7 +123,7 @@ def test_streams_and_the_end_of_frames_are_kept_for_ever():
 @pytest.mark.parametrize(("right", "wrong", "failed"), [
     ("free = ~self.m_axis.valid | self.m_axis.ready", "free = Const(1)", "m_axis stays"),
     ('get.en.eq(phase.ongoing("FETCH"))', "get.en.eq(1)", "access stays the same"),
-    ('m.next = "COMPARE"\n                    with m.Else', 'm.next = "WORDS"\n                    with m.Else',
+    ('m.next = "COMPARE"\n                with m.Else', 'm.next = "WORDS"\n                with m.Else',
      "frames end with their last word"),
     ("left.eq(left - needed)", "left.eq(left - 1)", "never less than none"),
     ("over.eq(~needed)", "over.eq(left.any())", "one word too many is too many"),

@@ -8,7 +8,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.errors import InputError
 
-LEAST_DIVISOR, MOST_DIVISOR = 4, 1 << 16
+LEAST_DIVISOR, MOST_DIVISOR = 2, 1 << 16
 BITS = 10                                 # start, eight data bits, stop
 
 
@@ -20,7 +20,7 @@ class UartReceiver(wiring.Component):
     Parameters
     ----------
     divisor : int
-        Clocks of a bit, ``LEAST_DIVISOR`` to ``MOST_DIVISOR``.
+        Clocks of a bit, ``LEAST_DIVISOR`` to ``MOST_DIVISOR``. On a real line 4 or more: less leaves no margin.
 
     Members
     -------
@@ -70,7 +70,7 @@ class UartTransmitter(wiring.Component):
     Parameters
     ----------
     divisor : int
-        Clocks of a bit, ``LEAST_DIVISOR`` to ``MOST_DIVISOR``.
+        Clocks of a bit, ``LEAST_DIVISOR`` to ``MOST_DIVISOR``. On a real line 4 or more: less leaves no margin.
 
     Members
     -------

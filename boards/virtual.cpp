@@ -109,7 +109,7 @@ struct Chip {
     void receive() {                                               // tx as it was in this clock, sampled amid each bit
         const bool level = top->tx;
         if (!receive_bits) {
-            if (before && !level) receive_bits = BITS, receive_timer = divisor / 2;
+            if (before && !level) receive_bits = BITS, receive_timer = divisor / 2 - 1;
         } else if (!receive_timer) {
             const bool bit = level ^ flips();
             receive_timer = divisor - 1;

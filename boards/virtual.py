@@ -17,7 +17,7 @@ from sim import verilate
 
 WRAPPER = Path(__file__).with_name("virtual.cpp")
 PORTS = {"clk": ("IN", 1), "rst": ("IN", 1), "rx": ("IN", 1), "tx": ("OUT", 1)}
-DIVISOR = 4                               # clocks of a bit: the fewest, because every clock costs time
+DIVISOR = 2                               # clocks of a bit: the fewest, because every clock costs time
 
 
 def library(design: Design, divisor: int = DIVISOR, core: str | None = None) -> Path:

@@ -65,9 +65,9 @@ def test_make_targets_do_what_they_say(target, commands):
     assert positions == sorted(positions)
 
 
-def test_the_demo_compares_shows_info_and_ranges_writes_verilog_and_runs_it():
+def test_the_demo_compares_shows_info_and_ranges_writes_verilog_and_ends_on_a_virtual_board():
     called = re.findall(r"^ *say wuxing (\w+)", read("examples/demo.sh"), re.MULTILINE)
-    assert called == ["compare", "train", "info", "ranges", "verilog", "cosim"]
+    assert called == ["compare", "train", "info", "ranges", "verilog", "cosim", "train", "run"]
 
 
 def requirements() -> list[str]:

@@ -8,18 +8,18 @@ import pytest
 from small_core import small_core
 
 from boards import packets, virtual
+from boards.fit import network_for
 from boards.link import HostLink
 from boards.packets import ChipFlag, Frames, HostFlag
 from boards.reply_buffer import ReplyBuffer
 from boards.request_buffer import RequestBuffer
 from boards.virtual_chip import VirtualChip
 from golden_model.errors import InputError
-from golden_model.network import Network
 from hdl import frames
 from hdl.design import Design
 
 ROOT = Path(__file__).parent.parent
-NETWORK = Network(layers=(6, 3))
+NETWORK = network_for("ice40", (6, 3))
 BYTE = 40                                 # clocks of a byte at divisor 4
 SLOTS, BUFFER = 2, 512
 NONE = HostFlag(0)
@@ -29,7 +29,7 @@ NONE = HostFlag(0)
 def library():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
-        return virtual.library(Design(network=NETWORK), 4, small_core(NETWORK))
+        return virtual.library(Design(network=NETWORK, target="ice40"), 4, small_core(NETWORK))
 
 
 @pytest.fixture

@@ -83,7 +83,7 @@ def test_frames_flow_while_replies_come(board, link):
     before = board.clocks
     parsed(link, *[LEARN] * 50)
     assert link.statistics.resent == 0
-    assert board.clocks - before < 1.5 * line * 40 + 50_000
+    assert board.clocks - before < 1.5 * line * 20 + 50_000
 
 
 def test_no_frames(link):

@@ -40,10 +40,6 @@ class Routed:
     cells: Mapping[str, tuple[int, int]]
     path: tuple[Hop, ...]
 
-    @property
-    def meets(self) -> bool:
-        return self.MHz >= self.asked_MHz
-
 
 def route(target: str, options: list[str], seed: int, folder: Path, log: str) -> Routed:
     """Place and route the netlist in ``folder``. A clock that is missed is no error here.

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +54,18 @@ def test_a_chip_that_takes_no_such_network_says_none(said):
     missing = [way for way in ("one_element_per_neuron", "folded") if entry[way] is None]
     line = re.search(r"^icebreaker .*$", shown, re.MULTILINE)[0]
     assert line.count("none") == len(missing)
+
+
+def test_the_table_of_the_documents_is_what_the_command_says(said):
+    entries, _ = said
+    text = (Path(__file__).parents[1] / "docs/boards.md").read_text("utf-8")
+    for entry in entries:
+        row = [f"`{entry['name']}`", entry["title"], entry["device"], f"{entry['MHz']:g}", f"{entry['baud'] / 1e6:g}",
+               entry["memories"]]
+        for way in ("one_element_per_neuron", "folded"):
+            found = entry[way]
+            row += ["none", "", ""] if found is None else [
+                str(found["layers"][1]), *(f"{found['us'][kind]:,.1f}" for kind in ("inferred", "learnt"))]
+        assert f"| {' | '.join(row)} |" in text
+        pins = ", ".join(entry["pins"][name] for name in ("oscillator", "rx", "tx"))
+        assert f"| `{entry['name']}` | {pins} | {entry['serial']} | {entry['note']} |" in text

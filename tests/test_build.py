@@ -300,19 +300,21 @@ halvings = 1
 """
 
 
-@pytest.fixture(scope="module")
-def bitstream(tmp_path_factory):
-    """A core that learns, with its host link, for an iCEBreaker: made by the command, end to end."""
-    folder = tmp_path_factory.mktemp("real")
-    (folder / "small.toml").write_text(SMALL, "utf-8")
-    assert cli.main(["build", str(folder / "small.toml"), "--board", "icebreaker", "--elements", "1", "--quiet",
-                     "-o", str(folder / "out")]) == 0
-    return folder / "out"
+def small(target="ice40", arrangement="shared"):
+    """The design of ``SMALL`` and its parameters."""
+    network = Network.from_toml(SMALL)
+    design = Design(network=network, elements=(1,), target=target, arrangement=arrangement)
+    return design, parameters.initial(network, "fixed")
 
 
-def test_a_bitstream_for_ice40_is_made_end_to_end(bitstream):
-    found = json.loads((bitstream / build.REPORT).read_text("utf-8"))
-    data = (bitstream / "wuxing.bin").read_bytes()
+def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(tmp_path):
+    """By the command, a core that learns with its host link; then by the library, in another folder. One test: it is long."""
+    folder, design, values = tmp_path / "out", *small()
+    (tmp_path / "small.toml").write_text(SMALL, "utf-8")
+    assert cli.main(["build", str(tmp_path / "small.toml"), "--board", "icebreaker", "--elements", "1", "--quiet",
+                     "-o", str(folder)]) == 0
+    found = json.loads((folder / build.REPORT).read_text("utf-8"))
+    data = (folder / "wuxing.bin").read_bytes()
     assert data[:4] == b"\xff\x00\x00\xff"                    # the comment before the preamble of iCE40
     assert data.find(b"\x7e\xaa\x99\x7e") > 0
     assert found["sha256"]["wuxing.bin"] == hashlib.sha256(data).hexdigest()
@@ -324,27 +326,17 @@ def test_a_bitstream_for_ice40_is_made_end_to_end(bitstream):
     used, estimated = (found["use"]["cells"][name] for name in ("used", "estimated"))
     assert used <= estimated <= 1.3 * used
     assert set(found["versions"]) > {"yosys", "nextpnr-ice40", "amaranth", "wuxing"}
-    hops = found["critical_path"]["hops"]
-    assert all(hop["cell"].startswith(("system.", "steady", "waited", "rst")) for hop in hops)
+    assert all(hop["cell"].startswith(("system.", "steady", "waited", "rst")) for hop in found["critical_path"]["hops"])
     assert 1000 / found["critical_path"]["ns"] == pytest.approx(found["clock"]["reached_MHz"], rel=0.01)
-    assert "iCEBreaker" in (bitstream / build.PAGE).read_text("utf-8")
+    assert "iCEBreaker" in (folder / build.PAGE).read_text("utf-8")
 
+    assert (folder / build.CORE / emit.VERILOG).read_text("utf-8") == emit.to_verilog(design, initialised=True)
+    assert "module wuxing_core" not in (folder / build.TOP_FILE).read_text("utf-8")
 
-def test_the_same_build_gives_the_same_bytes(bitstream, tmp_path):
-    network = Network.from_toml(SMALL)
-    design = Design(network=network, elements=(1,), target="ice40", arrangement="shared")
-    found = json.loads((bitstream / build.REPORT).read_text("utf-8"))
-    again = build.build(platforms.board("icebreaker"), design, parameters.initial(network, "fixed"), tmp_path / "elsewhere",
+    again = build.build(platforms.board("icebreaker"), design, values, tmp_path / "elsewhere",
                         verify=lambda core: found["verified"])
-    assert again.bitstream.read_bytes() == (bitstream / "wuxing.bin").read_bytes()
+    assert again.bitstream.read_bytes() == data
     assert report.data(again) == found
-
-
-def test_the_core_of_a_build_is_the_text_that_was_emitted_and_simulated(bitstream):
-    network = Network.from_toml(SMALL)
-    design = Design(network=network, elements=(1,), target="ice40", arrangement="shared")
-    assert (bitstream / build.CORE / emit.VERILOG).read_text("utf-8") == emit.to_verilog(design, initialised=True)
-    assert "module wuxing_core" not in (bitstream / build.TOP_FILE).read_text("utf-8")
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
@@ -362,13 +354,23 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
 @pytest.mark.parametrize(("file", "right", "wrong", "text"), [
     ("weights_0.hex", "05e\n", "05f\n", "layer 0 of the core must begin with the parameters that it was given, but does not"),
     (emit.VERILOG, "$signed(a) * $signed(b)", "$signed(a) * $signed(b) + 64", "the core must equal the golden model, but: ")])
-def test_a_core_that_differs_from_its_model_is_found_before_synthesis(file, right, wrong, text, bitstream, tmp_path):
-    network = Network.from_toml(SMALL)
-    design = Design(network=network, elements=(1,), target="ice40", arrangement="shared")
-    for path in (bitstream / build.CORE).iterdir():
-        before = path.read_text("utf-8")
-        after = before.replace(right, wrong, 1) if path.name == file else before
-        assert (after != before) == (path.name == file)
-        (tmp_path / path.name).write_text(after, "utf-8")
+def test_a_core_that_differs_from_its_model_is_found_before_synthesis(file, right, wrong, text, tmp_path):
+    design, values = small()
+    for name, before in emit.core_files(design, values).items():
+        after = before.replace(right, wrong, 1) if name == file else before
+        assert (after != before) == (name == file)
+        (tmp_path / name).write_text(after, "utf-8")
     with pytest.raises(InputError, match=f"^{re.escape(text)}"):
-        wuxing_build.verification(design, parameters.initial(network, "fixed"), 4, 2)(tmp_path)
+        wuxing_build.verification(design, values, 4, 2)(tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("board", platforms.BOARDS.values(), ids=lambda board: board.name)
+def test_every_board_gets_a_bitstream(board, tmp_path):
+    """Its pins, its PLL and its package are accepted, and the clock is met."""
+    found = build.build(board, *small(board.target, board.arrangement), tmp_path / "out", seeds=4, verify=lambda core: VERIFIED)
+    assert found.bitstream.stat().st_size > 50_000
+    assert found.routed.asked_MHz == pytest.approx(board.clock, rel=1e-3)         # through the PLL, from the pin's frequency
+    said = report.data(found)
+    assert set(said["use"]) >= {"cells", "multipliers", "block_rams"}
+    assert all(0 < use["share"] <= 1 for use in said["use"].values())

@@ -1,9 +1,12 @@
 # amaranth: UnusedElaboratable=no
 """Sequencer: the control of every clock is that which the elements need, without pauses; it comes to rest; bugs are found."""
+from dataclasses import replace
+
 import pytest
 from planted_bugs import planted
 
-from golden_model.network import Integration, Learning, Network
+from golden_model.fixed_point import Format
+from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl.array import output_latency
 from hdl.design import Design
 from hdl.sequencer import Sequencer
@@ -11,17 +14,24 @@ from sim.testbenches.flat_ports import FlatPorts
 from sim.testbenches.run import run_bench
 
 NETWORK = Network(layers=(5, 3, 4), integration=Integration(dt=0.5, steps=2), learning=Learning(links=0.25, bias=0.5))
-USUAL = {"network": NETWORK, "layer": 1, "elements": (3, 4), "learns": True}
+USUAL = {"network": NETWORK, "layer": 1, "elements": (3, 4), "kind": "shift", "learns": True, "stalls": 0.3, "accesses": 40}
+PROGRAMMABLE = {"kind": "programmable", "network": Network(
+    layers=(3, 2, 4), integration=Integration(dt=0.5, steps=2), learning=Learning(links=0.25, bias=0.5),
+    formats=Formats(bracket=Format(18, 12)))}
 CONFIGURATIONS = {
-    "learns": USUAL | {"stalls": 0.3},
-    "learns, folded": USUAL | {"elements": (3, 3), "stalls": 0.3},
-    "infers, no stalls": USUAL | {"learns": False, "stalls": 0},
-    "infers, folded, no stalls": USUAL | {"learns": False, "elements": (3, 2), "stalls": 0},
+    "learns": USUAL,
+    "learns, folded": USUAL | {"elements": (3, 3)},
+    "infers, no stalls": USUAL | {"learns": False, "stalls": 0, "accesses": 0},
+    "infers, folded, no stalls": USUAL | {"learns": False, "elements": (3, 2), "stalls": 0, "accesses": 0},
+    "infers, folded": USUAL | {"learns": False, "elements": (3, 2)},
+    "programmable": USUAL | PROGRAMMABLE | {"elements": (2, 4)},
+    "programmable, folded": USUAL | PROGRAMMABLE | {"elements": (2, 3)},
+    "other places": USUAL | {"elements": (3, 3), "network": replace(NETWORK, neuron=Neuron(input_element=2, output_element=4))},
 }
 
 
 def run(folder, configuration, sequencer=Sequencer, images=9):
-    design = Design(**{name: configuration[name] for name in ("network", "elements", "learns")})
+    design = Design(**{name: configuration[name] for name in ("network", "elements", "kind", "learns")})
     layer = design.layers[configuration["layer"]]
     run_bench(folder, FlatPorts(sequencer(layer, output_latency(layer))), "sequencer_bench",
               configuration | {"network": configuration["network"].to_json(), "images": images, "seed": 3})
@@ -36,6 +46,15 @@ BUGS = {
     "sum is latched too early": ("m.d.sync += drain.eq(DRAIN - 1)", "m.d.sync += drain.eq(1)"),
     "item amid the taps": ("(self.phase >= 4) & (self.phase <= 8)", "(self.phase >= 3) & (self.phase <= 8)"),
     "released before its last fold": ("self.release.eq(last_fold & ~learn)", "self.release.eq(~learn)"),
+    "parameter of the neuron before": ("neuron.eq(access.neuron), element.eq(0), base.eq(0)",
+                                       "neuron.eq(Mux(access.neuron == 0, 0, access.neuron - 1)), element.eq(0), base.eq(0)"),
+    "parameter of another fold": ("m.d.sync += [element.eq(0), base.eq(base + layer.rows)]", "m.d.sync += element.eq(0)"),
+    "token of another neuron": ("sought & (sought_neuron == self.access.payload.neuron)", "sought"),
+    "token that an image has moved": ("m.d.sync += sought.eq(0)", "pass"),
+    "saved one row further": ("(neuron.output_element + turn) % ELEMENTS for",
+                              "(neuron.output_element + turn + 1) % ELEMENTS for"),
+    "restored in the wrong order": ("order = [-turn % ELEMENTS for turn in range(ELEMENTS)]",
+                                    "order = [turn % ELEMENTS for turn in range(ELEMENTS)]"),
     "never at rest": ("machine.ongoing(\"IDLE\") & self.links_idle & ~self.full", "self.full"),
 }
 

@@ -60,14 +60,18 @@ class Program:
         for number in range(half_steps):
             if number:
                 shown.append(self.show())
-            if self.layer.design.kind == "programmable":
-                self._half_step_programmable(self.clock, reverse, number % 2 == 1)
-            else:
-                self._half_step(self.clock, reverse, number % 2 == 1)
+            self.half_step(self.clock, reverse, number % 2 == 1)
             self.clock += self.layer.phases
         shown.append(self.show())
         self.turn()
         return shown
+
+    def half_step(self, start: int, reverse: bool, corrector: bool) -> None:
+        """One half step from clock ``start`` on."""
+        if self.layer.design.kind == "programmable":
+            self._half_step_programmable(start, reverse, corrector)
+        else:
+            self._half_step(start, reverse, corrector)
 
     def half_step_fields(self, phase: int, reverse: bool, corrector: bool) -> dict[str, int]:
         """The control word in a phase of a half step of kind ``shift``: element i is tapped in phase i, new in phase 5 + i."""

@@ -1,8 +1,9 @@
 """cocotb testbench of a sequencer, with a model of what its elements would have computed: which words, in which order, when.
 
-Settings: ``network`` (JSON), ``layer``, ``elements``, ``learns``; ``images``; ``stalls``, how often each side hesitates;
-``seed``. The control word of every clock is compared with ``element_program``, whose schedule the element's testbench proved;
-operands that meet in a multiplier are recorded by address and value, and compared with the lists that were to be played.
+Settings: ``network`` (JSON), ``layer``, ``elements``, ``kind``, ``learns``; ``images``; ``accesses``, how many parameters are
+asked for amid them; ``stalls``, how often each side hesitates; ``seed``. The control word of every clock is compared with
+``element_program``, whose schedule the element's testbench proved; operands that meet in a multiplier are recorded by address
+and value, and compared with the lists that were to be played; so are the addresses of saved and restored states.
 """
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from typing import Any
 
 import cocotb
 
-from golden_model.network import Network
+from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
-from sim.testbenches.element_program import PRODUCT, Program
+from sim.testbenches.element_program import ADDED, PRODUCT, WORD, Program
 from sim.testbenches.layer_sides import Image, Sink, Source, flags
 from sim.testbenches.ports import Packing, Ports
 from sim.testbenches.run import settings
@@ -25,25 +26,93 @@ OPTIONAL = ("access_neuron",)
 Word = dict[str, int]
 
 
+class HalfSteps:
+    """The control word of every phase of a half step, of both kinds of neurons."""
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer = layer
+        self.words: dict[tuple[bool, bool, int], dict[int, Word]] = {}
+
+    def fields(self, phase: int, reverse: bool, corrector: bool, base: int) -> Word:
+        """With the fields that another phase has zero; ``base``: where the memory of the fold begins."""
+        if self.layer.design.kind == "shift":
+            return Program(self.layer).half_step_fields(phase, reverse, corrector)
+        key = reverse, corrector, base
+        if key not in self.words:
+            program = Program(self.layer, base)
+            program.half_step(0, reverse, corrector)
+            self.words[key] = program.words
+        words = self.words[key]
+        right = dict.fromkeys({name for word in words.values() for name in word}, 0) | words.get(phase, {})
+        if "address" not in words.get(phase, {}):
+            del right["address"]                                           # what is read there is not used
+        return right
+
+
+class Accesses:
+    """Asks for parameters, one after the other, whatever the layer is doing."""
+
+    def __init__(self, ports: Ports, chance: random.Random, layer: LayerDesign, count: int, seen: Counter[str]) -> None:
+        self.ports, self.chance, self.layer, self.seen = ports, chance, layer, seen
+        self.left = count
+        self.asked = False
+        self.expected: list[tuple[int, int, int | None]] = []
+        self.neuron = 0
+
+    def drive(self) -> None:
+        if self.asked or not self.left or self.chance.random() > 0.02:
+            return
+        layer, before = self.layer, self.neuron
+        self.neuron = self.chance.choice([before, self.chance.randrange(layer.neurons)])
+        row, write = self.chance.randrange(layer.parameter_rows), self.chance.random() < 0.5
+        word = self.chance.randrange(1, 1 << layer.word_bits - 1)
+        address = self.neuron // layer.elements * layer.rows + row
+        self.expected.append((self.neuron % layer.elements, address, word if write else None))
+        if write:                                                          # what was written is shown, too
+            self.expected.append((self.neuron % layer.elements, address, None))
+        self.asked, self.left = True, self.left - 1
+        self.seen["written" if write else "read"] += 1
+        self.seen["same neuron" if self.neuron == before else "another neuron"] += 1
+        self.ports.set(access_valid=1, access_write=int(write), access_neuron=self.neuron, access_row=row, access_data=word)
+
+    def look(self, busy: bool, word: int) -> None:
+        ports = self.ports
+        self.seen["asked amid an image"] += self.asked and busy
+        if not ports.get("access_done"):
+            return
+        assert self.asked, "nothing was asked for"
+        assert ports.get("access_ready"), "an access must be taken when it is done"
+        assert ports.get("access_word") == word, "the word of the element with the token must be given"
+        self.asked = False
+
+    def release(self) -> None:
+        """At the beginning of the clock after."""
+        if not self.asked:
+            self.ports.set(access_valid=0)
+
+
 class Elements:
     """Follows the control words: sums as lists of (address, value), the token, half steps, updates."""
 
     def __init__(self, layer: LayerDesign) -> None:
-        self.layer, self.program = layer, Program(layer)
+        self.layer, self.half_steps = layer, HalfSteps(layer)
         self.past: list[Word] = []
         self.sum: list[tuple[int, int]] = []
         self.sums: list[list[tuple[int, int]]] = []                        # one for each latched drive
         self.errors: list[tuple[int, int]] = []                            # token, value
         self.updates: list[tuple[int, int, int]] = []                      # address, value, whether it is the bias
-        self.saved: list[int] = []
+        self.saved: list[int] = []                                         # addresses of displacements
+        self.restored: list[int] = []
+        self.accesses: list[tuple[int, int, int | None]] = []              # token, address, word if it was written
         self.token = -1
-        self.half_steps_left = self.phase = 0
+        self.half_steps_left = self.phase = self.forward_settled = self.reverse_settled = 0
         self.latches: list[int] = []
 
     def follow(self, word: Word, half_steps: int) -> None:
         self.past.append(word)
         self._operands()
-        if self.half_steps_left:
+        settles = self.half_steps_left > 0
+        if settles:
             self._half_step(word, half_steps)
         if word["accumulate"]:
             address, value = self.before(PRODUCT)["address"], self.before(PRODUCT)["broadcast_b"]
@@ -54,10 +123,17 @@ class Elements:
                 self.sum.append((address, value))
         if word["write"]:
             address = word["write_address"]
-            if word["load"]:
+            if word["load"] and word["write_one"]:
+                self.accesses.append((self.token, address, word["load_data"]))
+            elif word["load"]:
+                assert word["load_data"] == 0, "a displacement must not be joined with anything"
                 self.saved.append(address)
             else:
                 self.updates.append((address, self.before(2)["broadcast_a"], word["bias_row"]))
+        if word["show_word"]:
+            self.accesses.append((self.token, self.before(WORD)["address"], None))
+        if word["state_new"] and not settles:
+            self.restored.append(self.before(ADDED)["address"])
         if word["latch_drive"] and word["clear"]:
             self.sums.append(self.sum)
             self.sum = []
@@ -79,18 +155,25 @@ class Elements:
         gate = late["corrector_gate"] or late["predictor_gate"]
         a = [bool(gate), bool(late["word_enable"]), bool(now["broadcast_a"])]
         assert sum(a) <= 1, f"operand A must have one source, not {a}"
-        b = [bool(early["self_enable"] or early["drive_enable"] or late["coupling_enable"]), bool(early["broadcast_b"]),
-             bool(early["reverse_enable"])]
+        own = early["self_enable"]
+        if self.layer.design.kind == "shift":
+            own = own or early["drive_enable"] or late["coupling_enable"]
+        b = [bool(own), bool(early["broadcast_b"]), bool(early["reverse_enable"]), bool(now.get("bracket_enable"))]
         assert sum(b) <= 1, f"operand B must have one source, not {b}"
 
     def _half_step(self, word: Word, half_steps: int) -> None:
         reverse = bool(self.errors)
-        right = self.program.half_step_fields(self.phase, reverse, (half_steps - self.half_steps_left) % 2 == 1)
+        settled = self.reverse_settled if reverse else self.forward_settled
+        base = settled % self.layer.folds * self.layer.rows
+        right = self.half_steps.fields(self.phase, reverse, (half_steps - self.half_steps_left) % 2 == 1, base)
         found = {name: word[name] for name in right}
         assert found == right, f"phase {self.phase} must be {right}, not {found}"
         self.phase += 1
         if self.phase == self.layer.phases:
             self.phase, self.half_steps_left = 0, self.half_steps_left - 1
+            if not self.half_steps_left:
+                self.forward_settled, self.reverse_settled = (
+                    self.forward_settled + (not reverse), self.reverse_settled + reverse)
 
 
 def links(layer: LayerDesign, image: Image) -> list[list[tuple[int, int]]]:
@@ -106,11 +189,13 @@ def links(layer: LayerDesign, image: Image) -> list[list[tuple[int, int]]]:
 async def control_is_in_order_and_comes_to_rest(dut: Any) -> None:
     given = settings()
     network = Network.from_json(given["network"])
-    layer = Design(network=network, elements=tuple(given["elements"]), learns=given["learns"]).layers[given["layer"]]
+    layer = Design(network=network, elements=tuple(given["elements"]), kind=given["kind"],
+                   learns=given["learns"]).layers[given["layer"]]
     ports, chance = Ports(dut, OPTIONAL), random.Random(given["seed"])
     source, sink = Source(ports, chance, given["stalls"]), Sink(ports, chance, given["stalls"], layer)
     elements, packing, seen = Elements(layer), Packing(control_layout(layer)), Counter[str]()
     half_steps, rates = 2 * network.integration.steps, network.learning.exponents(0)
+    accesses = Accesses(ports, chance, layer, given["accesses"], seen)
     source.drive()
     sink.drive()
     await ports.start(access_valid=0, access_write=0, access_neuron=0, access_row=0, access_data=0, word=0,
@@ -131,13 +216,20 @@ async def control_is_in_order_and_comes_to_rest(dut: Any) -> None:
             for _ in range(PATIENCE):
                 source.drive()
                 sink.drive()
-                ports.set(word=chance.getrandbits(8))
+                accesses.release()
+                accesses.drive()
+                word = chance.getrandbits(8)
+                ports.set(word=word)
                 await ports.settled()
                 elements.follow(packing.unpack(ports.get("control")), half_steps)
                 source.look()
                 sink.look()
+                busy = bool(source.waiting or sink.expected)
+                accesses.look(busy, word)
                 tree += ports.get("tree_valid")
-                rest = ports.get("idle") and not source.waiting and not sink.expected
+                rest = ports.get("idle") and not busy and not accesses.asked
+                if image is images[-1]:
+                    rest = rest and not accesses.left
                 await ports.tick()
                 if rest:
                     break
@@ -155,12 +247,14 @@ async def control_is_in_order_and_comes_to_rest(dut: Any) -> None:
         assert found == right, f"links must be {right}, not {found}"
         seen["images"] += 1
     assert not elements.sums, "no drive may be latched without an image"
-    if given["stalls"] == 0 and not layer.learns:
+    assert elements.accesses == accesses.expected, f"accesses must be {accesses.expected}, not {elements.accesses}"
+    if given["stalls"] == 0 and not layer.learns and not given["accesses"]:
         period = half_steps * layer.phases + 2
         gaps = [after - before for before, after in zip(elements.latches, elements.latches[1:], strict=False)]
         assert gaps == [period] * len(gaps), f"elements must never starve: each {period} clocks a fold, not {gaps}"
         seen["no pause"] += 1
     wanted = ["images", *(["learnt", "without error"] if layer.learns else ["no pause"] if not given["stalls"] else [])]
+    wanted += ["written", "read", "same neuron", "another neuron", "asked amid an image"] if given["accesses"] else []
     assert all(seen[name] for name in wanted), f"each of {wanted} must occur: {seen}"
 
 
@@ -179,6 +273,10 @@ def check_learnt(layer: LayerDesign, image: Image, elements: Elements, tree: int
     updates = [(fold * layer.rows + index, 1 << layer.update_shift - bias_rate if last else value << distance, last)
                for fold in folds for index, value, last in image.items()]
     assert elements.updates == updates, f"updates must be {updates}, not {elements.updates}"
-    saved = layer.folds * 5 if layer.saves_state else 0
-    assert len(elements.saved) == saved, f"{saved} displacements must be saved, not {len(elements.saved)}"
-    elements.errors, elements.updates, elements.saved = [], [], []
+    first = layer.network.neuron.output_element                            # the ring shows this one, and turns
+    states = [fold * layer.rows + layer.state_row for fold in range(layer.folds)] if layer.saves_state else []
+    saved = [state + (first + turn) % ELEMENTS for state in states for turn in range(ELEMENTS)]
+    assert elements.saved == saved, f"displacements must be saved at {saved}, not {elements.saved}"
+    restored = [state + -turn % ELEMENTS for state in states for turn in range(ELEMENTS)] if image.errors else []
+    assert elements.restored == restored, f"displacements must be restored from {restored}, not {elements.restored}"
+    elements.errors, elements.updates, elements.saved, elements.restored = [], [], [], []

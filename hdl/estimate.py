@@ -14,6 +14,7 @@ from hdl.array import CLUSTER
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
 from hdl.frames import MOST_COUNT
+from hdl.shared_design import SharedDesign
 
 WARM_UP, MEASURED = 12, 24                # images before and within the steady state
 DEVICES = {                               # what the largest supported device has
@@ -103,8 +104,11 @@ def memory(design: Design) -> Memory:
         if layer.reverses and layer.folds > 1:
             queues += layer.inputs * layer.reverse_sum_bits
     queues += layers[-1] * design.network.formats.displacement.bits
-    return Memory(weights=sum(layer.elements * layer.depth * layer.word_bits for layer in design.layers), lists=lists,
-                  queues=queues)
+    weights = sum(layer.elements * layer.depth * layer.word_bits for layer in design.layers)
+    if design.arrangement == "shared":
+        array = SharedDesign(design)
+        weights = array.elements * array.depth * array.word_bits
+    return Memory(weights=weights, lists=lists, queues=queues)
 
 
 def block_rams(target: str, words: int, bits: int) -> int:
@@ -221,6 +225,9 @@ def cells(design: Design) -> Cells:
     """
     if design.target not in DEVICES:
         raise InputError(f"target must be {' or '.join(DEVICES)} for an estimate of cells, not {design.target}")
+    if design.arrangement == "shared":
+        from hdl import shared_estimate  # which is made of this module
+        return shared_estimate.cells(design)
     words = -(-design.network.layers[0] // 4)
     place = (words - 1).bit_length()
     formats = design.network.formats

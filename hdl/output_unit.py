@@ -79,11 +79,10 @@ class OutputUnit(wiring.Component):
         m.d.sync += [error_valid.eq(self.outputs_valid), last.eq(self.outputs.last), learning.eq(job.learn)]
         if layer.design.learns:
             margin = s.exact(self.layer.network.learning.margin, "learning.margin")
-            right = Signal(signed(s.bits + 2))
-            wrong = Signal(signed(s.bits + 2))
-            m.d.comb += [right.eq(margin - value), wrong.eq(-margin - value)]
-            m.d.sync += error.eq(Mux(job.label == index, clamp(Mux(right > 0, right, 0), formats.error.bits),
-                                     clamp(Mux(wrong < 0, wrong, 0), formats.error.bits)))
+            wanted = Signal()
+            missing = Signal(signed(s.bits + 2))                       # to the margin on the side where it is to be
+            m.d.comb += [wanted.eq(job.label == index), missing.eq(Mux(wanted, margin, -margin) - value)]
+            m.d.sync += error.eq(Mux(wanted ^ missing[-1], clamp(missing, formats.error.bits), 0))
             # the list of an image without error is dropped
             flush = Signal()
             queue = fifo.SyncFIFOBuffered(width=formats.error.bits, depth=neurons + 2)

@@ -22,7 +22,7 @@ from amaranth.lib import data
 
 from golden_model.network import ELEMENTS
 from hdl.design import LayerDesign, signed_digits, uniform
-from hdl.narrow import clamp
+from hdl.narrow import clamp, half_up
 
 CHILD, PREY, PREDATOR, MOTHER = 1, 2, 3, 4
 
@@ -133,8 +133,11 @@ class Bracket:
         if formats.bracket is None:
             return exact.as_signed()
         drop = formats.exact_bracket_fraction - formats.bracket_fraction
-        rounded = exact.as_signed() if drop == 0 else ((exact[drop - 1:].as_signed() + 1) >> 1)
-        return clamp(rounded, formats.bracket.bits)
+        if drop == 1:                                              # the half comes in as a carry: one adder, not two
+            rounded = (Cat(Const(1, 1), coupling).as_signed() + Cat(Const(1, 1), rest << common).as_signed()) >> 2
+        else:
+            rounded = half_up(exact, drop)
+        return clamp(rounded.as_signed(), formats.bracket.bits)
 
     @property
     def _one_rate(self) -> bool:

@@ -227,7 +227,7 @@ class Schedule:
 
 def create(design: Design) -> Schedule:
     """The schedule of this design's arrangement."""
-    from hdl.shared_schedule import SharedSchedule          # which is made of this module
+    from hdl.shared_schedule import SharedSchedule  # which is made of this module
     return SharedSchedule(design) if design.arrangement == "shared" else Schedule(design)
 
 

@@ -75,7 +75,7 @@ MUTANTS = (
            "self.written_valid & self.written.value.any() & ~self.written.last"),
     Mutant("list played from the other bank", "activation_list.py", "out_of.addr.eq(Cat(fetch[:address_bits], playing))",
            "out_of.addr.eq(Cat(fetch[:address_bits], ~playing))"),
-    Mutant("margin on the wrong side", "output_unit.py", "right.eq(margin - value)", "right.eq(margin + value)"),
+    Mutant("margin on the wrong side", "output_unit.py", "-margin) - value", "-margin) + value"),
     Mutant("last of equal outputs", "output_unit.py", "(value > greatest)", "(value >= greatest)"),
     Mutant("label off by one", "output_unit.py", "job.label == index", "job.label == index + 1"),
     Mutant("verdict looks at the last output only", "output_unit.py", "self.verdict_error.eq(any_error | (error != 0))",

@@ -432,7 +432,8 @@ def test_the_document_names_every_file_and_entry():
     named = [name.replace("L_E", r"\d+_\d+").replace(".", r"\.") for name in rows("file")]
     for name in files("ecp5"):
         assert sum(bool(re.fullmatch(pattern, name)) for pattern in named) == 1, name
-    modules = set(re.findall(r"^module (\\\S+ |\w+)", files("ecp5")[emit.VERILOG], re.MULTILINE))
+    modules = {module for name in ("ecp5", "shared")
+               for module in re.findall(r"^module (\\\S+ |\w+)", files(name)[emit.VERILOG], re.MULTILINE)}
     assert {name.replace("_L", "_0") for name in rows("module")} < modules
 
 

@@ -30,15 +30,16 @@ class CobsDecoder(wiring.Component):
         m = Module()
         left = Signal(8)                                               # bytes of this block still to come
         begun, full = Signal(), Signal()                               # within a packet; no zero is meant after this block
-        m.d.comb += [self.intact.eq(left == 0), self.decoded.eq(Mux(left == 0, 0, self.data))]
+        code = Signal()
+        m.d.comb += [code.eq(left == 0), self.intact.eq(code), self.decoded.eq(Mux(code, 0, self.data))]
         with m.If(self.valid):
+            m.d.sync += left.eq(Mux(code, self.data, left) - 1)
+            with m.If(code):
+                m.d.sync += full.eq(self.data == 255)
             with m.If(self.data == 0):
                 m.d.comb += self.end.eq(begun)
                 m.d.sync += [begun.eq(0), left.eq(0)]
-            with m.Elif(left == 0):
-                m.d.comb += self.decoded_valid.eq(begun & ~full)
-                m.d.sync += [begun.eq(1), left.eq(self.data - 1), full.eq(self.data == 255)]
             with m.Else():
-                m.d.comb += self.decoded_valid.eq(1)
-                m.d.sync += left.eq(left - 1)
+                m.d.comb += self.decoded_valid.eq(~code | (begun & ~full))
+                m.d.sync += begun.eq(1)
         return m

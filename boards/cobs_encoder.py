@@ -19,9 +19,9 @@ class CobsEncoder(wiring.Component):
 
     Members
     -------
-    start, put, close, delimit : In(1)
-        One at a time: begin a packet; append ``data``; write the last code; write the zero. A packet is a start, puts, one
-        close, one delimit.
+    start, put, close : In(1)
+        One at a time: begin a packet; append ``data``; end it. A packet is a start, puts, and two closes: the first writes the
+        last code, the second the zero.
     data : In(8)
     place : Out(8)
         Where the next byte goes: bytes so far, and one for the first code.
@@ -30,22 +30,22 @@ class CobsEncoder(wiring.Component):
     """
 
     def __init__(self) -> None:
-        super().__init__({"start": In(1), "put": In(1), "close": In(1), "delimit": In(1), "data": In(8), "place": Out(8),
+        super().__init__({"start": In(1), "put": In(1), "close": In(1), "data": In(8), "place": Out(8),
                           "write_enable": Out(1), "write_address": Out(8), "write_data": Out(8)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        code = Signal(8)                                               # where the code of this block goes
+        other = Signal(8)              # complement of where this block's code goes: iCE40 would invert it outside its adder
         zero, ends = Signal(), Signal()
         m.d.comb += [
             zero.eq(self.data == 0), ends.eq(self.close | (self.put & zero)),
-            self.write_enable.eq(self.put | self.close | self.delimit),
-            self.write_address.eq(Mux(ends, code, self.place)),
-            self.write_data.eq(Mux(ends, self.place - code, Mux(self.delimit, 0, self.data)))]
+            self.write_enable.eq(self.put | self.close),
+            self.write_address.eq(Mux(ends, ~other, self.place)),
+            self.write_data.eq(Mux(ends, self.place + other + 1, self.data))]
         with m.If(self.start):
-            m.d.sync += [code.eq(0), self.place.eq(1)]
+            m.d.sync += [other.eq(-1), self.place.eq(1)]
         with m.If(self.put):
             m.d.sync += self.place.eq(self.place + 1)
-            with m.If(zero):
-                m.d.sync += code.eq(self.place)
+        with m.If(ends):
+            m.d.sync += other.eq(~self.place)                  # a second close: the distance is 0, which ends the packet
         return m

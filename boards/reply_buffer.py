@@ -1,17 +1,16 @@
 """From the core to the line: replies become packets, which are kept as they go over the line until the host has them."""
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from boards import packets
 from boards.bit_crc import BitCrc
 from boards.cobs_encoder import CobsEncoder
 from golden_model.errors import InputError
 from hdl.skid_buffer import Word
 
-FULL = 240                                # a packet of so many bytes takes no further word: 5 + 4 + 1 more must fit into 256
+# a packet of 240 bytes takes no further word: 5 + 4 + 1 more must fit into 256
 
 
 class ReplyBuffer(wiring.Component):
@@ -50,7 +49,7 @@ class ReplyBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         slot_bits = self.slots.bit_length() - 1
-        m.submodules.packets = kept = memory.Memory(shape=8, depth=256 * self.slots, init=[])
+        m.submodules.packets = kept = memory.Memory(shape=8, depth=256 * self.slots, init=[], attrs={"no_rw_check": 1})
         built = Signal(8)                                              # number of the packet that is built, or will be
         acknowledged, sending = Signal(slot_bits + 1), Signal(slot_bits + 1)   # oldest kept; sent now or next
         waiting, free = Signal(slot_bits + 1), Signal()                # packets kept; a slot is free
@@ -65,72 +64,63 @@ class ReplyBuffer(wiring.Component):
         m.submodules.encoder = encoder = CobsEncoder()
         m.submodules.crc = crc = BitCrc()
         session, asked, within = Signal(8), Signal(), Signal()         # within: the rest of a reply is to come
-        byte, bit, place = Signal(8), Signal(3), Signal(3)
+        byte, bit, place = Signal(8), Signal(3), Signal(3)             # place: -1, 0 to 3; the CRC has none at -1
         word, check = Signal(), Signal()                               # which part is written; neither: the header
-        source = Signal(8)
+        source = Signal()
         reply = self.from_core
         m.d.comb += [put.addr.eq(Cat(encoder.write_address, built[:len(put.addr) - 8])), put.en.eq(encoder.write_enable),
-                     put.data.eq(encoder.write_data), encoder.data.eq(byte), crc.data.eq(byte[0])]
+                     put.data.eq(encoder.write_data), encoder.data.eq(byte)]
         with m.If(self.heard & self.open):
             m.d.sync += session.eq(self.number)
         with m.If(self.heard & self.ask):
             m.d.sync += asked.eq(1)
 
-        header = [built, session, self.flags, self.expected, self.room]
-        data = reply.payload.data
-        with m.If(word), m.Switch(place):
-            with m.Case(0):
-                m.d.comb += source.eq(Cat(Const(1, 7), reply.payload.last))        # a chunk of one word
-            for number in range(4):
-                with m.Case(number + 1):
-                    m.d.comb += source.eq(data[8 * number:8 * number + 8])
-        with m.Elif(check), m.Switch(place):
-            for number in range(4):
-                with m.Case(number):
-                    m.d.comb += source.eq(crc.crc[8 * number:8 * number + 8])
-        with m.Else(), m.Switch(place):
-            for number, entry in enumerate(header):
-                with m.Case(number):
-                    m.d.comb += source.eq(entry)
+        header = Cat(session, self.flags, self.expected, self.room)
+        chunk = Cat(Const(1, 7), reply.payload.last)                   # one word
+        at = Cat(bit, place[:2])
+        m.d.comb += crc.data.eq(source)
+        with m.If(check):                                              # fed with what it gives, a CRC shifts itself out
+            m.d.comb += [source.eq(crc.crc[0]), crc.data.eq(~crc.crc[0])]
+        with m.Elif(place[2]):
+            m.d.comb += source.eq(Mux(word, chunk.bit_select(bit, 1), built.bit_select(bit, 1)))
+        with m.Else():
+            m.d.comb += source.eq(Mux(word, reply.payload.data.bit_select(at, 1), header.bit_select(at, 1)))
 
         with m.FSM():
             with m.State("IDLE"):
-                m.d.sync += [place.eq(0), word.eq(0), check.eq(0)]
+                m.d.sync += [place.eq(-1), word.eq(0), check.eq(0)]
                 with m.If(free & (asked | reply.valid)):
                     m.d.comb += [encoder.start.eq(1), crc.start.eq(1)]
                     m.d.sync += asked.eq(self.heard & self.ask)
-                    m.next = "BYTE"
-            with m.State("BYTE"):
-                m.d.sync += byte.eq(source)
-                m.next = "CHECK"
-            with m.State("CHECK"):                                     # eight clocks, after which the byte is as it was
-                m.d.comb += crc.valid.eq(~check)
-                m.d.sync += [byte.eq(Cat(byte[1:], byte[0])), bit.eq(bit + 1)]
+                    m.next = "BITS"
+            with m.State("BITS"):
+                m.d.comb += crc.valid.eq(1)
+                m.d.sync += [byte.eq(Cat(byte[1:], source)), bit.eq(bit + 1)]
                 with m.If(bit == 7):
                     m.next = "STORE"
             with m.State("STORE"):
                 m.d.comb += encoder.put.eq(1)
                 m.d.sync += place.eq(place + 1)
-                m.next = "BYTE"
-                with m.If(check & (place == packets.CHECK_BYTES - 1)):
-                    m.next = "CLOSE"
-                with m.Elif(~check & (place == 4)):                    # header and word have five bytes each
+                m.next = "BITS"
+                with m.If(place == 3):
                     m.next = "GATHER"
-                    m.d.comb += reply.ready.eq(word)
-                    with m.If(word):
+                    with m.If(check):
+                        m.next = "CLOSE"
+                    with m.Elif(word):
+                        m.d.comb += reply.ready.eq(1)
                         m.d.sync += within.eq(~reply.payload.last)
             with m.State("GATHER"):
-                m.d.sync += [place.eq(0), word.eq(1)]
-                with m.If((encoder.place >= FULL) | (~reply.valid & ~within)):
-                    m.d.sync += [word.eq(0), check.eq(1)]
-                    m.next = "BYTE"
+                m.d.sync += [place.eq(-1), word.eq(1)]
+                with m.If(encoder.place[4:].all() | (~reply.valid & ~within)):
+                    m.d.sync += [place.eq(0), check.eq(1)]
+                    m.next = "BITS"
                 with m.Elif(reply.valid):
-                    m.next = "BYTE"
+                    m.next = "BITS"
             with m.State("CLOSE"):
                 m.d.comb += encoder.close.eq(1)
                 m.next = "DELIMIT"
             with m.State("DELIMIT"):
-                m.d.comb += encoder.delimit.eq(1)
+                m.d.comb += encoder.close.eq(1)
                 m.d.sync += built.eq(built + 1)
                 m.next = "IDLE"
 

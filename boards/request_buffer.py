@@ -57,7 +57,7 @@ class RequestBuffer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.ring = ring = memory.Memory(shape=8, depth=self.size, init=[])
+        m.submodules.ring = ring = memory.Memory(shape=8, depth=self.size, init=[], attrs={"no_rw_check": 1})
         put, get = ring.write_port(), ring.read_port()
         bits = self.size.bit_length() - 1
         accepted, write, read = (Signal(bits + 1, name=name) for name in ("accepted", "write", "read"))
@@ -75,24 +75,25 @@ class RequestBuffer(wiring.Component):
         m.submodules.crc = crc = BitCrc()
         byte, to_check = Signal(8), Signal(range(9))                   # the CRC takes a bit of it in each clock
         count = Signal(range(SHORTEST + 2))                            # bytes so far, as far as it matters
-        first = Signal(8)
+        flags, known = Signal(4), Signal()                             # of the first byte; its protocol is ours
         in_order, beyond, full = Signal(), Signal(), Signal()          # sequence number right; ring overrun; ring full
-        m.d.comb += [crc.data.eq(byte[0]), crc.valid.eq(to_check != 0), put.addr.eq(write[:bits]), put.data.eq(self.data),
-                     full.eq((write[:bits] == read[:bits]) & (write[bits] != read[bits]))]
+        m.d.comb += [crc.data.eq(byte[0]), crc.valid.eq(to_check != 0), put.addr.eq(write[:bits]), put.data.eq(byte),
+                     full.eq((write[:bits] == read[:bits]) & (write[bits] != read[bits])),
+                     crc.start.eq(self.valid & (count == 0))]
         with m.If(to_check != 0):
             m.d.sync += [byte.eq(byte >> 1), to_check.eq(to_check - 1)]
         with m.If(self.valid):
             m.d.sync += [byte.eq(self.data), to_check.eq(8)]
+        with m.If(to_check[3]):                                        # the byte is whole
             with m.If(count != SHORTEST + 1):
                 m.d.sync += count.eq(count + 1)
             with m.Switch(count):
                 with m.Case(0):
-                    m.d.comb += crc.start.eq(1)
-                    m.d.sync += [first.eq(self.data), write.eq(accepted), beyond.eq(0)]
+                    m.d.sync += [flags.eq(byte[:4]), known.eq(byte[4:] == packets.PROTOCOL), write.eq(accepted), beyond.eq(0)]
                 with m.Case(1):
-                    m.d.sync += self.number.eq(self.data)
+                    m.d.sync += self.number.eq(byte)
                 with m.Case(2):
-                    m.d.sync += in_order.eq(self.data == self.expected)
+                    m.d.sync += in_order.eq(byte == self.expected)
                 with m.Default():
                     m.d.comb += put.en.eq(~full & ~beyond)
                     m.d.sync += [write.eq(write + 1), beyond.eq(beyond | full)]
@@ -101,10 +102,10 @@ class RequestBuffer(wiring.Component):
 
         chunks, round_ = Signal(), Signal()                            # there are chunks in it
         m.d.comb += [
-            self.heard.eq(self.end & self.intact & (count >= SHORTEST) & crc.intact & (first[4:] == packets.PROTOCOL)),
-            chunks.eq(count == SHORTEST + 1), round_.eq((first & HostFlag.ROUND).any()),
-            self.ask.eq((first & HostFlag.ASK).any()), self.again.eq((first & HostFlag.AGAIN).any()),
-            self.open.eq((first & HostFlag.OPEN).any())]
+            self.heard.eq(self.end & self.intact & (count[3] | count[:3].all()) & crc.intact & known),
+            chunks.eq(count == SHORTEST + 1), round_.eq((flags & HostFlag.ROUND).any()),
+            self.ask.eq((flags & HostFlag.ASK).any()), self.again.eq((flags & HostFlag.AGAIN).any()),
+            self.open.eq((flags & HostFlag.OPEN).any())]
         with m.If(self.heard):
             m.d.sync += last_round.eq(round_)
         with m.If(self.heard & chunks):

@@ -26,7 +26,7 @@ def encoded(packets):
                 await strobe(ctx, "put", byte)
                 assert ctx.get(encoder.place) == count + 1
             await strobe(ctx, "close")
-            await strobe(ctx, "delimit")
+            await strobe(ctx, "close")
             found.append(bytes(memory[:memory.index(0) + 1]))
 
     simulator = Simulator(encoder)

@@ -25,6 +25,7 @@ from hdl.design import Design
 from hdl.frames import Status
 
 ROOT = Path(__file__).parent.parent
+PATIENCE = 60                             # seconds: other programs may need the machine
 NETWORK = Network(layers=(30, 6, 4), learning=Learning(epochs=4, halvings=1))
 
 
@@ -48,7 +49,7 @@ def start():
 
 @pytest.fixture
 def board(virtual, start):
-    with Board(NETWORK, virtual.port) as board:
+    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
         board.load_parameters(start)
         yield board
 
@@ -116,7 +117,7 @@ def test_a_bitstream_of_another_network(virtual):
                f"load its bitstream")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         Board(other, virtual.port)
-    Board(NETWORK, virtual.port).close()                             # it is free again
+    Board(NETWORK, virtual.port, patience=PATIENCE).close()                             # it is free again
 
 
 def test_an_interrupted_call_is_finished_after_the_cable_is_back(virtual, board, start, blobs):
@@ -150,7 +151,7 @@ def test_a_cable_that_comes_back_in_time_is_not_noticed(virtual, start, blobs):
             time.sleep(0.1)
             virtual.plug()
 
-    with Board(NETWORK, virtual.port, reconnect_for=20) as board:
+    with Board(NETWORK, virtual.port, patience=PATIENCE, reconnect_for=PATIENCE) as board:
         board.load_parameters(start)
         person = threading.Thread(target=hands)
         person.start()
@@ -184,7 +185,7 @@ import sys, numpy as np
 from boards.board import Board
 from golden_model.network import Network
 found = np.load(sys.argv[2])
-board = Board(Network.from_json(sys.argv[3]), sys.argv[1])
+board = Board(Network.from_json(sys.argv[3]), sys.argv[1], patience=60)
 board.learn(found["images"], found["labels"], on_progress=lambda done, total: print(done, flush=True))
 """
 
@@ -193,7 +194,7 @@ board.learn(found["images"], found["labels"], on_progress=lambda done, total: pr
 def test_a_host_that_is_killed(virtual, start, blobs, tmp_path, after):
     """Each image was learnt once or not at all; the next host finds out how many, and finds the board ready."""
     images, labels = blobs
-    with Board(NETWORK, virtual.port) as board:
+    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
         board.load_parameters(start)
     np.savez(tmp_path / "images.npz", images=images, labels=labels)
     with subprocess.Popen([sys.executable, "-c", HOST, virtual.port, tmp_path / "images.npz", NETWORK.to_json()], cwd=ROOT,
@@ -202,7 +203,7 @@ def test_a_host_that_is_killed(virtual, start, blobs, tmp_path, after):
             if int(line) > after:
                 break
         host.send_signal(signal.SIGKILL)
-    with Board(NETWORK, virtual.port) as board:
+    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
         learnt = board.status().learnt
         assert after < learnt < len(images)
         model = Model(NETWORK, "fixed", start)
@@ -216,15 +217,15 @@ def test_a_host_that_is_killed(virtual, start, blobs, tmp_path, after):
 def random_bytes(virtual, start, count):
     """Random bytes into the port, some of them in pieces of real packets; then everything is as before."""
     chance = random.Random(9)
-    with Board(NETWORK, virtual.port) as board:
+    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
         board.load_parameters(start)
         board.soft_reset()
-    transport = Transport(virtual.port)
+    transport = Transport(virtual.port, patience=PATIENCE)
     for _ in range(-(-count // 4096)):
         transport._port.write(chance.randbytes(4096))
         transport._port.read()
     transport.close()
-    with Board(NETWORK, virtual.port) as board:
+    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
         assert same(board.read_parameters(), start)
         report = board.status()
         assert (report.inferred, report.learnt, report.changed) == (0, 0, 0)
@@ -244,7 +245,7 @@ def test_24_000_images_over_a_bad_line(virtual, start, blobs):
     """Nothing wrong is accepted: every reply right, every image learnt once, through flipped bits in both directions."""
     images, labels = blobs
     model = Model(NETWORK, "fixed", start)
-    with Board(NETWORK, virtual.port) as board:
+    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
         board.load_parameters(start)
         virtual.noise(1e-4, seed=2)
         expected = model.outputs(images)

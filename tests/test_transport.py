@@ -41,7 +41,7 @@ def board(library):
 
 @pytest.fixture
 def link(board):
-    transport = Transport(board.port)
+    transport = Transport(board.port, patience=60)
     yield transport
     transport.close()
 
@@ -132,7 +132,7 @@ def test_the_cable_is_pulled_and_put_back(board, link):
 
 def test_a_session_that_another_one_took_over_is_not_resumed(board, link):
     link.close()
-    Transport(board.port).close()
+    Transport(board.port, patience=60).close()
     message = (f"the board at {board.port} must keep its session, but it was without power or another program used it; open "
                f"it again and load the model")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
@@ -143,12 +143,12 @@ def test_a_session_that_another_one_took_over_is_not_resumed(board, link):
 def test_a_new_session_is_not_confused_by_what_an_old_one_left(board, words):
     """Frames under way, replies not read, the last frame cut off: a LEARN that must not be completed by what comes next."""
     for left in range(4):
-        first = Transport(board.port)
+        first = Transport(board.port, patience=60)
         first._enqueue([LEARN] * left + [frames.read(0, 0, 0, 200)])
         first._queue.append(b"".join(packets.chunks(LEARN, 20)[:-1]) if words > 1 else b"\x01\x05\0\1\0")
         first._send_what_fits()
         first.close()
-        second = Transport(board.port)
+        second = Transport(board.port, patience=60)
         reply, status = parsed(second, frames.read(0, 0, 0, 1), frames.status())
         assert (reply.opcode, reply.argument) == (Opcode.READ, 1)
         assert frames.status_report(status).learnt <= sum(range(left + 1))
@@ -156,7 +156,7 @@ def test_a_new_session_is_not_confused_by_what_an_old_one_left(board, words):
 
 
 def test_a_core_that_hangs(board):
-    link = Transport(board.port, stuck=0.5)
+    link = Transport(board.port, patience=60, stuck=0.5)
     message = (f"the core at {board.port} must take or answer a frame within 0.5 seconds, but has not, although its link "
                f"answers; load the bitstream again")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):

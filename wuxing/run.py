@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 VIRTUAL = "virtual"
 CHUNK = 100                               # images between two comparisons
+PATIENCE = {False: 5.0, True: 60.0}       # seconds of silence from a real and from a virtual board
 RECONNECT = 30.0                          # seconds in which a cable that was pulled may be put back
 FIELDS = ("weights", "bias", "coupling")
 BITS_OF_BYTE = 10                         # on a serial line
@@ -108,7 +109,7 @@ def run(model: ModelArgument,
         raise InputError("--elements and --most-elements are for a virtual board; a real one has those of its bitstream")
     with progress_bar(quiet) as on_progress, ExitStack() as stack:
         name = port if design is None else stack.enter_context(virtual_board(design)).port
-        opened = stack.enter_context(Board(network, name, rate, reconnect_for=RECONNECT))
+        opened = stack.enter_context(Board(network, name, rate, patience=PATIENCE[design is not None], reconnect_for=RECONNECT))
         golden, tally = Model(network, "fixed", values), Tally()
         opened.load_parameters(values)
         opened.soft_reset()

@@ -1,0 +1,75 @@
+"""Parameters as frames and back, through a core that is a dictionary."""
+import re
+
+import numpy as np
+import pytest
+
+from golden_model import parameters
+from golden_model.errors import InputError
+from golden_model.network import ELEMENTS, Network
+from hdl import frames, parameter_frames
+from hdl.frames import Opcode, Reply, Status
+
+NETWORK = Network(layers=(300, 3, 2))     # more parameters of a neuron than one frame takes
+
+
+def answers(requests, memory):
+    """What a core with this memory answers to writes and reads."""
+    found = []
+    for header, address, *words in requests:
+        layer, count, index, neuron = header >> 8 & 0xFF, header >> 16, address & 0xFFFF, address >> 16
+        assert 1 <= count <= frames.MOST_COUNT
+        places = [(layer, neuron, index + k) for k in range(count)]
+        if header & 0xFF == Opcode.WRITE:
+            assert len(words) == count
+            assert not set(places) & set(memory)
+            memory.update(zip(places, words, strict=True))
+        read = [] if words else [memory[place] for place in places]
+        found.append(Reply(opcode=header & 0xFF, status=Status.OK, argument=count, words=tuple(read)))
+    return found
+
+
+def some(programmable):
+    random, values = np.random.default_rng(1), parameters.initial(NETWORK, "fixed")
+    for layer in values:
+        layer.bias[:] = random.integers(-1000, 1000, layer.bias.shape)
+        if programmable:
+            layer.coupling[:] = random.integers(-4, 4, layer.coupling.shape)
+    return values
+
+
+@pytest.mark.parametrize("programmable", [False, True])
+def test_all_parameters_once_there_and_back(programmable):
+    values, memory = some(programmable), {}
+    answers(parameter_frames.writes(NETWORK, values, programmable), memory)
+    more = 3 * ELEMENTS if programmable else 0
+    assert len(memory) == 3 * (301 + more) + 2 * (4 + more)
+    replies = answers(parameter_frames.reads(NETWORK, programmable), memory)
+    for one, other in zip(parameter_frames.parameters(NETWORK, replies, programmable), values, strict=True):
+        for name in ("weights", "bias", "coupling"):
+            assert np.array_equal(getattr(one, name), getattr(other, name))
+            assert getattr(one, name).dtype == np.int64
+
+
+def test_K_that_is_wired_cannot_be_written():
+    message = ("coupling of layer 0 must be that of the description, because this core has its K wired; emit it with "
+               "programmable neurons")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        parameter_frames.writes(NETWORK, some(True), False)
+
+
+def test_only_programmable_neurons_accept_the_probe():
+    header, address = parameter_frames.probe(NETWORK)
+    assert (header & 0xFF, header >> 16, address) == (Opcode.READ, 1, 301)
+
+
+def test_what_a_core_has_no_reason_to_refuse():
+    good = Reply(opcode=Opcode.READ, status=Status.OK, argument=1, words=(0,))
+    request = frames.read(0, 0, 0, 1)
+    assert parameter_frames.accepted([request], [good]) == [good]
+    for bad, said in ((Reply(opcode=3, status=Status.ADDRESS, argument=0, words=()), "READ with status ADDRESS"),
+                      (Reply(opcode=2, status=Status.OK, argument=0, words=()), "WRITE with status OK"),
+                      (Reply(opcode=99, status=Status.UNKNOWN, argument=0, words=()), "opcode 99 with status UNKNOWN")):
+        message = f"READ must be accepted by the core, but it answered {said}; see docs/registers.md"
+        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+            parameter_frames.accepted([request], [bad])

@@ -17,6 +17,7 @@ from boards.fit import Fit
 from boards.platforms import Board
 from boards.pll import Pll
 from boards.routing import Routed
+from boards.system import System
 from golden_model.errors import InputError
 from golden_model.parameters import Parameters
 from hdl import emit
@@ -92,7 +93,7 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     _write(folder, {REPORT: json.dumps({"format": FORMAT, "state": "not finished"}) + "\n"})
     core = emit.core_files(design, values)
     _write(folder / CORE, core)
-    sources = {TOP_FILE: top.to_verilog(top.Top(board, design, rate, divisor)),
+    sources = {TOP_FILE: top.to_verilog(top.Top(board, System(design, divisor), rate)),
                constraints.FILES[board.target]: constraints.text(board)}
     _write(folder, sources)
 
@@ -104,10 +105,10 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     netlist = synthesis.synthesise(board.target, [f"{CORE}/{emit.VERILOG}", TOP_FILE], top.TOP, folder)
 
     on_step("place and route")
-    best, tried = _routed(board, rate.output, seeds, folder)
+    best, tried = routed(board, rate.output, seeds, folder)
 
     on_step("packing")
-    bitstream = _packed(board, folder)
+    bitstream = packed(board, folder)
     versions = {name: tools.version(name) for name in tools.PROGRAMS[board.target]}
     hashed = [f"{CORE}/{emit.VERILOG}", *sources, synthesis.NETLIST, bitstream.name]
     return Built(board=board, design=design, pll=rate, baud=board.baud if baud is None else baud, divisor=divisor, fit=fits,
@@ -116,7 +117,7 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
                  hashes={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in hashed})
 
 
-def _routed(board: Board, wanted: Fraction, seeds: int, folder: Path) -> tuple[Routed, list[tuple[int, float]]]:
+def routed(board: Board, wanted: Fraction, seeds: int, folder: Path) -> tuple[Routed, list[tuple[int, float]]]:
     """The first seed that meets the clock, and all that were tried.
 
     Raises
@@ -140,7 +141,7 @@ def _routed(board: Board, wanted: Fraction, seeds: int, folder: Path) -> tuple[R
                      f"{best.seed} of {seeds}{ends}); give --clock {int(best.MHz)} or try more --seeds")
 
 
-def _packed(board: Board, folder: Path) -> Path:
+def packed(board: Board, folder: Path) -> Path:
     name, configuration = BITSTREAMS[board.target], CONFIGURATIONS[board.target]
     if board.target == "ecp5":
         tools.run("ecppack", [*board.pack, "--input", configuration, "--bit", name], folder)

@@ -1,9 +1,9 @@
-"""The top level of a bitstream: oscillator, PLL, reset, host link, and the core as its Verilog says it.
+"""The top level of a bitstream: oscillator, PLL, reset, pins, and the system between them.
 
 ::
 
     oscillator --> PLL --+--> clock of everything
-                         '--> locked --> reset, until RESET_CLOCKS after it
+                         '--> locked --> Reset --> reset
     rx, tx <--> System: host link <--> wuxing_core
 
 The system is that of the virtual board, and the core in it an instance of the module ``hdl.emit.TOP``: what is synthesised is
@@ -11,19 +11,17 @@ the text that was co-simulated.
 """
 from __future__ import annotations
 
+from typing import Any
+
 from amaranth.back import verilog
-from amaranth.hdl import ClockDomain, ClockSignal, Elaboratable, Module, ResetSignal, Signal
-from amaranth.lib.cdc import FFSynchronizer
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Elaboratable, Module, ResetSignal, Signal
 
 from boards.platforms import Board
 from boards.pll import Ice40Pll, Pll
-from boards.system import System
-from hdl import emit
-from hdl.design import Design
+from boards.reset import Reset
 from hdl.verilog_text import readable, without_banner
 
 TOP = "wuxing_board"
-RESET_CLOCKS = 1023                       # block RAMs of iCE40 read as zero for about 3 us after configuration
 PLL_PADS = ("35",)                        # of the packages that boards here have: the pin that is wired to iCE40's PLL
 
 
@@ -33,15 +31,14 @@ class Top(Elaboratable):
     Parameters
     ----------
     board : Board
-    design : Design
+    system : component with rx : In(1), tx : Out(1)
+        What runs there, as ``boards.system.System``.
     pll : Pll
-        Of the core's clock.
-    divisor : int
-        Clocks of a bit of the serial line.
+        Of its clock.
     """
 
-    def __init__(self, board: Board, design: Design, pll: Pll, divisor: int) -> None:
-        self.board, self.design, self.pll, self.divisor = board, design, pll, divisor
+    def __init__(self, board: Board, system: Any, pll: Pll) -> None:
+        self.board, self.system, self.pll = board, system, pll
         self.oscillator, self.rx, self.tx = (Signal(name=name) for name in ("oscillator", "rx", "tx"))
         self.high = [Signal(name=f"high_{index}") for index in range(len(board.high))]
 
@@ -51,30 +48,24 @@ class Top(Elaboratable):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        clock, locked, steady = Signal(name="clock"), Signal(name="locked"), Signal(name="steady")
-        reset, waited = Signal(name="reset", init=1), Signal(range(RESET_CLOCKS + 1), name="waited")
+        clock, locked = Signal(name="clock"), Signal(name="locked")
         m.domains += [ClockDomain("sync"), ClockDomain("start", reset_less=True)]
         if isinstance(self.pll, Ice40Pll):
             pad = self.board.pins["oscillator"].site in PLL_PADS
             m.submodules.pll = self.pll.instance(self.oscillator, clock, locked, pad=pad)
         else:
             m.submodules.pll = self.pll.instance(self.oscillator, clock, locked)
-        m.submodules.locked = FFSynchronizer(locked, steady, o_domain="start")
-        m.d.comb += [ClockSignal("sync").eq(clock), ClockSignal("start").eq(clock), ResetSignal("sync").eq(reset),
+        reset = Reset()
+        m.submodules.reset = DomainRenamer("start")(reset)
+        m.submodules.system = self.system
+        m.d.comb += [ClockSignal("sync").eq(clock), ClockSignal("start").eq(clock), reset.locked.eq(locked),
+                     ResetSignal("sync").eq(reset.reset), self.system.rx.eq(self.rx), self.tx.eq(self.system.tx),
                      *(high.eq(1) for high in self.high)]
-        m.d.start += reset.eq(waited != RESET_CLOCKS)
-        with m.If(~steady):
-            m.d.start += waited.eq(0)
-        with m.Elif(waited != RESET_CLOCKS):
-            m.d.start += waited.eq(waited + 1)
-
-        m.submodules.system = system = System(self.design, self.divisor)
-        m.d.comb += [system.rx.eq(self.rx), self.tx.eq(system.tx)]
         return m
 
 
 def to_verilog(top: Top) -> str:
-    """The top level without the core. Equal boards and clocks give equal texts."""
+    """The top level without the core. Equal boards, systems and clocks give equal texts."""
     text, banner = without_banner(verilog.convert(top, name=TOP, ports=top.ports, emit_src=False, strip_internal_attrs=True))
-    heading = f"// {TOP}: {emit.TOP} with clock, reset and host link for {top.board.title}\n// {banner}\n"
+    heading = f"// {TOP}: clock, reset and pins of {top.board.title}, and the system there\n// {banner}\n"
     return heading + readable(text, [port.name for port in top.ports])

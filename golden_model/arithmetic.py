@@ -201,10 +201,10 @@ class Float:
         return self._clamped(sums, self.formats.error)
 
     def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:
-        return self._held(weights, changes * self.rate("links", epoch), self.formats.weight)
+        return self._held(weights, changes * self.rate("links", epoch) / 2**self.network.dwell(layer), self.formats.weight)
 
     def updated_bias(self, bias: Array, changes: Array, layer: int, epoch: int) -> Array:
-        return self._held(bias, changes * self.rate("bias", epoch), self.formats.drive)
+        return self._held(bias, changes * self.rate("bias", epoch) / 2**self.network.dwell(layer), self.formats.drive)
 
     def updated_coupling(self, rates: Array, changes: Array, name: str, layer: int, epoch: int) -> Array:
         new = self._held(rates, changes * self.rate(name, epoch), self.formats.coupling)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from golden_model import arithmetic as arithmetics
-from golden_model import instincts, kernels, parameters, shared_kernels
+from golden_model import instincts, kernels, parameters, recurrent_kernels, shared_kernels
 from golden_model.circuits import MIRROR, mirrored
 from golden_model.model import check_images, check_labels
 from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters
-from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Instinct, Instincts, Places, Plan, Store, Words
+from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Frames, Instinct, Instincts, Places, Plan, Store, Words
 from golden_model.sections import INSTINCTS
 from golden_model.wiring import masks
 
@@ -50,6 +50,7 @@ class CompiledModel:
         self._type, self._wide = self._types(self._brings_coupling(given))
         self._plan = self._planned()
         self._places = self._placed() if network.wiring.shares else None
+        self._frames = self._framed()
         self._words = self._constants()
         self._store = self._stored(given)
 
@@ -104,7 +105,10 @@ class CompiledModel:
 
         def infer(start: int) -> None:
             part, wide = slice(start, start + SLICE), np.zeros(1, self._wide)
-            if self._places is None:
+            if self._frames is not None:
+                recurrent_kernels.infer(images[part], found[part], wide, np.zeros(1, self._exact), self._plan, self._frames,
+                                        self._words, self._store)
+            elif self._places is None:
                 kernels.infer(images[part], found[part], wide, self._plan, self._words, self._store)
             else:
                 shared_kernels.infer(images[part], found[part], wide, self._plan, self._places, self._words, self._store)
@@ -128,12 +132,14 @@ class CompiledModel:
         check_images(self.network, images)
         labels = check_labels(self.network, images, labels)
         predictions = np.empty(len(labels), np.int64)
-        given = (np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide),
-                 self.network.learning.batch, self._plan)
-        if self._places is None:
-            kernels.learn(*given, self._words, self._store, self._instincts(epoch))
+        given = np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide)
+        batch, learns = self.network.learning.batch, (self._words, self._store, self._instincts(epoch))
+        if self._frames is not None:
+            recurrent_kernels.learn(*given, np.zeros(1, self._exact), batch, self._plan, self._frames, *learns)
+        elif self._places is None:
+            kernels.learn(*given, batch, self._plan, *learns)
         else:
-            shared_kernels.learn(*given, self._places, self._words, self._store, self._instincts(epoch))
+            shared_kernels.learn(*given, batch, self._plan, self._places, *learns)
         return predictions
 
     def _links(self, array: Array, layer: int) -> Array:
@@ -169,7 +175,7 @@ class CompiledModel:
         if word is np.int32:
             formats = network.formats
             reach = np.full(len(inputs), -formats.displacement.least)
-            reach[0] = max(formats.input.greatest, -formats.input.least)
+            reach[0] = max(formats.input.greatest, -formats.input.least) << network.input_shift
             chunk = np.maximum((2**31 - 1) // (reach * -formats.weight.least), 1)
         a, b = neuron.input_element, neuron.output_element
         # row j of the forward ring is element a + j; row j of the reverse ring is element -(b' + j), b' mirrored b
@@ -210,6 +216,16 @@ class CompiledModel:
                       taps=np.concatenate(taps), lane_at=starts(lanes), chunk=np.array(chunk), lanes=int(lanes.sum()),
                       signals=sum(network.layers))
 
+    def _framed(self) -> Frames | None:
+        network, formats, recurrence = self.network, self.network.formats, self.network.wiring.recurrence
+        if recurrence is None:
+            return None
+        widths = network.widths(True)
+        exact = max(bits for name, bits in widths.items() if name == "exchange_sum" or name == "update[0]")
+        self._exact: Any = np.float32 if not self.fixed else np.float64 if exact <= 53 else np.int64
+        return Frames(number=recurrence.frames, steps=recurrence.steps, exchange_shift=formats.weight.fraction,
+                      kick_shift=formats.error.fraction)
+
     def _constants(self) -> Words:
         word, network = self._type, self.network
         formats, learning = network.formats, network.learning
@@ -232,7 +248,8 @@ class CompiledModel:
                 return word(getattr(formats, name).minimum), word(getattr(formats, name).maximum)
 
         drive, error, weight, coupling = (limits(name) for name in ("drive", "error", "weight", "coupling"))
-        decode = exact.encode(np.arange(256)).astype(word)
+        decode = exact.encode(np.arange(256))
+        decode = (decode << network.input_shift if self.fixed else decode).astype(word)
         return Words(predictor=word(predictor), corrector=word(corrector), least=word(exact.least), high=word(exact.high),
                      floor=word(exact.floor), margin=word(exact.margin), drive_least=drive[0], drive_high=drive[1],
                      error_least=error[0], error_high=error[1], weight_least=weight[0], weight_high=weight[1],
@@ -291,7 +308,7 @@ class CompiledModel:
     def _instincts(self, epoch: int) -> Instincts:
         layers = range(len(self.network.layers) - 1)
         return Instincts(links=self._instinct([("links", layer) for layer in layers], epoch),
-                         bias=self._instinct([("bias", 0)], epoch),
+                         bias=self._instinct([("bias", 0)] if self._frames is None else [("bias", 1), ("bias", 0)], epoch),
                          K=self._instinct([("K1", 0), ("K2", 0), ("K3", 0)], epoch))
 
     def _instinct(self, entries: list[tuple[str, int]], epoch: int) -> Instinct:
@@ -302,7 +319,8 @@ class CompiledModel:
         trains = np.array([getattr(learning, name) > 0 for name, _ in entries])
         gains = np.array([self.arithmetic.gains(name, layer) for name, layer in entries], self._wide)
         if not self.fixed:
-            rates = np.array([arithmetics.rate(learning, name, epoch) for name, _ in entries], np.float32)
+            rates = np.array([arithmetics.rate(learning, name, epoch) / 2**network.dwell(layer) for name, layer in entries],
+                             np.float32)
             return Instinct(kind=kind, trains=trains, rate=rates, step=rates, gains=gains, leak=np.float32(learning.leak),
                             product_shift=np.zeros(len(entries), np.int64),
                             limits=np.array([(word.minimum, word.maximum) for word in words], np.float32).ravel())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from golden_model import links
+from golden_model import links, reciprocal
 from golden_model.arithmetic import Arithmetic, Array
 from golden_model.instincts import Memory, changes
 from golden_model.parameters import Layer
@@ -67,3 +67,21 @@ def update(arithmetic: Arithmetic, parameters: Layer, x: Array, s: Array, r: Arr
     return Layer(arithmetic.updated_weights(parameters.weights, change("links", products, heard), layer, epoch),
                  arithmetic.updated_bias(parameters.bias, change("bias", links.over_positions(
                      arithmetic, signal.sum(axis=0), layer)), layer, epoch), coupling)
+
+
+def update_recurrent(arithmetic: Arithmetic, parameters: Layer, course: reciprocal.Course, signals: list[Array], epoch: int,
+                     memory: dict[str, Memory], erring: Array) -> Layer:
+    """The parameters of a recurrent first layer after one batch; see ``update``.
+
+    ``course``: states and inputs of every step; ``signals``: the reverse signals of the same instants.
+    """
+    recurrence = arithmetic.network.wiring.recurrence
+    assert recurrence is not None
+    products, of_bias = reciprocal.products(arithmetic, recurrence, course, signals)
+    always = np.array(erring.any())
+    heard = np.any([(x[erring] != 0).any(axis=0) for x in course.frames], axis=0)
+    addressed = np.concatenate([heard, np.full(len(parameters.bias), bool(always))])
+    weights = changes(arithmetic, "links", products, 0, memory, addressed)
+    bias = changes(arithmetic, "bias", of_bias, 0, memory, always)
+    return Layer(arithmetic.updated_weights(parameters.weights, weights, 0, epoch),
+                 arithmetic.updated_bias(parameters.bias, bias, 0, epoch), parameters.coupling)

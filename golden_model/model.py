@@ -9,20 +9,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from golden_model import arithmetic as arithmetics
-from golden_model import circuits, instincts, learning, links, parameters
+from golden_model import circuits, instincts, learning, links, parameters, reciprocal
 from golden_model.arithmetic import Array, Observer
 from golden_model.errors import InputError
 from golden_model.network import Network
-from golden_model.parameters import Parameters
+from golden_model.parameters import Layer, Parameters
 from golden_model.wiring import masks
 
 
 @dataclass
 class LayerState:
-    """What one layer knows of a batch: its inputs (images, M) and settled displacements (5, images, N)."""
+    """What one layer knows of a batch: its inputs (images, M) and settled displacements (5, images, N).
+
+    ``course``: how a recurrent layer came there.
+    """
 
     inputs: Array
     displacement: Array
+    course: reciprocal.Course | None = None
 
 
 class Model:
@@ -70,11 +74,27 @@ class Model:
         x = self.arithmetic.encode(check_images(self.network, images))
         states = []
         for index, layer in enumerate(self.layers):
+            if index == 0 and self.network.wiring.recurrence:
+                states.append(self._run(x, layer))
+                x = states[0].displacement[self.network.neuron.output_element]
+                continue
             drive = links.forward(self.arithmetic, x, layer.weights, layer.bias, index)
             s = circuits.settle(self.arithmetic, drive, links.each_neuron(self.arithmetic, layer.coupling, index), index)
             states.append(LayerState(x, s))
             x = s[self.network.neuron.output_element]
         return states
+
+    def _run(self, x: Array, layer: Layer) -> LayerState:
+        """The recurrent layer through all frames of the images."""
+        recurrence = self.network.wiring.recurrence
+        assert recurrence is not None
+        if self.arithmetic.name == "fixed":
+            x = x << self.network.input_shift
+        frames = np.split(x, recurrence.frames, axis=1)
+        weights, mutual = np.split(layer.weights, [frames[0].shape[1]], axis=1)
+        drives = [links.forward(self.arithmetic, frame, weights, layer.bias, 0) for frame in frames]
+        course = reciprocal.run(self.arithmetic, recurrence, drives, frames, layer.coupling, mutual, 0)
+        return LayerState(x, course.states[-1], course)
 
     def outputs(self, images: Array) -> Array:
         """Output displacements (images, classes)."""
@@ -104,6 +124,12 @@ class Model:
         frozen, erring = self.network.learning.frozen, np.any(error, axis=1)
         for index in range(last, frozen - 1, -1):
             layer, state = self.layers[index], states[index]
+            if state.course is not None:
+                mutual = layer.weights[:, -len(layer.bias):]
+                signals = reciprocal.run_reverse(self.arithmetic, state.course, error, layer.coupling, mutual, index)
+                self.layers[index] = learning.update_recurrent(self.arithmetic, layer, state.course, signals, epoch,
+                                                               self._memory[index], erring)
+                continue
             coupling = links.each_neuron(self.arithmetic, layer.coupling, index)
             r = circuits.settle_reverse(self.arithmetic, state.displacement, error, coupling, index)
             if index > frozen:                               # with the old weights, before they learn

@@ -76,6 +76,9 @@ class Network:
                 raise InputError(f"{name} must be a {section.__name__}, not {shown(getattr(self, name))}")
         whole(self.seed, "seed", 0, 2**63 - 1)
         self.wiring.check(self.layers)
+        if self.wiring.recurrence and self.learning.trains_K:
+            raise InputError("learning.K1, K2 and K3 must be 0 in a network with a recurrent layer, whose K is not trained, "
+                             "but are not")
 
     # ------------------------------------------------------------- integers of the arithmetic contract
 
@@ -91,7 +94,12 @@ class Network:
 
     def input_fraction(self, layer: int) -> int:
         """Fraction bits of what layer ``layer`` (0: the first with neurons) receives."""
-        return self.formats.displacement.fraction if layer else self.formats.input.fraction
+        return self.formats.displacement.fraction if layer or self.wiring.recurrence else self.formats.input.fraction
+
+    @property
+    def input_shift(self) -> int:
+        """Bits by which an input word is shifted left for a recurrent first layer, whose links are all of one kind; else 0."""
+        return self.formats.displacement.fraction - self.formats.input.fraction if self.wiring.recurrence else 0
 
     def link_shift(self, layer: int) -> int:
         """Bits that a forward link sum drops to become a drive."""
@@ -133,7 +141,12 @@ class Network:
         """Bits that the exact sum of a proportional or pid instinct drops to become a change at rate 2**-``exponent``."""
         pid = self.learning.instinct(name) == "pid"
         fraction = self.controller(name, layer).fraction if pid else self.product_fraction(name, layer)
-        return fraction - self.parameter_format(name).fraction + exponent
+        return fraction - self.parameter_format(name).fraction + exponent + self.dwell(layer)
+
+    def dwell(self, layer: int) -> int:
+        """d, where 2**d is the number of steps of a recurrent layer, rounded up: its rates are divided by it; else 0."""
+        recurrence = self.wiring.recurrence
+        return (recurrence.instants - 1).bit_length() if recurrence and layer == 0 else 0
 
     def sign_step(self, name: str, exponent: int) -> int:
         """The change that a sign instinct makes at rate 2**-``exponent``: at least one step, see ``check_fixed``."""
@@ -152,6 +165,11 @@ class Network:
         formats.drive.exact(self.initialisation.bias, "initialisation.bias")
         if self.learning.trains_K:
             formats.coupling.exact(self.learning.K3_minimum, "learning.K3_minimum")
+        if recurrence := self.wiring.recurrence:
+            formats.coupling.exact(recurrence.K3, "K3 of the recurrent layer")
+            if self.input_shift < 0:
+                raise InputError(f"formats.input must have at most the {formats.displacement.fraction} fraction bits of a "
+                                 f"displacement for a recurrent layer, not {formats.input.fraction}")
         exponents = self.learning.exponents(0)
         for layer in range(len(self.layers) - 1):
             if (missing := -self.link_shift(layer)) > 0:
@@ -191,12 +209,17 @@ class Network:
         signal = -formats.displacement.least
         bias = -formats.drive.least
         drive = max(bias, -formats.error.least)
+        neuron = self.neuron
+        K1, K2, K3 = neuron.K1, neuron.K2, neuron.K3
         if any_coupling or self.learning.trains_K:                   # to anything that the format holds
             rates = ELEMENTS * -formats.coupling.least
         else:
-            K1, K2, K3 = self.neuron.K1, self.neuron.K2, self.neuron.K3
             rates = max(math.ceil(formats.coupling.one * (
                 abs(K1[i]) + abs(K1[(i + 1) % 5]) + abs(K2[i]) + abs(K2[i - 2]) + K3[i])) for i in range(ELEMENTS))
+        if self.wiring.recurrence:                                   # what links bring besides the drive, and what they take
+            rates = max(rates, math.ceil(formats.coupling.one * (max(map(abs, K1)) * 2 + max(map(abs, K2)) * 2
+                                                                 + max(*K3, self.wiring.recurrence.K3))))
+            drive += bias if neuron.input_element != neuron.output_element else 2 * bias
         bracket = rates * signal + (drive << formats.coupling.fraction)
         operand = bracket if formats.bracket is None else -formats.bracket.least
         gate = math.ceil(max(self.neuron.rest) * formats.displacement.one) + formats.displacement.greatest
@@ -205,15 +228,18 @@ class Network:
                                             + (1 << self.corrector_shift))}
         weight, batch, slowest = -formats.weight.least, self.learning.batch, self.learning.slowest()
         for layer, (inputs, outputs) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
-            reach = signal if layer else max(formats.input.greatest, -formats.input.least)
+            reach = signal if layer else max(formats.input.greatest, -formats.input.least) << max(self.input_shift, 0)
             widths[f"link_sum[{layer}]"] = _signed_bits(self.wiring.fan_in(layer, inputs) * reach * weight
                                                         + (bias << max(self.link_shift(layer), 0)))
             widths[f"reverse_link_sum[{layer}]"] = _signed_bits(self.wiring.fan_out(layer, outputs) * signal * weight)
-            products = batch * self.wiring.positions(layer) * signal * reach
+            products = batch * self.wiring.uses(layer) * signal * reach
+            if layer == 0 and self.wiring.recurrence:
+                widths["exchange_sum"] = _signed_bits(outputs * signal * weight)
+                products = max(products, 2 * batch * self.wiring.uses(0) * signal**2)
             widths[f"update[{layer}]"] = _signed_bits(products)
             if (rate := slowest["links"]) is not None:
                 widths[f"updated_weight[{layer}]"] = self._updated_bits("links", layer, products, rate, widths)
-        batch *= max(self.wiring.positions(layer) for layer in range(len(self.layers) - 1))
+        batch *= max(self.wiring.uses(layer) for layer in range(len(self.layers) - 1))
         if (rate := slowest["bias"]) is not None:
             widths["updated_bias"] = self._updated_bits("bias", 0, batch * signal, rate, widths)
         if couplings := {name: rate for name in ("K1", "K2", "K3") if (rate := slowest[name]) is not None}:

@@ -19,7 +19,8 @@ class Layer:
     """Parameters of one layer of N neurons with M inputs.
 
     ``weights`` (N, M): links C[n, m], 0 where the wiring has none. ``bias`` (N,). ``coupling`` (3, 5, N): K1, K2, K3 of each
-    element and neuron. N and M of a convolution are its channels and its taps. Reals (float64 or float32), or int64 in the
+    element and neuron. N and M of a convolution are its channels and its taps; of a recurrent layer the
+    M inputs are those of one frame and, behind them, its own N neurons. Reals (float64 or float32), or int64 in the
     formats ``weight``, ``drive`` and ``coupling``.
     """
 
@@ -40,6 +41,8 @@ def layer_shapes(network: Network) -> list[dict[str, tuple[int, ...]]]:
     for layer, (inputs, neurons) in enumerate(zip(network.layers, network.layers[1:], strict=False)):
         if shared := network.wiring.convolution(layer):
             inputs, neurons = shared.taps, neurons // shared.positions
+        elif layer == 0 and (recurrence := network.wiring.recurrence):
+            inputs = inputs // recurrence.frames + neurons
         shapes.append({"weights": (neurons, inputs), "bias": (neurons,), "coupling": (3, ELEMENTS, neurons)})
     return shapes
 
@@ -48,23 +51,28 @@ def initial(network: Network, arithmetic: str) -> Parameters:
     """Random links, constant biases, the description's K. Both arithmetics start from the same values.
 
     The links are rounded to the weight format in either case; ``network.seed`` alone decides them. Fewer links to a neuron
-    start with greater weights: uniform in +-gain * sqrt(3 / links).
+    start with greater weights: uniform in +-gain * sqrt(3 / links). In a recurrent layer ``input_gain`` is that of the links
+    from a frame and ``gain`` that of the reciprocal links; its K3 is that of the wiring.
     """
     check_arithmetic(arithmetic)
     if arithmetic == "fixed":
         network.check_fixed()
     formats, start = network.formats, network.initialisation
     random = np.random.default_rng([network.seed, 0])
-    parameters = []
+    parameters, recurrence = [], network.wiring.recurrence
     for index, (shapes, mask) in enumerate(zip(layer_shapes(network), masks(network), strict=True)):
         gain = start.gain if index else start.input_gain
         uniform = random.random(shapes["weights"]) * 2 - 1
         fan_in = network.wiring.fan_in(index, network.layers[index])
-        weights = formats.weight.quantise(uniform * (gain * np.sqrt(3 / fan_in)))
+        uniform[:, :fan_in if recurrence and index == 0 else None] *= gain * np.sqrt(3 / fan_in)
+        if recurrence and index == 0:
+            uniform[:, fan_in:] *= start.gain * np.sqrt(3 / network.layers[1])
+        weights = formats.weight.quantise(uniform)
         if mask is not None:
             weights *= mask
         bias = np.full(shapes["bias"], start.bias)
-        rates = np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])
+        damping = (recurrence.K3,) * ELEMENTS if recurrence and index == 0 else network.neuron.K3
+        rates = np.array([network.neuron.K1, network.neuron.K2, damping])
         coupling = np.repeat(rates[:, :, None], shapes["bias"][0], axis=2)
         parameters.append(Layer(formats.weight.real(weights), bias, coupling))
     return parameters if arithmetic == "float" else quantised(network, parameters)

@@ -48,7 +48,7 @@ class Places(NamedTuple):
 class Frames(NamedTuple):
     """How a recurrent first layer runs."""
 
-    count: int
+    number: int
     steps: int               # for each frame
     exchange_shift: int      # from a sum over reciprocal links to a word
     kick_shift: int          # from gate times error to a word

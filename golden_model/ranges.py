@@ -354,7 +354,7 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
             fan_out = network.wiring.fan_out(k, neurons)
             bound(f"reverse_link_sum[{k}]", (r * word["weight"]).times(fan_out),
                   f"{fan_out} products of a link and a reverse displacement")
-        count = batch * network.wiring.positions(k)
+        count = batch * network.wiring.uses(k)
         products = bound(f"update[{k}]", (r * x).times(count), f"{count} products of a reverse displacement and an input")
         updated(f"updated_weight[{k}]", "links", "weight", k, products)
         updated(f"updated_bias[{k}]", "bias", "bias", k, r.times(count))

@@ -11,6 +11,7 @@ from typing import Any
 from golden_model.convolution import Convolution
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
+from golden_model.recurrence import Recurrence
 
 ELEMENTS = 5                              # Wood, Fire, Earth, Metal, Water
 PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
@@ -255,7 +256,8 @@ class Wiring:
 
     ``layers`` has one word for each layer of neurons: ``full``; ``random K``, K inputs for each neuron, drawn by the seed of
     the network; ``one-to-one``, neuron n hears input n alone; ``convolution 5x5 stride 2 of 28x28x1``, local fields with
-    shared links (``golden_model.convolution``). Empty: all layers are full.
+    shared links (``golden_model.convolution``); ``recurrent 28 steps 2 K3 0.0625``, of the first layer alone, reciprocal links
+    between its neurons and inputs in frames (``golden_model.recurrence``). Empty: all layers are full.
     """
 
     layers: tuple[str, ...] = ()
@@ -265,15 +267,25 @@ class Wiring:
             raise InputError(f"wiring.layers must be one word for each layer of neurons, not {shown(self.layers)}")
         for word in self.layers:
             if not (isinstance(word, str) and (word in ("full", "one-to-one") or _RANDOM.fullmatch(word)
-                                               or Convolution.parse(word))):
-                raise InputError(f'each of wiring.layers must be "full", "one-to-one" or like "random 16" or "convolution 5x5 '
-                                 f'stride 2 of 28x28x1", not {shown(word)}')
+                                               or Convolution.parse(word) or Recurrence.parse(word))):
+                raise InputError(f'each of wiring.layers must be "full", "one-to-one" or like "random 16", "convolution 5x5 '
+                                 f'stride 2 of 28x28x1" or "recurrent 28 steps 2 K3 0.0625", not {shown(word)}')
         words = tuple(self.layers)
         object.__setattr__(self, "layers", words if set(words) - {"full"} else ())     # one way to say it, one digest
 
     def convolution(self, layer: int) -> Convolution | None:
         """The geometry of a layer with shared links; None of any other."""
         return Convolution.parse(self.layers[layer]) if self.layers else None
+
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """How the first layer is recurrent; None if it is not."""
+        return Recurrence.parse(self.layers[0]) if self.layers else None
+
+    def uses(self, layer: int) -> int:
+        """Local products that a parameter of ``layer`` has for one image: one, or one for each position or step."""
+        recurrence = self.recurrence
+        return recurrence.instants if recurrence and layer == 0 else self.positions(layer)
 
     def positions(self, layer: int) -> int:
         """Neurons of a layer that share their parameters."""
@@ -290,6 +302,8 @@ class Wiring:
         word = self.layers[layer] if self.layers else "full"
         if shared := self.convolution(layer):
             return shared.taps
+        if layer == 0 and (recurrence := self.recurrence):
+            return inputs // recurrence.frames
         return inputs if word == "full" else 1 if word == "one-to-one" else int(word.removeprefix("random "))
 
     def fan_out(self, layer: int, neurons: int) -> int:
@@ -308,7 +322,9 @@ class Wiring:
             if word == "one-to-one" and inputs != neurons:
                 raise InputError(f"a one-to-one layer must have as many neurons as inputs, but layer {layer} has {neurons} for "
                                  f"{inputs}; choose a random wiring")
-            if shared := self.convolution(layer):
+            if Recurrence.parse(word):
+                self._check_recurrent(layer, inputs)
+            elif shared := self.convolution(layer):
                 if shared.inputs != inputs:
                     raise InputError(f"layer {layer} has {inputs} inputs, but its wiring is a convolution of {shared.inputs} "
                                      f"({shared.height}x{shared.width}x{shared.depth}); give it the size of what it sees")
@@ -318,6 +334,17 @@ class Wiring:
             elif self.fan_in(layer, inputs) > inputs:
                 raise InputError(f'layer {layer} has {inputs} inputs, so its wiring must be at most "random {inputs}", not '
                                  f"{shown(word)}")
+
+
+    def _check_recurrent(self, layer: int, inputs: int) -> None:
+        if layer:
+            raise InputError(f"only the first layer can be recurrent, because frames are parts of an image, not layer {layer}")
+        if self.shares:
+            raise InputError("a network with a recurrent layer must have no convolution, but wiring.layers has both; choose "
+                             "one of them")
+        if (recurrence := self.recurrence) and inputs % recurrence.frames:
+            raise InputError(f"a recurrent layer of {recurrence.frames} frames must have a multiple of as many inputs, not "
+                             f"{inputs}")
 
 
 _RANDOM = re.compile(r"random [1-9][0-9]{0,6}")

@@ -12,7 +12,7 @@ Mask = npt.NDArray[np.bool_]
 
 
 def masks(network: Network) -> list[Mask | None]:
-    """For each layer of neurons which links exist, (neurons, inputs); None: all, as far as a convolution has any.
+    """For each layer of neurons which links exist, (neurons, inputs); None: all that a layer of its kind has.
 
     ``random K`` draws the K inputs of each neuron without repetition: the K least, the first of equals, of one number per
     input from ``default_rng([seed, 4, layer])``. Other layers and other settings change nothing of it.
@@ -24,7 +24,7 @@ def masks(network: Network) -> list[Mask | None]:
 
 def _mask(network: Network, layer: int, word: str) -> Mask | None:
     inputs, neurons = network.layers[layer], network.layers[layer + 1]
-    if word == "full" or network.wiring.convolution(layer):
+    if word == "full" or network.wiring.convolution(layer) or (layer == 0 and network.wiring.recurrence):
         return None
     if word == "one-to-one":
         return np.eye(neurons, dtype=np.bool_)

@@ -78,6 +78,9 @@ class Design:
         if network.wiring.shares:
             raise InputError("a core must have links of its own for each neuron, but wiring.layers has a convolution, for "
                              "which there is no hardware yet; replace it by a full layer")
+        if network.wiring.recurrence:
+            raise InputError("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there "
+                             "is no hardware yet; replace it by a full layer")
         if self.learns and network.wiring.layers:
             raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
                              "empty, or generate a core that only infers")

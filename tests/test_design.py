@@ -70,6 +70,9 @@ REFUSED = [
     ({"network": with_learning(links=0.06)},
      "learning.links must be a power of two for integer arithmetic, not 0.06; the nearest is 2**-4"),
     # which wiring
+    ({"network": Network.from_dict({"layers": [6, 8, 3], "wiring": {"layers": ["recurrent 2 steps 1 K3 1", "full"]}})},
+     ("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there is no hardware yet; "
+      "replace it by a full layer")),
     ({"network": Network.from_dict({"layers": [6, 8, 3], "wiring": {"layers": ["convolution 2x2 stride 1 of 3x2x1", "full"]}}),
       "learns": False},
      ("a core must have links of its own for each neuron, but wiring.layers has a convolution, for which there is no hardware "

@@ -220,8 +220,8 @@ def test_with_learning():
 
 # ---------------------------------------------------------------- sentences
 
-WIRING_WORDS = ('each of wiring.layers must be "full", "one-to-one" or like "random 16" or "convolution 5x5 stride 2 of '
-                '28x28x1"')
+WIRING_WORDS = ('each of wiring.layers must be "full", "one-to-one" or like "random 16", "convolution 5x5 stride 2 of 28x28x1" '
+                'or "recurrent 28 steps 2 K3 0.0625"')
 
 
 @pytest.mark.parametrize(("data", "sentence"), [

@@ -1,0 +1,96 @@
+"""Reciprocal links: what the post neuron gains the pre neuron loses; the dynamics of a recurrent layer, both ways.
+
+Neuron n hears neuron m through a link C_nm: its input element a is driven by C_nm s_m,b, and the output element b of m by
+-C_nm s_n,a. All links together couple the populations of the net antisymmetrically, as K1 and K2 do within a neuron, so the
+energy argument of one neuron holds for the net, whatever the links (docs/model.md).
+
+Time goes on from frame to frame, the state is kept. Backwards the same circuit runs on the mirrored ring, with the links
+transposed and gated by the populations of the same instant: what it carries is the exact adjoint of the equations.
+
+Arrays: links (N, N), signals (5, images, N), drives (images, N), K (3, 5, N), inputs of all frames (images, frames * M).
+"""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from golden_model import circuits
+from golden_model.arithmetic import Arithmetic, Array
+from golden_model.links import exact_product
+from golden_model.network import ELEMENTS
+from golden_model.recurrence import Recurrence
+
+
+@dataclass
+class Course:
+    """What a layer did: ``states[t]`` (5, images, N) before step t and, last, after the last; the inputs of each frame."""
+
+    states: list[Array]
+    frames: list[Array]
+
+
+def step(arithmetic: Arithmetic, s: Array, gates: tuple[Array, Array] | None, drive: Array, element: int, other: int,
+         coupling: Array, links: Array, name: str) -> Array:
+    """One step of improved Euler, as ``circuits.improved_euler``, with reciprocal links.
+
+    Element ``element`` is driven by ``drive`` and by the links from ``other`` elements, which lose in return. ``gates``: at
+    the predictor and at the corrector; None: the populations themselves, which do not fall below ``neuron.gate_floor``.
+    """
+    rest, scale = arithmetic.rest[:, None, None], arithmetic.drive_scale
+    low = arithmetic.low[:, None, None] + arithmetic.floor if gates is None else arithmetic.least
+    x = s
+    for corrector in (False, True):
+        gained = arithmetic.exchange(exact_product(x[other], links.T), name)
+        lost = arithmetic.exchange(exact_product(x[element], links), name)
+        b = circuits.bracket(x, (drive + gained) * scale, element, coupling)
+        b[other] -= lost * scale
+        gate = rest + x if gates is None else gates[corrector]
+        x = arithmetic.half_step(s, x, gate, arithmetic.operand(b, name), corrector, low, name)
+    return x
+
+
+def run(arithmetic: Arithmetic, recurrence: Recurrence, drives: list[Array], frames: list[Array], coupling: Array, links: Array,
+        layer: int) -> Course:
+    """From rest through all frames, each with its drives (images, N)."""
+    neuron = arithmetic.network.neuron
+    states = [np.zeros((ELEMENTS, *drives[0].shape), drives[0].dtype)]
+    for drive in drives:
+        for _ in range(recurrence.steps):
+            states.append(step(arithmetic, states[-1], None, drive, neuron.input_element, neuron.output_element, coupling,
+                               links, f"displacement[{layer}]"))
+    return Course(states, frames)
+
+
+def run_reverse(arithmetic: Arithmetic, course: Course, error: Array, coupling: Array, links: Array, layer: int) -> list[Array]:
+    """r (5, images, N) at every instant, like ``course.states``, from an error (images, N) at the last one.
+
+    The error is a kick of element b at the end; before it, nothing drives the reverse circuit but its own state.
+    """
+    neuron, mirror = arithmetic.network.neuron, circuits.MIRROR
+    element, other = int(mirror[neuron.output_element]), int(mirror[neuron.input_element])
+    gates = [circuits.reverse_gate(arithmetic, s)[mirror] for s in course.states]
+    turned, silent = circuits.mirrored(coupling), np.zeros_like(error)
+    r = np.zeros_like(course.states[0])
+    r[element] = arithmetic.kick(gates[-1][element] * error, layer)
+    signals = [r]
+    for after, before in zip(gates[:0:-1], gates[-2::-1], strict=True):
+        r = step(arithmetic, r, (after, before), silent, element, other, turned, links.T, f"reverse[{layer}]")
+        signals.append(r)
+    return [signal[mirror] for signal in reversed(signals)]
+
+
+def products(arithmetic: Arithmetic, recurrence: Recurrence, course: Course, signals: list[Array]) -> tuple[Array, Array]:
+    """The local products, exact, over images and steps: of links (N, M + N), inputs first, and of biases (N,).
+
+    Of an input link r_n,a x; of a reciprocal link r_n,a s_m,b - r_m,b s_n,a, its own antisymmetric product; at each step of
+    the state before it and the reverse signal after it.
+    """
+    a, b = arithmetic.network.neuron.input_element, arithmetic.network.neuron.output_element
+    steps = recurrence.steps
+    of_frames = [sum(signal[a] for signal in signals[1 + index * steps:1 + (index + 1) * steps])
+                 for index in range(recurrence.frames)]
+    inputs = sum(exact_product(r.T, x) for r, x in zip(of_frames, course.frames, strict=True))
+    mutual = sum(exact_product(r[a].T, s[b]) - exact_product(s[a].T, r[b])
+                 for r, s in zip(signals[1:], course.states[:-1], strict=True))
+    return np.concatenate([inputs, mutual], axis=1), sum(r.sum(axis=0) for r in of_frames)

@@ -15,6 +15,8 @@ from hdl import frames
 
 MOST_CHUNKS = 240                         # bytes of chunks in a packet: short ones survive noise, long ones carry less besides
 MOST_FLYING = 64                          # packets that are not acknowledged; their numbers have 8 bits
+MOST_SESSION = 255
+ATTEMPTS, RESTART = 3, 3.0                # to open a session; seconds without any progress after which it is tried again
 MARKERS = 16                              # frames whose replies tell those of an earlier session from ours
 LONGEST_FRAME = 1 + (1 << 16) // 4        # words; no core has a longer one
 FIRST_WAIT, LEAST_WAIT, MOST_WAIT = 0.3, 0.02, 1.0    # seconds without news after which the board is asked
@@ -133,7 +135,16 @@ class Transport:
 
     def _begin(self) -> None:
         """A new session, whatever state an earlier one left the board in."""
-        self._session = 1 + randbelow(255)
+        self._session = randbelow(MOST_SESSION)
+        for attempt in range(ATTEMPTS):
+            self._start()
+            while self._opening:
+                self._pump()
+            if self._settled(last=attempt == ATTEMPTS - 1):
+                return
+
+    def _start(self) -> None:
+        """Forget everything and ask for a session."""
         self._opening = True
         self._queue: deque[bytes] = deque()
         self._flying: deque[_Flying] = deque()
@@ -145,20 +156,23 @@ class Transport:
         self._heard_at = self._moved_at = time.monotonic()
         self._send_raw(b"\0")
         self._send_open()
-        while self._opening:
-            self._pump()
-        filler = [[0] * LONGEST_FRAME] if self._unsure else []
-        counts = [choice((1, 2)) for _ in range(MARKERS)]
-        self._discard_until(filler, counts)
 
-    def _discard_until(self, filler: list[list[int]], counts: Sequence[int]) -> None:
-        """Complete a frame that was cut off, so that it is refused; then drop replies up to those of our own frames."""
+    def _settled(self, last: bool) -> bool:
+        """Complete a frame that was cut off, so that it is refused; then drop replies up to those of our own frames.
+
+        False if nothing moves, unless it is the last attempt: the answer was one to an earlier session of the same number.
+        """
+        counts = [choice((1, 2)) for _ in range(MARKERS)]
         expected = [frames.header(frames.Opcode.READ | frames.REPLY, 0, count) for count in counts]
-        markers = [frames.read(0, 0, 0, count) for count in counts]
-        self._enqueue(filler + markers)
+        filler = [[0] * LONGEST_FRAME] if self._unsure else []
+        self._replies = []
+        self._enqueue(filler + [frames.read(0, 0, 0, count) for count in counts])
         while [reply[0] for reply in self._replies[-MARKERS:]] != expected:
             self._pump()
+            if not last and time.monotonic() - self._moved_at > RESTART:
+                return False
         self._replies = []
+        return True
 
     def _enqueue(self, requests: Sequence[Sequence[int]]) -> None:
         """Frames as packets of whole chunks, so that a frame is never cut within a chunk, whatever becomes of this process."""
@@ -192,10 +206,11 @@ class Transport:
                              f"although its link answers; load the bitstream again")
         if now >= self._asked_at + self._wait:
             self._asked += 1
-            self._wait = min(self._wait * 2, MOST_WAIT)
             if self._opening:
+                self._wait *= 2                           # on a slow line the answer must have time to come
                 self._send_open()
             else:
+                self._wait = min(self._wait * 2, MOST_WAIT)
                 self._ask(again=self._asked > 1)
 
     def _hear(self, line: bytes) -> None:
@@ -269,6 +284,8 @@ class Transport:
         self._send(HostFlag.ASK | (HostFlag.AGAIN if again else HostFlag(0)))
 
     def _send_open(self) -> None:
+        """Each time with another number: an answer then means that no earlier request is still on its way."""
+        self._session = self._session % MOST_SESSION + 1
         self._send_raw(packets.host_packet(HostFlag.OPEN | HostFlag.ASK, self._session))
         self._asked_at = time.monotonic()
 

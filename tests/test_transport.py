@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from small_core import small_core
 
-from boards import packets, virtual
+from boards import packets, transport, virtual
 from boards.packets import HostFlag
 from boards.serial_port import ConnectionLost, SerialPort
 from boards.transport import Transport
@@ -41,9 +41,9 @@ def board(library):
 
 @pytest.fixture
 def link(board):
-    transport = Transport(board.port, patience=60)
-    yield transport
-    transport.close()
+    link = Transport(board.port, patience=60)
+    yield link
+    link.close()
 
 
 def parsed(link, *requests):
@@ -153,6 +153,20 @@ def test_a_new_session_is_not_confused_by_what_an_old_one_left(board, words):
         assert (reply.opcode, reply.argument) == (Opcode.READ, 1)
         assert frames.status_report(status).learnt <= sum(range(left + 1))
         second.close()
+
+
+def test_a_host_that_asks_for_a_session_several_times(board, monkeypatch):
+    """It asks again before an answer can come, because bytes of somebody else are on the line: none of it does harm later."""
+    for wait in ("FIRST_WAIT", "LEAST_WAIT"):
+        monkeypatch.setattr(transport, wait, 0.0005)
+    for seed in range(3):
+        port = SerialPort(board.port, 1_000_000)
+        port.write(random.Random(seed).randbytes(6000))
+        port.close()
+        link = Transport(board.port, patience=60, stuck=60)
+        assert link.statistics.sent > 3
+        assert len(link.exchange([LEARN] * 10)) == 10
+        link.close()
 
 
 def test_a_core_that_hangs(board):

@@ -62,21 +62,22 @@ def counts(log: str) -> dict[str, int]:
     return {name: int(count) for name, count in re.findall(r"Info:\s+(\w+):\s+(\d+)/\s*\d+", log) if int(count)}
 
 
-def placed(target: str, seed: int, clock: int, folder: Path) -> dict[str, Any]:
+def placed(target: str, seed: int, clock: int, router: str, folder: Path) -> dict[str, Any]:
     """Cells and MHz that nextpnr reports, and where its critical path begins and ends; its log is left in ``folder``."""
-    routed = routing.route(target, [*DEVICES[target], "--freq", str(clock)], seed, folder, f"nextpnr-{seed}.log")
+    options = [*DEVICES[target], "--router", router, "--freq", str(clock)]
+    routed = routing.route(target, options, seed, folder, f"nextpnr-{seed}.log")
     return {"seed": seed, "MHz": round(routed.MHz, 2), "from": routed.path[0].cell if routed.path else "",
             "to": routed.path[-1].cell if routed.path else ""}
 
 
-def measure(design: Design, seeds: list[int], clock: int, keep: Path | None = None) -> dict[str, Any]:
+def measure(design: Design, seeds: list[int], clock: int, router: str, keep: Path | None = None) -> dict[str, Any]:
     """What Yosys and nextpnr say of a core, as plain data for JSON. ``keep``: a folder for netlist and logs."""
     with tempfile.TemporaryDirectory() as name:
         folder = keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
         cells = synthesise(design.target, {"core.v": emit.to_verilog(design), "harness.v": HARNESS}, "harness", folder)
         device = packed(design.target, folder)
-        runs = [placed(design.target, seed, clock, folder) for seed in seeds]
+        runs = [placed(design.target, seed, clock, router, folder) for seed in seeds]
     area = device[AREA[design.target]]
     return {"layers": list(design.network.layers), "elements": list(design.elements), "target": design.target,
             "kind": design.kind, "learns": design.learns, "netlist": cells, "device": device, "area": area,
@@ -93,6 +94,7 @@ def main() -> None:
     parser.add_argument("--seeds", default="1", help="of nextpnr, as 1,2,3; empty: area only")
     parser.add_argument("--clock", type=int, help="MHz that nextpnr is asked for")
     parser.add_argument("--json", type=Path, help="add the figures to this file")
+    parser.add_argument("--router", choices=("router1", "router2"), default="router1", help="of nextpnr; 2 takes less time")
     parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
     given = parser.parse_args()
     network = fit.network_for(given.target, tuple(map(int, given.layers.split("-"))))
@@ -105,7 +107,7 @@ def main() -> None:
             place = words.index(option)
             del words[place:place + 2]
     found = {"command": "python bench/synthesis.py " + shlex.join(words),
-             **measure(design, seeds, given.clock or CLOCKS[given.target], given.keep)}
+             **measure(design, seeds, given.clock or CLOCKS[given.target], given.router, given.keep)}
     if given.json is not None:
         kept = json.loads(given.json.read_text("utf-8")) if given.json.exists() else []
         kept = [entry for entry in kept if entry["command"] != found["command"]]

@@ -61,11 +61,11 @@ class Core(wiring.Component):
         self._pass(m, commands.job, output_unit.job)
         self._pass(m, output_unit.result, commands.result)
 
-        # one register for the reply to an access; one access is under way at a time
+        # one register for the reply to an access; one access is under way at a time, and is taken a clock after it is done
         access, reply = commands.access, commands.access_reply
         answered = Signal()
         word = Signal(signed(32))
-        m.d.comb += [reply.valid.eq(answered), reply.payload.eq(word)]
+        m.d.comb += [reply.valid.eq(answered), reply.payload.eq(word), access.ready.eq(answered)]
         with m.If(answered & reply.ready):
             m.d.sync += answered.eq(0)
 
@@ -101,7 +101,6 @@ class Core(wiring.Component):
                          asked.payload.row.eq(access.payload.index), asked.payload.data.eq(access.payload.data)]
             with m.If(layer.access_done):
                 m.d.sync += [answered.eq(1), word.eq(layer.access_word)]
-                m.d.comb += access.ready.eq(1)
             idle = idle & layer.idle & ~source.available
         m.d.comb += commands.idle.eq(idle)
         return m

@@ -105,11 +105,9 @@ class Sequencer(wiring.Component):
                      self.tree_valid.eq(pipeline.tree_valid)]
         self.latch = Signal()
         self.learnt = Signal()
-        self.blocked = Signal()
         self.full = Signal()
         self.settling = Signal()
         self.phase = Signal(range(self.layer.phases))
-        self.main_idle = Signal()
         self.scan_busy = Signal()
         self.scan_go = Signal()
         self.start_links = Signal()
@@ -140,12 +138,12 @@ class Sequencer(wiring.Component):
         last_fold = Signal(name="links_last_fold")
         allowed = Signal()
         self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
-        # phases in which an item may be issued; programmable neurons leave the multiplier no clock
-        idle_slot = Const(0, 1) if self.programmable else (self.phase >= 4) & (self.phase <= 8)
-        m.d.comb += [
-            last_fold.eq(fold == layer.folds - 1),
-            # an item reaches operand B a clock after a settling element would: it takes the places of phases 5 to 9
-            allowed.eq(Mux(self.settling, idle_slot, ~self.blocked))]
+        # phases 4 to 8, in which an item may be issued: it reaches operand B a clock after a settling element would, so that
+        # it takes the places of phases 5 to 9; programmable neurons leave the multiplier no clock
+        idle_slot = Signal()
+        if not self.programmable:
+            m.d.sync += idle_slot.eq((self.phase >= 3) & (self.phase <= 7))
+        m.d.comb += [last_fold.eq(fold == layer.folds - 1), allowed.eq(~self.settling | idle_slot)]
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.available):
                 m.d.comb += self.start_links.eq(1)
@@ -264,7 +262,6 @@ class Sequencer(wiring.Component):
                 self._learning_states(m, fold, base, wait, row, last_fold, verdict, verdict_error, latch, fold_finished,
                                       reverse)
             self._access_states(m, base, row, wait)
-        m.d.comb += [self.main_idle.eq(machine.ongoing("IDLE")), self.blocked.eq(machine.ongoing("IDLE") & self.full)]
         m.d.comb += self.idle.eq(machine.ongoing("IDLE") & self.links_idle & ~self.full & ~self.scan_busy & ~self.access.valid)
 
         stepped = [Signal(name=f"stepped_{stage}") for stage in range(CONTROL_LATENCY + 1)]

@@ -23,12 +23,13 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
-from hdl.control import control_layout, needs_elements
-from hdl.design import LayerDesign, uniform
+from hdl.control import control_layout
+from hdl.design import LayerDesign
+from hdl.gate import gated, not_extinct, population, reverse_gate, wide
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
 from hdl.programmable import ProgrammableBracket
-from hdl.ring import Bracket, of_element, shift_ring
+from hdl.ring import Bracket, shift_ring
 
 
 class Element(wiring.Component):
@@ -105,8 +106,8 @@ class Element(wiring.Component):
         # operand B: bracket of the ring, or what is broadcast
         broadcast = Signal(signed(layer.broadcast_bits), reset_less=True)
         own = (point[0], control.self_enable) if programmable else (drive, control.drive_enable)
-        joined = (self._gated(*own, layer.broadcast_bits) | control.broadcast_b
-                  | self._gated(reverse_signal, control.reverse_enable, layer.broadcast_bits))
+        joined = (gated(*own, layer.broadcast_bits) | control.broadcast_b
+                  | gated(reverse_signal, control.reverse_enable, layer.broadcast_bits))
         m.d.sync += broadcast.eq(joined)
         if programmable:
             broadcast_late = Signal.like(broadcast)            # two clocks to the multiplier, as through the bracket unit
@@ -116,21 +117,22 @@ class Element(wiring.Component):
             m.d.comb += multiplier.b.eq(Bracket(layer).build(m, point, broadcast, control))
 
         # operand A: gate, weight, or what is broadcast. A predictor's gate is doubled, so that both half steps shift alike.
+        element = getattr(control, "element_gate", None)
         if layer.learns:
             gates = shift_ring(m, "gate", s.bits + 1, shift=control.gate_shift, new=control.gate_new,
-                               word=self._gate(point[0]), is_signed=False)
+                               word=reverse_gate(layer, point[0], element, control.gate_floor), is_signed=False)
             entering: Value = gates[-1]
         else:
             entering = Signal(s.bits + 1, reset_less=True)
-            m.d.sync += entering.eq(self._population(point[0], getattr(control, "element_gate", None)))
+            m.d.sync += entering.eq(population(layer, point[0], element))
         corrector_gate = Signal(s.bits + 1, reset_less=True)
         predictor_gate = Signal(s.bits + 1, reset_less=True)
         weight = Signal(signed(layer.word_bits), reset_less=True)
         m.d.sync += [corrector_gate.eq(Mux(control.corrector_gate, entering, 0)),
                      predictor_gate.eq(Mux(control.predictor_gate, entering, 0)),
                      weight.eq(Mux(control.word_enable, self.fetched, 0))]
-        m.d.comb += multiplier.a.eq(self._wide(corrector_gate, operand) | self._wide(Cat(Const(0, 1), predictor_gate), operand)
-                                    | self._wide(weight, operand) | control.broadcast_a)
+        m.d.comb += multiplier.a.eq(wide(corrector_gate, operand) | wide(Cat(Const(0, 1), predictor_gate), operand)
+                                    | wide(weight, operand) | control.broadcast_a)
 
         # half step: narrow(((s + x) << k) + gate * B, k + 1) as (s + x + (gate * B >> k) + 1) >> 1, since floors nest
         mean = Signal(signed(s.bits + 1), reset_less=True)
@@ -139,7 +141,8 @@ class Element(wiring.Component):
         change = exact[network.corrector_shift:].as_signed()
         rounded = Signal(signed(len(change) + 1), reset_less=True)
         m.d.sync += rounded.eq((Cat(Const(1, 1), mean).as_signed() + Cat(Const(1, 1), change).as_signed()) >> 2)
-        m.d.comb += half_step.eq(self._not_extinct(clamp(rounded, s.bits)))
+        m.d.comb += half_step.eq(not_extinct(
+            layer, clamp(rounded, s.bits), control.reverse, getattr(control, "element_clamp", None)))
 
         # update: word + narrow(product), dropped if it overflows
         if layer.learns:
@@ -156,7 +159,7 @@ class Element(wiring.Component):
         output_word = point[network.neuron.output_element]
         loaded: Value = control.load_data
         if layer.saves_state:
-            loaded = loaded | self._wide(output_word, layer.word_bits)
+            loaded = loaded | wide(output_word, layer.word_bits)
         writes = Signal()
         m.d.sync += [self.write_data.eq(Mux(control.load, loaded, updated[:layer.word_bits])),
                      writes.eq(control.write & (self.token | ~control.write_one))]
@@ -166,16 +169,9 @@ class Element(wiring.Component):
         output = Signal(signed(s.bits), reset_less=True)
         with m.If(control.latch_output):
             m.d.sync += output.eq(output_word)
-        shown = self._gated(self.word, control.show_word, layer.word_bits)
-        m.d.comb += self.output.eq((self._wide(output, layer.word_bits) | shown) & self.token.replicate(layer.word_bits))
+        shown = gated(self.word, control.show_word, layer.word_bits)
+        m.d.comb += self.output.eq((wide(output, layer.word_bits) | shown) & self.token.replicate(layer.word_bits))
         return m
-
-    @staticmethod
-    def _wide(value: Value, bits: int) -> Value:
-        """Sign- or zero-extended, so that words can be joined by OR."""
-        assert len(value) <= bits
-        fill = value[-1] if value.shape().signed else Const(0, 1)
-        return Cat(value, fill.replicate(bits - len(value)))
 
     @staticmethod
     def _fitted(m: Module, value: Value, bits: int, anyway: Value) -> Value:
@@ -187,42 +183,3 @@ class Element(wiring.Component):
         fitted = Signal(len(equal), reset_less=True)
         m.d.sync += fitted.eq(Mux(anyway, -1, Cat(equal)))
         return fitted.all()
-
-    def _gated(self, value: Value, enable: Value, bits: int) -> Value:
-        return self._wide(value, bits) & enable.replicate(bits)
-
-    def _rest(self, element: Value | None) -> Value:
-        exact = self.layer.formats.displacement
-        rest = [exact.exact(value, "neuron.rest") if value < 1 else round(value * exact.one)
-                for value in self.layer.network.neuron.rest]
-        return Const(rest[0]) if element is None or uniform(rest) else of_element(
-            [Const(value, signed(exact.bits + 1)) for value in rest], element)
-
-    def _population(self, word: Value, element: Value | None) -> Value:
-        """rest + s. With the default rest value 1 and range -1..1 that is s with its top bit inverted."""
-        s = self.layer.formats.displacement
-        rest = [round(value * s.one) for value in self.layer.network.neuron.rest]
-        if uniform(rest) and rest[0] == -s.least:
-            return word[:s.bits] ^ (1 << s.bits - 1)
-        return (word + self._rest(element))[:s.bits + 1]
-
-    def _gate(self, word: Value) -> Value:
-        """The population; for the reverse circuit the floor where it is below that or the word is the greatest."""
-        s, neuron = self.layer.formats.displacement, self.layer.network.neuron
-        floor = s.exact(neuron.gate_floor, "neuron.gate_floor")
-        element = self.control.element_gate if needs_elements(self.layer) else None
-        population = self._population(word, element).as_unsigned()
-        low = ~population[floor.bit_length() - 1:].any() if floor & floor - 1 == 0 else population < floor
-        return Mux((low | (word == s.greatest)) & self.control.gate_floor, floor, population)
-
-    def _not_extinct(self, word: Value) -> Value:
-        """Forward words are at least -rest; nothing to do where that is the least word."""
-        s, neuron = self.layer.formats.displacement, self.layer.network.neuron
-        low = [-round(value * s.one) for value in neuron.rest]
-        if all(value == s.least for value in low):
-            return word
-        least = Const(low[0], signed(s.bits)) if uniform(low) else of_element(
-            [Const(value, signed(s.bits)) for value in low], self.control.element_clamp)
-        return Mux(~self.control.reverse & (word < least), least, word).as_signed()
-
-

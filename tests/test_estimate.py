@@ -60,6 +60,24 @@ def test_learning_takes_the_clocks_of_the_formulas_in_the_documentation(layers):
     assert clocks.learnt_without_error == 2 * settling + nonzero + hidden + outputs + a + b + 29
 
 
+@pytest.mark.parametrize(("layers", "elements"), [((784, 32, 10), 4), ((40, 9, 3), 4), ((90, 12, 7, 5), 3), ((30, 5), 8)])
+def test_a_shared_array_takes_the_clocks_of_the_formulas_in_the_documentation(layers, elements):
+    network = Network(layers=layers)
+    design = Design(network=network, elements=(elements,) * (len(layers) - 1), arrangement="shared")
+    settling, nonzero = 160, layers[0] // 5
+    inferred, learnt, back = 1, 2, 0
+    for layer in design.layers:
+        n, last = (layer.inputs if layer.index else nonzero) + 1, layer.fold_size(layer.folds - 1)
+        links = settling // 2 + n + 5 if n > settling // 2 else 0
+        once = n + 8 + settling + 1 + last
+        inferred += once + (layer.folds - 1) * max(settling + layer.elements + 2, links)
+        learnt += once + 5 + (layer.folds - 1) * max(settling + layer.elements + 7, links)
+        back += layer.neurons * (1 if layer.last else 2) + layer.folds * (
+            settling + 16 + 2 * n + (1 + layer.inputs if layer.reverses else 0))
+    clocks = estimate.clocks(design, nonzero)
+    assert (clocks.inferred, clocks.learnt_without_error, clocks.learnt) == (inferred, learnt, learnt + back)
+
+
 def test_learning_takes_longer_than_inferring_and_an_error_longest():
     clocks = estimate.clocks(Design(network=Network(layers=(50, 8, 4))), 20)
     assert clocks.inferred < clocks.learnt_without_error < clocks.learnt
@@ -90,7 +108,8 @@ def test_bits_of_weights_are_those_of_the_initial_contents(elements):
 
 def described(entry):
     return Design(network=fit.network_for(entry["target"], tuple(entry["layers"])), elements=tuple(entry["elements"]),
-                  target=entry["target"], kind=entry["kind"], learns=entry["learns"])
+                  target=entry["target"], kind=entry["kind"], learns=entry["learns"],
+                  arrangement=entry.get("arrangement", "parallel"))
 
 
 @pytest.mark.parametrize("entry", MEASURED, ids=lambda entry: entry["command"].split("synthesis.py ")[1])

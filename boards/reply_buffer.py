@@ -75,7 +75,8 @@ class ReplyBuffer(wiring.Component):
         with m.If(self.heard & self.ask):
             m.d.sync += asked.eq(1)
 
-        header = Cat(session, self.flags, self.expected, self.room)
+        expected, room = Signal(8), Signal(8)                          # as they were when the packet was begun
+        header = Cat(session, self.flags, expected, room)
         chunk = Cat(Const(1, 7), reply.payload.last)                   # one word
         at = Cat(bit, place[:2])
         m.d.comb += crc.data.eq(source)
@@ -91,7 +92,7 @@ class ReplyBuffer(wiring.Component):
                 m.d.sync += [place.eq(-1), word.eq(0), check.eq(0)]
                 with m.If(free & (asked | reply.valid)):
                     m.d.comb += [encoder.start.eq(1), crc.start.eq(1)]
-                    m.d.sync += asked.eq(self.heard & self.ask)
+                    m.d.sync += [asked.eq(self.heard & self.ask), expected.eq(self.expected), room.eq(self.room)]
                     m.next = "BITS"
             with m.State("BITS"):
                 m.d.comb += crc.valid.eq(1)

@@ -43,7 +43,7 @@ class RequestBuffer(wiring.Component):
     ask, again, open : Out(1), number : Out(8)
         What it wants; see ``boards.packets``.
     expected, room, flags : Out(8)
-        For the header of packets to the host. ``room`` never promises more than there is, if it is read after ``expected``.
+        For the header of packets to the host. ``expected`` and ``room`` must be those of one clock.
 
     Memory: the ring. No multiplier.
     """

@@ -15,6 +15,7 @@ from boards import packets, transport, virtual
 from boards.packets import HostFlag
 from boards.serial_port import ConnectionLost, SerialPort
 from boards.transport import Transport
+from boards.virtual_chip import VirtualChip
 from golden_model.errors import InputError
 from golden_model.network import Network
 from hdl import frames
@@ -84,6 +85,25 @@ def test_frames_flow_while_replies_come(board, link):
     parsed(link, *[LEARN] * 50)
     assert link.statistics.resent == 0
     assert board.clocks - before < 1.5 * line * 20 + 50_000
+
+
+def test_a_header_is_of_one_moment(library):
+    """A packet arrives while a header is built, at every distance: what is expected is never half old, half new."""
+    chip, number, left, seen = VirtualChip(library, virtual.DIVISOR), 0, b"", set()
+    image = b"".join(packets.chunks([frames.header(Opcode.INFER), *[0] * 75]))     # takes the core 600 clocks
+    for gap in range(500):
+        first = 2 * gap
+        for sequence in (first, first + 1):
+            line = packets.host_packet(HostFlag(0), number, sequence % 256, image)
+            chip.send(line)
+            left += chip.run(10 * virtual.DIVISOR * len(line) + (gap if sequence == first else 3000))
+        *lines, left = left.split(b"\0")
+        found = [packets.chip_packet(packets.from_line(line)) for line in lines]
+        number = (found[-1].number + 1) % 256
+        assert len(found) == 2
+        assert found[1].expected == (first + 2) % 256
+        seen.add((found[0].expected - first) % 256)
+    assert seen == {1, 2}
 
 
 def test_no_frames(link):

@@ -30,15 +30,17 @@ BYTES = np.array([0, 128, 255], np.uint8)  # what drives a neuron down, not at a
 
 
 def description(visible: int, hidden: int, *, steps: int = 64, dt: float = 2**-3, K3: float = 1.0, amplitude: float = 0.4,
-                gain: float = 2.0, rate: float = 1.0, seed: int = 0) -> Network:
+                gain: float = 2.0, rate: float = 1.0, batch: int = 1, seed: int = 0) -> Network:
     """A recurrent layer of ``visible`` + ``hidden`` neurons that settles for one frame of ``steps`` steps.
 
-    ``amplitude``: drive of a visible neuron whose sign is known. ``gain``: of the random links, whose greatest singular value
-    is about gain (1 + sqrt(hidden / visible)); times dt it must stay below 1, or the steps feed what the damping takes.
+    ``batch``: patterns between two updates. ``amplitude``: drive of a visible neuron whose sign is known. ``gain``: of the
+    random links, whose greatest singular value is about gain (1 + sqrt(hidden / visible)); times dt it must stay below 1, or
+    the steps feed what the damping takes.
     """
     return Network(layers=(visible, visible + hidden), seed=seed, formats=Formats(coupling=Format.parse("Q2.4")),
                    wiring=Wiring(layers=(f"recurrent 1 steps {steps} K3 {K3:.12f}".rstrip("0").rstrip("."),)),
-                   integration=Integration(dt=dt), learning=Learning(links=rate, bias=0.0, dropout=0.0, halvings=0),
+                   integration=Integration(dt=dt),
+                   learning=Learning(links=rate, bias=0.0, dropout=0.0, halvings=0, batch=batch),
                    initialisation=Initialisation(input_gain=amplitude, gain=gain, bias=0.0))
 
 
@@ -71,16 +73,17 @@ class AssociativeMemory:
         return self._model.parameters[0]
 
     def learn(self, patterns: npt.ArrayLike, epochs: int) -> None:
-        """Store patterns, one at a time, in a random order that follows from the seed."""
-        words = self._bytes(patterns)
+        """Store patterns, ``learning.batch`` between updates, in a random order that follows from the seed."""
+        words, batch = self._bytes(patterns), self.network.learning.batch
         for _ in range(epochs):
-            for index in np.random.default_rng([self.network.seed, ORDER_STREAM, self._learnt]).permutation(len(words)):
-                self._learn(words[index:index + 1])
+            order = np.random.default_rng([self.network.seed, ORDER_STREAM, self._learnt]).permutation(len(words))
+            for start in range(0, len(words), batch):
+                self._learn(words[order[start:start + batch]])
             self._learnt += 1
 
-    def _learn(self, word: Array) -> None:
+    def _learn(self, words: Array) -> None:
         model, recurrence = self._model, self.network.wiring.recurrence
-        course = model.forward(word)[0].course
+        course = model.forward(words)[0].course
         assert course is not None
         assert recurrence is not None
         a = self.network.neuron.input_element

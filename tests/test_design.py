@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from golden_model.errors import InputError
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl.design import Design, elements_within, signed_digits
+from hdl.shared_design import SharedDesign
 
 NETWORK = Network(layers=(6, 4, 3))
 
@@ -77,6 +78,16 @@ REFUSED = [
       "learns": False},
      ("a core must have links of its own for each neuron, but wiring.layers has a convolution, for which there is no hardware "
       "yet; replace it by a full layer")),
+    # one array for all layers
+    ({"network": NETWORK, "arrangement": "serial"}, "arrangement must be parallel or shared, not 'serial'"),
+    ({"network": NETWORK, "arrangement": "shared", "kind": "programmable"},
+     "a shared array must be of kind shift, not programmable; choose arrangement parallel"),
+    ({"network": with_neuron(K3=(1.0, 0.5, 1.0, 1.0, 1.0)), "arrangement": "shared"},
+     ("a shared array must have one neuron.K3 for all five elements, not [1.0, 0.5, 1.0, 1.0, 1.0]; choose arrangement "
+      "parallel")),
+    ({"network": NETWORK, "arrangement": "shared", "elements": (2, 3)},
+     ("every layer of a shared array must use all of its 3 processing elements, or as many as it has neurons, not [2, 3]; give "
+      "one number for all layers")),
 ]
 
 
@@ -136,6 +147,25 @@ def test_frozen_layers_do_not_learn_and_the_first_that_does_sends_no_errors(froz
     layers = Design(network=with_learning(frozen=frozen, dropout=0.0)).layers
     assert [layer.learns for layer in layers] == learns
     assert [layer.reverses for layer in layers] == reverses
+
+
+def test_layers_of_a_shared_array_follow_one_another_in_its_memories_and_use_what_they_can_of_its_elements():
+    design = Design(network=Network(layers=(6, 9, 3, 7)), arrangement="shared")
+    array = SharedDesign(design)
+    assert design.elements == (4, 3, 4)
+    assert array.elements == 4
+    assert [layer.folds for layer in design.layers] == [3, 1, 2]
+    assert [layer.rows for layer in design.layers] == [7, 10, 4]
+    assert array.bases == (0, 21, 31)
+    assert array.slots == (0, 3, 4)
+    assert (array.depth, array.folds) == (39, 6)
+
+
+def test_inputs_of_a_shared_array_have_their_point_at_one_place():
+    design = Design(network=Network(layers=(6, 4, 3)), arrangement="shared")
+    assert [layer.alignment for layer in design.layers] == [4, 0]
+    assert len({layer.link_shift for layer in design.layers}) == len({layer.update_shift for layer in design.layers}) == 1
+    assert [layer.alignment for layer in Design(network=Network(layers=(6, 4, 3))).layers] == [0, 0]
 
 
 @pytest.mark.parametrize("kind", ["shift", "programmable"])

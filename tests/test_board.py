@@ -145,17 +145,18 @@ def test_a_cable_that_comes_back_in_time_is_not_noticed(virtual, start, blobs):
     images, labels = blobs
 
     def hands():
+        begun.wait()
         for _ in range(3):
-            time.sleep(0.05)
             virtual.unplug()
             time.sleep(0.1)
             virtual.plug()
+            time.sleep(0.1)
 
     with Board(NETWORK, virtual.port, patience=PATIENCE, reconnect_for=PATIENCE) as board:
         board.load_parameters(start)
-        person = threading.Thread(target=hands)
+        begun, person = threading.Event(), threading.Thread(target=hands)
         person.start()
-        found = board.learn(images[:300], labels[:300])
+        found = board.learn(images[:300], labels[:300], on_progress=lambda done, total: begun.set())
         person.join()
         model = Model(NETWORK, "fixed", start)
         assert np.array_equal(found.classes, model.learn(images[:300], labels[:300]))

@@ -1,14 +1,16 @@
 """``wuxing run`` with virtual boards: nothing differs, what it says, and what it refuses."""
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from boards import fit
+from boards import fit, virtual
 from golden_model import datasets, model_file, parameters
 from golden_model.model import Model
 from golden_model.network import Network
+from hdl.design import Design
 from wuxing.cli import main
 
 ROOT = Path(__file__).parent.parent
@@ -57,6 +59,20 @@ def test_a_virtual_board_learns_as_the_golden_model(model, tmp_path, capsys, boa
     assert learnt.record["learnt_on_board"] == {"board": board, "virtual": True, "images": 20}
     assert learnt.network == network
     assert not np.array_equal(learnt.parameters[0].weights, parameters.initial(network, "fixed")[0].weights)
+
+
+def test_a_board_at_a_port(model, tmp_path, capsys):
+    """What runs there is not asked for: a port is a port."""
+    design = Design(network=ECP5, elements=(2, 2), target="ecp5")
+    with virtual.VirtualBoard(virtual.library(design)) as board:
+        options = ["--board", "ulx3s-25f", "--port", board.port, "--images", "10", "--baud", "115200"]
+        assert main(["run", model(ECP5), *options, "--json", str(tmp_path / "run.json")]) == 0
+        capsys.readouterr()
+        assert main(["run", model(replace(ECP5, seed=1)), *options]) == 2
+        assert "model and bitstream must be of the same network" in capsys.readouterr().err
+    result = json.loads((tmp_path / "run.json").read_text("utf-8"))
+    assert (result["mismatches"], result["elements"], result["learnt"]["images_per_second"]) == (0, None, None)
+    assert (result["baud"], result["output"]) == (115_200, None)
 
 
 def test_a_difference_is_told(model, capsys, monkeypatch):

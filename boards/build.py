@@ -31,6 +31,7 @@ BITSTREAMS = {"ice40": "wuxing.bin", "ecp5": "wuxing.bit"}
 CONFIGURATIONS = {"ice40": "wuxing.asc", "ecp5": "wuxing.config"}
 STEPS = ("fit", "co-simulation", "synthesis", "place and route", "packing")
 MOST_SEEDS = 1000
+ROUTERS = ("router1", "router2")
 
 OnStep = Callable[[str], None]
 Verify = Callable[[Path], Mapping[str, Any]]      # of the core's folder; what it returns goes into the report
@@ -45,6 +46,7 @@ class Built:
     pll: Pll
     baud: int
     divisor: int
+    router: str
     fit: Fit
     routed: Routed
     tried: tuple[tuple[int, float], ...]          # seeds and the MHz that they reached
@@ -61,7 +63,8 @@ class Built:
 
 
 def build(board: Board, design: Design, values: Parameters, folder: Path, *, verify: Verify, clock: float | None = None,
-          baud: int | None = None, seeds: int = 1, on_step: OnStep = lambda step: None) -> Built:
+          baud: int | None = None, seeds: int = 1, router: str = "router1",
+          on_step: OnStep = lambda step: None) -> Built:
     """Make the bitstream of a design on a board.
 
     Parameters
@@ -75,6 +78,8 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     clock, baud : MHz of the core, bits a second; by default the board's.
     seeds : int
         The place and route is tried with seeds 1, 2, ... until one meets the clock, at most so many.
+    router : "router1" or "router2"
+        Of nextpnr; the second takes less time for large designs.
     on_step : called with each of ``STEPS`` when it begins.
 
     Raises
@@ -84,6 +89,8 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     """
     if not 1 <= seeds <= MOST_SEEDS:
         raise InputError(f"--seeds must be 1 to {MOST_SEEDS}, not {seeds}")
+    if router not in ROUTERS:
+        raise InputError(f"--router must be {' or '.join(ROUTERS)}, not {router[:40]!r}")
     rate, divisor = board.pll(clock), board.divisor(clock, baud)
     on_step("fit")
     fits = fit.check(board, design)
@@ -105,19 +112,20 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     netlist = synthesis.synthesise(board.target, [f"{CORE}/{emit.VERILOG}", TOP_FILE], top.TOP, folder)
 
     on_step("place and route")
-    best, tried = routed(board, rate.output, seeds, folder)
+    best, tried = routed(board, rate.output, seeds, folder, router)
 
     on_step("packing")
     bitstream = packed(board, folder)
     versions = {name: tools.version(name) for name in tools.PROGRAMS[board.target]}
     hashed = [f"{CORE}/{emit.VERILOG}", *sources, synthesis.NETLIST, bitstream.name]
-    return Built(board=board, design=design, pll=rate, baud=board.baud if baud is None else baud, divisor=divisor, fit=fits,
-                 routed=best, tried=tuple(tried), verified=verified, netlist=netlist, bitstream=bitstream,
-                 versions={name: version for name, version in versions.items() if version},
+    return Built(board=board, design=design, pll=rate, baud=board.baud if baud is None else baud, divisor=divisor,
+                 router=router, fit=fits, routed=best, tried=tuple(tried), verified=verified, netlist=netlist,
+                 bitstream=bitstream, versions={name: version for name, version in versions.items() if version},
                  hashes={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in hashed})
 
 
-def routed(board: Board, wanted: Fraction, seeds: int, folder: Path) -> tuple[Routed, list[tuple[int, float]]]:
+def routed(board: Board, wanted: Fraction, seeds: int, folder: Path,
+           router: str = ROUTERS[0]) -> tuple[Routed, list[tuple[int, float]]]:
     """The first seed that meets the clock, and all that were tried.
 
     Raises
@@ -125,7 +133,7 @@ def routed(board: Board, wanted: Fraction, seeds: int, folder: Path) -> tuple[Ro
     InputError
         If none does: with the best, and where its slowest path goes.
     """
-    options = [board.device.option, "--package", board.package]
+    options = [board.device.option, "--package", board.package, "--router", router]
     if board.target == "ecp5":
         options += ["--speed", board.speed, "--lpf", constraints.FILES["ecp5"], "--textcfg", CONFIGURATIONS["ecp5"]]
     else:

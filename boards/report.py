@@ -36,7 +36,7 @@ def data(built: Built) -> dict[str, Any]:
                   "margin": routed.MHz / MHz - 1, "pll": _pll(built)},
         "serial": {"baud": built.baud, "divisor": built.divisor, "exact_baud": MHz * 1e6 / built.divisor, "line": board.serial},
         "use": _use(built), "netlist": dict(built.netlist),
-        "seed": routed.seed, "tried": [{"seed": seed, "MHz": reached} for seed, reached in built.tried],
+        "seed": routed.seed, "router": built.router, "tried": [{"seed": seed, "MHz": reached} for seed, reached in built.tried],
         "critical_path": {"ns": sum(hop.ns for hop in routed.path), "hops": [asdict(hop) for hop in routed.path]},
         "images": images,
         "energy": {"estimate": True, "standing_mW": power.standing_mW,

@@ -12,7 +12,7 @@ from boards import tools
 from boards.synthesis import NETLIST
 from golden_model.errors import InputError
 
-REPORT = "nextpnr.json"
+REPORT, UNNAMED = "nextpnr.json", "unnamed"
 # Where Yosys goes on from a name of the design to name a cell that it made
 MADE = re.compile(r"(_(SB|TRELLIS|LUT\d?|PFUMX|L6MUX21|CCU2C|DP16KD|MULT18X18D|DPR16X4C?)(_.*)?|\$.*|_LC|_DFF.*)$")
 
@@ -76,5 +76,8 @@ def _hop(step: Mapping[str, Any]) -> Hop:
 
 
 def own_name(name: str) -> str:
-    """The design's name in one that Yosys or nextpnr made from it: ``core.gate_LUT4_A_1_Z`` to ``core.gate``."""
-    return MADE.sub("", name) or name
+    """The design's name in one that Yosys or nextpnr made from it: ``core.gate_LUT4_A_1_Z`` to ``core.gate``.
+
+    ``UNNAMED`` for cells that nextpnr made from none, as those that feed a carry chain.
+    """
+    return MADE.sub("", name) or (UNNAMED if name else "")

@@ -30,6 +30,8 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
                                                help="The folder of bitstream, reports and all that is made on the way.")],
           seeds: Annotated[int, typer.Option("--seeds", help="Place and route with up to so many seeds, until one meets the "
                                                              "clock.")] = 1,
+          router: Annotated[str, typer.Option("--router", help="Of nextpnr: router1, or router2, which takes less time for "
+                                                               "large networks.")] = "router1",
           clock: Annotated[float | None, typer.Option("--clock", help="MHz of the core; by default the board's.")] = None,
           baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
                           ] = None,
@@ -63,8 +65,8 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
     def on_step(step: str) -> None:
         if not quiet:
             console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}", soft_wrap=True)
-    built = making.build(chosen, design, values, output, clock=clock, baud=baud, seeds=seeds, on_step=on_step,
-                         verify=verification(design, values, images, learn if learning else 0))
+    built = making.build(chosen, design, values, output, clock=clock, baud=baud, seeds=seeds, router=router,
+                         on_step=on_step, verify=verification(design, values, images, learn if learning else 0))
     found = report.data(built)
     write_atomically(output / making.PAGE, build_page.page(found))
     write_atomically(output / making.REPORT, json_text.dumps(found, indent=2, allow_nan=False) + "\n")

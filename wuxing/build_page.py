@@ -34,7 +34,8 @@ def _clock(found: Mapping[str, Any]) -> str:
     clock, serial = found["clock"], found["serial"]
     rows = [("core", f"{clock['MHz']:g} MHz"), ("reached by place and route", f"{clock['reached_MHz']:.2f} MHz"),
             ("margin", f"{100 * clock['margin']:.1f} %"), ("oscillator of the board", f"{clock['oscillator_MHz']:g} MHz"),
-            ("seed", found["seed"]), ("serial line", f"{serial['baud']:,} baud, {serial['divisor']} clocks a bit")]
+            ("seed and router", f"{found['seed']}, {found['router']}"),
+            ("serial line", f"{serial['baud']:,} baud, {serial['divisor']} clocks a bit")]
     if len(found["tried"]) > 1:
         rows.append(("seeds tried", ", ".join(f"{one['seed']}: {one['MHz']:.1f} MHz" for one in found["tried"])))
     return _section("Clock", _table((), rows))

@@ -20,7 +20,7 @@ NAMES = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "mul
 USABLE = {"cells": 0.95, "flip_flops": 0.95}      # of all that there are: place and route needs some room
 # Host link, PLL and reset without the link's buffers, as synthesised
 LINK = {"ecp5": Cells(cells=660, flip_flops=390, multipliers=0, block_rams=0),
-        "ice40": Cells(cells=770, flip_flops=390, multipliers=0, block_rams=0)}
+        "ice40": Cells(cells=660, flip_flops=390, multipliers=0, block_rams=0)}
 REPLY_BYTES = 512                         # of the link's buffer for replies
 SPRAM_WORDS, SPRAM_BITS = 16_384, 16
 # Logic cells of a shared array on iCE40, fitted to 16-4-4 on 1 element and 784-32-10 on 4: once, a bit of address, an element

@@ -11,12 +11,12 @@ from wuxing.experiments import description, learner, recurrent
 def test_the_networks_of_the_full_run(monkeypatch):
     digits = datasets.load("digits")
     monkeypatch.setattr(learner, "_whole", lambda dataset: digits)
-    settings = description.load("recurrent").settings | {"frames": 8}
+    settings = description.load("recurrent").settings
     made = recurrent.tasks(settings)
     assert {setting["kind"] for setting in made} == {"stability", "rows", "memory"}
     learnt, frozen = (recurrent.reader(settings, 1, flag) for flag in (0, 1))
-    assert learnt.wiring.layers == ("recurrent 8 steps 1 K3 0.0625", "full", "full")
-    assert learnt.layers == (64, 96, 64, 10)
+    assert learnt.wiring.layers == ("recurrent 28 steps 1 K3 0.0625", "full", "full")
+    assert learnt.layers == (784, 96, 64, 10)
     assert (learnt.learning.frozen, frozen.learning.frozen) == (0, 1)
     assert learnt.with_learning(frozen=1) == frozen
 

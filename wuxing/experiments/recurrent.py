@@ -26,9 +26,9 @@ from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, group
 VERSION = 1
 ENTRIES: dict[str, Any] = {
     "seeds": [int], "neurons": int, "scales": [float], "fractions": [int], "time": float, "dataset": str, "hold_out": int,
-    "train_images": int, "frames": int, "recurrent": int, "hidden": int, "steps": int, "dt": float, "K3": float, "gain": float,
-    "epochs": int, "halvings": int, "arithmetics": [str], "visible": int, "unseen": int, "patterns": [int], "sweeps": int,
-    "rounds": int}
+    "train_images": int, "frames": int, "points": int, "recurrent": int, "hidden": int, "steps": int, "dt": float,
+    "K3": float, "gain": float, "epochs": int, "halvings": int, "arithmetics": [str], "visible": int, "unseen": int,
+    "patterns": [int], "sweeps": int, "rounds": int}
 WANTED = {"mnist": 96.0}                  # per cent, written down before it was tried
 STARTS = 8                                # random states from which a net runs free
 USUAL_DT = 0.5                            # the step of a network
@@ -59,7 +59,8 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 def reader(settings: dict[str, Any], seed: int, frozen: int) -> Network:
     """The network that reads an image in frames."""
-    layers = tuple(learner.sizes(settings["dataset"], settings["recurrent"], settings["hidden"]))
+    behind = learner.sizes(settings["dataset"], settings["recurrent"], settings["hidden"])[1:]
+    layers = (settings["frames"] * settings["points"], *behind)
     words = (f"recurrent {settings['frames']} steps {settings['steps']} K3 {settings['K3']}", *["full"] * (len(layers) - 2))
     return Network(layers=layers, seed=seed, wiring=Wiring(layers=words), integration=Integration(dt=settings["dt"]),
                    formats=Formats(coupling=Format.parse("Q2.4")),

@@ -5,8 +5,6 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from wuxing.report import STYLE
-
 PARTS = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
          "spram": "SPRAM blocks"}
 IMAGES = "Time and energy of an image"
@@ -19,6 +17,7 @@ td.bars { width: 45%; }
 
 def page(found: Mapping[str, Any]) -> str:
     """The HTML of a report as ``boards.report.data`` makes it."""
+    from wuxing.report import STYLE                       # which needs Matplotlib: not for `wuxing --help`
     sizes = "-".join(map(str, found["network"]["layers"]))
     title = f"{sizes} on {found['title']}"
     sections = [_clock(found), _use(found), _images(found), _path(found), _verified(found), _made(found)]

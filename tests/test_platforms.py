@@ -44,7 +44,8 @@ def test_every_pin_is_used_once_and_the_serial_line_keeps_its_rate(board):
 
 def test_constraints_of_ice40():
     assert constraints.text(platforms.board("icebreaker")) == (
-        "set_io -nowarn oscillator 35\nset_io -nowarn -pullup yes rx 6\nset_io -nowarn -pullup yes tx 9\nset_frequency oscillator 12\n")
+        "set_io -nowarn oscillator 35\nset_io -nowarn -pullup yes rx 6\nset_io -nowarn -pullup yes tx 9\n"
+        "set_frequency oscillator 12\n")
     assert "set_io -nowarn high_0 16\n" in constraints.text(platforms.board("upduino-v3"))
 
 

@@ -12,8 +12,7 @@ from golden_model.network import Network
 from hdl import estimate
 from hdl.design import Design, elements_within
 from hdl.estimate import Cells
-from hdl.frames import MOST_COUNT
-from hdl.shared_design import SLOT, SharedDesign
+from hdl.shared_design import SharedDesign
 
 NAMES = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
          "spram": "SPRAM blocks"}
@@ -23,8 +22,6 @@ LINK = {"ecp5": Cells(cells=660, flip_flops=390, multipliers=0, block_rams=0),
         "ice40": Cells(cells=660, flip_flops=390, multipliers=0, block_rams=0)}
 REPLY_BYTES = 512                         # of the link's buffer for replies
 SPRAM_WORDS, SPRAM_BITS = 16_384, 16
-# Logic cells of a shared array on iCE40, fitted to 16-4-4 on 1 element and 784-32-10 on 4: once, a bit of address, an element
-SHARED, SHARED_ADDRESS, SHARED_ELEMENT, SHARED_REGISTERS = 1890, 12, 540, (900, 350)
 DIGITS = (784, 10)                        # inputs and outputs of the networks that capacities are stated for
 
 
@@ -58,7 +55,7 @@ def fit(board: Board, design: Design) -> Fit:
     if design.target != board.target:
         raise InputError(f"the design must be of target {board.target} for {board.name}, not {design.target}; generate it for "
                          f"this board")
-    core = asdict(estimate.cells(design)) if design.arrangement == "parallel" else _shared(design)
+    core = asdict(estimate.cells(design)) | {"spram": _spram(design) if design.arrangement == "shared" else 0}
     link = asdict(LINK[board.target])
     link["block_rams"] += sum(estimate.block_rams(board.target, words, 8)
                               for words in (buffer_bytes(design.network), REPLY_BYTES))
@@ -66,24 +63,10 @@ def fit(board: Board, design: Design) -> Fit:
                                                   for name, has in board.device.has.items()})
 
 
-def _shared(design: Design) -> dict[str, int]:
-    """Of a core whose layers share one array, with weights in SPRAM."""
-    array, target, formats = SharedDesign(design), design.target, design.network.formats
-    layers, displacement = design.network.layers, formats.displacement.bits
-    place = (-(-layers[0] // 4) - 1).bit_length()
-    memories = [(2 << place, 36 + place), (MOST_COUNT + 1, 32), (layers[-1], displacement)]
-    memories += [(2 << (size - 1).bit_length(), displacement + size.bit_length()) for size in layers[1:-1]]
-    memories += [(array.gate_words if array.learns else 0, displacement + 1), (2 * SLOT, displacement)] * array.elements
-    if array.learns:
-        memories.append((layers[-1] + 2, formats.error.bits))
-    if array.reverses:
-        memories.append((max(layer.inputs for layer in array.reversing()), array.reverse_sum_bits))
-    address = (array.depth - 1).bit_length()
-    registers, registers_of_element = SHARED_REGISTERS
-    return {"cells": SHARED + SHARED_ADDRESS * address + SHARED_ELEMENT * array.elements,
-            "flip_flops": registers + registers_of_element * array.elements, "multipliers": array.elements,
-            "block_rams": sum(estimate.block_rams(target, words, bits) for words, bits in memories if words),
-            "spram": array.elements * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)}
+def _spram(design: Design) -> int:
+    """Blocks of SPRAM that hold the weights of a shared array."""
+    array = SharedDesign(design)
+    return array.elements * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)
 
 
 def check(board: Board, design: Design) -> Fit:

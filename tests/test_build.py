@@ -331,7 +331,7 @@ def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(
     assert found["design"]["arrangement"] == "shared"
     assert found["use"]["spram"]["used"] == found["use"]["multipliers"]["used"] == 1
     used, estimated = (found["use"]["cells"][name] for name in ("used", "estimated"))
-    assert used <= estimated <= 1.3 * used
+    assert estimated == pytest.approx(used, rel=0.25)
     assert set(found["versions"]) > {"yosys", "nextpnr-ice40", "amaranth", "wuxing"}
     cells = [hop["cell"] for hop in found["critical_path"]["hops"]]
     assert any(cell.startswith("system.") for cell in cells)

@@ -202,6 +202,8 @@ def fraction_bits(network: Network, name: str, to: Format | None) -> int:
         return formats.exact_bracket_fraction
     if name.endswith("_product"):
         return formats.displacement.fraction + formats.bracket_fraction
+    if name.endswith("_exchange_sum"):
+        return formats.displacement.fraction + formats.weight.fraction
     kind, _, rest = name.partition("[")
     layer = int(rest.rstrip("]"))
     left = formats.displacement if kind in ("update", "reverse_link_sum") else formats.weight
@@ -299,12 +301,15 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
         return interval
 
     def circuit(name: str, x: list[Interval], gate: list[Interval], drive: Interval, element: int,
-                rates: list[list[Interval]]) -> None:
-        """Union over the elements of the ring, which share one datapath."""
+                rates: list[list[Interval]], other: int | None = None) -> None:
+        """Union over the elements of the ring, which share one datapath. ``other``: the element that reciprocal links drain."""
         K1, K2, K3 = rates
         brackets = [K1[i] * x[i - 1] - K1[(i + 1) % 5] * x[(i + 1) % 5] + K2[i] * x[(i + 2) % 5]
                     - K2[i - 2] * x[i - 2] - K3[i] * x[i] for i in range(ELEMENTS)]
         brackets[element] += drive << formats.coupling.fraction
+        if other is not None:                                 # links bring as much to the one as they take from the other
+            brackets[element] += word["drive"] << formats.coupling.fraction
+            brackets[other] += -(word["drive"] << formats.coupling.fraction)
         bound(f"{name}_bracket", _union(brackets), "five products K s, and the drive")
         products = [gate[i] * _operand(formats, brackets[i]) for i in range(ELEMENTS)]
         bound(f"{name}_product", _union(products), "population or gate times the operand B")
@@ -340,22 +345,35 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
     mirror = circuits.MIRROR
     sizes = list(zip(network.layers, network.layers[1:], strict=False))
     for k, (inputs, neurons) in enumerate(sizes):
-        x = s[neuron.output_element] if k else word["input"]
+        x = s[neuron.output_element] if k else word["input"] << network.input_shift
+        recurrence = None if k else network.wiring.recurrence
         coupling = described[:, :, None] if parameters is None else parameters[k].coupling
+        if parameters is None and recurrence:
+            coupling = coupling.copy()
+            coupling[2] = formats.coupling.exact(recurrence.K3, "K3 of the recurrent layer")
         K = [[word["coupling"] if getattr(network.learning, name) else Interval(int(each.min()), int(each.max()))
               for each in rates] for name, rates in zip(("K1", "K2", "K3"), coupling, strict=True)]
         fan_in = network.wiring.fan_in(k, inputs)
         links = bound(f"link_sum[{k}]", (x * word["weight"]).times(fan_in), f"{fan_in} products of a link and its input")
         bound(f"biased_link_sum[{k}]", links + (word["drive"] << network.link_shift(k)), "the link sum and the bias, shifted")
-        circuit(f"displacement[{k}]", s, gates, word["drive"], neuron.input_element, K)
+        circuit(f"displacement[{k}]", s, gates, word["drive"], neuron.input_element, K,
+                neuron.output_element if recurrence else None)
         circuit(f"reverse[{k}]", [r] * ELEMENTS, [gates[i] for i in mirror], word["error"],
-                int(mirror[neuron.output_element]), _mirrored(K))
+                int(mirror[neuron.output_element]), _mirrored(K), int(mirror[neuron.input_element]) if recurrence else None)
+        if recurrence:
+            ends = _union([s[neuron.input_element], s[neuron.output_element]])
+            for name, signals in (("displacement", ends), ("reverse", r)):
+                bound(f"{name}[{k}]_exchange_sum", (signals * word["weight"]).times(neurons),
+                      f"{neurons} products of a reciprocal link and a displacement")
         if k:
             fan_out = network.wiring.fan_out(k, neurons)
             bound(f"reverse_link_sum[{k}]", (r * word["weight"]).times(fan_out),
                   f"{fan_out} products of a link and a reverse displacement")
         count = batch * network.wiring.uses(k)
-        products = bound(f"update[{k}]", (r * x).times(count), f"{count} products of a reverse displacement and an input")
+        product = r * x
+        if recurrence:
+            product |= r * ends - r * ends
+        products = bound(f"update[{k}]", product.times(count), f"{count} products of a reverse displacement and an input")
         updated(f"updated_weight[{k}]", "links", "weight", k, products)
         updated(f"updated_bias[{k}]", "bias", "bias", k, r.times(count))
         product = r * _union(s)

@@ -19,6 +19,7 @@ from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Integration, Learning, Network, Neuron, Wiring
 from golden_model.neuron import Ring, energy
+from golden_model.ranges import record, worst_case
 from golden_model.recurrence import Recurrence
 
 SMALL = Network(layers=(5 * 6, 18, 7, 4), seed=2, integration=Integration(dt=0.25),
@@ -234,6 +235,19 @@ def test_sums_are_as_wide_as_steps_and_neurons_demand():
     assert widths["exchange_sum"] == (18 * 2**12 * 2**15).bit_length() + 1
     assert widths["update[0]"] == (2 * 10 * 2**24).bit_length() + 1
     assert widths["link_sum[0]"] == (6 * (255 << 4) * 2**15 + (2**15 << 14)).bit_length() + 1
+
+
+def test_ranges_of_a_run_lie_within_the_worst_case():
+    images, labels = pictures(SMALL, 12)
+    ranges = record(SMALL, parameters.initial(SMALL, "fixed"), images, labels)
+    for bounds in (ranges.worst_case(), worst_case(SMALL)):
+        for name, signal in ranges.signals.items():
+            if name in bounds:
+                assert bounds[name].least <= signal.least <= signal.greatest <= bounds[name].greatest, name
+    assert {"displacement[0]_exchange_sum", "reverse[0]_exchange_sum", "update[0]"} <= set(ranges.signals) & set(bounds)
+    assert bounds["update[0]"].bits <= SMALL.widths()["update[0]"]
+    assert bounds["displacement[0]_bracket"].bits <= SMALL.widths()["bracket"]
+    assert ranges.to_dict()["signals"]["reverse[0]_exchange_sum"]["fraction"] == 26
 
 
 def test_model_files_hold_both_kinds_of_links(tmp_path):

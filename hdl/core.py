@@ -4,13 +4,11 @@ from __future__ import annotations
 from typing import Any
 
 from amaranth.hdl import Module, Signal, signed
-from amaranth.lib import fifo, stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import fifo, wiring
 
-from hdl import frames
 from hdl.activation_list import ActivationList
 from hdl.array import Layer
-from hdl.commands import Commands
+from hdl.core_ports import MEMBERS, commands_of, pass_on
 from hdl.design import Design
 from hdl.output_unit import OutputUnit
 
@@ -38,28 +36,17 @@ class Core(wiring.Component):
 
     def __init__(self, design: Design, initialised: bool = False) -> None:
         self.design, self.initialised = design, initialised
-        super().__init__({
-            "s_axis_tdata": In(32), "s_axis_tvalid": In(1), "s_axis_tready": Out(1), "s_axis_tlast": In(1),
-            "m_axis_tdata": Out(32), "m_axis_tvalid": Out(1), "m_axis_tready": In(1), "m_axis_tlast": Out(1)})
+        super().__init__(MEMBERS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        design, network = self.design, self.design.network
-        links, bias = (exponents or range(1) for exponents in (design.links_exponents(), design.bias_exponents()))
-        m.submodules.commands = commands = Commands(
-            network.layers, learns=design.learns, digest=frames.digest_word(network.digest), links_exponents=links,
-            bias_exponents=bias, initial_links=links.start, initial_bias=bias.start,
-            programmable=design.kind == "programmable")
+        design = self.design
+        commands = commands_of(m, self, design)
         m.submodules.output_unit = output_unit = OutputUnit(design.layers[-1])
         layers = [Layer(layer, self.initialised) for layer in design.layers]
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
-        m.d.comb += [
-            commands.s_axis.payload.data.eq(self.s_axis_tdata), commands.s_axis.payload.last.eq(self.s_axis_tlast),
-            commands.s_axis.valid.eq(self.s_axis_tvalid), self.s_axis_tready.eq(commands.s_axis.ready),
-            self.m_axis_tdata.eq(commands.m_axis.payload.data), self.m_axis_tlast.eq(commands.m_axis.payload.last),
-            self.m_axis_tvalid.eq(commands.m_axis.valid), commands.m_axis.ready.eq(self.m_axis_tready)]
-        self._pass(m, commands.job, output_unit.job)
-        self._pass(m, output_unit.result, commands.result)
+        pass_on(m, commands.job, output_unit.job)
+        pass_on(m, output_unit.result, commands.result)
 
         # one register for the reply to an access; one access is under way at a time, and is taken a clock after it is done
         access, reply = commands.access, commands.access_reply
@@ -77,7 +64,7 @@ class Core(wiring.Component):
                          source.release.eq(layer.release), layer.links_exponent.eq(commands.links_exponent),
                          layer.bias_exponent.eq(commands.bias_exponent), layer.verdict.eq(output_unit.verdict),
                          layer.verdict_error.eq(output_unit.verdict_error)]
-            self._pass(m, source.items, layer.items)
+            pass_on(m, source.items, layer.items)
             if number < len(lists):
                 m.submodules[f"list_{number + 1}"] = sink = lists[number]
                 m.d.comb += [layer.outputs_free.eq(sink.free), sink.written_valid.eq(layer.outputs_valid),
@@ -87,7 +74,7 @@ class Core(wiring.Component):
                              output_unit.outputs_valid.eq(layer.outputs_valid), output_unit.outputs.eq(layer.outputs)]
             if layer.layer.learns:
                 if number == len(layers) - 1:
-                    self._pass(m, output_unit.errors, layer.errors)
+                    pass_on(m, output_unit.errors, layer.errors)
                 else:
                     m.submodules[f"errors_{number}"] = queue = fifo.SyncFIFOBuffered(
                         width=layer.layer.formats.error.bits, depth=layer.layer.neurons + 2)
@@ -104,7 +91,3 @@ class Core(wiring.Component):
             idle = idle & layer.idle & ~source.available
         m.d.comb += commands.idle.eq(idle)
         return m
-
-    @staticmethod
-    def _pass(m: Module, giver: stream.Interface, taker: stream.Interface) -> None:
-        m.d.comb += [taker.payload.eq(giver.payload), taker.valid.eq(giver.valid), giver.ready.eq(taker.ready)]

@@ -1,13 +1,13 @@
 """The pipeline of items: what a layer broadcasts one a clock, and the flags that follow it through the elements."""
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.control import control_layout
 from hdl.design import LayerDesign
-from hdl.narrow import clamp
+from hdl.operands import encoded, scaled
 
 KINDS = ("link", "error", "tree", "update", "restore")
 STAGES = 7                                # clocks from the issue of an item to its product
@@ -65,7 +65,7 @@ class ItemPipeline(wiring.Component):
         m.d.sync += [address.eq(self.base + self.index), value.eq(self.value), last.eq(self.last)]
 
         first = stages[0]
-        x = self._encoded(value)
+        x = encoded(layer, value)
         with m.If(first.as_value().any()):
             m.d.comb += control.address.eq(address)
         with m.If(first.link):
@@ -83,7 +83,7 @@ class ItemPipeline(wiring.Component):
 
     def _learning(self, m: Module, stages: list[Signal], address: Signal, last: Signal, x: Value) -> None:
         layer, control, first = self.layer, self.control, stages[0]
-        links, bias = self._scaled(m, x)
+        links, bias = scaled(m, layer, x, self.links_exponent, self.bias_exponent)
         with m.If(first.error):
             m.d.comb += control.broadcast_b.eq(1 << layer.link_shift - layer.error_split)
         with m.If(first.update):
@@ -99,30 +99,3 @@ class ItemPipeline(wiring.Component):
             m.d.comb += [control.write.eq(1), control.write_address.eq(addresses[-1]), control.bias_row.eq(lasts[-1])]
         m.d.comb += [control.accumulate_one.eq(stages[4].error), control.token_next.eq(stages[4].error),
                      self.tree_valid.eq(stages[6].tree)]
-
-    def _scaled(self, m: Module, x: Value) -> tuple[Value, Value]:
-        """Inputs and the bias' one times their rates. Slower rates shift less, so that every product drops the same bits."""
-        layer, network = self.layer, self.layer.network
-        exponents = network.learning.exponents(0)
-        links: Value = Const(0, signed(2))
-        bias: Value = Const(0, signed(2))
-        if exponents["links"] is not None:
-            unscaled = layer.update_shift - network.update_shift(layer.index, 0)        # exponent at which x is not shifted
-            links_places = Signal(range(unscaled - exponents["links"] + 1), reset_less=True)
-            m.d.sync += links_places.eq(unscaled - self.links_exponent)
-            links = x << links_places
-        if exponents["bias"] is not None:
-            bias_places = Signal(range(layer.update_shift - exponents["bias"] + 1), reset_less=True)
-            m.d.sync += bias_places.eq(layer.update_shift - self.bias_exponent)
-            bias = Cat(Const(1, 1) << bias_places, Const(0, 1)).as_signed()
-        return links, bias
-
-    def _encoded(self, value: Value) -> Value:
-        """A value in the format of the layer's inputs, signed: a byte stands for byte / 256."""
-        layer = self.layer
-        if layer.index:
-            return value.as_signed()
-        shift = 8 - layer.formats.input.fraction
-        byte = Cat(value, Const(0, 1)).as_signed()
-        rounded = byte << -shift if shift <= 0 else (byte[shift - 1:].as_signed() + 1) >> 1
-        return clamp(rounded, layer.input_bits)

@@ -3,15 +3,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
-from amaranth.lib import stream, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import wiring
 
-from hdl import frames
 from hdl.activation_list import ActivationList
-from hdl.commands import Commands
+from hdl.core_ports import MEMBERS, commands_of, pass_on
 from hdl.design import Design
-from hdl.narrow import clamp, half_up
+from hdl.operands import encoded
 from hdl.output_unit import OutputUnit
 from hdl.shared_array import SharedArray
 from hdl.shared_design import SharedDesign
@@ -42,28 +40,18 @@ class SharedCore(wiring.Component):
 
     def __init__(self, design: Design, initialised: bool = False) -> None:
         self.design, self.initialised = design, initialised
-        super().__init__({
-            "s_axis_tdata": In(32), "s_axis_tvalid": In(1), "s_axis_tready": Out(1), "s_axis_tlast": In(1),
-            "m_axis_tdata": Out(32), "m_axis_tvalid": Out(1), "m_axis_tready": In(1), "m_axis_tlast": Out(1)})
+        super().__init__(MEMBERS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        design, network = self.design, self.design.network
-        links, bias = (exponents or range(1) for exponents in (design.links_exponents(), design.bias_exponents()))
-        m.submodules.commands = commands = Commands(
-            network.layers, learns=design.learns, digest=frames.digest_word(network.digest), links_exponents=links,
-            bias_exponents=bias, initial_links=links.start, initial_bias=bias.start, programmable=False)
+        design = self.design
+        commands = commands_of(m, self, design)
         m.submodules.output_unit = output_unit = OutputUnit(design.layers[-1])
         m.submodules.array = array = SharedArray(SharedDesign(design), self.initialised)
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
-        m.d.comb += [
-            commands.s_axis.payload.data.eq(self.s_axis_tdata), commands.s_axis.payload.last.eq(self.s_axis_tlast),
-            commands.s_axis.valid.eq(self.s_axis_tvalid), self.s_axis_tready.eq(commands.s_axis.ready),
-            self.m_axis_tdata.eq(commands.m_axis.payload.data), self.m_axis_tlast.eq(commands.m_axis.payload.last),
-            self.m_axis_tvalid.eq(commands.m_axis.valid), commands.m_axis.ready.eq(self.m_axis_tready)]
-        self._pass(m, commands.job, output_unit.job)
-        self._pass(m, output_unit.result, commands.result)
-        self._pass(m, output_unit.errors, array.errors)
+        pass_on(m, commands.job, output_unit.job)
+        pass_on(m, output_unit.result, commands.result)
+        pass_on(m, output_unit.errors, array.errors)
 
         # inputs: the image for layer 0, the outputs of the layer before for the others
         sources: list[Any] = [commands, *lists]
@@ -77,7 +65,7 @@ class SharedCore(wiring.Component):
                     item, given = array.items.payload, source.items.payload
                     m.d.comb += [array.items.valid.eq(source.items.valid), source.items.ready.eq(array.items.ready),
                                  source.start.eq(array.start), item.last.eq(given.last), item.index.eq(given.index),
-                                 item.value.eq(self._aligned(number, given.value))]
+                                 item.value.eq(encoded(design.layers[number], given.value))]
         for number, source in enumerate(sources):
             m.d.comb += source.release.eq(array.release)
             if number:
@@ -101,17 +89,3 @@ class SharedCore(wiring.Component):
             m.d.sync += [answered.eq(1), word.eq(array.access_word)]
         m.d.comb += commands.idle.eq(output_unit.idle & ~commands.available & ~answered & array.idle)
         return m
-
-    def _aligned(self, number: int, value: Value) -> Value:
-        """An input of a layer in its format, its point where those of all layers are; a byte stands for byte / 256."""
-        layer = self.design.layers[number]
-        if number:
-            return value.as_signed() << layer.alignment
-        byte = Cat(value, Const(0, 1)).as_signed()
-        drop = 8 - layer.formats.input.fraction
-        word = byte << -drop if drop <= 0 else half_up(byte, drop)
-        return clamp(word, layer.input_bits - layer.alignment) << layer.alignment
-
-    @staticmethod
-    def _pass(m: Module, giver: stream.Interface, taker: stream.Interface) -> None:
-        m.d.comb += [taker.payload.eq(giver.payload), taker.valid.eq(giver.valid), giver.ready.eq(taker.ready)]

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
 from hdl.image_buffer import item_layout
+from hdl.operands import scaled
 from hdl.shared_design import SharedDesign
 from hdl.shared_element import ZEROS, control_layout
 
@@ -163,7 +164,7 @@ class SharedSequencer(wiring.Component):
             m.d.comb += given.eq(self.access.payload.data)
         if array.learns:
             error = Signal.like(self.errors.payload, name="error")
-            links, bias = self._scaled(m, value)
+            links, bias = scaled(m, array.first, value, self.links_exponent, self.bias_exponent)
             m.d.sync += error.eq(self.errors.payload)
             with m.If(stages[0].error):
                 m.d.comb += [control.broadcast_b.eq(1 << array.link_shift - array.error_split),
@@ -178,24 +179,6 @@ class SharedSequencer(wiring.Component):
             with m.If(stages[4].error):
                 m.d.sync += self.chosen.eq(self.chosen + 1)
         m.d.comb += control.element.eq(self.chosen)
-
-    def _scaled(self, m: Module, x: Value) -> tuple[Value, Value]:
-        """Inputs and the bias' one times their rates. Slower rates shift less, so that every product drops the same bits."""
-        array, network = self.array, self.array.network
-        exponents = network.learning.exponents(0)
-        links: Value = Const(0, signed(2))
-        bias: Value = Const(0, signed(2))
-        if exponents["links"] is not None:
-            layer = array.first
-            unscaled = array.update_shift - network.update_shift(layer.index, 0) - layer.alignment
-            links_places = Signal(range(unscaled - exponents["links"] + 1), reset_less=True)
-            m.d.sync += links_places.eq(unscaled - self.links_exponent)
-            links = x << links_places
-        if exponents["bias"] is not None:
-            bias_places = Signal(range(array.update_shift - exponents["bias"] + 1), reset_less=True)
-            m.d.sync += bias_places.eq(array.update_shift - self.bias_exponent)
-            bias = Cat(Const(1, 1) << bias_places, Const(0, 1)).as_signed()
-        return links, bias
 
     # ------------------------------------------------------------- links
 

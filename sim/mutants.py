@@ -15,8 +15,8 @@ class Mutant:
 
     @property
     def arrangement(self) -> str:
-        """Of the designs that have the file's contents in them."""
-        return "shared" if self.file.startswith(("shared_", "single_port_")) else "parallel"
+        """Of the design in which it is tried."""
+        return "shared" if self.name.startswith("shared:") else "parallel"
 
 
 _UPDATED = "(Cat(Const(1, 1), self.word).as_signed() + product[shift - 1:].as_signed()) >> 1"
@@ -62,8 +62,8 @@ MUTANTS = (
     # the pipeline of items
     Mutant("bias not updated", "items.py", "control.write.eq(1), control.write_address", "control.write.eq(~lasts[-1]), "
            "control.write_address"),
-    Mutant("rate of the links not applied", "items.py", "links = x << links_places", "links = x"),
-    Mutant("rate of the bias not applied", "items.py", "bias_places.eq(layer.update_shift - self.bias_exponent)",
+    Mutant("rate of the links not applied", "operands.py", "links = x << links_places", "links = x"),
+    Mutant("rate of the bias not applied", "operands.py", "bias_places.eq(layer.update_shift - bias_exponent)",
            "bias_places.eq(layer.update_shift - exponents['bias'])"),
     Mutant("token goes on too early", "items.py", "control.token_next.eq(stages[4].error)",
            "control.token_next.eq(stages[3].error)"),
@@ -95,7 +95,7 @@ MUTANTS = (
     Mutant("parameters one too many", "commands.py", "(index + count <= parameters)", "(index + count <= parameters + 1)"),
 
     # a shared array
-    Mutant("shared: inputs of layers not aligned", "shared_core.py",
+    Mutant("shared: inputs of layers not aligned", "operands.py",
            "layer.input_bits - layer.alignment) << layer.alignment", "layer.input_bits - layer.alignment)"),
     Mutant("shared: link sum wraps", "shared_element.py",
            "clamp(accumulator[array.link_shift:].as_signed(), formats.drive.bits)",

@@ -1,0 +1,33 @@
+"""The ports of every core: two AXI4-Streams of 32-bit words, requests in and replies out (``docs/registers.md``)."""
+from __future__ import annotations
+
+from amaranth.hdl import Module
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl import frames
+from hdl.commands import Commands
+from hdl.design import Design
+
+MEMBERS = {
+    "s_axis_tdata": In(32), "s_axis_tvalid": In(1), "s_axis_tready": Out(1), "s_axis_tlast": In(1),
+    "m_axis_tdata": Out(32), "m_axis_tvalid": Out(1), "m_axis_tready": In(1), "m_axis_tlast": Out(1)}
+
+
+def commands_of(m: Module, core: wiring.Component, design: Design) -> Commands:
+    """The command decoder of a design, connected to the ports of its core."""
+    links, bias = (exponents or range(1) for exponents in (design.links_exponents(), design.bias_exponents()))
+    commands = m.submodules.commands = Commands(
+        design.network.layers, learns=design.learns, digest=frames.digest_word(design.network.digest), links_exponents=links,
+        bias_exponents=bias, initial_links=links.start, initial_bias=bias.start, programmable=design.kind == "programmable")
+    m.d.comb += [
+        commands.s_axis.payload.data.eq(core.s_axis_tdata), commands.s_axis.payload.last.eq(core.s_axis_tlast),
+        commands.s_axis.valid.eq(core.s_axis_tvalid), core.s_axis_tready.eq(commands.s_axis.ready),
+        core.m_axis_tdata.eq(commands.m_axis.payload.data), core.m_axis_tlast.eq(commands.m_axis.payload.last),
+        core.m_axis_tvalid.eq(commands.m_axis.valid), commands.m_axis.ready.eq(core.m_axis_tready)]
+    return commands
+
+
+def pass_on(m: Module, giver: stream.Interface, taker: stream.Interface) -> None:
+    """Connect two ends of a stream that are ports of submodules."""
+    m.d.comb += [taker.payload.eq(giver.payload), taker.valid.eq(giver.valid), giver.ready.eq(taker.ready)]

@@ -1,0 +1,38 @@
+"""What becomes of a layer's inputs before they are multiplied: words with their point in place, and words times a rate."""
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
+
+from hdl.design import LayerDesign
+from hdl.narrow import clamp, half_up
+
+
+def encoded(layer: LayerDesign, value: Value) -> Value:
+    """An input in the format of the layer's inputs, aligned, signed: a byte stands for byte / 256."""
+    if layer.index:
+        return value.as_signed() << layer.alignment
+    byte = Cat(value, Const(0, 1)).as_signed()
+    drop = 8 - layer.formats.input.fraction
+    word = byte << -drop if drop <= 0 else half_up(byte, drop)
+    return clamp(word, layer.input_bits - layer.alignment) << layer.alignment
+
+
+def scaled(m: Module, layer: LayerDesign, x: Value, links_exponent: Value, bias_exponent: Value) -> tuple[Value, Value]:
+    """Inputs ``x`` and the bias' one times their rates 2**-exponent.
+
+    Slower rates shift less, so that every product drops the same bits (``LayerDesign.update_shift``). Adds a register for each
+    exponent's shift; rates change only while nothing is learnt.
+    """
+    exponents = layer.network.learning.exponents(0)
+    links: Value = Const(0, signed(2))
+    bias: Value = Const(0, signed(2))
+    if exponents["links"] is not None:
+        unscaled = layer.update_shift - layer.alignment - layer.network.update_shift(layer.index, 0)    # x is not shifted there
+        links_places = Signal(range(unscaled - exponents["links"] + 1), reset_less=True)
+        m.d.sync += links_places.eq(unscaled - links_exponent)
+        links = x << links_places
+    if exponents["bias"] is not None:
+        bias_places = Signal(range(layer.update_shift - exponents["bias"] + 1), reset_less=True)
+        m.d.sync += bias_places.eq(layer.update_shift - bias_exponent)
+        bias = Cat(Const(1, 1) << bias_places, Const(0, 1)).as_signed()
+    return links, bias

@@ -24,13 +24,13 @@ def element_cells(array: SharedDesign) -> Cells:
     adders = [array.sum_bits, s + 1, rounded, s + 1, s + 2, broadcast + 1, bracket]
     luts = 2 * operand + 2 * broadcast + s + formats.drive.bits + 5 + 2 * (s + 1) + LUTS_OF_CONTROL
     registers = (10 * s + array.sum_bits + formats.drive.bits + 2 * broadcast + 4 * (s + 1) + operand + rounded)
-    blocks = block_rams(design.target, 2 * SLOT, s)
+    blocks = 1                                           # step starts: in a block whatever their size, as gates and sums
     if array.learns:
         updated = 2 * operand - array.update_shift - array.operand_scale + 1
         adders.append(updated)
         luts += array.word_bits + s + 12
         registers += updated
-        blocks += block_rams(design.target, array.gate_words, s + 1)
+        blocks += max(1, block_rams(design.target, array.gate_words, s + 1))
     lone = LONE_WORDS * s if design.target == "ice40" else 0
     weights = 0 if design.target == "ice40" else block_rams(design.target, array.depth, array.word_bits)
     return Cells(cells=luts + sum(map(adder, adders)) + lone, flip_flops=registers, multipliers=1, block_rams=blocks + weights)
@@ -66,7 +66,7 @@ def cells(design: Design) -> Cells:
         luts += adder(total) + adder(total - design.network.reverse_link_shift + 2) + formats.error.bits + 5
         registers += total + 20
         inputs = max(layer.inputs for layer in array.reversing())
-        blocks += block_rams(target, inputs * min(2, len(array.reversing())), total)
+        blocks += max(1, block_rams(target, inputs * min(2, len(array.reversing())), total))
     shared = Cells(cells=estimate.COMMANDS[target] + estimate.packed(target, luts, registers // 2),
                    flip_flops=estimate.REGISTERS_OF_COMMANDS + registers, multipliers=0, block_rams=blocks)
     return element_cells(array).times(array.elements) + shared

@@ -6,7 +6,7 @@ from hdl.adder_tree import levels
 from hdl.design import Design
 from hdl.estimate import Cells, adder, block_rams
 from hdl.frames import MOST_COUNT
-from hdl.shared_design import SLOT, SharedDesign
+from hdl.shared_design import SharedDesign
 
 LUTS_OF_CONTROL = 15                      # of an element: enables and clears
 LONE_WORDS = 10                           # displacements' worth of flip-flops that iCE40 cannot pack with a LUT of their own

@@ -208,8 +208,8 @@ def test_the_python_of_the_readme_runs(capsys):
 
 
 @pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/arithmetic.md", "docs/model.md", "docs/learning.md",
-                                      "docs/registers.md", "docs/verilog.md", "docs/hardware.md", "docs/link.md", "docs/boards.md",
-                                      "docs/experiments.md"])
+                                      "docs/registers.md", "docs/verilog.md", "docs/hardware.md", "docs/link.md",
+                                      "docs/boards.md", "docs/experiments.md"])
 def test_links_and_files_that_documents_name_exist(document):
     text = read(document)
     for target in re.findall(r"\]\(([^)#:]+)\)", text):

@@ -236,11 +236,11 @@ _ECPIX: dict[str, Any] = {
 _ICEPROG = Programmer(name="iceprog", arguments=(), install=ICEPROG)
 
 BOARDS = {board.name: board for board in (
-    Board(name="icebreaker", title="iCEBreaker", platform=ICEBreakerPlatform, clock=24, baud=2_000_000,
+    Board(name="icebreaker", title="iCEBreaker", platform=ICEBreakerPlatform, clock=30, baud=2_000_000,
           serial="USB (FT2232H), second channel", programmers=(_loader("--board", "ice40_generic"), _ICEPROG)),
-    Board(name="icesugar", title="iCESugar", platform=ICESugarPlatform, clock=24, baud=1_000_000,
+    Board(name="icesugar", title="iCESugar", platform=ICESugarPlatform, clock=30, baud=1_000_000,
           serial="USB (iCELink)", programmers=(Programmer(name="icesprog", arguments=(), install=ICESPROG),)),
-    Board(name="upduino-v3", title="UPduino v3", platform=UpduinoV3Platform, clock=24, baud=2_000_000,
+    Board(name="upduino-v3", title="UPduino v3", platform=UpduinoV3Platform, clock=30, baud=2_000_000,
           serial="USB (FT232H)", oscillator="clk12", header=("15", "14", "", 0), high=("16",),
           programmers=(_ICEPROG, _loader("--board", "ice40_generic")),
           note="close jumper OSC: 12 MHz to pin 20, because the oscillator of the chip is too inexact for a serial line"),

@@ -326,7 +326,7 @@ def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(
     assert data.find(b"\x7e\xaa\x99\x7e") > 0
     assert found["sha256"]["wuxing.bin"] == hashlib.sha256(data).hexdigest()
     assert found["state"] == "finished"
-    assert found["clock"]["MHz"] == 24 <= found["clock"]["reached_MHz"]
+    assert found["clock"]["MHz"] == 30 <= found["clock"]["reached_MHz"]
     assert found["verified"]["mismatches"] == 0 < found["verified"]["words_compared"]
     assert found["design"]["arrangement"] == "shared"
     assert found["use"]["spram"]["used"] == found["use"]["multipliers"]["used"] == 1

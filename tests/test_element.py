@@ -65,8 +65,8 @@ def test_verilator_sees_the_same_element(tmp_path):
 BUGS = {
     "overflow is written": ("writes & enough", "writes"),
     "bias is held like a weight": ("control.load | control.bias_row)", "control.load)"),
-    "reverse gate without floor": ("& self.control.gate_floor, floor, population)", "& 0, floor, population)"),
-    "extinct ones fall on": ("Mux(~self.control.reverse & (word < least), least, word)", "word"),
+    "reverse gate without floor": ("point[0], element, control.gate_floor)", "point[0], element, Const(0, 1))"),
+    "extinct ones fall on": ("clamp(rounded, s.bits), control.reverse,", "clamp(rounded, s.bits), Const(1, 1),"),
     "half step is not rounded": ("Cat(Const(1, 1), change)", "Cat(Const(0, 1), change)"),
     "half step wraps": ("clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),
     "predictor is gated like a corrector": ("Cat(Const(0, 1), predictor_gate)", "predictor_gate"),

@@ -63,12 +63,12 @@ def test_pins_of_a_header_have_the_voltage_of_the_clock():
 
 def test_the_clocks_of_a_bit_follow_clock_and_baud():
     board = platforms.board("icebreaker")
-    assert [board.divisor(), board.divisor(36), board.divisor(baud=1_000_000), board.divisor(48, 3_000_000)] == [12, 18, 24, 16]
+    assert [board.divisor(), board.divisor(36), board.divisor(baud=1_000_000), board.divisor(48, 3_000_000)] == [15, 18, 30, 16]
 
 
-@pytest.mark.parametrize(("baud", "near"), [(7_000_000, "8,000,000"), (0, "24,000,000"), (-5, "24,000,000")])
+@pytest.mark.parametrize(("baud", "near"), [(7_000_000, "7,500,000"), (0, "30,000,000"), (-5, "30,000,000")])
 def test_a_rate_that_the_clock_does_not_make_is_refused(baud, near):
-    text = (f"baud must be within 1.5% of 24 MHz divided by a whole number, not {baud:,} (nearest: {near}); choose another "
+    text = (f"baud must be within 1.5% of 30 MHz divided by a whole number, not {baud:,} (nearest: {near}); choose another "
             f"--baud or --clock")
     with pytest.raises(InputError, match=re.escape(text)):
         platforms.board("icebreaker").divisor(baud=baud)

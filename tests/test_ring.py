@@ -60,8 +60,9 @@ BUGS = {
     "swapped direction": ("- rates(self.K1, mirrored[0], 1)(x[CHILD])", "- rates(self.K1, mirrored[0], 0)(x[CHILD])"),
     "mirror of K2": ("[(-e - 2) % ELEMENTS for e in range(ELEMENTS)]", "[(-e + 2) % ELEMENTS for e in range(ELEMENTS)]"),
     "mirror of K3": ("if backward != self.K3:", "if False:"),
-    "bracket is cut off": ("((exact[drop - 1:].as_signed() + 1) >> 1)", "exact[drop:].as_signed()"),
-    "bracket wraps": ("return clamp(rounded, formats.bracket.bits)", "return rounded[:formats.bracket.bits].as_signed()"),
+    "bracket is cut off": ("half_up(exact, drop)", "exact >> drop"),
+    "bracket wraps": ("return clamp(rounded.as_signed(), formats.bracket.bits)",
+                      "return rounded[:formats.bracket.bits].as_signed()"),
     "coupling is not gated": ("coupling.eq(Mux(coupling_enable, terms, 0))", "coupling.eq(terms)"),
 }
 

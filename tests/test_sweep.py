@@ -11,17 +11,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from boards import fit, platforms
 from golden_model import datasets
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.network import Learning, Network
 from golden_model.training import accuracy, train
-from wuxing import sweep
+from hdl import estimate
+from hdl.design import Design
+from wuxing import cost
 from wuxing.cli import main
 from wuxing.experiments import learner
 from wuxing.info import memory
-from wuxing.sweep import expand, pareto, read
+from wuxing.sweep import COLUMNS, expand, front, pareto, read
 
+NO_BOARD = ("board must be one of icebreaker, icesugar, upduino-v3, ulx3s-12f, ulx3s-25f, ulx3s-45f, ulx3s-85f, "
+            "orangecrab-25f, orangecrab-85f, ecpix5-45f, ecpix5-85f, colorlight-5a-75b, not 'desk'; wuxing boards lists them")
 GRID = """
 dataset = "digits"
 hold_out = 300
@@ -95,8 +100,12 @@ def test_the_number_of_points_is_the_product_of_the_choices(counts):
     ("seeds = []\n[grid]\nseed = [1]", "grid {path}: seeds must be one or more whole numbers, not []"),
     ("", "grid {path}: the entry grid must be given, but is not"),
     ("shift = 1.5\n[grid]", "grid {path}: shift must be int, not 1.5"),
-    ("speed = 1\n[grid]", ("grid {path}: there must be no entry 'speed'; known are dataset, arithmetic, seeds, hold_out, "
-                           "train_images, shift, network, grid")),
+    ("speed = 1\n[grid]", ("grid {path}: there must be no entry 'speed'; known are dataset, arithmetic, board, seeds, "
+                           "hold_out, train_images, shift, network, grid")),
+    ("board = 5\n[grid]", "grid {path}: board must be str, not 5"),
+    ("board = 'desk'\n[grid]", "grid {path}: " + NO_BOARD),
+    ("[grid]\nboard = ['ulx3s-85f', 'desk']", ("every combination of a grid must be a network, but {{'board': 'desk'}}: "
+                                               + NO_BOARD)),
     ("[grid]\nlayers = 5", "each entry of the grid must be a list of one or more choices, not 5 for layers"),
     ("[grid]\nlayers = []", "each entry of the grid must be a list of one or more choices, not [] for layers"),
     ("[grid]\nseed = [" + "1," * 101 + "]\nintegration.steps = [" + "2," * 100 + "]",
@@ -126,6 +135,8 @@ def test_the_documented_grid_is_one(grid):
     text = (Path(__file__).parent.parent / "docs" / "experiments.md").read_text("utf-8")
     points = points_of(grid(re.search(r"```toml\n(.*?)```", text, re.DOTALL)[1]))
     assert len(points) == 12
+    assert {point.board for point in points} == {"ulx3s-85f"}
+    assert {cost.of(point.network, point.arithmetic, point.board, 150).fits for point in points} == {True}
     assert points[1].choices == {"integration.steps": "4", "formats.weight": "Q2.10", "word": "12 bits"}
 
 
@@ -169,26 +180,123 @@ def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, 
         assert point["accuracies"] == found
         assert point["accuracy"] == pytest.approx(np.mean(found))
         assert point["spread"] == pytest.approx(np.std(found, ddof=1))
-    best = pareto([[-point["accuracy"], point["memory_bits"]] for point in result["points"]])
+        core = Design(network=network, target="ecp5")
+        clocks = estimate.clocks(core, result["nonzero_inputs"])
+        assert (point["cycles_per_image"], point["cycles_per_learnt_image"]) == (clocks.inferred, clocks.learnt)
+        assert point["cells"] == estimate.cells(core).cells
+        assert point["elements"] == list(network.layers[1:])
+        assert [point[name] for name in ("board", "arrangement", "microseconds_per_learnt_image", "fits", "no_core")] == [
+            None, "parallel", None, None, ""]
+    best = pareto([[-point["accuracy"], *(point[name] for name in (
+        "memory_bits", "cycles_per_image", "cycles_per_learnt_image", "cells"))] for point in result["points"]])
     assert [point["pareto"] for point in result["points"]] == best
     text = (tmp_path / "report" / "grid.md").read_text("utf-8")
     assert text.count("| * |") == sum(best) >= 1
     assert len(re.findall(r"^\| 64-[48]-10 \| [48] \| ", text, re.MULTILINE)) == 4
-    assert ElementTree.parse(tmp_path / "report" / "grid-memory_bits.svg").getroot().tag.endswith("svg")
+    assert "us, learnt" not in text
+    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == ["grid-cells.svg", "grid-cycles_per_image.svg", (
+        "grid-cycles_per_learnt_image.svg"), "grid-memory_bits.svg", "grid.md"]
+    for name in ("memory_bits", "cells"):
+        assert ElementTree.parse(tmp_path / "report" / f"grid-{name}.svg").getroot().tag.endswith("svg")
     monkeypatch.setattr(learner, "run", lambda setting: pytest.fail("a finished task was run again"))
     assert main(arguments) == 0
     assert capsys.readouterr().out == shown
 
 
-def test_another_cost_is_another_column(grid, tmp_path, capsys, monkeypatch):
-    steps = sweep.Column("steps", "steps in all", lambda network: network.integration.steps * (len(network.layers) - 1))
-    monkeypatch.setattr(sweep, "COLUMNS", (*sweep.COLUMNS, steps))
-    arguments = ["sweep", str(grid(GRID)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json", "-"]
+BOARDS = """
+dataset = "digits"
+hold_out = 300
+train_images = 100
+seeds = [4, 5]
+[network]
+layers = [64, 40, 10]
+[network.learning]
+epochs = 1
+halvings = 3
+[grid]
+where = [
+    { name = "small", board = "icebreaker", formats.bracket = "Q4.12" },
+    { name = "large", board = "ulx3s-85f", formats.bracket = "Q4.12" },
+    { name = "wide", board = "icebreaker" },
+    { name = "batch", board = "ulx3s-85f", learning.batch = 4 },
+    { name = "float", board = "ulx3s-85f", arithmetic = "float" },
+]
+"""
+
+
+def test_boards_are_a_setting_and_share_the_runs_of_a_network(grid, tmp_path, capsys):
+    arguments = ["sweep", str(grid(BOARDS)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json",
+                 str(tmp_path / "result.json")]
     assert main(arguments) == 0
-    result = json.loads(capsys.readouterr().out)
-    assert [point["steps"] for point in result["points"]] == [8, 16, 8, 16]
-    assert (tmp_path / "grid-steps.svg").exists()
-    assert "| steps in all |" in (tmp_path / "grid.md").read_text("utf-8")
+    assert len(list((tmp_path / "store").iterdir())) == 8              # small and large: one network, two seeds
+    result = json.loads((tmp_path / "result.json").read_text())
+    images = datasets.load("digits").train_images
+    assert result["nonzero_inputs"] == round((images != 0).sum(axis=1).mean())
+    small, large, wide, batch, floats = result["points"]
+    assert small["accuracies"] == large["accuracies"]
+    for point, name in ((small, "icebreaker"), (large, "ulx3s-85f")):
+        board = platforms.board(name)
+        core = fit.chosen(board, Network.from_dict(point["network"]))
+        clocks = estimate.clocks(core, result["nonzero_inputs"])
+        assert (point["board"], point["elements"], point["arrangement"]) == (name, list(core.elements), core.arrangement)
+        assert (point["cycles_per_image"], point["cycles_per_learnt_image"]) == (clocks.inferred, clocks.learnt)
+        assert point["microseconds_per_learnt_image"] == clocks.learnt / board.clock
+        assert point["cells"] == estimate.cells(core).cells
+        assert point["fits"]
+    assert small["arrangement"] == "shared"
+    text = (tmp_path / "grid.md").read_text("utf-8")
+    for point, name in ((wide, "wide"), (batch, "batch"), (floats, "float")):
+        assert [point[key] for key in ("elements", "arrangement", "cycles_per_image", "cycles_per_learnt_image", "cells",
+                                       "microseconds_per_learnt_image", "fits", "pareto")] == [None] * 7 + [False]
+        assert re.search(rf"^\| {name} \| .* \| {point['memory_bits']:,} \| – \| – \| – \| – \| – \|  \|$", text, re.MULTILINE)
+        assert f"- no core for 1 of 5 combinations: {point['no_core']}\n" in text
+    assert floats["no_core"] == "float arithmetic has no hardware; choose fixed"
+    assert batch["no_core"] == "a core learns one image at a time, so learning.batch must be 1, not 4"
+    with pytest.raises(InputError, match=f"^{re.escape(wide['no_core'])}$"):
+        fit.chosen(platforms.board("icebreaker"), Network.from_dict(wide["network"]))
+    assert " ".join(capsys.readouterr().out.split()).count("no core for 1 of 5 combinations: ") == 3
+    assert (tmp_path / "grid-microseconds_per_learnt_image.svg").exists()
+
+
+def test_a_sweep_without_hardware_compares_accuracy_and_memory(grid, tmp_path, capsys):
+    text = GRID.replace("[network.learning]", "[network.learning]\nbatch = 2") + 'arithmetic = ["float", "fixed"]\n'
+    assert main(["sweep", str(grid(text)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json",
+                 "-"]) == 0
+    points = json.loads(capsys.readouterr().out)["points"]
+    assert [point["pareto"] for point in points] == pareto([[-point["accuracy"], point["memory_bits"]] for point in points])
+    assert [path.name for path in tmp_path.glob("*.svg")] == ["grid-memory_bits.svg"]
+
+
+def row(accuracy, memory, clocks=None, fits=None):
+    return dict.fromkeys(column.name for column in COLUMNS) | {"accuracy": accuracy, "memory_bits": memory,
+                                                               "cycles_per_image": clocks, "fits": fits}
+
+
+def test_what_has_no_hardware_or_does_not_fit_is_on_no_front_and_beats_nothing():
+    rows = [row(99.0, 1), row(98.0, 1, 1, False), row(97.0, 2, 2, True), row(96.0, 2, 2, True), row(90.0, 1, 2, True)]
+    assert front(rows) == [False, False, True, False, True]
+    assert front(rows, COLUMNS[:1]) == [True, False, False, False, False]      # of memory alone: float has that
+    assert front([row(99.0, 2), row(98.0, 1), row(97.0, 1)]) == [True, True, False]
+    assert front([row(99.0, 1, 1, False), row(98.0, 1)]) == [False, False]
+    assert front([row(90.0, 1, 2), row(90.0, 1, 1)]) == [False, True]
+
+
+def test_a_network_that_does_not_fit_its_board_says_so(grid, tmp_path, capsys):
+    text = BOARDS[:BOARDS.index("[grid]")].replace("100", "1").replace("40,", "4," * 30) + "[grid]\nboard = ['ulx3s-12f']\n"
+    assert main(["sweep", str(grid(text)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json",
+                 "-"]) == 0
+    point, = json.loads(capsys.readouterr().out)["points"]
+    assert (point["fits"], point["pareto"], point["elements"]) == (False, False, [1] * 31)
+    assert point["microseconds_per_learnt_image"] == point["cycles_per_learnt_image"] / 100
+    assert "| does not fit |  |" in (tmp_path / "grid.md").read_text("utf-8")
+    assert "does not fit" in (tmp_path / "grid-cells.svg").read_text("utf-8")
+
+
+def test_the_same_network_costs_more_clocks_with_more_nonzero_inputs():
+    network = Network(layers=(64, 4, 10))
+    many, few = (cost.of(network, "fixed", None, nonzero).cycles_per_learnt_image for nonzero in (60, 20))
+    assert many > few
+    assert cost.nonzero_inputs(np.array([[0, 1, 255], [0, 0, 9], [3, 3, 3]], np.uint8)) == 2
 
 
 def test_a_network_that_does_not_fit_the_data_is_refused_before_anything_is_trained(grid, tmp_path, capsys):

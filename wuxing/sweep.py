@@ -1,10 +1,17 @@
-"""``wuxing sweep``: every combination of the settings of a grid, its accuracy and its cost, and which ones are worth it."""
+"""``wuxing sweep``: every combination of the settings of a grid, its accuracy and its cost, and which ones are worth it.
+
+Accuracy is the model's; what a point costs in hardware is estimated (``wuxing.cost``). The Pareto front compares accuracy and
+all costs: on it may only be what has every cost that is shown, and fits its board if it has one. What has no hardware (floats,
+networks that no core learns) is therefore not on it and keeps nothing off it, unless no point has hardware: then accuracy and
+memory alone are compared. The plot of each cost has its own front, by the same rule, of accuracy and that cost.
+"""
 from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +23,7 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import ARITHMETICS
 from wuxing import configuration as options
-from wuxing import console, info, tasks
+from wuxing import console, cost, tasks
 from wuxing.experiment import SchedulerOption, StoreOption, WorkersOption, perform
 from wuxing.experiments import learner
 from wuxing.experiments.description import check_entries
@@ -27,30 +34,34 @@ from wuxing.train import versions
 
 MOST_POINTS = 10_000                      # combinations of a grid; more is a mistake
 DEFAULTS: dict[str, Any] = {"dataset": "mnist", "arithmetic": "fixed", "seeds": [0, 1, 2], "shift": 0}
-ENTRIES = {"dataset": str, "arithmetic": str, "seeds": [int], "hold_out": int, "train_images": int, "shift": int,
+ENTRIES = {"dataset": str, "arithmetic": str, "board": str, "seeds": [int], "hold_out": int, "train_images": int, "shift": int,
            "network": dict, "grid": dict}
+OPTIONAL = ("board", "hold_out", "train_images")
+NONE, UNFIT = "–", "does not fit"
 
 
 @dataclass(frozen=True)
 class Column:
-    """A cost of a network, of which less is better."""
+    """A field of ``Cost`` of which less is better."""
 
     name: str
     title: str
-    of: Callable[[Network], float]
+    digits: int = 0
 
 
-COLUMNS: tuple[Column, ...] = (
-    Column("memory_bits", "memory, bits", lambda network: sum(layer["bits"] for layer in info.memory(network))),)
+COLUMNS = (Column("memory_bits", "memory, bits"), Column("cycles_per_image", "clocks, inferred"),
+           Column("cycles_per_learnt_image", "clocks, learnt"), Column("cells", "logic cells"),
+           Column("microseconds_per_learnt_image", "us, learnt", 1))
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """One combination: the text of each choice, the network (with the first seed) and its arithmetic."""
+    """One combination: the text of each choice, the network (with the first seed), its arithmetic, its board if it has one."""
 
     choices: dict[str, str]
     network: Network
     arithmetic: str
+    board: str | None = None
 
 
 def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What is varied.", show_default=False)],
@@ -69,28 +80,32 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
     held = {"hold_out": described["hold_out"], "train_images": described.get("train_images"), "shift": described["shift"]}
     for point in points:
         datasets.check_fits(data, point.network)
+    nonzero = cost.nonzero_inputs(data.train_images)
+    costs = [cost.of(point.network, point.arithmetic, point.board, nonzero) for point in points]
     wanted = [Task(learner.__name__, learner.VERSION, learner.setting_of(
         Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, described["dataset"], **held))
         for point in points for seed in described["seeds"]]
     records = perform(grid.name, wanted, Store(store), workers, scheduler, quiet)
     accuracies = [record["result"]["accuracy"] for record in records]
     count = len(described["seeds"])
-    rows = [_row(point, accuracies[at:at + count])
-            for at, point in zip(range(0, len(accuracies), count), points, strict=True)]
-    for row, best in zip(rows, pareto([[-row["accuracy"], *(row[column.name] for column in COLUMNS)] for row in rows]),
-                         strict=True):
+    rows = [_row(point, accuracies[at:at + count], each)
+            for at, point, each in zip(range(0, len(accuracies), count), points, costs, strict=True)]
+    for row, best in zip(rows, front(rows), strict=True):
         row["pareto"] = best
-    table = table_of(rows, described, held["hold_out"])
-    console.write_json(json, {"grid": described, "dataset_sha256": data.sha256, "points": rows, "versions": versions()})
+    table = table_of(rows, described, held["hold_out"], nonzero)
+    console.write_json(json, {"grid": described, "dataset_sha256": data.sha256, "nonzero_inputs": nonzero, "points": rows,
+                              "versions": versions()})
     if report is not None:
         write_report(report, grid.stem, table, rows)
     screen = console.out(json)
-    shown = console.table(console.shown(table.title), left=table.columns[:-len(COLUMNS) - 2],
-                          right=table.columns[-len(COLUMNS) - 2:])
+    choices = len(points[0].choices)
+    shown = console.table(console.shown(table.title), left=table.columns[:choices], right=table.columns[choices:])
     shown.min_width = None
     for cells in table.rows:
         shown.add_row(*map(console.shown, cells))
     screen.print(shown)
+    for note in _notes(rows):
+        screen.print(console.shown(note), soft_wrap=True)
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -110,7 +125,8 @@ def read(path: Path) -> dict[str, Any]:
         raise InputError(f"grid {path} must be valid TOML, but: {error}; mend it there") from None
     described = DEFAULTS | {"network": {}} | given
     try:
-        check_entries(described, ENTRIES, optional=("hold_out", "train_images"))
+        check_entries(described, ENTRIES, optional=OPTIONAL)
+        cost.check_board(described.get("board"))
         if not described["seeds"]:
             raise InputError("seeds must be one or more whole numbers, not []")
     except InputError as error:
@@ -121,9 +137,9 @@ def read(path: Path) -> dict[str, Any]:
 def expand(described: dict[str, Any], layers: Sequence[int]) -> list[Point]:
     """Every combination of the choices of ``described["grid"]``, the last one varied fastest.
 
-    A choice is named by the dotted key of an entry of the network (``integration.steps = [4, 8]``) or ``arithmetic``. A
-    list of tables changes several entries together, under any name (``word = [{formats.drive = "Q4.8", ...}, {}]``; an
-    entry ``name`` is what the result calls it). ``layers`` are those of a network that names none.
+    A choice is named by the dotted key of an entry of the network (``integration.steps = [4, 8]``), ``arithmetic`` or
+    ``board``. A list of tables changes several entries together, under any name (``word = [{formats.drive = "Q4.8", ...},
+    {}]``; an entry ``name`` is what the result calls it). ``layers`` are those of a network that names none.
 
     Raises
     ------
@@ -156,27 +172,52 @@ def pareto(costs: Sequence[Sequence[float]]) -> list[bool]:
     return [not any(beats(other, row) for other in costs) for row in costs]
 
 
-def table_of(rows: list[dict[str, Any]], described: dict[str, Any], hold_out: int) -> Table:
-    """Choices, accuracy, costs and Pareto front as text."""
-    keys = list(rows[0]["choices"])
+def front(rows: Sequence[dict[str, Any]], columns: Sequence[Column] = COLUMNS) -> list[bool]:
+    """Which rows no other beats in accuracy and these costs, of those that have each cost that any row has, and fit."""
+    names = [column.name for column in columns if any(row[column.name] is not None for row in rows)]
+    compared = [row["fits"] is not False and all(row[name] is not None for name in names) for row in rows]
+    best = iter(pareto([[-row["accuracy"], *(row[name] for name in names)]
+                        for row, taken in zip(rows, compared, strict=True) if taken]))
+    return [taken and next(best) for taken in compared]
+
+
+def table_of(rows: list[dict[str, Any]], described: dict[str, Any], hold_out: int, nonzero: int) -> Table:
+    """Choices, accuracy, costs and Pareto front as text; time and fit only where there are boards."""
+    boards = list(dict.fromkeys(row["board"] for row in rows if row["board"] is not None))
+    columns = COLUMNS if boards else [column for column in COLUMNS if column.name != "microseconds_per_learnt_image"]
+    core = f"chosen for {', '.join(boards)}" if boards else f"with one element per neuron ({cost.TARGET})"
+    fits = {True: "yes", False: UNFIT, None: NONE}
     return Table(f"{described['dataset']}: accuracy on {hold_out:,} held-out training images, mean ± standard deviation of "
-                 f"{len(described['seeds'])} seeds; * is what no other beats in accuracy and cost",
-                 (*keys, "accuracy, %", *(column.title for column in COLUMNS), "Pareto"),
-                 [(*row["choices"].values(), spread(row["accuracies"]), *(f"{row[column.name]:,.0f}" for column in COLUMNS),
-                   "*" if row["pareto"] else "") for row in rows])
+                 f"{len(described['seeds'])} seeds; clocks and cells by estimate, of a core {core}, images with {nonzero} "
+                 f"nonzero inputs; {NONE} has no hardware; * is what no other beats in accuracy and cost, of what has every "
+                 f"cost shown{' and fits' if boards else ''}",
+                 (*rows[0]["choices"], "accuracy, %", *(column.title for column in columns), *(["fits"] if boards else []),
+                  "Pareto"),
+                 [(*row["choices"].values(), spread(row["accuracies"]),
+                   *(NONE if row[column.name] is None else f"{row[column.name]:,.{column.digits}f}" for column in columns),
+                   *([fits[row["fits"]]] if boards else []), "*" if row["pareto"] else "") for row in rows])
 
 
 def write_report(folder: Path, name: str, table: Table, rows: list[dict[str, Any]]) -> None:
-    """``folder/name.md`` with the table, and for each cost a plot ``folder/name-cost.svg``."""
+    """``folder/name.md`` with the table, and for each cost that a row has a plot ``folder/name-cost.svg``."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--report must be a folder that can be made, but {folder}: {error.strerror}") from None
     lines = [f"# Sweep {name}", "", *markdown(table), ""]
+    if notes := _notes(rows):
+        lines += [*(f"- {note}" for note in notes), ""]
     for column in COLUMNS:
-        write_atomically(folder / f"{name}-{column.name}.svg", _plot(rows, column))
-        lines += [f"![Accuracy against {column.title}]({name}-{column.name}.svg)", ""]
+        if any(row[column.name] is not None for row in rows):
+            write_atomically(folder / f"{name}-{column.name}.svg", _plot(rows, column))
+            lines += [f"![Accuracy against {column.title}]({name}-{column.name}.svg)", ""]
     write_atomically(folder / f"{name}.md", "\n".join(lines))
+
+
+def _notes(rows: list[dict[str, Any]]) -> list[str]:
+    """Why combinations have no hardware, each reason once."""
+    counted = Counter(row["no_core"] for row in rows if row["no_core"])
+    return [f"no core for {count} of {len(rows)} combinations: {reason}" for reason, count in counted.items()]
 
 
 def _plot(rows: list[dict[str, Any]], column: Column) -> bytes:
@@ -184,11 +225,15 @@ def _plot(rows: list[dict[str, Any]], column: Column) -> bytes:
 
     def paint(axes: Any) -> None:
         place = axes[0, 0]
-        place.errorbar([row[column.name] for row in rows], [row["accuracy"] for row in rows], [row["spread"] for row in rows],
-                       fmt=".", capsize=2, label="combinations")
-        front = sorted((row[column.name], row["accuracy"]) for row, best in zip(rows, pareto(
-            [[-row["accuracy"], row[column.name]] for row in rows]), strict=True) if best)
-        place.plot(*zip(*front, strict=True), drawstyle="steps-post", label="Pareto front")
+        for label, mark, fits in (("combinations", ".", (None, True)), (UNFIT, "x", (False,))):
+            drawn = [row for row in rows if row[column.name] is not None and row["fits"] in fits]
+            if drawn:
+                place.errorbar([row[column.name] for row in drawn], [row["accuracy"] for row in drawn],
+                               [row["spread"] for row in drawn], fmt=mark, capsize=2, label=label)
+        best = sorted((row[column.name], row["accuracy"]) for row, is_best in zip(rows, front(rows, [column]), strict=True)
+                      if is_best)
+        if best:
+            place.plot(*zip(*best, strict=True), drawstyle="steps-post", label="Pareto front")
         place.set(xlabel=column.title, ylabel="accuracy on held-out images (%)")
         place.set_xscale("log")
         place.legend(loc="lower right")
@@ -196,10 +241,9 @@ def _plot(rows: list[dict[str, Any]], column: Column) -> bytes:
     return picture(f"sweep-{column.name}", paint)
 
 
-def _row(point: Point, accuracies: list[float]) -> dict[str, Any]:
+def _row(point: Point, accuracies: list[float], costs: cost.Cost) -> dict[str, Any]:
     return {"choices": point.choices, "arithmetic": point.arithmetic, "accuracy": mean(accuracies),
-            "spread": deviation(accuracies), "accuracies": accuracies,
-            **{column.name: column.of(point.network) for column in COLUMNS}, "network": point.network.to_dict()}
+            "spread": deviation(accuracies), "accuracies": accuracies, **asdict(costs), "network": point.network.to_dict()}
 
 
 def _axes(grid: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -213,22 +257,24 @@ def _axes(grid: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _point(described: dict[str, Any], named: dict[str, Any], layers: Sequence[int]) -> Point:
     settings: dict[str, Any] = {"layers": list(layers), "seed": described["seeds"][0]}
     _merge(settings, described["network"])
-    arithmetic = described["arithmetic"]
+    beside = {"arithmetic": described["arithmetic"], "board": described.get("board")}
     for key, choice in named.items():
-        if key == "arithmetic":
-            arithmetic = choice
-        else:
-            for path, value in (_settings(choice) if isinstance(choice, dict) else {key: choice}).items():
-                *tables, entry = path.split(".")
-                for table in reversed(tables):
-                    entry, value = table, {entry: value}
-                _merge(settings, {entry: value})
+        for path, value in (_settings(choice) if isinstance(choice, dict) else {key: choice}).items():
+            if path in beside:
+                beside[path] = value
+                continue
+            *tables, entry = path.split(".")
+            for table in reversed(tables):
+                entry, value = table, {entry: value}
+            _merge(settings, {entry: value})
+    arithmetic, board = beside["arithmetic"], beside["board"]
     if arithmetic not in ARITHMETICS:
         raise InputError(f"arithmetic must be float or fixed, not {arithmetic!r}")
+    cost.check_board(board)
     network = Network.from_dict(settings)
     if arithmetic == "fixed":
         network.check_fixed()
-    return Point({key: _text(choice) for key, choice in named.items()}, network, arithmetic)
+    return Point({key: _text(choice) for key, choice in named.items()}, network, arithmetic, board)
 
 
 def _merge(settings: dict[str, Any], changes: dict[str, Any]) -> None:

@@ -15,10 +15,9 @@ from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network
 from hdl import estimate
-from hdl.design import Design
+from wuxing.cost import design, memory_bits
 from wuxing.experiments import learner
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
-from wuxing.info import memory
 
 VERSION = 1
 ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": [int],
@@ -56,14 +55,14 @@ run = learner.run
 
 def cost(network: Network) -> dict[str, Any]:
     """``memory_bits``, ``clocks``, and ``core``: whether there is a core that learns so, whose multipliers have 18 bits."""
-    usual = Design(network=replace(network, formats=Formats()), elements=network.layers[1:])
+    usual = design(replace(network, formats=Formats()))
     try:
-        Design(network=network, elements=network.layers[1:])
+        design(network)
     except InputError:
         core = False
     else:
         core = True
-    return {"memory_bits": sum(layer["bits"] for layer in memory(network)), "core": core,
+    return {"memory_bits": memory_bits(network), "core": core,
             "clocks": estimate.clocks(usual, round(USUAL_SHARE * network.layers[0])).learnt}
 
 

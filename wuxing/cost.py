@@ -1,0 +1,102 @@
+"""What a network costs in hardware: bits of its parameters; by estimate clocks, cells and time of the core that learns it."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from golden_model.errors import InputError
+from golden_model.network import Network
+from wuxing import info
+
+if TYPE_CHECKING:
+    from hdl.design import Design
+
+TARGET = "ecp5"                           # of a core for which no board is named
+FLOAT = "float arithmetic has no hardware; choose fixed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Costs of one network; None where there is no core that learns it, or no board to ask.
+
+    ``memory_bits``: of all parameters. ``cycles_per_image``, ``cycles_per_learnt_image``: exact, of images sent without pause,
+    of learnt ones all with an error. ``cells``: logic cells of the core alone. ``microseconds_per_learnt_image``: at the
+    clock of the board. ``fits``: whether core and host link fit the board. ``no_core``: the sentence that says why there is
+    no core, else empty.
+    """
+
+    memory_bits: int
+    board: str | None
+    elements: list[int] | None = None
+    arrangement: str | None = None
+    cycles_per_image: float | None = None
+    cycles_per_learnt_image: float | None = None
+    cells: int | None = None
+    microseconds_per_learnt_image: float | None = None
+    fits: bool | None = None
+    no_core: str = ""
+
+
+def of(network: Network, arithmetic: str, board: str | None, nonzero: int) -> Cost:
+    """The cost of a network whose images have ``nonzero`` inputs that are not 0, on the board of that name or on none.
+
+    Raises
+    ------
+    InputError
+        If there is no such board.
+    """
+    check_board(board)
+    bits = memory_bits(network)
+    if arithmetic == "float":
+        return Cost(memory_bits=bits, board=board, no_core=FLOAT)
+    try:
+        core = design(network, board)
+    except InputError as error:
+        return Cost(memory_bits=bits, board=board, no_core=str(error))
+    from hdl import estimate
+    clocks = estimate.clocks(core, nonzero)
+    time = fits = None
+    if board is not None and clocks.learnt is not None:
+        from boards import fit, platforms
+        there = platforms.board(board)
+        time, fits = clocks.learnt / there.clock, fit.fit(there, core).fits
+    return Cost(memory_bits=bits, board=board, elements=list(core.elements), arrangement=core.arrangement,
+                cycles_per_image=clocks.inferred, cycles_per_learnt_image=clocks.learnt, cells=estimate.cells(core).cells,
+                microseconds_per_learnt_image=time, fits=fits)
+
+
+def design(network: Network, board: str | None = None) -> Design:
+    """The core that learns this network: what ``wuxing build`` chooses for the board, else one element for each neuron.
+
+    Raises
+    ------
+    InputError
+        If there is no such core.
+    """
+    from hdl.design import Design
+    if board is None:
+        return Design(network=network, elements=network.layers[1:], target=TARGET)
+    from boards import fit, platforms
+    return fit.chosen(platforms.board(board), network)
+
+
+def memory_bits(network: Network) -> int:
+    """Bits of all parameters that a neuron or link has of its own."""
+    return sum(layer["bits"] for layer in info.memory(network))
+
+
+def nonzero_inputs(images: npt.NDArray[np.uint8]) -> int:
+    """How many inputs of an image (n, inputs) are not 0 in the mean, as a whole number."""
+    return round(np.count_nonzero(images) / len(images))
+
+
+def check_board(name: str | None) -> None:
+    """Raise an ``InputError`` unless it is None or the name of a board."""
+    if name is None:
+        return
+    from boards.platforms import BOARDS
+    if not isinstance(name, str) or name not in BOARDS:
+        raise InputError(f"board must be one of {', '.join(BOARDS)}, not {name!r}; wuxing boards lists them")

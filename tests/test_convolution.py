@@ -12,6 +12,7 @@ from random_networks import strategies
 from test_engine import same
 
 from golden_model import model_file, parameters, shared_kernels
+from golden_model.bounds import worst_case
 from golden_model.convolution import Convolution
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
@@ -19,7 +20,6 @@ from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters
-from golden_model.ranges import worst_case
 from golden_model.wiring import masks
 
 SMALL = Network(layers=(7 * 6 * 2, 3 * 2 * 5, 2 * 1 * 3, 4), seed=3, wiring=Wiring(layers=(

@@ -1,7 +1,11 @@
 """Energy of an image: an estimate of its order of magnitude, from published figures. Nothing here was measured.
 
-Standing: the typical core current of the data sheet. Moving: as if every processing element multiplied, added and read a word
+Standing: the typical standby current of the core. Moving: as if every processing element multiplied, added and read a word
 in every clock, at the energies of those operations in a chip, times what an FPGA takes more.
+
+Assumed, not published: that a multiplication's energy goes with the square of its width, those of an addition and a read with
+the width, and all with the square of the voltage, from 45 nm to the 40 nm of these devices alike. The factor of Kuon and Rose
+is that of circuits made of look-up tables alone, in 90 nm; hard multipliers and memories take less, so that this errs upwards.
 """
 from __future__ import annotations
 
@@ -14,13 +18,14 @@ SOURCES = (
     "M. Horowitz, Computing's energy problem, ISSCC 2014: 45 nm, 0.9 V",
     "I. Kuon, J. Rose, Measuring the gap between FPGAs and ASICs, IEEE TCAD 26 (2007): dynamic power of FPGAs",
     "Lattice FPGA-DS-02008 (iCE40 UltraPlus), FPGA-DS-02012 (ECP5): typical standby current of the core")
+UNSEEN = "116 mA of the ECP5-45F: an assumption between the 77 mA of the 25F and the 212 mA of the 85F"
 MULTIPLY_32, ADD_32, READ_64 = 3.1, 0.1, 10.0     # pJ: Horowitz, words of 32 bits, 64 bits of an 8 KiB memory
 THEIR_VOLTS = 0.9
 FPGA_FACTOR = 14                                  # Kuon and Rose
 ADDERS = 9                                        # of an element
-VOLTS = {"ice40": 1.2, "ecp5": 1.1}
-STANDBY_MA = {"iCE40UP5K": 0.1, "LFE5U-12F": 77, "LFE5U-25F": 77, "LFE5U-45F": 116, "LFE5U-85F": 212, "LFE5UM5G-45F": 116,
-              "LFE5UM5G-85F": 212}
+# Volts and milliamperes of the core; ECP5-5G (LFE5UM5G) has 1.2 V, other ECP5 1.1 V. 12F and 25F are the same die.
+CORE = {"iCE40UP5K": (1.2, 0.1), "LFE5U-12F": (1.1, 77), "LFE5U-25F": (1.1, 77), "LFE5U-45F": (1.1, 116),
+        "LFE5U-85F": (1.1, 212), "LFE5UM5G-45F": (1.2, 116), "LFE5UM5G-85F": (1.2, 212)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,13 +40,18 @@ class Energy:
         return (self.standing_mW * clocks / MHz * 1e-3) + self.clock_pJ * clocks * 1e-6
 
 
+def sources(board: Board) -> list[str]:
+    """Of the figures that ``estimate`` takes for a board, what was assumed among them included."""
+    return [*SOURCES, *([UNSEEN] if board.device.name.endswith("-45F") else [])]
+
+
 def estimate(board: Board, design: Design) -> Energy:
     """Of a core on a board."""
-    volts = VOLTS[board.target]
+    volts, standby = CORE[board.device.name]
     scale = FPGA_FACTOR * (volts / THEIR_VOLTS)**2
     clock = 0.0
     for layer in design.layers:
         operand, word = design.operand_bits, layer.word_bits
         element = MULTIPLY_32 * (operand / 32)**2 + ADDERS * ADD_32 * operand / 32 + READ_64 * word / 64
         clock += layer.elements * element * scale
-    return Energy(standing_mW=STANDBY_MA[board.device.name] * volts, clock_pJ=clock)
+    return Energy(standing_mW=standby * volts, clock_pJ=clock)

@@ -1,7 +1,9 @@
 """The boards: each one declaration. Pins, clocks and packages come from ``amaranth-boards``; the rest is said here.
 
 None of them was on the desk when this was written: pins and clocks are those of the vendors' documents and of
-``amaranth-boards``, and everything behind the pins is simulated.
+``amaranth-boards``, and everything behind the pins is simulated. Pins that are said here and not there were compared with
+``RTL/common/upduino.pdc`` of the UPduino v3.0, ``ulx3s_v20.lpf`` of the ULX3S; names of boards with ``board.hpp`` of
+openFPGALoader.
 """
 from __future__ import annotations
 
@@ -31,7 +33,7 @@ MOST_BAUD_ERROR = 0.015                   # of a bit time; ten bits then drift b
 class Device:
     """An FPGA. ``has``: what it offers, by the names of ``hdl.estimate.Cells``, and ``spram`` blocks of 256 kbit.
 
-    ``option``: how nextpnr is told. ``standby_mW``: typical, of the core supply, from the data sheet; see ``boards.energy``.
+    ``option``: how nextpnr is told.
     """
 
     name: str
@@ -108,7 +110,8 @@ class Board:
         (rx, tx, connector, its number): pins of the serial line where the platform has no UART; connector "" for pins of
         the package.
     high : tuple of str
-        Pins of the package that must be held high.
+        Pins of the package that must be held high: of the ULX3S GPIO0 of its ESP32, of the UPduino the select of the flash
+        whose data pins its serial line shares.
     pack : tuple of str
         Options of ecppack.
     programmers : tuple of Programmer
@@ -229,10 +232,12 @@ _ULX3S: dict[str, Any] = {
     "programmers": (_loader("--board", "ulx3s"),)}
 _ORANGECRAB: dict[str, Any] = {
     "clock": 100, "baud": 2_000_000, "serial": f"header, 0 (in) and 1 (out), {_ADAPTER}", "header": ("0", "1", "io", 0),
-    "pack": ("--compress", "--freq", "38.8"), "programmers": (_loader("--board", "orangeCrab"),)}
+    "pack": ("--compress", "--freq", "38.8"), "programmers": (_loader("--board", "orangeCrab"),),
+    "note": "to load a bitstream, hold the button while you plug the board in: its bootloader then takes one"}
 _ECPIX: dict[str, Any] = {
-    "clock": 100, "baud": 2_000_000, "serial": "USB (FT2232H), second channel", "pack": ("--compress",),
-    "programmers": (_loader("--board", "ecpix5"),)}
+    "clock": 100, "baud": 2_000_000, "serial": "USB (FT2232H, from R03 on FT4232H), second channel", "pack": ("--compress",),
+    "programmers": (_loader("--board", "ecpix5"),),
+    "note": "a board R03 is loaded by hand: openFPGALoader --board ecpix5_r03 wuxing.bit"}
 _ICEPROG = Programmer(name="iceprog", arguments=(), install=ICEPROG)
 
 BOARDS = {board.name: board for board in (
@@ -242,8 +247,8 @@ BOARDS = {board.name: board for board in (
           serial="USB (iCELink)", programmers=(Programmer(name="icesprog", arguments=(), install=ICESPROG),)),
     Board(name="upduino-v3", title="UPduino v3", platform=UpduinoV3Platform, clock=30, baud=2_000_000,
           serial="USB (FT232H)", oscillator="clk12", header=("15", "14", "", 0), high=("16",),
-          programmers=(_ICEPROG, _loader("--board", "ice40_generic")),
-          note="close jumper OSC: 12 MHz to pin 20, because the oscillator of the chip is too inexact for a serial line"),
+          programmers=(_ICEPROG, _loader("--board", "ice40_generic", "--cable", "ft232")),
+          note="close jumper OSC (R16): 12 MHz to pin 20, because the oscillator of the chip is too inexact for a serial line"),
     Board(name="ulx3s-12f", title="ULX3S 12F", platform=ULX3S_12F_Platform, **_ULX3S),
     Board(name="ulx3s-25f", title="ULX3S 25F", platform=ULX3S_25F_Platform, **_ULX3S),
     Board(name="ulx3s-45f", title="ULX3S 45F", platform=ULX3S_45F_Platform, **_ULX3S),
@@ -255,7 +260,8 @@ BOARDS = {board.name: board for board in (
     Board(name="colorlight-5a-75b", title="Colorlight 5A-75B r7.0", platform=Colorlight_5A75B_R70Platform, clock=100,
           baud=2_000_000, serial=f"J19: KEY+ (in) and DATA_LED- (out), {_ADAPTER}",
           pack=("--compress",), programmers=(_loader("--cable", "ft232"),),
-          note="solder four wires for JTAG and two for the serial line"))}
+          note="solder four wires for JTAG and two for the serial line; a capacitor at KEY+, as revision 6.1 has, must go, or "
+               "build and run with --baud 9600"))}
 
 
 def board(name: str) -> Board:

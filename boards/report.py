@@ -40,7 +40,7 @@ def data(built: Built) -> dict[str, Any]:
         "critical_path": {"ns": sum(hop.ns for hop in routed.path), "hops": [asdict(hop) for hop in routed.path]},
         "images": images,
         "energy": {"estimate": True, "standing_mW": power.standing_mW,
-                   "working_mW": power.standing_mW + power.clock_pJ * MHz * 1e-3, "sources": list(energy.SOURCES)},
+                   "working_mW": power.standing_mW + power.clock_pJ * MHz * 1e-3, "sources": energy.sources(board)},
         "verified": dict(built.verified),
         "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES},
                      **built.versions},

@@ -68,4 +68,29 @@ def test_the_table_of_the_documents_is_what_the_command_says(said):
                 str(found["layers"][1]), *(f"{found['us'][kind]:,.1f}" for kind in ("inferred", "learnt"))]
         assert f"| {' | '.join(row)} |" in text
         pins = ", ".join(entry["pins"][name] for name in ("oscillator", "rx", "tx"))
-        assert f"| `{entry['name']}` | {pins} | {entry['serial']} | {entry['note']} |" in text
+        line = f"{entry['line_images_per_second']:,.0f}"
+        assert f"| `{entry['name']}` | {pins} | {entry['serial']} | {line} | {entry['note']} |" in text
+
+
+def test_images_a_second_are_those_of_the_slower_of_line_and_core(said):
+    entries, shown = said
+    slow = set()
+    for entry in entries:
+        line = entry["baud"] / 10 / 300
+        assert entry["line_images_per_second"] == pytest.approx(line)
+        assert f"for about {line:,.0f} images a second" in shown
+        for way in ("one_element_per_neuron", "folded"):
+            if entry[way] is not None:
+                core = {kind: 1e6 / entry[way]["us"][kind] for kind in ("inferred", "learnt")}
+                assert entry[way]["images_per_second"] == {kind: min(rate, line) for kind, rate in core.items()}
+                slow |= {(entry["device"], way, kind) for kind, rate in core.items() if rate < line}
+    assert slow == {(device, "folded", "learnt") for device in ("LFE5U-85F", "LFE5UM5G-85F")}         # as the document says
+
+
+def test_the_document_says_in_words_what_the_ulx3s_25f_takes(said):
+    entries, _ = said
+    entry = next(entry for entry in entries if entry["name"] == "ulx3s-25f")
+    plain, folded = (entry[way]["layers"][1] for way in ("one_element_per_neuron", "folded"))
+    text = " ".join((Path(__file__).parents[1] / "docs/boards.md").read_text("utf-8").split())
+    assert f"The largest 784-H-10 of a ULX3S 25F has H = {plain} with an element for each neuron" in text
+    assert f"and H = {folded} folded" in text

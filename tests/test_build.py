@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from boards import build, fit, platforms, programming, report, routing, synthesis, tools
+from boards import build, energy, fit, platforms, programming, report, routing, synthesis, tools
 from golden_model import parameters
 from golden_model.errors import InputError
 from golden_model.network import Network
@@ -256,6 +256,28 @@ def test_the_page_needs_nothing_beside_itself_and_has_a_bar_for_each_part(toolch
     said = " ".join(page.words)
     for words in ("6-3-2 on ULX3S 12F", "system.core.sum", "estimate", "seed", "100 MHz", found["sha256"]["wuxing.bit"]):
         assert words in said
+
+
+# ----------------------------------------------------------------- energy
+
+def test_the_energy_of_an_image_is_that_of_its_operations_and_of_standing():
+    """Every element in every clock: a multiplication, nine additions and a read."""
+    board, design = platforms.board("ulx3s-85f"), DESIGN
+    found = energy.estimate(board, design)
+    scale = 14 * (1.1 / 0.9)**2
+    clock = sum(3.1 * (design.operand_bits / 32)**2 + 9 * 0.1 * design.operand_bits / 32 + 10 * layer.word_bits / 64
+                for layer in design.layers) * scale
+    assert found.standing_mW == pytest.approx(212 * 1.1)
+    assert found.clock_pJ == pytest.approx(clock)
+    assert found.image_uJ(1000, 100) == pytest.approx(212 * 1.1 * 10e-3 + clock * 1e-3)
+
+
+@pytest.mark.parametrize("board", platforms.BOARDS.values(), ids=lambda board: board.name)
+def test_every_board_has_figures_of_energy_and_what_was_assumed_is_named(board):
+    volts, standby = energy.CORE[board.device.name]
+    assert volts == (1.1 if board.device.name.startswith("LFE5U-") else 1.2)
+    assert standby > 0
+    assert (energy.sources(board) != list(energy.SOURCES)) == (standby == 116)
 
 
 # ----------------------------------------------------------------- loading

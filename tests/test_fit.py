@@ -5,8 +5,10 @@ import re
 from dataclasses import asdict
 
 import pytest
+from amaranth.back import verilog
 
-from boards import fit, platforms
+from boards import fit, platforms, synthesis, tools
+from boards.link import HostLink
 from golden_model.errors import InputError
 from golden_model.network import Network
 from hdl import estimate
@@ -25,6 +27,25 @@ def test_needs_are_the_estimate_and_the_link():
     assert {name: has for name, (_, has) in found.parts.items()} == dict(SMALL.device.has)
     assert found.fits
     assert fit.check(SMALL, design) == found
+
+
+def test_the_buffers_of_the_link_are_block_rams_beside_it():
+    board, network = platforms.board("icebreaker"), fit.network_for("ice40", (784, 32, 10))
+    found = fit.fit(board, Design(network=network, target="ice40", arrangement="shared"))
+    core = estimate.cells(found.design)
+    assert found.parts["block_rams"] == (core.block_rams + 4 + 1, 30)           # 2,048 bytes for requests, 512 for replies
+    assert found.parts["cells"] == (core.cells + fit.LINK["ice40"].cells, 5280)
+
+
+def test_the_link_of_ice40_takes_what_is_said(tmp_path):
+    """Its cells, as packed with the buffers of a network of digits; PLL and reset, a dozen cells, come to them."""
+    (tmp_path / "link.v").write_text(verilog.convert(HostLink(15, 2048, 2), name="link", emit_src=False), "utf-8")
+    synthesis.synthesise("ice40", ["link.v"], "link", tmp_path)
+    tools.run("nextpnr-ice40", ["--up5k", "--package", "sg48", "--json", synthesis.NETLIST, "--pack-only"], tmp_path, "log")
+    said = (tmp_path / "log").read_text("utf-8")
+    used = {name: int(count) for name, count in re.findall(r"(ICESTORM_LC|ICESTORM_RAM):\s+(\d+)/", said)}
+    assert used["ICESTORM_RAM"] == 5
+    assert used["ICESTORM_LC"] + 12 == pytest.approx(fit.LINK["ice40"].cells, rel=0.03)
 
 
 def test_a_design_of_another_family_is_refused():

@@ -78,3 +78,22 @@ def test_an_unknown_board_is_refused_with_those_that_there_are():
     text = f"--board must be one of {', '.join(platforms.BOARDS)}, not 'arty'; wuxing boards lists them"
     with pytest.raises(InputError, match=re.escape(text)):
         platforms.board("arty")
+
+
+def test_programs_are_called_by_the_names_that_they_have_for_the_boards():
+    calls = {name: [(program.name, *program.arguments) for program in board.programmers]
+             for name, board in platforms.BOARDS.items()}
+    loader = "openFPGALoader"
+    assert calls == {
+        "icebreaker": [(loader, "--board", "ice40_generic"), ("iceprog",)],
+        "icesugar": [("icesprog",)],
+        "upduino-v3": [("iceprog",), (loader, "--board", "ice40_generic", "--cable", "ft232")],   # FT232H, not the FT2232H
+        **{f"ulx3s-{size}": [(loader, "--board", "ulx3s")] for size in ("12f", "25f", "45f", "85f")},
+        **{f"orangecrab-{size}": [(loader, "--board", "orangeCrab")] for size in ("25f", "85f")},
+        **{f"ecpix5-{size}": [(loader, "--board", "ecpix5")] for size in ("45f", "85f")},
+        "colorlight-5a-75b": [(loader, "--cable", "ft232")]}
+
+
+def test_pins_that_must_be_high_are_driven_high():
+    high = {name: board.high for name, board in platforms.BOARDS.items() if board.high}
+    assert high == {"upduino-v3": ("16",), **{f"ulx3s-{size}": ("L2",) for size in ("12f", "25f", "45f", "85f")}}

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from hdl.design import Design
 
 NONZERO = 149                             # of the 784 pixels of a usual MNIST image
+LINE_BYTES = 300                          # of such an image on the serial line, packets and acknowledgements included
 WAYS = ("one_element_per_neuron", "folded")
 
 
@@ -25,7 +26,7 @@ def boards(json: options.JsonOption = None) -> None:
         chip = (board.target, board.clock, *board.device.has.values())
         if chip not in capacities:
             capacities[chip] = {way: capacity(fit.largest(board, folded=way == "folded"), board.clock) for way in WAYS}
-        listed.append(described(board) | capacities[chip])
+        listed.append(described(board) | {way: fed(found, board.baud) for way, found in capacities[chip].items()})
     console.write_json(json, {"nonzero": NONZERO, "boards": listed})
 
     screen = console.out(json)
@@ -39,8 +40,8 @@ def boards(json: options.JsonOption = None) -> None:
     screen.print(table, "", sep="\n")
     for entry in listed:
         note = f"; {entry['note']}" if entry["note"] else ""
-        screen.print(f"{entry['name']}: {entry['title']}, weights in {entry['memories']}, serial line: {entry['serial']}{note}",
-                     soft_wrap=True)
+        screen.print(f"{entry['name']}: {entry['title']}, weights in {entry['memories']}, serial line: {entry['serial']}, for "
+                     f"about {entry['line_images_per_second']:,.0f} images a second{note}", soft_wrap=True)
 
 
 def _shown(found: dict[str, Any] | None) -> tuple[str, str, str]:
@@ -54,7 +55,8 @@ def described(board: Board) -> dict[str, Any]:
     device = board.device
     return {"name": board.name, "title": board.title, "device": device.name, "target": board.target, "package": board.package,
             "has": dict(device.has), "memories": board.memories, "reference_MHz": board.reference, "MHz": board.clock,
-            "baud": board.baud, "divisor": board.divisor(), "serial": board.serial, "note": board.note,
+            "baud": board.baud, "divisor": board.divisor(), "line_images_per_second": line_images_per_second(board.baud),
+            "serial": board.serial, "note": board.note,
             "pins": {port: pin.site for port, pin in board.pins.items()},
             "programmers": [programmer.name for programmer in board.programmers]}
 
@@ -67,3 +69,18 @@ def capacity(design: Design | None, rate: float) -> dict[str, Any] | None:
     clocks = asdict(estimate.clocks(design, NONZERO))
     return {"layers": list(design.network.layers), "elements": list(design.elements), "clocks": clocks,
             "us": {name: None if count is None else count / rate for name, count in clocks.items()}}
+
+
+def line_images_per_second(baud: int) -> float:
+    """Images of MNIST that a serial line carries, however fast the core is."""
+    from boards.uart import BITS
+    return baud / BITS / LINE_BYTES
+
+
+def fed(found: dict[str, Any] | None, baud: int) -> dict[str, Any] | None:
+    """A ``capacity`` with the images a second of a core that gets them over a serial line: those of the slower of both."""
+    if found is None:
+        return None
+    line = line_images_per_second(baud)
+    return found | {"images_per_second": {name: None if us is None else min(1e6 / us, line)
+                                          for name, us in found["us"].items() if name in ("inferred", "learnt")}}

@@ -30,6 +30,7 @@ FORMAT = "wuxing build 1"
 BITSTREAMS = {"ice40": "wuxing.bin", "ecp5": "wuxing.bit"}
 CONFIGURATIONS = {"ice40": "wuxing.asc", "ecp5": "wuxing.config"}
 STEPS = ("fit", "co-simulation", "synthesis", "place and route", "packing")
+LOGS = {"synthesis": synthesis.LOG, "place and route": "nextpnr-1.log"}     # what to look at while a long step runs
 MOST_SEEDS = 1000
 ROUTERS = ("router1", "router2")
 

@@ -10,6 +10,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -54,7 +55,8 @@ def check(target: str) -> None:
 
 
 def run(name: str, arguments: list[str], folder: Path, log: str | None = None, may_fail: bool = False) -> Ran:
-    """Run a program in ``folder``; file names among the arguments are relative to it. ``log``: file there for what it says.
+    """Run a program in ``folder``; file names among the arguments are relative to it. ``log``: file there for what it says,
+    while it says it.
 
     Raises
     ------
@@ -62,13 +64,13 @@ def run(name: str, arguments: list[str], folder: Path, log: str | None = None, m
         If it is not there, or if it fails and may not.
     """
     try:
-        done = subprocess.run([tool(name), *arguments], cwd=folder, capture_output=True, text=True, errors="replace",
-                              check=False)
+        with tempfile.TemporaryFile() if log is None else (folder / log).open("wb+") as output:
+            done = subprocess.run([tool(name), *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
+                                  stderr=subprocess.STDOUT, check=False)
+            output.seek(0)
+            said = output.read().decode("utf-8", "replace")
     except OSError as error:
         raise InputError(f"{name} must run, but: {error.strerror or error}; mend or reinstall it") from error
-    said = done.stdout + done.stderr
-    if log is not None:
-        (folder / log).write_text(said, "utf-8")
     if done.returncode and not may_fail:
         raise InputError(f"{name} must succeed, but it ended with {done.returncode}: {complaint(said)}; "
                          f"{f'{log} has all it said' if log else 'run it by hand on what it was given'}")

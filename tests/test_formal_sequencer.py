@@ -5,7 +5,7 @@ Every machine has a rank, a number that is 0 at rest. In each clock it falls, un
 receiver, a verdict, errors. So a sequencer whose sides answer comes to rest. All is proved by induction, for ever.
 """
 import pytest
-from amaranth.hdl import Assert, Assume, Cat, Const, Mux, Signal
+from amaranth.hdl import Assert, Assume, Cat, Mux, Signal
 from planted_bugs import planted
 
 from golden_model.fixed_point import Format
@@ -14,8 +14,9 @@ from hdl.array import output_latency
 from hdl.design import Design
 from hdl.items import DRAIN, STAGES
 from hdl.sequencer import CONTROL_LATENCY, GATE_CLOCKS, WORD_LATENCY, WRITE_LATENCY, Sequencer
-from sim.formal import check
+from sim.formal import LEFT, PLACE, check, falls, rank_of
 
+FOLDS = LEFT + PLACE                      # place of the folds that are left in a rank
 ONE = Integration(dt=0.5, steps=1)
 USUAL = {"network": Network(layers=(1, 2, 2), integration=ONE), "layer": 1, "elements": (2, 2), "learns": True}
 CONFIGURATIONS = {
@@ -38,28 +39,10 @@ def proof(sequencer_class, configuration):
         def elaborate(self, platform):
             m = super().elaborate(platform)
             m.d.comb += Assume(self.access.payload.neuron < layer.neurons)
-            self.clock_before = Signal()                                   # low after a reset
-            m.d.sync += self.clock_before.eq(1)
             rest = self._main_claims(m) & self._links_claims(m) & ~self.scan_busy
             self._scan_claims(m)
             m.d.comb += Assert(self.idle == (rest & ~self.available & ~self.access.valid), "idle says that all rest")
             return m
-
-        def _falls(self, m, name, rank, excused):
-            """The rank is less than a clock before, unless that was ``excused``."""
-            before, was_excused = Signal(len(rank), name=f"{name}_before"), Signal(init=1, name=f"{name}_excused")
-            m.d.sync += [before.eq(rank), was_excused.eq(excused)]
-            m.d.comb += Assert(~self.clock_before | was_excused | (rank < before), f"{name} goes on")
-
-        def _rank(self, m, machine, stages, folds_left, holds):
-            """Folds left, then the state's place in ``stages`` ({state: what is left to count there}), then that; where it
-            ``holds``, nothing counts beyond its bounds."""
-            left = sum((Mux(machine.ongoing(name), value, 0) for name, value in stages.items()), Const(0, 1))
-            stage = sum((Mux(machine.ongoing(name), len(stages) - place, 0) for place, name in enumerate(stages)), Const(0, 1))
-            m.d.comb += Assert(~holds | ((left >= 0) & (left < 1 << 10)), "counters keep to their bounds")
-            rank = Signal(20)
-            m.d.comb += rank.eq(left + (stage << 10) + (folds_left << 16))
-            return rank
 
         def _main_claims(self, m):
             get, half_steps = self.inside, 2 * layer.network.integration.steps
@@ -85,15 +68,15 @@ def proof(sequencer_class, configuration):
             reverse = get["reverse"] & (machine.ongoing("SETTLE") | machine.ongoing("SETTLED"))
             backwards = reverse | Cat(machine.ongoing(name) for name in back if name not in forward).any()
             rests = machine.ongoing("IDLE")
-            forward_rank = self._rank(m, machine, walk | forward, layer.folds, ~rests & ~backwards)
-            back_rank = self._rank(m, machine, back, folds_left, backwards)
+            forward_rank = rank_of(m, machine, walk | forward, ~rests & ~backwards) + (layer.folds << FOLDS)
+            back_rank = rank_of(m, machine, back, backwards) + (folds_left << FOLDS)
             waits = machine.ongoing("SETTLED") & ~get["reverse"] & ~self.scan_ready
             if layer.learns:
                 items_end = self.items.valid & self.items.payload.last
                 waits = (waits | (machine.ongoing("VERDICT") & ~get["verdict"])
                          | (machine.ongoing("ERRORS") & ~self.errors.valid) | (machine.ongoing("UPDATE") & ~items_end))
             value = Mux(rests, 0, Mux(backwards, back_rank, forward_rank))
-            self._falls(m, "main", value, rests | waits)
+            falls(m, "main", value, rests | waits)
 
             forwards = Cat(machine.ongoing(name) for name in forward).any() & ~backwards
             last = self.main_fold == layer.folds - 1
@@ -114,12 +97,13 @@ def proof(sequencer_class, configuration):
             machine, drain = self.inside["links"], self.inside["drain"]
             stages = {"RUN": 0, "DRAIN": drain, "FULL": 0, "LEARN": 0}
             state = {name: machine.ongoing(name) for name in stages}
-            rank = self._rank(m, machine, stages, layer.folds - 1 - self.pass_fold, ~machine.ongoing("IDLE"))
+            folds_left = layer.folds - 1 - self.pass_fold
+            rank = rank_of(m, machine, stages, ~machine.ongoing("IDLE")) + (folds_left << FOLDS)
             ended = self.ready_links & self.items.valid & self.items.payload.last
             excused = (machine.ongoing("IDLE") | (state["RUN"] & ~ended) | (state["FULL"] & ~self.latch)
                        | (state["LEARN"] & ~self.learnt))
             value = Mux(machine.ongoing("IDLE"), 0, rank)
-            self._falls(m, "links", value, excused)
+            falls(m, "links", value, excused)
             rests = self.inside["main"].ongoing("IDLE")
             m.d.comb += [
                 Assert(Cat(machine.ongoing("IDLE"), *state.values()).any(), "links have no other states"),
@@ -136,7 +120,7 @@ def proof(sequencer_class, configuration):
                          Assert(size <= layer.elements, "scan has no more outputs than elements"),
                          Assert(~(scanning & self.scan_go), "a scan is not begun anew"),
                          Assert(lingers <= CONTROL_LATENCY + self.output_latency, "outputs leave")]
-            self._falls(m, "scan", Mux(scanning, size - place, 0), ~scanning)
+            falls(m, "scan", Mux(scanning, size - place, 0), ~scanning)
 
     return Proof(layer, output_latency(layer))
 

@@ -272,6 +272,8 @@ BUGS = {
                                           "with m.If(self.layer == lowest):\n            m.d.comb += self.release.eq(0)"),
     "the layer before is not the one before": ("m.d.sync += [self.layer.eq(layer.index), self.fold.eq(0)",
                                                "m.d.sync += [self.layer.eq(layer.index + 1), self.fold.eq(0)"),
+    "an access reaches the neuron beside": ("m.d.sync += [self.chosen.eq(count), count.eq(0)]",
+                                            "m.d.sync += [self.chosen.eq(count + 1), count.eq(0)]"),
     "at rest while an image waits": ("& ~self.available & ~self.access.valid)", "& ~self.access.valid)"),
 }
 

@@ -15,7 +15,7 @@ def test_the_networks_of_the_full_run(monkeypatch):
     made = recurrent.tasks(settings)
     assert {setting["kind"] for setting in made} == {"stability", "rows", "memory"}
     learnt, frozen = (recurrent.reader(settings, 1, flag) for flag in (0, 1))
-    assert learnt.wiring.layers == ("recurrent 28 steps 1 K3 0.0625", "full", "full")
+    assert learnt.wiring.layers == ("recurrent 28 steps 1 K3 0.125", "full", "full")
     assert learnt.layers == (784, 96, 64, 10)
     assert (learnt.learning.frozen, frozen.learning.frozen) == (0, 1)
     assert learnt.with_learning(frozen=1) == frozen

@@ -12,7 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from boards import constraints, fit, routing, synthesis, tools, top
+from boards import constraints, fit, floorplan, routing, synthesis, tools, top
 from boards.fit import Fit
 from boards.platforms import Board
 from boards.pll import Pll
@@ -110,7 +110,8 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     emit.read_manifest(folder / CORE)             # raises if what was co-simulated is not what goes on
 
     on_step("synthesis")
-    netlist = synthesis.synthesise(board.target, [f"{CORE}/{emit.VERILOG}", TOP_FILE], top.TOP, folder)
+    netlist = synthesis.synthesise(board.target, [f"{CORE}/{emit.VERILOG}", TOP_FILE], top.TOP, folder,
+                                   floorplan.sites(board.device.option, design))
 
     on_step("place and route")
     best, tried = routed(board, rate.output, seeds, folder, router)

@@ -129,9 +129,9 @@ class ReplyBuffer(wiring.Component):
               transmits: Signal) -> None:
         bits = len(acknowledged)
         given, ahead = Signal(bits), Signal(bits)                      # how far the host says it is; packets still to send
-        repeat, at, last = Signal(), Signal(8), Signal()               # last: the byte is the delimiter
+        repeat, at, byte = Signal(), Signal(8), Signal(8)              # byte: what is sent; 0 is the delimiter
         m.d.comb += [given.eq(self.number - acknowledged), ahead.eq(built - sending), get.addr.eq(Cat(at, sending[:bits - 1])),
-                     self.o.payload.eq(get.data)]
+                     self.o.payload.eq(byte)]
         with m.If(self.heard):
             with m.If(self.open):
                 m.d.sync += acknowledged.eq(built)
@@ -149,14 +149,14 @@ class ReplyBuffer(wiring.Component):
             with m.State("FETCH"):
                 m.next = "LOOK"
             with m.State("LOOK"):                                      # the memory alone takes half a clock at 100 MHz
-                m.d.sync += last.eq(get.data == 0)
+                m.d.sync += byte.eq(get.data)
                 m.next = "SEND"
             with m.State("SEND"):
                 m.d.comb += self.o.valid.eq(1)
                 with m.If(self.o.ready):
                     m.d.sync += at.eq(at + 1)
                     m.next = "FETCH"
-                    with m.If(last):
+                    with m.If(byte == 0):
                         m.d.sync += sending.eq(sending + 1)
                         m.next = "IDLE"
         m.d.comb += transmits.eq(~phase.ongoing("IDLE"))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from boards import tools
+from boards import floorplan, tools
 
 CARRY = Path(__file__).with_name("carry.v")
 NETLIST, LOG = "netlist.json", "yosys.log"
@@ -23,10 +23,12 @@ def script(target: str, top: str, sources: Sequence[str]) -> str:
             f"+/lattice/arith_map_ccu2c.v; opt -fast; {synthesis} -run map_ffs:; write_json {NETLIST}")
 
 
-def synthesise(target: str, sources: Sequence[str], top: str, folder: Path) -> dict[str, int]:
+def synthesise(target: str, sources: Sequence[str], top: str, folder: Path,
+               sites: floorplan.Sites | None = None) -> dict[str, int]:
     """Cells of ``top`` by type, without those of modules that stay apart; the netlist is left in ``folder`` as ``NETLIST``.
 
     ``sources``: files of Verilog, relative to ``folder``; those that they read (contents of memories) lie beside them.
+    ``sites``: where nextpnr is to put multipliers and memories of elements.
 
     Raises
     ------
@@ -41,6 +43,7 @@ def synthesise(target: str, sources: Sequence[str], top: str, folder: Path) -> d
                           if name == top or not value["attributes"].get("blackbox") and not value["attributes"].get("whitebox")}
     for value in netlist["modules"].values():
         open_chains(value)
+    floorplan.plan(module, sites or {})
     (folder / NETLIST).write_text(json.dumps(netlist), "utf-8")
     return dict(Counter(cell["type"] for cell in module["cells"].values() if not cell["type"].startswith(("$", "wuxing_"))))
 

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from amaranth.back import verilog
-from amaranth.hdl import ClockSignal, Instance, Module, ResetSignal
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -43,7 +43,12 @@ class System(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.link = link = HostLink(self.divisor, buffer_bytes(self.design.network), self.slots)
+        link = HostLink(self.divisor, buffer_bytes(self.design.network), self.slots)
+        m.domains += ClockDomain("link")                   # with a copy of the reset, for it may lie far from the core
+        reset = Signal(reset_less=True)
+        m.d.sync += reset.eq(ResetSignal())
+        m.d.comb += [ClockSignal("link").eq(ClockSignal()), ResetSignal("link").eq(reset)]
+        m.submodules.link = DomainRenamer("link")(link)
         requests, replies = link.to_core, link.from_core
         m.submodules.core = Instance(
             emit.TOP, i_clk=ClockSignal(), i_rst=ResetSignal(),

@@ -6,11 +6,10 @@ from amaranth.lib import wiring
 
 from hdl import weights
 from hdl.adder_tree import AdderTree
-from hdl.control import control_layout
+from hdl.control import BRANCH, CLUSTER, branches, control_layout
 from hdl.design import LayerDesign
 from hdl.sequencer import Sequencer
 
-CLUSTER = 8                               # elements that share one registered copy of the control word
 JOINED = 8                                # outputs joined by one registered OR
 
 
@@ -21,6 +20,10 @@ def element_module(layer: LayerDesign) -> str:
 
 def control_module(layer: LayerDesign) -> str:
     return f"wuxing_control_{layer.index}"
+
+
+def branch_module(layer: LayerDesign) -> str:
+    return f"wuxing_branch_{layer.index}"
 
 
 def initial_file(layer: LayerDesign, element: int) -> str:
@@ -41,8 +44,8 @@ class Layer(wiring.Component):
 
     ::
 
-        items --> sequencer --control--> register per cluster --> elements --> OR tree --> outputs
-                      ^                                  weights <--+--> adder tree --> errors of the layer before
+        items --> sequencer --control--> register per branch, per cluster --> elements --> OR tree --> outputs
+                      ^                                             weights <--+--> adder tree --> errors of the layer before
 
     Elements, control registers and memories are instances of Verilog modules that exist once (``hdl.emit``).
 
@@ -86,13 +89,19 @@ class Layer(wiring.Component):
         tokens = [Signal(name=f"token_{number}") for number in range(layer.elements)]
         outputs: list[Value] = []
         products = []
+        given = [sequencer.control]
+        if branches(layer):
+            given = [Signal(layout, name=f"given_{number}") for number in range(branches(layer))]
+            for number, copy in enumerate(given):
+                m.submodules[f"branch_{number}"] = Instance(
+                    branch_module(layer), i_clk=ClockSignal(), i_given=sequencer.control, o_control=copy)
         control = Signal(layout)
         for number in range(layer.elements):
             if number % CLUSTER == 0:
                 control = Signal(layout, name=f"control_{number // CLUSTER}")
                 m.submodules[f"cluster_{number // CLUSTER}"] = Instance(
                     control_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(),
-                    i_given=sequencer.control, o_control=control)
+                    i_given=given[number // CLUSTER // BRANCH % len(given)], o_control=control)
             word, write_data = (Signal(signed(layer.word_bits), name=f"{name}_{number}") for name in ("word", "data"))
             fetched = Signal(signed(layer.word_bits), name=f"fetched_{number}")
             output = Signal(layer.word_bits, name=f"output_{number}")

@@ -5,12 +5,15 @@ control of its own. Fields that a layer does not need have no bits.
 """
 from __future__ import annotations
 
-from amaranth.hdl import Module, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
 from hdl.design import LayerDesign
+
+CLUSTER = 8                               # elements that share one registered copy of the control word
+BRANCH = 4                                # clusters that share one registered copy of theirs, where there are more clusters
 
 
 def control_layout(layer: LayerDesign) -> data.StructLayout:
@@ -54,6 +57,11 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
             "result_shift": 1,                          # ring of results: take a new word, or turn
             "transfer": 1,                              # the results go into the ring of evaluation points
         }
+    if layer.rings_in_memory:                           # filled in by the register of the cluster
+        # oldest step start of the next clock, or from 8 on the zeros of a cleared ring; where a word enters in this clock
+        fields |= {"start_place": 4, "start_write": 1, "start_written": 3}
+        if layer.learns:
+            fields |= {"gate_place": 3, "gate_last": 3, "gate_write": 1}     # oldest gate, and the one that entered last
     if needs_elements(layer):
         fields |= {name: range(ELEMENTS) for name in ("element_difference", "element_self", "element_gate", "element_clamp")}
     return data.StructLayout({name: shape if not isinstance(shape, int) else unsigned(shape)
@@ -67,14 +75,28 @@ def needs_elements(layer: LayerDesign) -> bool:
     return any(len(set(values)) > 1 for values in (*wired, neuron.rest))
 
 
-class ControlRegister(wiring.Component):
-    """A registered copy of the control word, one for each cluster of elements: it keeps the fan-out off the critical path.
+def clusters(layer: LayerDesign) -> int:
+    return -(-layer.elements // CLUSTER)
+
+
+def branches(layer: LayerDesign) -> int:
+    """Copies of the control word between the sequencer and the clusters: a large array spans more than a clock's way."""
+    return 0 if clusters(layer) <= BRANCH else -(-clusters(layer) // BRANCH)
+
+
+def control_latency(layer: LayerDesign) -> int:
+    """Clocks from what the sequencer decides to the elements: its own register, the branch's if any, the cluster's."""
+    return 2 if branches(layer) == 0 else 3
+
+
+class ControlBranch(wiring.Component):
+    """A registered copy of the control word for ``BRANCH`` clusters.
 
     Members
     -------
     given : In(layout)
     control : Out(layout)
-        ``given`` of one clock ago, but ``write_address`` of two: the elements register what they write.
+        ``given`` of one clock ago.
     """
 
     def __init__(self, layer: LayerDesign) -> None:
@@ -84,7 +106,59 @@ class ControlRegister(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         copy = Signal.like(self.control, reset_less=True)
+        m.d.sync += copy.eq(self.given)
+        m.d.comb += self.control.eq(copy)
+        return m
+
+
+class ControlRegister(wiring.Component):
+    """A registered copy of the control word, one for each cluster of elements: it keeps the fan-out off the critical path.
+
+    Members
+    -------
+    given : In(layout)
+    control : Out(layout)
+        ``given`` of one clock ago, but ``write_address`` of two: the elements register what they write. Where rings are in
+        memory, with their places, which are not given.
+    """
+
+    def __init__(self, layer: LayerDesign) -> None:
+        self.layer = layer
+        layout = control_layout(layer)
+        super().__init__({"given": In(layout), "control": Out(layout)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        copy = Signal.like(self.control, reset_less=True)
         write_address = Signal.like(self.given.write_address, reset_less=True)
         m.d.sync += [copy.eq(self.given), write_address.eq(copy.write_address)]
         m.d.comb += [self.control.eq(copy), self.control.write_address.eq(write_address)]
+        if self.layer.rings_in_memory:
+            self._places(m, copy)
         return m
+
+    def _places(self, m: Module, copy: data.View) -> None:
+        """Where the head of each ring is: it goes on where a ring of registers would shift. That of the step starts is told a
+        clock ahead, for the elements register what they read there."""
+        control, given = self.control, self.given
+        start, fresh, zero = Signal(range(ELEMENTS)), Signal(range(ELEMENTS)), Signal(init=1)
+        start_write, written = Signal(reset_less=True), Signal(range(ELEMENTS), reset_less=True)
+        enters = given.start_shift & given.start_new
+        m.d.sync += [start_write.eq(enters), written.eq(start)]
+        with m.If(given.start_shift):
+            m.d.sync += start.eq(Mux(start == ELEMENTS - 1, 0, start + 1))
+        with m.If(enters):                         # a cleared ring reads as zeros until five words have entered
+            m.d.sync += fresh.eq(fresh + 1)
+            with m.If(fresh == ELEMENTS - 1):
+                m.d.sync += zero.eq(0)
+        with m.If(given.clear):
+            m.d.sync += [fresh.eq(0), zero.eq(1)]
+        m.d.comb += [control.start_place.eq(Cat(start, zero)), control.start_write.eq(start_write),
+                     control.start_written.eq(written)]
+        if self.layer.learns:
+            place, last = Signal(range(ELEMENTS), init=1), Signal(range(ELEMENTS))
+            gate_write = Signal(reset_less=True)
+            m.d.sync += gate_write.eq(given.gate_shift & given.gate_new)
+            with m.If(copy.gate_shift):
+                m.d.sync += [place.eq(Mux(place == ELEMENTS - 1, 0, place + 1)), last.eq(place)]
+            m.d.comb += [control.gate_place.eq(place), control.gate_last.eq(last), control.gate_write.eq(gate_write)]

@@ -3,14 +3,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Instance, Module, ResetSignal, Signal, signed
 from amaranth.lib import fifo, wiring
 
 from hdl.activation_list import ActivationList
 from hdl.array import Layer
 from hdl.core_ports import MEMBERS, commands_of, pass_on
-from hdl.design import Design
+from hdl.design import Design, LayerDesign
 from hdl.output_unit import OutputUnit
+from hdl.skid_buffer import ShiftQueue
+
+RESET = "wuxing_reset"
+RESET_VERILOG = f"""\
+(* keep_hierarchy *)
+module {RESET} (
+  input clk,
+  input given,
+  output reg reset
+);
+  initial reset = 0;
+  always @(posedge clk) reset <= given;
+endmodule
+"""
+
+
+def layer_domain(layer: LayerDesign) -> str:
+    return f"layer_{layer.index}"
 
 
 class Core(wiring.Component):
@@ -45,10 +63,12 @@ class Core(wiring.Component):
         m.submodules.output_unit = output_unit = OutputUnit(design.layers[-1])
         layers = [Layer(layer, self.initialised) for layer in design.layers]
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
-        pass_on(m, commands.job, output_unit.job)
+        m.submodules.job = job = ShiftQueue(commands.job.payload.shape(), 1)
+        pass_on(m, commands.job, job.i)
+        pass_on(m, job.o, output_unit.job)
         pass_on(m, output_unit.result, commands.result)
 
-        # one register for the reply to an access; one access is under way at a time, and is taken a clock after it is done
+        # one register for the reply to an access; one access is under way at a time, and is taken when it has been done
         access, reply = commands.access, commands.access_reply
         answered = Signal()
         word = Signal(signed(32))
@@ -56,22 +76,42 @@ class Core(wiring.Component):
         with m.If(answered & reply.ready):
             m.d.sync += answered.eq(0)
 
-        idle: Any = output_unit.idle & ~commands.available & ~answered
+        # a layer lies far from the rest: it has its own copy of the reset, and what passes between comes from registers
+        for layer in layers:
+            name = layer_domain(layer.layer)
+            m.domains += ClockDomain(name)
+            m.d.comb += ClockSignal(name).eq(ClockSignal())
+            m.submodules[f"reset_{layer.layer.index}"] = Instance(
+                RESET, i_clk=ClockSignal(), i_given=ResetSignal(), o_reset=ResetSignal(name))
+        given = Signal.like(access.payload)
+        m.d.sync += given.eq(access.payload)
+        idle_late = Signal()
+        m.d.sync += idle_late.eq(output_unit.idle)
+        idle: Any = idle_late & ~commands.available & ~answered
         for number, layer in enumerate(layers):
-            m.submodules[f"layer_{number}"] = layer
+            here = layer_domain(layer.layer)
+            m.submodules[f"layer_{number}"] = DomainRenamer(here)(layer)
+
+            def late(value: Any, name: str, number: int = number, here: str = here) -> Signal:
+                register = Signal.like(value, name=f"{name}_{number}")
+                m.d[here] += register.eq(value)
+                return register
+
             source = lists[number - 1] if number else commands
-            m.d.comb += [layer.available.eq(source.available), layer.learn.eq(source.learn), source.start.eq(layer.start),
-                         source.release.eq(layer.release), layer.links_exponent.eq(commands.links_exponent),
+            release = late(layer.release, "release")
+            m.d.comb += [layer.available.eq(source.available & ~release), layer.learn.eq(source.learn),
+                         source.start.eq(layer.start), source.release.eq(release),
+                         layer.links_exponent.eq(commands.links_exponent),
                          layer.bias_exponent.eq(commands.bias_exponent), layer.verdict.eq(output_unit.verdict),
                          layer.verdict_error.eq(output_unit.verdict_error)]
             pass_on(m, source.items, layer.items)
             if number < len(lists):
                 m.submodules[f"list_{number + 1}"] = sink = lists[number]
-                m.d.comb += [layer.outputs_free.eq(sink.free), sink.written_valid.eq(layer.outputs_valid),
-                             sink.written.eq(layer.outputs)]
+                free, valid, outputs = sink.free, sink.written_valid, sink.written
             else:
-                m.d.comb += [layer.outputs_free.eq(output_unit.outputs_free),
-                             output_unit.outputs_valid.eq(layer.outputs_valid), output_unit.outputs.eq(layer.outputs)]
+                free, valid, outputs = output_unit.outputs_free, output_unit.outputs_valid, output_unit.outputs
+            m.d.comb += layer.outputs_free.eq(late(free, "free"))
+            m.d[here] += [valid.eq(layer.outputs_valid), outputs.eq(layer.outputs)]
             if layer.layer.learns:
                 if number == len(layers) - 1:
                     pass_on(m, output_unit.errors, layer.errors)
@@ -82,12 +122,14 @@ class Core(wiring.Component):
                     m.d.comb += [queue.w_data.eq(after.back), queue.w_en.eq(after.back_valid),
                                  layer.errors.payload.eq(queue.r_data.as_signed()), layer.errors.valid.eq(queue.r_rdy),
                                  queue.r_en.eq(layer.errors.ready)]
-            asked = layer.access
-            m.d.comb += [asked.valid.eq(access.valid & ~answered & (access.payload.layer == number)),
-                         asked.payload.write.eq(access.payload.write), asked.payload.neuron.eq(access.payload.neuron),
-                         asked.payload.row.eq(access.payload.index), asked.payload.data.eq(access.payload.data)]
-            with m.If(layer.access_done):
-                m.d.sync += [answered.eq(1), word.eq(layer.access_word)]
-            idle = idle & layer.idle & ~source.available
+            asked, done = layer.access, late(layer.access_done, "done")
+            asks = access.valid & (access.payload.layer == number) & ~layer.access_done & ~done & ~answered
+            m.d.comb += [asked.valid.eq(late(asks, "asks")), asked.payload.write.eq(given.write),
+                         asked.payload.neuron.eq(given.neuron), asked.payload.row.eq(given.index),
+                         asked.payload.data.eq(given.data)]
+            read = late(layer.access_word, "read")
+            with m.If(done):
+                m.d.sync += [answered.eq(1), word.eq(read)]
+            idle = idle & late(layer.idle, "idle") & ~source.available
         m.d.comb += commands.idle.eq(idle)
         return m

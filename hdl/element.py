@@ -29,7 +29,7 @@ from hdl.gate import gated, not_extinct, population, reverse_gate, wide
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
 from hdl.programmable import ProgrammableBracket
-from hdl.ring import Bracket, shift_ring
+from hdl.ring import Bracket, memory_ring, shift_ring
 
 
 class Element(wiring.Component):
@@ -90,8 +90,13 @@ class Element(wiring.Component):
             new_word = Mux(control.transfer, result[0], half_step)
         point = shift_ring(m, "point", s.bits, shift=control.state_shift, new=control.state_new, word=new_word,
                            clear=control.clear)
-        start = shift_ring(m, "start", s.bits, shift=control.start_shift, new=control.start_new, word=new_word,
-                           clear=control.clear)
+        if layer.rings_in_memory:
+            start = Signal(signed(s.bits), reset_less=True)
+            m.d.sync += start.eq(memory_ring(m, "start", s.bits, write=control.start_write, write_place=control.start_written,
+                                             place=control.start_place, word=new_word))
+        else:
+            start = shift_ring(m, "start", s.bits, shift=control.start_shift, new=control.start_new, word=new_word,
+                               clear=control.clear)[0]
         reverse_signal = point[-network.neuron.input_element % ELEMENTS]
 
         # accumulator of the links -> drive
@@ -119,9 +124,14 @@ class Element(wiring.Component):
         # operand A: gate, weight, or what is broadcast. A predictor's gate is doubled, so that both half steps shift alike.
         element = getattr(control, "element_gate", None)
         if layer.learns:
-            gates = shift_ring(m, "gate", s.bits + 1, shift=control.gate_shift, new=control.gate_new,
-                               word=reverse_gate(layer, point[0], element, control.gate_floor), is_signed=False)
-            entering: Value = gates[-1]
+            gate = reverse_gate(layer, point[0], element, control.gate_floor)
+            entering: Value
+            if layer.rings_in_memory:
+                entering = memory_ring(m, "gate", s.bits + 1, write=control.gate_write, write_place=control.gate_place,
+                                       place=control.gate_last, word=gate, is_signed=False)
+            else:
+                entering = shift_ring(m, "gate", s.bits + 1, shift=control.gate_shift, new=control.gate_new, word=gate,
+                                      is_signed=False)[-1]
         else:
             entering = Signal(s.bits + 1, reset_less=True)
             m.d.sync += entering.eq(population(layer, point[0], element))
@@ -136,7 +146,7 @@ class Element(wiring.Component):
 
         # half step: narrow(((s + x) << k) + gate * B, k + 1) as (s + x + (gate * B >> k) + 1) >> 1, since floors nest
         mean = Signal(signed(s.bits + 1), reset_less=True)
-        m.d.sync += mean.eq(Mux(control.mean_enable, start[0] + point[1 if programmable else 2], 0))
+        m.d.sync += mean.eq(Mux(control.mean_enable, start + point[1 if programmable else 2], 0))
         exact = product[:layer.product_bits]
         change = exact[network.corrector_shift:].as_signed()
         rounded = Signal(signed(len(change) + 1), reset_less=True)
@@ -160,10 +170,10 @@ class Element(wiring.Component):
         loaded: Value = control.load_data
         if layer.saves_state:
             loaded = loaded | wide(output_word, layer.word_bits)
-        writes = Signal()
-        m.d.sync += [self.write_data.eq(Mux(control.load, loaded, updated[:layer.word_bits])),
+        writes, written = Signal(), Signal(signed(layer.word_bits), reset_less=True)
+        m.d.sync += [written.eq(Mux(control.load, loaded, updated[:layer.word_bits])),
                      writes.eq(control.write & (self.token | ~control.write_one))]
-        m.d.comb += [self.write_enable.eq(writes & enough), self.product.eq(product[scale:])]
+        m.d.comb += [self.write_data.eq(written), self.write_enable.eq(writes & enough), self.product.eq(product[scale:])]
 
         # output
         output = Signal(signed(s.bits), reset_less=True)

@@ -18,13 +18,13 @@ from golden_model.errors import InputError
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Layer, Parameters, check
 from hdl import frames, single_port_weights, templates, weights
-from hdl.array import control_module, element_module, initial_file, output_latency
-from hdl.control import ControlRegister
-from hdl.core import Core
+from hdl.array import branch_module, control_module, element_module, initial_file, output_latency
+from hdl.control import ControlBranch, ControlRegister, branches, control_latency
+from hdl.core import RESET_VERILOG, Core
 from hdl.design import Design, LayerDesign
 from hdl.element import Element
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
-from hdl.sequencer import CONTROL_LATENCY, WORD_LATENCY
+from hdl.sequencer import WORD_LATENCY
 from hdl.shared_array import ELEMENT as SHARED_ELEMENT
 from hdl.shared_array import initial_file as shared_file
 from hdl.shared_core import SharedCore
@@ -53,12 +53,15 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
         memory = single_port_weights.verilog(design.target)
     else:
         parts = [_converted(Core(design, initialised), TOP)]
-        memory = weights.VERILOG
+        memory = f"{RESET_VERILOG}\n{weights.VERILOG}"
         for layer in design.layers:
-            name = control_module(layer)
-            register, banner = _converted(ControlRegister(layer), name)
-            parts += [(keep_hierarchy(register, name), banner),     # copies of one register, which synthesis would merge
-                      _converted(Element(layer), element_module(layer))]
+            copies: list[tuple[str, wiring.Component]] = [(control_module(layer), ControlRegister(layer))]
+            if branches(layer):
+                copies.append((branch_module(layer), ControlBranch(layer)))
+            for name, component in copies:                          # of one register, which synthesis would merge
+                register, banner = _converted(component, name)
+                parts.append((keep_hierarchy(register, name), banner))
+            parts.append(_converted(Element(layer), element_module(layer)))
     order = [port["name"] for port in ports()]
     body = readable("\n".join(text for text, _ in parts), order)
     return f"{_heading(design, parts[0][1])}\n{body}\n{memory}"
@@ -176,6 +179,11 @@ def cells(design: Design) -> dict[str, str]:
     return {name: (SOURCES / name).read_text("utf-8") for name in CELLS.get(design.target, ())}
 
 
+def for_simulators(design: Design) -> str:
+    """The core's Verilog with the models of ``cells``, as one text."""
+    return "\n".join((to_verilog(design), *cells(design).values()))
+
+
 def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
     """What a program must know to use the files, as plain data for JSON; described in ``docs/verilog.md``."""
     network = design.network
@@ -200,7 +208,7 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
         "rates": {name: {"least_exponent": allowed.start, "greatest_exponent": allowed.stop - 1, "initial_exponent":
                          allowed.start} if design.learns and allowed else None for name, allowed in rates.items()},
         "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": 1 if shared else WORD_LATENCY,
-                      "control": 1 if shared else CONTROL_LATENCY,
+                      "control": [1 if shared else control_latency(layer) for layer in design.layers],
                       "half_step": phases, "settling": 2 * network.integration.steps * phases,
                       "output": [0 if shared else output_latency(layer) for layer in design.layers]},
         "layers": [_layer_entry(layer) for layer in design.layers],

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from golden_model.errors import InputError
 from hdl import schedule
 from hdl.adder_tree import levels
-from hdl.array import CLUSTER
-from hdl.control import control_layout
+from hdl.control import branches, clusters, control_layout
 from hdl.design import Design, LayerDesign
 from hdl.frames import MOST_COUNT
 from hdl.shared_design import SharedDesign
@@ -24,7 +23,8 @@ DEVICES = {                               # what the largest supported device ha
 CLOCKS = {"ecp5": 100.0, "ice40": 24.0}   # MHz that a core is to reach at least
 BLOCK_SHAPES = {"ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),      # words, bits
                 "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2))}
-SMALLEST_BLOCK = {"ecp5": 2048, "ice40": 65}               # bits; what is smaller is made of LUTs or flip-flops
+SMALLEST_BLOCK = {"ecp5": (16, 4, 21), "ice40": (1, 1, 65)}        # words, bits, how many of them: what is less is made
+                                                                   # of LUTs or flip-flops by Yosys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,8 @@ def memory(design: Design) -> Memory:
 
 def block_rams(target: str, words: int, bits: int) -> int:
     """Blocks that a memory takes; 0 where it is made of LUTs."""
-    if words * bits < SMALLEST_BLOCK[target]:
+    deep, wide, least = SMALLEST_BLOCK[target]
+    if -(-words // deep) * -(-bits // wide) < least:
         return 0
     return min(-(-words // deep) * -(-bits // wide) for deep, wide in BLOCK_SHAPES[target])
 
@@ -121,6 +122,7 @@ def block_rams(target: str, words: int, bits: int) -> int:
 # ----------------------------------------------------------------- cells
 
 LUTS_OF_CONTROL = 10                      # of an element: enables and clears
+MEMORY_OF_LUTS = 6                        # cells of ECP5 that hold 16 words of 4 bits: four read, two write
 LONE_REGISTERS = 0.61                     # share of flip-flops that iCE40 cannot pack with a LUT of their own
 JOINED_SHARE = 0.41                       # LUTs for each bit of an element's output, in the OR of all
 SEQUENCER = {True: 370, False: 170}       # a sequencer, by whether it learns; and for each bit of its addresses
@@ -158,6 +160,12 @@ def element_cells(layer: LayerDesign) -> Cells:
         registers += 5 * gate
     else:
         registers += gate
+    if layer.rings_in_memory:                                       # not in registers, and without a multiplexer to turn
+        luts += MEMORY_OF_LUTS * -(-s // 4) - s
+        registers -= 4 * s
+        if layer.learns:
+            luts += MEMORY_OF_LUTS * -(-gate // 4)
+            registers -= 5 * gate
     if design.kind == "shift":
         adders += [s + 1] * pairs + [s + 2, broadcast + 1, layer.operand_bits_needed["the bracket"]]
         registers += s + (s + 1) * 2 + s + 2 + broadcast + 1
@@ -198,9 +206,8 @@ def layer_cells(layer: LayerDesign) -> Cells:
     address = max(1, (layer.depth - 1).bit_length())
     joined = round(layer.elements * layer.word_bits * JOINED_SHARE)
     cells = SEQUENCER[layer.learns] + round(CELLS_PER_ADDRESS_BIT * address) + joined
-    clusters = -(-layer.elements // CLUSTER)
-    copies = control_layout(layer).size * clusters
-    registers = (REGISTERS_OF_SEQUENCER[layer.learns] + REGISTERS_PER_ADDRESS_BIT * address + clusters * layer.word_bits)
+    copies = control_layout(layer).size * (clusters(layer) + branches(layer))
+    registers = (REGISTERS_OF_SEQUENCER[layer.learns] + REGISTERS_PER_ADDRESS_BIT * address + clusters(layer) * layer.word_bits)
     blocks = 0
     if layer.index:
         cells += LIST + 6 * layer.inputs.bit_length()

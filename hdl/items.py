@@ -5,13 +5,18 @@ from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.control import control_layout
+from hdl.control import control_latency, control_layout
 from hdl.design import LayerDesign
 from hdl.operands import encoded, scaled
 
 KINDS = ("link", "error", "tree", "update", "restore")
-STAGES = 7                                # clocks from the issue of an item to its product
+STAGES = 7                                # clocks from the issue of an item to its product, if no branch is on its way
 DRAIN = 5                                 # clocks between the last item and the latch of its sum
+
+
+def product_latency(layer: LayerDesign) -> int:
+    """Clocks from the issue of an item to its product at the adder tree."""
+    return STAGES - 2 + control_latency(layer)
 
 
 class ItemPipeline(wiring.Component):
@@ -57,7 +62,7 @@ class ItemPipeline(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         layer, control = self.layer, self.control
-        stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(STAGES)]
+        stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(product_latency(layer))]
         m.d.sync += [late.eq(early) for early, late in zip([self.issue, *stages], stages, strict=False)]
         address = Signal(range(layer.depth + 1), reset_less=True)
         value = Signal.like(self.value, name="value_late")
@@ -98,4 +103,4 @@ class ItemPipeline(wiring.Component):
         with m.If(stages[2].update):
             m.d.comb += [control.write.eq(1), control.write_address.eq(addresses[-1]), control.bias_row.eq(lasts[-1])]
         m.d.comb += [control.accumulate_one.eq(stages[4].error), control.token_next.eq(stages[4].error),
-                     self.tree_valid.eq(stages[6].tree)]
+                     self.tree_valid.eq(stages[-1].tree)]

@@ -63,10 +63,18 @@ class OutputUnit(wiring.Component):
         keep, show = kept.write_port(), kept.read_port()
         m.d.comb += [keep.addr.eq(index), keep.data.eq(value), keep.en.eq(self.outputs_valid),
                      self.outputs_free.eq(~answering & ~begun & ~error_valid & self.job.valid)]
+        following = Signal.like(index)
+        m.d.comb += following.eq(index)
+        m.d.sync += index.eq(following)
         with m.If(self.outputs_valid):
-            m.d.sync += [index.eq(Mux(self.outputs.last, 0, index + 1)), begun.eq(~self.outputs.last)]
-            with m.If((index == 0) | (value > greatest)):
-                m.d.sync += [best.eq(index), greatest.eq(value)]
+            m.d.comb += following.eq(Mux(self.outputs.last, 0, index + 1))
+            m.d.sync += begun.eq(~self.outputs.last)
+
+        # the greatest, a clock later
+        first, candidate, place_late = Signal(), Signal(signed(s.bits), reset_less=True), Signal.like(index)
+        m.d.sync += [first.eq(index == 0), candidate.eq(value), place_late.eq(index)]
+        with m.If(error_valid & (first | (candidate > greatest))):
+            m.d.sync += [best.eq(place_late), greatest.eq(candidate)]
 
         # errors, a clock later
         last = Signal()
@@ -79,9 +87,10 @@ class OutputUnit(wiring.Component):
         m.d.sync += [error_valid.eq(self.outputs_valid), last.eq(self.outputs.last), learning.eq(job.learn)]
         if layer.design.learns:
             margin = s.exact(self.layer.network.learning.margin, "learning.margin")
-            wanted = Signal()
+            wanted = Signal()                                          # whether index is the label: known a clock ahead
             missing = Signal(signed(s.bits + 2))                       # to the margin on the side where it is to be
-            m.d.comb += [wanted.eq(job.label == index), missing.eq(Mux(wanted, margin, -margin) - value)]
+            m.d.sync += wanted.eq(job.label == following)
+            m.d.comb += missing.eq(Mux(wanted, margin, -margin) - value)
             m.d.sync += error.eq(Mux(wanted ^ missing[-1], clamp(missing, formats.error.bits), 0))
             # the list of an image without error is dropped
             flush = Signal()

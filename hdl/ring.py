@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import data, memory
 
 from golden_model.network import ELEMENTS
 from hdl.design import LayerDesign, signed_digits, uniform
@@ -65,6 +65,21 @@ def shift_ring(m: Module, name: str, width: int, *, shift: Value, new: Value, wo
         with m.If(clear):
             m.d.sync += [place.eq(0) for place in places]
     return places
+
+
+def memory_ring(m: Module, name: str, width: int, *, write: Value, write_place: Value, place: Value, word: Value,
+                is_signed: bool = True) -> Value:
+    """One word of a ring that stands still in a memory of LUTs while places go round (``hdl.control.Places``): where a ring
+    shifts, nothing moves, and only a new word is written. Words that were never written are 0.
+
+    ``place`` is read in the same clock; with one bit more than ``write_place`` it also names words that are never written.
+    """
+    shape = signed(width) if is_signed else unsigned(width)
+    kept = memory.Memory(shape=shape, depth=1 << len(place), init=[], attrs={"ram_style": "distributed"})
+    m.submodules[f"{name}_ring"] = kept
+    put, get = kept.write_port(), kept.read_port(domain="comb")
+    m.d.comb += [put.addr.eq(write_place), put.data.eq(word), put.en.eq(write), get.addr.eq(place)]
+    return get.data
 
 
 class Bracket:

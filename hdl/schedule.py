@@ -13,14 +13,16 @@ from golden_model.errors import InputError
 from golden_model.network import ELEMENTS
 from hdl import activation_list, adder_tree, image_buffer
 from hdl.array import output_latency
+from hdl.control import control_latency
 from hdl.design import Design, LayerDesign
-from hdl.items import DRAIN, STAGES
-from hdl.sequencer import CONTROL_LATENCY, GATE_CLOCKS, WRITE_LATENCY
+from hdl.items import DRAIN, STAGES, product_latency
+from hdl.sequencer import GATE_CLOCKS, SCAN_REST, WRITE_LATENCY
 
 SLOTS = range(4, 9)                       # phases of a half step in which an input may be issued (kind shift)
 QUEUE_LATENCY = 2                         # clocks from an error's write to its being on offer
 ANSWER_LATENCY = 3                        # clocks from the last output to the reply's first word
 CLOCKS_PER_OUTPUT = 2                     # of a reply with outputs
+BETWEEN = 1                               # clocks of the register between two parts of a core
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,12 +70,12 @@ class LayerClocks:
     def __init__(self, layer: LayerDesign) -> None:
         self.layer = layer
         self.list_latency = activation_list.LATENCY if layer.index else image_buffer.LATENCY
-        self.output_latency = CONTROL_LATENCY + output_latency(layer)
+        self.output_latency = control_latency(layer) + output_latency(layer)
         self.settling = 2 * layer.network.integration.steps * layer.phases
         self.slots = SLOTS if layer.design.kind == "shift" else range(0)
         self.links_free = self.main_free = self.scan_free = 0
         self.latch = -self.settling - 1               # of the forward settling that may be under way
-        self.released: list[int] = []                 # clock of each image's release
+        self.released: list[int] = []                 # clock in which the source is told of each image's release
         self.latched: list[int] = []
         self.waiting = 0                              # for the verdict, from this clock on
 
@@ -107,18 +109,18 @@ class LayerClocks:
             scan = max(self.latch + self.settling + 1, self.scan_free, outputs_free if fold == 0 else 0)
             first = scan + 1 + self.output_latency
             outputs += range(first, first + layer.fold_size(fold))
-            self.scan_free = outputs[-1] + 1
+            self.scan_free = outputs[-1] + 1 + SCAN_REST
             self.main_free = scan + 1 + (ELEMENTS if learn and layer.saves_state else 0)
         if learn:
             self.waiting = self.main_free + (0 if layer.saves_state else GATE_CLOCKS)
         else:
-            self.released.append(last)
+            self.released.append(last + BETWEEN)
             self.links_free = self.latch + 1
         return outputs
 
     def learnt(self, clock: int) -> None:
         """The image in learning is finished in this clock."""
-        self.released.append(clock)
+        self.released.append(clock + BETWEEN)
         self.links_free = self.main_free = clock + 1
 
     def learn(self, verdict: int, errors: Sequence[int], items: int) -> list[int]:
@@ -138,7 +140,7 @@ class LayerClocks:
         self.learnt(clock - 1)
         if not layer.reverses:
             return []
-        first = backward + 1 + STAGES + adder_tree.levels(layer.elements) + 2 + QUEUE_LATENCY
+        first = backward + 1 + product_latency(layer) + adder_tree.levels(layer.elements) + 2 + QUEUE_LATENCY
         return list(range(first, first + layer.inputs))
 
 
@@ -192,10 +194,10 @@ class Schedule:
         for layer, following in zip(self.layers, [*self.layers[1:], None], strict=True):
             if number:
                 available = max(available, layer.released[-1] + 1)
-            free = self.output_free
+            free = self.output_free + BETWEEN
             if following is not None:
-                free = following.released[number - 2] + 1 if number > 1 else 0
-            outputs = layer.forward(available, ready, free, image.learn and layer.layer.learns)
+                free = following.released[number - 2] + 1 + BETWEEN if number > 1 else 0
+            outputs = [clock + BETWEEN for clock in layer.forward(available, ready, free, image.learn and layer.layer.learns)]
             counts.append(len(ready))
             if following is not None:
                 nonzero = image.hidden[layer.layer.index]

@@ -19,16 +19,16 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
-from hdl.control import control_layout, needs_elements
+from hdl.control import control_latency, control_layout, needs_elements
 from hdl.design import LayerDesign
 from hdl.half_step import programmable_schedule, shift_schedule
 from hdl.image_buffer import item_layout
-from hdl.items import DRAIN, STAGES, ItemPipeline
+from hdl.items import DRAIN, STAGES, ItemPipeline, product_latency
 
 GATE_CLOCKS = 17                          # every fourth word of a turning ring: five words in mirrored order
 WORD_LATENCY = 2                          # of weight memory
 WRITE_LATENCY = 3                         # clocks after its last update in which a layer does not read
-CONTROL_LATENCY = 2                       # sequencer's register, cluster's register
+SCAN_REST = 2                             # clocks after a scan until ``outputs_free`` tells of its outputs
 
 
 def output_layout(layer: LayerDesign) -> data.StructLayout:
@@ -59,7 +59,8 @@ class Sequencer(wiring.Component):
         Play its list (again); it is done with.
     items : In(stream of hdl.image_buffer.item_layout)
     outputs : Out(output_layout(layer)), outputs_valid : Out(1), outputs_free : In(1)
-        One output a clock, without pause within a fold; the first one only while the receiver is free for an image.
+        One output a clock, without pause within a fold; the first one only while the receiver is free for an image, which
+        it may tell ``SCAN_REST`` clocks late.
     verdict : In(1), verdict_error : In(1)
         Strobe: the image in learning had an error, or had none.
     errors : In(stream of signed(error bits))
@@ -143,7 +144,7 @@ class Sequencer(wiring.Component):
         idle_slot = Signal()
         if not self.programmable:
             m.d.sync += idle_slot.eq((self.phase >= 3) & (self.phase <= 7))
-        m.d.comb += [last_fold.eq(fold == layer.folds - 1), allowed.eq(~self.settling | idle_slot)]
+        m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), allowed.eq(~self.settling | idle_slot)]
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.available):
                 m.d.comb += self.start_links.eq(1)
@@ -196,7 +197,7 @@ class Sequencer(wiring.Component):
         last_fold = Signal(name="main_last_fold")
         last_phase = Signal()
         settled = Signal()
-        m.d.comb += [last_fold.eq(fold == layer.folds - 1), last_phase.eq(self.phase == layer.phases - 1),
+        m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), last_phase.eq(self.phase == layer.phases - 1),
                      settled.eq(last_phase & (half_step == half_steps - 1))]
         self.main_fold, self.main_given_learn = fold, given_learn
         verdict = Signal(name="main_verdict")
@@ -264,7 +265,7 @@ class Sequencer(wiring.Component):
             self._access_states(m, base, row, wait)
         m.d.comb += self.idle.eq(machine.ongoing("IDLE") & self.links_idle & ~self.full & ~self.scan_busy & ~self.access.valid)
 
-        stepped = [Signal(name=f"stepped_{stage}") for stage in range(CONTROL_LATENCY + 1)]
+        stepped = [Signal(name=f"stepped_{stage}") for stage in range(control_latency(layer) + 1)]
         m.d.sync += [stepped[0].eq(self.settling & last_phase & half_step[0]),
                      *(late.eq(early) for early, late in zip(stepped, stepped[1:], strict=False))]
         m.d.comb += self.watch.step.eq(stepped[-1])
@@ -351,8 +352,8 @@ class Sequencer(wiring.Component):
                 m.d.sync += row.eq(row + 1)
                 with m.If(row == layer.inputs - 1):
                     m.next = "UPDATE_START"
-            first_fold = [Signal(name=f"tree_first_{stage}") for stage in range(STAGES)]
-            last_folds = [Signal(name=f"tree_last_{stage}") for stage in range(STAGES)]
+            first_fold, last_folds = ([Signal(name=f"tree_{name}_{stage}") for stage in range(product_latency(layer))]
+                                      for name in ("first", "last"))
             for stages, flag in ((first_fold, fold == 0), (last_folds, last_fold)):
                 m.d.sync += [stages[0].eq(flag), *(late.eq(early) for early, late in zip(stages, stages[1:], strict=False))]
             m.d.comb += [self.tree_first.eq(first_fold[-1]), self.tree_last.eq(last_folds[-1])]
@@ -404,7 +405,7 @@ class Sequencer(wiring.Component):
                              next_control.write_one.eq(1)]
             m.next = "ACCESS_WAIT"
         with m.State("ACCESS_WAIT"):
-            latency = CONTROL_LATENCY + WORD_LATENCY + self.output_latency
+            latency = control_latency(layer) + WORD_LATENCY + self.output_latency
             m.d.sync += wait.eq(wait + 1)
             with m.If(wait == WORD_LATENCY - 1):
                 m.d.comb += next_control.show_word.eq(1)
@@ -437,7 +438,7 @@ class Sequencer(wiring.Component):
             m.d.sync += place.eq(place + 1)
             with m.If(ending):
                 m.d.sync += scanning.eq(0)
-        latency = CONTROL_LATENCY + self.output_latency
+        latency = control_latency(layer) + self.output_latency
         valid, last = scanning, ending & last_fold
         pending: Value = scanning
         for stage in range(latency):
@@ -446,5 +447,11 @@ class Sequencer(wiring.Component):
             m.d.sync += [valid_stage.eq(valid), last_stage.eq(last)]
             valid, last = valid_stage, last_stage
             pending = pending | valid_stage
+        rest = Signal(range(SCAN_REST + 1), name="scan_rest")
+        with m.If(valid):
+            m.d.sync += rest.eq(SCAN_REST)
+        with m.Elif(rest != 0):
+            m.d.sync += rest.eq(rest - 1)
+        pending = pending | (rest != 0)
         m.d.comb += [self.scan_busy.eq(pending), self.outputs_valid.eq(valid), self.outputs.last.eq(last),
                      self.outputs.learn.eq(learn), self.outputs.value.eq(self.word)]

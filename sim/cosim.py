@@ -154,7 +154,7 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     trace : where to write an FST trace, mismatch or not: of the chunk of images that has it, else of a few first images.
     patience : clocks without a word in or out after which the core counts as stuck.
     keep : where the trace of a mismatch, or of a core that is stuck, goes if ``trace`` is None; None: nowhere.
-    verilog : the Verilog to use; by default that of the design.
+    verilog : the Verilog to use; by default that of the design, with models of the blocks that it instantiates.
     files : text of files that the Verilog reads, by name.
     on_progress : called with images done and images in all.
 
@@ -177,7 +177,7 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     check_images(network, images)
     labels = check_labels(network, check_images(network, taught), labels)
     runs = _Runs(design=design, values=values, images=images, taught=taught, labels=labels, engine=engine,
-                 simulator=simulator, verilog=emit.to_verilog(design) if verilog is None else verilog, files=files or {},
+                 simulator=simulator, verilog=emit.for_simulators(design) if verilog is None else verilog, files=files or {},
                  idle=idle, stall=stall, seed=seed, patience=patience, states=states if engine == "compiled" else 0)
     try:
         tally = runs.all(on_progress)

@@ -14,9 +14,9 @@ class Mutant:
     new: str
 
     @property
-    def arrangement(self) -> str:
-        """Of the design in which it is tried."""
-        return "shared" if self.name.startswith("shared:") else "parallel"
+    def core(self) -> str:
+        """In which of ``sim.mutation.CORES`` it is tried."""
+        return self.name.split(":")[0] if ":" in self.name else "parallel"
 
 
 _UPDATED = "(Cat(Const(1, 1), self.word).as_signed() + product[shift - 1:].as_signed()) >> 1"
@@ -52,6 +52,19 @@ MUTANTS = (
     # schedules
     Mutant("step start not replaced to its end", "half_step.py",
            "control.start_shift.eq(fourth | (corrector & (phase >= 8)))", "control.start_shift.eq(fourth)"),
+    # between the parts
+    Mutant("an image that is released is seen again", "core.py", "source.available & ~release", "source.available"),
+    Mutant("an access is begun twice", "core.py", " & ~layer.access_done & ~done & ~answered", " & ~answered"),
+    # rings in memory
+    Mutant("memory: a cleared ring shows old words too early", "control.py", "with m.If(fresh == ELEMENTS - 1):",
+           "with m.If(fresh == ELEMENTS - 3):"),
+    Mutant("memory: rings are not cleared", "control.py", "[fresh.eq(0), zero.eq(1)]", "[fresh.eq(0)]"),
+    Mutant("memory: step starts go round by six", "control.py", "Mux(start == ELEMENTS - 1, 0, start + 1)",
+           "Mux(start == ELEMENTS, 0, start + 1)"),
+    Mutant("memory: the gate before the last", "control.py", "last.eq(place)",
+           "last.eq(Mux(place == 0, ELEMENTS - 1, place - 1))"),
+    Mutant("memory: gates written while they only turn", "control.py", "gate_write.eq(given.gate_shift & given.gate_new)",
+           "gate_write.eq(given.gate_shift)"),
     Mutant("gates not mirrored", "sequencer.py", "sample = wait[:2] == 0", "sample = wait < ELEMENTS"),
     Mutant("restored displacements not mirrored", "sequencer.py", "order = [-turn % ELEMENTS for turn in range(ELEMENTS)]",
            "order = [turn % ELEMENTS for turn in range(ELEMENTS)]"),
@@ -81,8 +94,8 @@ MUTANTS = (
     Mutant("list played from the other bank", "activation_list.py", "out_of.addr.eq(Cat(fetch[:address_bits], playing))",
            "out_of.addr.eq(Cat(fetch[:address_bits], ~playing))"),
     Mutant("margin on the wrong side", "output_unit.py", "-margin) - value", "-margin) + value"),
-    Mutant("last of equal outputs", "output_unit.py", "(value > greatest)", "(value >= greatest)"),
-    Mutant("label off by one", "output_unit.py", "job.label == index", "job.label == index + 1"),
+    Mutant("last of equal outputs", "output_unit.py", "(candidate > greatest)", "(candidate >= greatest)"),
+    Mutant("label off by one", "output_unit.py", "job.label == following", "job.label == following + 1"),
     Mutant("verdict looks at the last output only", "output_unit.py", "self.verdict_error.eq(any_error | (error != 0))",
            "self.verdict_error.eq(error != 0)"),
     Mutant("one error too few dropped", "output_unit.py", "dropped == neurons - 1", "dropped == neurons - 2"),

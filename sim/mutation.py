@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from golden_model.parameters import Parameters, initial
 from sim.mutants import MUTANTS, Mutant
 
 CHECKS = ("outputs", "classes", "parameters", "status", "frames")
+CORES: dict[str, dict[str, Any]] = {      # how the cores are designed in which mutants are tried
+    "parallel": {}, "shared": {"arrangement": "shared"}, "memory": {"target": "ecp5"}}
 HDL = Path(__file__).parent.parent / "hdl"
 PATIENCE = 50_000                         # clocks after which a core that says nothing hangs
 
@@ -45,25 +48,25 @@ def run(mutants: Sequence[Mutant] = MUTANTS, seen: Callable[[Outcome], None] = l
     InputError
         If the unchanged design fails, or a mutant's text is not there exactly once.
     """
-    for arrangement in dict.fromkeys(mutant.arrangement for mutant in mutants):
-        unchanged = _trial(None, arrangement)
+    for core in dict.fromkeys(mutant.core for mutant in mutants):
+        unchanged = _trial(None, core)
         if unchanged.caught_by:
             raise InputError(f"the unchanged design must pass all checks, but failed {', '.join(unchanged.caught_by)}; mend "
                              f"it first")
     outcomes = []
     for mutant in mutants:
-        outcomes.append(_trial(mutant, mutant.arrangement))
+        outcomes.append(_trial(mutant, mutant.core))
         seen(outcomes[-1])
     return outcomes
 
 
-def _trial(mutant: Mutant | None, arrangement: str) -> Outcome:
+def _trial(mutant: Mutant | None, core: str) -> Outcome:
     with TemporaryDirectory(prefix="wuxing-mutant-") as folder:
         shutil.copytree(HDL, Path(folder, "hdl"), ignore=shutil.ignore_patterns("__pycache__"))
         if mutant is not None:
             plant(mutant, Path(folder, "hdl"))
         # the working directory comes first on the path of python -c
-        done = subprocess.run([sys.executable, "-c", f"from sim.mutation import check; print(check({arrangement!r}))"],
+        done = subprocess.run([sys.executable, "-c", f"from sim.mutation import check; print(check({core!r}))"],
                               cwd=folder, capture_output=True, text=True, check=False)
     name = "" if mutant is None else mutant.name
     if done.returncode:
@@ -86,15 +89,15 @@ def plant(mutant: Mutant, package: Path) -> None:
     path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
 
 
-def check(arrangement: str) -> str:
-    """Run the checks on whatever ``hdl`` is imported here: JSON, the names of those that failed."""
+def check(core: str) -> str:
+    """Run the checks on one of ``CORES`` of whatever ``hdl`` is imported here: JSON, the names of those that failed."""
     from hdl import emit, frames
     from hdl.design import Design
     from sim.rtl_model import RtlModel
 
     network, values = subject()
-    design = Design(network=network, elements=(3, 3, 3), arrangement=arrangement)
-    rtl = RtlModel(network, emit.to_verilog(design), idle=0.1, stall=0.2, patience=PATIENCE)
+    design = Design(network=network, elements=(3, 3, 3), **CORES[core])
+    rtl = RtlModel(network, emit.for_simulators(design), idle=0.1, stall=0.2, patience=PATIENCE)
     golden = Model(network, "fixed", values)
     rtl.load_parameters(values)
     random = np.random.default_rng(3)

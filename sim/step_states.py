@@ -16,8 +16,8 @@ from golden_model.circuits import MIRROR
 from golden_model.model import Model
 from golden_model.network import ELEMENTS
 from hdl.array import element_module
+from hdl.control import control_latency
 from hdl.design import Design, LayerDesign
-from hdl.sequencer import CONTROL_LATENCY
 from hdl.shared_array import ELEMENT as SHARED_ELEMENT
 from sim.compiled import Probe, Samples
 
@@ -71,7 +71,7 @@ def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
     watched, public = [], []
     for layer in design.layers:
         sequencer = f"layer_{layer.index}.sequencer"
-        watched.append(Probe(strobe=f"{sequencer}.stepped_{CONTROL_LATENCY}", signed=tuple(
+        watched.append(Probe(strobe=f"{sequencer}.stepped_{control_latency(layer)}", signed=tuple(
             _point(layer, number, place) for number in range(layer.elements) for place in range(ELEMENTS))))
         public.append((element_module(layer), "point_?"))
     return watched, public

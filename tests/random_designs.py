@@ -49,7 +49,8 @@ def neurons(draw: Any, one: int, fraction: int) -> Neuron:
 
 @st.composite
 def designs(draw: Any, most_neurons: int = 6) -> Design:
-    """Sizes, folding, shared arrays, formats, K, steps, rates, frozen layers, cores that only infer."""
+    """Sizes, folding, shared arrays, rings in registers or in memory, formats, K, steps, rates, frozen layers, cores that only
+    infer."""
     fraction = draw(st.sampled_from([6, 9, 12]))
     one = 2 ** draw(st.sampled_from([1, 1, 2]))
     coupling = Format(2 + one.bit_length() - 1, one.bit_length() - 1)
@@ -75,6 +76,7 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     elements = tuple(draw(st.integers(1, size)) for size in sizes[1:])
     if arrangement == "shared":
         elements = (max(elements),) * len(elements)
+    target = draw(st.sampled_from(["portable", "ecp5"])) if arrangement == "parallel" else "portable"
     seed = draw(st.integers(0, 1000))
     # what the multiplier or the exact sums have no room for becomes narrower or slower, step by step
     for changes, slower in (({}, {}), ({"bracket": Format(18, fraction)}, {}), ({"bracket": Format(18, fraction)},
@@ -83,11 +85,11 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
             network = Network(layers=sizes, seed=seed, neuron=neuron, integration=integration,
                               formats=Formats() if changes is None else Formats(**formats | changes),
                               initialisation=Initialisation(bias=0.0), learning=Learning(**vars(learning) | slower))
-            return Design(network=network, elements=elements, learns=learns, arrangement=arrangement)
+            return Design(network=network, elements=elements, learns=learns, arrangement=arrangement, target=target)
         except InputError:
             neuron = neuron if changes is not None else Neuron()
     network = Network(layers=sizes, seed=seed)
-    return Design(network=network, elements=elements, learns=learns, arrangement=arrangement)
+    return Design(network=network, elements=elements, learns=learns, arrangement=arrangement, target=target)
 
 
 @st.composite

@@ -47,6 +47,16 @@ CONFIGURATIONS = {
     "programmable, folded": Design(
         network=network((5, 4, 3), formats={"coupling": Format(6, 4), "bracket": Format(16, 12)}), elements=(2, 3),
         kind="programmable"),
+    "rings in memory, folded": Design(network=network((6, 5, 4, 3), steps=8), elements=(2, 4, 1), target="ecp5"),
+    "rings in memory, unequal K and rest, first layer frozen": Design(
+        network=network((5, 4, 3, 2), UNEQUAL, frozen=1, formats={"bracket": Format(17, 12)}), elements=(3, 2, 2),
+        target="ecp5"),
+    "rings in memory, programmable, folded": Design(
+        network=network((5, 4, 3), formats={"coupling": Format(6, 4), "bracket": Format(16, 12)}), elements=(2, 3),
+        kind="programmable", target="ecp5"),
+    "rings in memory, no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), elements=(3, 2), learns=False,
+                                           target="ecp5"),
+    "rings in memory, branches to many elements": Design(network=network((6, 70, 33, 3), steps=2), target="ecp5"),
     "shared array": Design(network=network((6, 5, 4, 3), steps=8), elements=(2, 2, 2), arrangement="shared"),
     "shared array, oscillators, first layer frozen, bracket rounded": Design(
         network=network((4, 7, 3, 2), {"K3": (0.0,) * 5, "rest": (0.75,) * 5, "input_element": 3, "output_element": 2}, dt=0.25,

@@ -18,6 +18,7 @@ from golden_model.network import Integration, Network
 from hdl import emit, estimate
 from hdl.adder_tree import levels
 from hdl.array import element_module, output_latency
+from hdl.control import control_latency
 from hdl.design import Design
 from wuxing import cli
 
@@ -49,15 +50,16 @@ def test_inferring_takes_the_clocks_of_the_formula_in_the_documentation(steps):
         assert estimate.clocks(design, nonzero).inferred == max(settling + 2, links, 200 // 4 + 1)
 
 
-@pytest.mark.parametrize("layers", [(784, 128, 10), (40, 9, 3), (60, 30, 25)])
+@pytest.mark.parametrize("layers", [(784, 128, 10), (40, 9, 3), (60, 30, 25), (300, 100, 40)])
 def test_learning_takes_the_clocks_of_the_formulas_in_the_documentation(layers):
     design = Design(network=Network(layers=layers))
     settling, nonzero, hidden, outputs = 160, layers[0] // 5, layers[1], layers[2]
-    a, b = (output_latency(layer) for layer in design.layers)
+    a, b = (output_latency(layer) + control_latency(layer) for layer in design.layers)
     clocks = estimate.clocks(design, nonzero)
-    assert clocks.learnt == (4 * settling + 2 * nonzero + 2 * hidden + outputs + a + levels(outputs) + 57
-                             + max(18, outputs + b + 4))
-    assert clocks.learnt_without_error == 2 * settling + nonzero + hidden + outputs + a + b + 29
+    further = control_latency(design.layers[1]) - 2                       # on the way to the adder tree
+    assert clocks.learnt == (4 * settling + 2 * nonzero + 2 * hidden + outputs + a + levels(outputs) + 57 + further
+                             + max(18, outputs + b + 3))
+    assert clocks.learnt_without_error == 2 * settling + nonzero + hidden + outputs + a + b + 28
 
 
 @pytest.mark.parametrize(("layers", "elements"), [((784, 32, 10), 4), ((40, 9, 3), 4), ((90, 12, 7, 5), 3), ((30, 5), 8)])

@@ -11,9 +11,10 @@ from planted_bugs import planted
 from golden_model.fixed_point import Format
 from golden_model.network import ELEMENTS, Formats, Integration, Network
 from hdl.array import output_latency
+from hdl.control import control_latency
 from hdl.design import Design
 from hdl.items import DRAIN, STAGES
-from hdl.sequencer import CONTROL_LATENCY, GATE_CLOCKS, WORD_LATENCY, WRITE_LATENCY, Sequencer
+from hdl.sequencer import GATE_CLOCKS, SCAN_REST, WORD_LATENCY, WRITE_LATENCY, Sequencer
 from sim.formal import LEFT, PLACE, check, falls, rank_of
 
 FOLDS = LEFT + PLACE                      # place of the folds that are left in a rank
@@ -49,7 +50,7 @@ def proof(sequencer_class, configuration):
             machine, wait, row = get["main"], get["wait"], get["row"]
             size = Mux(self.main_fold == layer.folds - 1, layer.fold_size(layer.folds - 1), layer.elements)
             settling = (half_steps - 1 - get["half_step"]) * layer.phases + layer.phases - 1 - self.phase
-            latency = CONTROL_LATENCY + WORD_LATENCY + self.output_latency
+            latency = control_latency(layer) + WORD_LATENCY + self.output_latency
             walk = {"SEEK": 0, "WALK": get["neuron"], "ACCESS": 0, "ACCESS_WAIT": latency - 1 - wait}
             forward, back = {"SETTLE": settling, "SETTLED": 0}, {}
             if layer.learns:
@@ -114,12 +115,13 @@ def proof(sequencer_class, configuration):
 
         def _scan_claims(self, m):
             scanning, place, size = (self.inside[name] for name in ("scanning", "place", "size"))
-            lingers = Signal(range(CONTROL_LATENCY + self.output_latency + 3))
+            most = control_latency(layer) + self.output_latency + SCAN_REST
+            lingers = Signal(range(most + 3))
             m.d.sync += lingers.eq(Mux(self.scan_busy & ~scanning, lingers + 1, 0))
             m.d.comb += [Assert(~scanning | (place < size), "scan counts within its bounds"),
                          Assert(size <= layer.elements, "scan has no more outputs than elements"),
                          Assert(~(scanning & self.scan_go), "a scan is not begun anew"),
-                         Assert(lingers <= CONTROL_LATENCY + self.output_latency, "outputs leave")]
+                         Assert(lingers <= most, "outputs leave")]
             falls(m, "scan", Mux(scanning, size - place, 0), ~scanning)
 
     return Proof(layer, output_latency(layer))

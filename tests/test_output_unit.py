@@ -40,9 +40,9 @@ def test_verilator_sees_the_same_unit(tmp_path):
 
 
 BUGS = {
-    "last of equal outputs": ("(value > greatest)", "(value >= greatest)"),
-    "greatest of the image before": ("(index == 0) | ", ""),
-    "label off by one": ("job.label == index", "job.label == index + 1"),
+    "last of equal outputs": ("(candidate > greatest)", "(candidate >= greatest)"),
+    "greatest of the image before": ("(first | (", "(("),
+    "label off by one": ("job.label == following", "job.label == following + 1"),
     "margin on the wrong side": ("-margin) - value", "-margin) + value"),
     "error of the wrong sign is kept": ("Mux(wanted ^ missing[-1], ", "Mux(wanted | missing[-1], "),
     "error wraps": ("clamp(missing, formats.error.bits)", "missing[:formats.error.bits].as_signed()"),

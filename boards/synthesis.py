@@ -24,11 +24,11 @@ def script(target: str, top: str, sources: Sequence[str]) -> str:
 
 
 def synthesise(target: str, sources: Sequence[str], top: str, folder: Path,
-               sites: floorplan.Sites | None = None) -> dict[str, int]:
+               sites: floorplan.Floorplan = floorplan.NONE) -> dict[str, int]:
     """Cells of ``top`` by type, without those of modules that stay apart; the netlist is left in ``folder`` as ``NETLIST``.
 
     ``sources``: files of Verilog, relative to ``folder``; those that they read (contents of memories) lie beside them.
-    ``sites``: where nextpnr is to put multipliers and memories of elements.
+    ``sites``: where nextpnr is to put multipliers and memories of a large array.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def synthesise(target: str, sources: Sequence[str], top: str, folder: Path,
                           if name == top or not value["attributes"].get("blackbox") and not value["attributes"].get("whitebox")}
     for value in netlist["modules"].values():
         open_chains(value)
-    floorplan.plan(module, sites or {})
+    floorplan.plan(module, sites)
     (folder / NETLIST).write_text(json.dumps(netlist), "utf-8")
     return dict(Counter(cell["type"] for cell in module["cells"].values() if not cell["type"].startswith(("$", "wuxing_"))))
 

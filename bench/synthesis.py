@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from boards import fit, routing, synthesis, tools
+from boards import fit, floorplan, routing, synthesis, tools
 from golden_model.errors import InputError
 from hdl import emit
 from hdl.design import Design, elements_within
@@ -46,11 +46,12 @@ CLOCKS = {"ecp5": 125, "ice40": 24}       # MHz that nextpnr is asked for
 AREA = {"ecp5": "TRELLIS_COMB", "ice40": "ICESTORM_LC"}
 
 
-def synthesise(target: str, sources: dict[str, str], top: str, folder: Path) -> dict[str, int]:
+def synthesise(target: str, sources: dict[str, str], top: str, folder: Path,
+               sites: floorplan.Floorplan = floorplan.NONE) -> dict[str, int]:
     """Cells of ``top`` by type; the netlist is left in ``folder``. ``sources``: Verilog by file name."""
     for name, text in sources.items():
         (folder / name).write_text(text, "utf-8")
-    return synthesis.synthesise(target, list(sources), top, folder)
+    return synthesis.synthesise(target, list(sources), top, folder, sites)
 
 
 def packed(target: str, folder: Path) -> dict[str, int]:
@@ -75,7 +76,8 @@ def measure(design: Design, seeds: list[int], clock: int, router: str, keep: Pat
     with tempfile.TemporaryDirectory() as name:
         folder = keep or Path(name)
         folder.mkdir(parents=True, exist_ok=True)
-        cells = synthesise(design.target, {"core.v": emit.to_verilog(design), "harness.v": HARNESS}, "harness", folder)
+        cells = synthesise(design.target, {"core.v": emit.to_verilog(design), "harness.v": HARNESS}, "harness", folder,
+                           floorplan.sites(DEVICES[design.target][0], design))
         device = packed(design.target, folder)
         runs = [placed(design.target, seed, clock, router, folder) for seed in seeds]
     area = device[AREA[design.target]]

@@ -80,7 +80,7 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     seeds : int
         The place and route is tried with seeds 1, 2, ... until one meets the clock, at most so many.
     router : "router1" or "router2"
-        Of nextpnr; the second takes less time for large designs.
+        Of nextpnr; the second takes less time where it gets to an end, which it does not for 784-128-10.
     on_step : called with each of ``STEPS`` when it begins.
 
     Raises

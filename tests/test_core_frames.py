@@ -67,9 +67,9 @@ class Conversation:
             self.seen[request[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
 
     def reset(self, states):
-        """In the middle of anything. Every parameter is as before or as after one and the same frame."""
+        """In the middle of anything, two clocks or more. Every parameter is as before or as after one and the same frame."""
         self.resets += 1
-        self.rtl.reset(self.chance.randint(1, 3))
+        self.rtl.reset(self.chance.randint(2, 4))
         self.model.reset()
         values = self.rtl.parameters
         found = snapshot(values)

@@ -30,8 +30,8 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
                                                help="The folder of bitstream, reports and all that is made on the way.")],
           seeds: Annotated[int, typer.Option("--seeds", help="Place and route with up to so many seeds, until one meets the "
                                                              "clock.")] = 1,
-          router: Annotated[str, typer.Option("--router", help="Of nextpnr: router1, or router2, which takes less time for "
-                                                               "large networks.")] = "router1",
+          router: Annotated[str, typer.Option("--router", help="Of nextpnr: router1, or router2, which takes less time "
+                                                               "where it gets to an end.")] = "router1",
           clock: Annotated[float | None, typer.Option("--clock", help="MHz of the core; by default the board's.")] = None,
           baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
                           ] = None,

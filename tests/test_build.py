@@ -13,7 +13,7 @@ from boards import build, energy, fit, platforms, programming, report, routing, 
 from golden_model import parameters
 from golden_model.errors import InputError
 from golden_model.network import Network
-from hdl import emit
+from hdl import emit, estimate
 from hdl.design import Design
 from wuxing import build as wuxing_build
 from wuxing import build_page, cli
@@ -218,6 +218,9 @@ def test_the_report_says_what_is_used_reached_and_how_it_was_made(toolchain, tmp
                                      "detector_MHz": 25.0}
     assert found["tried"] == [{"seed": 1, "MHz": 95.0}, {"seed": 2, "MHz": 100.0}]
     assert found["images"]["learnt"]["us"] == 5
+    without = estimate.clocks(DESIGN, 1).learnt_without_error                     # 19 % of 6 inputs
+    assert found["images"]["learnt_without_error"]["clocks"] == without
+    assert without < estimate.clocks(DESIGN, 1).learnt
     assert found["images"]["inferred"]["images_per_second"] == 500_000
     assert found["energy"]["estimate"] is True
     assert found["critical_path"]["ns"] == 3

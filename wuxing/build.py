@@ -122,6 +122,6 @@ def _summary(folder: Path, found: dict[str, Any]) -> list[Any]:
     table = console.table(build_page.IMAGES, left=("",),
                           right=("clocks", "us", "images/s", "uJ (estimate)"))
     for name, each in found["images"].items():
-        table.add_row(name, f"{each['clocks']:,.0f}", f"{each['us']:,.2f}",
+        table.add_row(build_page.KINDS[name], f"{each['clocks']:,.0f}", f"{each['us']:,.2f}",
                       f"{each['images_per_second']:,.0f}", f"{each['estimated_uJ']:,.2g}")
     return [*lines, table]

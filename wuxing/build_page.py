@@ -8,6 +8,7 @@ from typing import Any
 PARTS = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
          "spram": "SPRAM blocks"}
 IMAGES = "Time and energy of an image"
+KINDS = {"inferred": "inferred", "learnt": "learnt, with an error", "learnt_without_error": "learnt, without"}
 BARS = """
 .bar { background: var(--soft); border-radius: 4px; min-width: 8rem; width: 100%; height: 1.1rem; overflow: hidden; }
 .bar div { background: var(--accent); height: 100%; }
@@ -50,13 +51,14 @@ def _use(found: Mapping[str, Any]) -> str:
 
 
 def _images(found: Mapping[str, Any]) -> str:
-    rows = [(name, f"{each['clocks']:,.1f}", f"{each['us']:,.2f}", f"{each['images_per_second']:,.0f}",
+    rows = [(KINDS[name], f"{each['clocks']:,.1f}", f"{each['us']:,.2f}", f"{each['images_per_second']:,.0f}",
              f"{each['estimated_uJ']:,.2g}") for name, each in found["images"].items()]
     power = found["energy"]
-    said = (f"Means of the co-simulation: images one after the other without pause, {found['verified']['nonzero_share']:.0%} "
-            f"of their bytes not zero. The serial line is slower. Energy is an estimate of its order of magnitude, of the core "
-            f"alone ({power['standing_mW']:,.1f} mW standing, {power['working_mW']:,.0f} mW working), nothing of it was "
-            f"measured; sources: {'; '.join(power['sources'])}.")
+    said = (f"Images one after the other without pause, {found['verified']['nonzero_share']:.0%} of their bytes not zero. "
+            f"Means of the co-simulation, whose random images have errors to learn; without an error, as most images that a "
+            f"trained network learns, by formula. The serial line is slower. "
+            f"Energy is an estimate of its order of magnitude, of the core alone ({power['standing_mW']:,.1f} mW standing, "
+            f"{power['working_mW']:,.0f} mW working), nothing of it was measured; sources: {'; '.join(power['sources'])}.")
     return _section(IMAGES, _table(("", "clocks", "us", "images/s", "uJ (estimate)"), rows)
                     + f'<p class="faint">{_text(said)}</p>')
 

@@ -12,19 +12,22 @@ from hdl import emit, frames
 from hdl.design import Design
 from hdl.frames import Opcode, Status
 from sim.command_model import CYCLES_WORD
+from sim.compiled import Stuck
 from sim.golden_backend import command_model, snapshot
 from sim.rtl_model import RtlModel
 
 NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3))
 DESIGNS = {"parallel": Design(network=NETWORK, elements=(2, 3)),
            "shared": Design(network=NETWORK, elements=(2, 2), arrangement="shared")}
+SHORTEST = {"parallel": 2, "shared": 1}    # clocks of a reset; see the last test
 MOST = 300                                # frames at a time
 
 
 class Conversation:
     """A core and its model; ``seen`` counts (opcode, status), ``resets`` those in the middle of something."""
 
-    def __init__(self, design, seed):
+    def __init__(self, design, seed, shortest=2):
+        self.shortest = shortest
         self.chance, self.seen, self.resets, self.seed = random.Random(seed), Counter(), 0, seed
         values = parameters.initial(NETWORK, "fixed")
         self.rtl = RtlModel(NETWORK, emit.to_verilog(design), patience=20_000)
@@ -67,9 +70,9 @@ class Conversation:
             self.seen[request[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
 
     def reset(self, states):
-        """In the middle of anything, two clocks or more. Every parameter is as before or as after one and the same frame."""
+        """In the middle of anything. Every parameter is as before or as after one and the same frame."""
         self.resets += 1
-        self.rtl.reset(self.chance.randint(2, 4))
+        self.rtl.reset(self.chance.randint(self.shortest, self.shortest + 2))
         self.model.reset()
         values = self.rtl.parameters
         found = snapshot(values)
@@ -84,8 +87,8 @@ class Conversation:
         assert np.array_equal(snapshot(self.rtl.parameters), snapshot(model.backend.layers))
 
 
-def converse(arrangement, count):
-    conversation = Conversation(DESIGNS[arrangement], 1)
+def converse(arrangement, count, shortest=None):
+    conversation = Conversation(DESIGNS[arrangement], 1, SHORTEST[arrangement] if shortest is None else shortest)
     conversation.go(count)
     conversation.end()
     assert conversation.resets > count // 3000
@@ -111,3 +114,10 @@ def test_a_parameter_that_is_wrong_is_noticed():
     conversation.model.backend.layers[1].weights[2, 3] ^= 1
     with pytest.raises(AssertionError):
         conversation.end()
+
+
+@pytest.mark.long
+@pytest.mark.xfail(raises=Stuck, strict=True, reason="layers have the reset a clock later than the rest: until that is mended, "
+                                                     "docs/registers.md asks for two clocks")
+def test_100_000_random_frames_with_resets_of_one_clock_too():
+    converse("parallel", 100_000, shortest=1)

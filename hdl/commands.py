@@ -14,6 +14,7 @@ from amaranth.utils import bits_for
 
 from golden_model.errors import InputError
 from hdl import frames
+from hdl.design import exponent_bits
 from hdl.frames import Opcode, Status
 from hdl.image_buffer import MOST_INPUTS, ImageBuffer, source_ports
 from hdl.skid_buffer import ShiftQueue, Word
@@ -99,7 +100,7 @@ class Commands(wiring.Component):
         outputs, sign-extended; ``last`` with the final one.
     access : Out(stream of access_layout(layers)), access_reply : In(stream of 32 bits)
         One reply for each access, for writes too (any value). One access at a time.
-    links_exponent, bias_exponent : Out(8)
+    links_exponent, bias_exponent : Out
         In force; they change only while the network is idle.
     idle : In(1)
         No image is in the network: nothing is played, settled, learnt or to be delivered. Low before its last result comes.
@@ -130,7 +131,8 @@ class Commands(wiring.Component):
             **source_ports(layers[0]),
             "job": Out(stream.Signature(job_layout(self.outputs))), "result": In(stream.Signature(Result)),
             "access": Out(stream.Signature(access_layout(len(layers) - 1))), "access_reply": In(stream.Signature(32)),
-            "links_exponent": Out(8), "bias_exponent": Out(8), "idle": In(1)})
+            "links_exponent": Out(exponent_bits(links_exponents)), "bias_exponent": Out(exponent_bits(bias_exponents)),
+            "idle": In(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -299,7 +301,7 @@ class Commands(wiring.Component):
                         m.next = "REPORT"
         with m.State("REPORT"):
             report = [Const(frames.MAGIC, 32), *(Const(self.digest >> shift & 0xFFFFFFFF, 32) for shift in (0, 32)),
-                      *self.report.counters, Cat(self.links_exponent, self.bias_exponent), self.report.last_error,
+                      *self.report.counters, self.links | self.bias << 8, self.report.last_error,
                       Const(0), Const(0)]
             m.d.comb += [say.eq(1), said.last.eq(number == frames.STATUS_WORDS)]
             with m.Switch(number[:4]):

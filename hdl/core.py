@@ -27,6 +27,9 @@ endmodule
 """
 
 
+CENTRE = "centre"                         # clock domain of all that is in no layer
+
+
 def layer_domain(layer: LayerDesign) -> str:
     return f"layer_{layer.index}"
 
@@ -50,6 +53,9 @@ class Core(wiring.Component):
     -------
     s_axis_tdata : In(32), s_axis_tvalid, s_axis_tlast : In(1), s_axis_tready : Out(1)
     m_axis_tdata : Out(32), m_axis_tvalid, m_axis_tlast : Out(1), m_axis_tready : In(1)
+
+    A layer lies far from the rest: what passes between comes from registers, and each layer and the centre have a copy of the
+    reset. All parts are reset in the same clock, one after the given reset; in that clock no word passes at the ports.
     """
 
     def __init__(self, design: Design, initialised: bool = False) -> None:
@@ -59,11 +65,19 @@ class Core(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self.design
-        commands = commands_of(m, self, design)
-        m.submodules.output_unit = output_unit = OutputUnit(design.layers[-1])
+        for name in (CENTRE, *map(layer_domain, design.layers)):
+            m.domains += ClockDomain(name)
+            m.d.comb += ClockSignal(name).eq(ClockSignal())
+            m.submodules[f"reset_{name}"] = Instance(
+                RESET, i_clk=ClockSignal(), i_given=ResetSignal(), o_reset=ResetSignal(name))
+        central = DomainRenamer(CENTRE)
+        commands = commands_of(m, self, design, CENTRE)
+        output_unit = OutputUnit(design.layers[-1])
+        m.submodules.output_unit = central(output_unit)
         layers = [Layer(layer, self.initialised) for layer in design.layers]
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
-        m.submodules.job = job = ShiftQueue(commands.job.payload.shape(), 1)
+        job = ShiftQueue(commands.job.payload.shape(), 1)
+        m.submodules.job = central(job)
         pass_on(m, commands.job, job.i)
         pass_on(m, job.o, output_unit.job)
         pass_on(m, output_unit.result, commands.result)
@@ -74,19 +88,12 @@ class Core(wiring.Component):
         word = Signal(signed(32))
         m.d.comb += [reply.valid.eq(answered), reply.payload.eq(word), access.ready.eq(answered)]
         with m.If(answered & reply.ready):
-            m.d.sync += answered.eq(0)
+            m.d[CENTRE] += answered.eq(0)
 
-        # a layer lies far from the rest: it has its own copy of the reset, and what passes between comes from registers
-        for layer in layers:
-            name = layer_domain(layer.layer)
-            m.domains += ClockDomain(name)
-            m.d.comb += ClockSignal(name).eq(ClockSignal())
-            m.submodules[f"reset_{layer.layer.index}"] = Instance(
-                RESET, i_clk=ClockSignal(), i_given=ResetSignal(), o_reset=ResetSignal(name))
         given = Signal.like(access.payload)
-        m.d.sync += given.eq(access.payload)
+        m.d[CENTRE] += given.eq(access.payload)
         idle_late = Signal()
-        m.d.sync += idle_late.eq(output_unit.idle)
+        m.d[CENTRE] += idle_late.eq(output_unit.idle)
         idle: Any = idle_late & ~commands.available & ~answered
         for number, layer in enumerate(layers):
             here = layer_domain(layer.layer)
@@ -106,7 +113,8 @@ class Core(wiring.Component):
                          layer.verdict_error.eq(output_unit.verdict_error)]
             pass_on(m, source.items, layer.items)
             if number < len(lists):
-                m.submodules[f"list_{number + 1}"] = sink = lists[number]
+                sink = lists[number]
+                m.submodules[f"list_{number + 1}"] = central(sink)
                 free, valid, outputs = sink.free, sink.written_valid, sink.written
             else:
                 free, valid, outputs = output_unit.outputs_free, output_unit.outputs_valid, output_unit.outputs
@@ -116,8 +124,8 @@ class Core(wiring.Component):
                 if number == len(layers) - 1:
                     pass_on(m, output_unit.errors, layer.errors)
                 else:
-                    m.submodules[f"errors_{number}"] = queue = fifo.SyncFIFOBuffered(
-                        width=layer.layer.formats.error.bits, depth=layer.layer.neurons + 2)
+                    queue = fifo.SyncFIFOBuffered(width=layer.layer.formats.error.bits, depth=layer.layer.neurons + 2)
+                    m.submodules[f"errors_{number}"] = central(queue)
                     after = layers[number + 1]
                     m.d.comb += [queue.w_data.eq(after.back), queue.w_en.eq(after.back_valid),
                                  layer.errors.payload.eq(queue.r_data.as_signed()), layer.errors.valid.eq(queue.r_rdy),
@@ -129,7 +137,7 @@ class Core(wiring.Component):
                          asked.payload.data.eq(given.data)]
             read = late(layer.access_word, "read")
             with m.If(done):
-                m.d.sync += [answered.eq(1), word.eq(read)]
+                m.d[CENTRE] += [answered.eq(1), word.eq(read)]
             idle = idle & late(layer.idle, "idle") & ~source.available
         m.d.comb += commands.idle.eq(idle)
         return m

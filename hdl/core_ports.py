@@ -1,7 +1,7 @@
 """The ports of every core: two AXI4-Streams of 32-bit words, requests in and replies out (``docs/registers.md``)."""
 from __future__ import annotations
 
-from amaranth.hdl import Module
+from amaranth.hdl import DomainRenamer, Module, ResetSignal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -14,17 +14,24 @@ MEMBERS = {
     "m_axis_tdata": Out(32), "m_axis_tvalid": Out(1), "m_axis_tready": In(1), "m_axis_tlast": Out(1)}
 
 
-def commands_of(m: Module, core: wiring.Component, design: Design) -> Commands:
-    """The command decoder of a design, connected to the ports of its core."""
+def commands_of(m: Module, core: wiring.Component, design: Design, domain: str = "sync") -> Commands:
+    """The command decoder of a design, in a clock domain of its core and connected to the core's ports.
+
+    A domain whose reset comes later than that of the ports hides what its registers still say in the clock of its reset.
+    """
     links, bias = (exponents or range(1) for exponents in (design.links_exponents(), design.bias_exponents()))
-    commands = m.submodules.commands = Commands(
+    commands = Commands(
         design.network.layers, learns=design.learns, digest=frames.digest_word(design.network.digest), links_exponents=links,
         bias_exponents=bias, initial_links=links.start, initial_bias=bias.start, programmable=design.kind == "programmable")
+    m.submodules.commands = DomainRenamer(domain)(commands)
+    ready, valid = commands.s_axis.ready, commands.m_axis.valid
+    if domain != "sync":
+        ready, valid = ready & ~ResetSignal(domain), valid & ~ResetSignal(domain)
     m.d.comb += [
         commands.s_axis.payload.data.eq(core.s_axis_tdata), commands.s_axis.payload.last.eq(core.s_axis_tlast),
-        commands.s_axis.valid.eq(core.s_axis_tvalid), core.s_axis_tready.eq(commands.s_axis.ready),
+        commands.s_axis.valid.eq(core.s_axis_tvalid), core.s_axis_tready.eq(ready),
         core.m_axis_tdata.eq(commands.m_axis.payload.data), core.m_axis_tlast.eq(commands.m_axis.payload.last),
-        core.m_axis_tvalid.eq(commands.m_axis.valid), commands.m_axis.ready.eq(core.m_axis_tready)]
+        core.m_axis_tvalid.eq(valid), commands.m_axis.ready.eq(core.m_axis_tready)]
     return commands
 
 

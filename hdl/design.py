@@ -132,6 +132,11 @@ class Design:
         return range(0) if first is None or last is None else range(first, last + 1)
 
 
+def exponent_bits(allowed: range) -> int:
+    """Bits of a port for the exponents of a rate, one if there are none. No wider: Verilog has no name for a part of a port."""
+    return max(1, (allowed.stop - 1).bit_length())
+
+
 def elements_within(network: Network, most: int) -> tuple[int, ...]:
     """Processing elements of each layer when no layer may have more than ``most``: as few folds as that needs."""
     if most < 1:

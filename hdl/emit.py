@@ -103,7 +103,7 @@ def command(design: Design) -> str:
 
 def ports() -> list[dict[str, Any]]:
     """Name, direction as seen from the core, bits and meaning of each port, in the order of the Verilog."""
-    listed = [("clk", "input", 1, "clock of everything"), ("rst", "input", 1, "synchronous reset, high for 2 clocks or more")]
+    listed = [("clk", "input", 1, "clock of everything"), ("rst", "input", 1, "synchronous reset; one clock is enough")]
     for stream, sent, taken, what in (("s_axis", "input", "output", "requests"), ("m_axis", "output", "input", "replies")):
         listed += [(f"{stream}_tdata", sent, 32, f"{what}: a word"), (f"{stream}_tvalid", sent, 1, f"{what}: a word is there"),
                    (f"{stream}_tready", taken, 1, f"{what}: it is taken in this clock"),

@@ -6,7 +6,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.control import control_latency, control_layout
-from hdl.design import LayerDesign
+from hdl.design import LayerDesign, exponent_bits
 from hdl.operands import encoded, scaled
 
 KINDS = ("link", "error", "tree", "update", "restore")
@@ -42,9 +42,9 @@ class ItemPipeline(wiring.Component):
         At most one in a clock.
     base, index : In
         Their sum is the address.
-    value, last, error : In
-        Of this clock's input (the last one is the bias) and error.
-    links_exponent, bias_exponent : In(8)
+    input : In({value, last: 1}), error : In
+        Of this clock. The last input is the bias.
+    links_exponent, bias_exponent : In
     control : Out(control_layout(layer))
         Its fields; zero in all others, so that control words can be joined by OR.
     tree_valid : Out(1)
@@ -55,8 +55,11 @@ class ItemPipeline(wiring.Component):
         self.layer = layer
         super().__init__({
             "issue": In(data.StructLayout(dict.fromkeys(KINDS, 1))), "base": In(range(layer.depth + 1)),
-            "index": In(range(layer.rows + 1)), "value": In(signed(layer.formats.displacement.bits) if layer.index else 8),
-            "last": In(1), "error": In(signed(layer.formats.error.bits)), "links_exponent": In(8), "bias_exponent": In(8),
+            "index": In(range(layer.rows + 1)), "input": In(data.StructLayout({
+                "value": signed(layer.formats.displacement.bits) if layer.index else 8, "last": 1})),
+            "error": In(signed(layer.formats.error.bits)),
+            "links_exponent": In(exponent_bits(layer.design.links_exponents())),
+            "bias_exponent": In(exponent_bits(layer.design.bias_exponents())),
             "control": Out(control_layout(layer)), "tree_valid": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -65,9 +68,9 @@ class ItemPipeline(wiring.Component):
         stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(product_latency(layer))]
         m.d.sync += [late.eq(early) for early, late in zip([self.issue, *stages], stages, strict=False)]
         address = Signal(range(layer.depth + 1), reset_less=True)
-        value = Signal.like(self.value, name="value_late")
+        value = Signal.like(self.input.value, name="value")
         last = Signal(reset_less=True)
-        m.d.sync += [address.eq(self.base + self.index), value.eq(self.value), last.eq(self.last)]
+        m.d.sync += [address.eq(self.base + self.index), value.eq(self.input.value), last.eq(self.input.last)]
 
         first = stages[0]
         x = encoded(layer, value)

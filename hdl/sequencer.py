@@ -20,7 +20,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
 from hdl.control import control_latency, control_layout, needs_elements
-from hdl.design import LayerDesign
+from hdl.design import LayerDesign, exponent_bits
 from hdl.half_step import programmable_schedule, shift_schedule
 from hdl.image_buffer import item_layout
 from hdl.items import DRAIN, STAGES, ItemPipeline, product_latency
@@ -65,7 +65,7 @@ class Sequencer(wiring.Component):
         Strobe: the image in learning had an error, or had none.
     errors : In(stream of signed(error bits))
         One for each neuron, in their order.
-    links_exponent, bias_exponent : In(8)
+    links_exponent, bias_exponent : In
     access : In(stream of access_layout(layer)), access_word : Out(signed(word_bits)), access_done : Out(1)
     word : In(signed(word_bits))
         Output of the element with the token.
@@ -86,7 +86,8 @@ class Sequencer(wiring.Component):
             "items": In(stream.Signature(item_layout(layer.inputs, value))),
             "outputs": Out(output_layout(layer)), "outputs_valid": Out(1), "outputs_free": In(1),
             "verdict": In(1), "verdict_error": In(1), "errors": In(stream.Signature(signed(layer.formats.error.bits))),
-            "links_exponent": In(8), "bias_exponent": In(8),
+            "links_exponent": In(exponent_bits(layer.design.links_exponents())),
+            "bias_exponent": In(exponent_bits(layer.design.bias_exponents())),
             "access": In(stream.Signature(access_layout(layer))), "access_word": Out(signed(layer.word_bits)),
             "access_done": Out(1), "word": In(signed(layer.word_bits)), "control": Out(control_layout(layer)),
             "tree_valid": Out(1), "tree_first": Out(1), "tree_last": Out(1), "idle": Out(1),
@@ -100,8 +101,8 @@ class Sequencer(wiring.Component):
         control = Signal(control_layout(layer))
         m.submodules.pipeline = self.pipeline = pipeline = ItemPipeline(layer)
         m.d.sync += control.eq(next_control.as_value() | pipeline.control.as_value())
-        m.d.comb += [self.control.eq(control), pipeline.value.eq(self.items.payload.value),
-                     pipeline.last.eq(self.items.payload.last), pipeline.error.eq(self.errors.payload),
+        m.d.comb += [self.control.eq(control), pipeline.input.value.eq(self.items.payload.value),
+                     pipeline.input.last.eq(self.items.payload.last), pipeline.error.eq(self.errors.payload),
                      pipeline.links_exponent.eq(self.links_exponent), pipeline.bias_exponent.eq(self.bias_exponent),
                      self.tree_valid.eq(pipeline.tree_valid)]
         self.latch = Signal()

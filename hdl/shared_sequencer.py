@@ -17,6 +17,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
+from hdl.design import exponent_bits
 from hdl.image_buffer import item_layout
 from hdl.operands import scaled
 from hdl.shared_design import SharedDesign
@@ -65,7 +66,7 @@ class SharedSequencer(wiring.Component):
         Strobe: the image in learning had an error, or had none.
     errors : In(stream of signed(error bits)), ask : Out(1)
         One for each neuron of the layer, in their order; strobe before the first one.
-    links_exponent, bias_exponent : In(8)
+    links_exponent, bias_exponent : In
     access : In(stream of access_layout(array)), access_done : Out(1)
         In the clock of ``access_done`` the selected element's word is there.
     control : Out(control_layout(array)), address : Out, slot : Out
@@ -86,7 +87,8 @@ class SharedSequencer(wiring.Component):
             "outputs": Out(output_layout(array)), "outputs_valid": Out(1), "outputs_free": In(1),
             "output": In(signed(formats.displacement.bits)), "verdict": In(1), "verdict_error": In(1),
             "errors": In(stream.Signature(signed(formats.error.bits))), "ask": Out(1),
-            "links_exponent": In(8), "bias_exponent": In(8),
+            "links_exponent": In(exponent_bits(array.design.links_exponents())),
+            "bias_exponent": In(exponent_bits(array.design.bias_exponents())),
             "access": In(stream.Signature(access_layout(array))), "access_done": Out(1),
             "control": Out(control_layout(array)), "address": Out(range(array.depth)), "slot": Out(range(array.folds)),
             "tree_begin": Out(1), "tree_first": Out(1), "tree_valid": Out(1), "idle": Out(1),
@@ -340,9 +342,7 @@ class SharedSequencer(wiring.Component):
     def _after_reverse(self, m: Module) -> None:
         array = self.array
         reverses = [layer.reverses for layer in array.layers]
-        if all(reverses):
-            m.next = "TREE_START"
-        elif any(reverses):
+        if any(reverses):                              # the first layer never does
             with m.If(self._of_layer([int(value) for value in reverses])):
                 m.next = "TREE_START"
             with m.Else():

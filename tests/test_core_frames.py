@@ -5,13 +5,13 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from planted_bugs import planted
 
 from golden_model import parameters
 from golden_model.network import Integration, Learning, Network
 from hdl import core, emit, frames
 from hdl.design import Design
 from hdl.frames import Opcode, Status
-from planted_bugs import planted
 from sim.command_model import CYCLES_WORD
 from sim.compiled import Stuck
 from sim.golden_backend import command_model, snapshot

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from boards import fit, floorplan, routing, synthesis, tools
+from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
 from hdl import emit
 from hdl.design import Design, elements_within
@@ -87,40 +88,48 @@ def measure(design: Design, seeds: list[int], clock: int, router: str, keep: Pat
             "area_per_element": round(area / emit.multipliers(design), 1), "asked_MHz": clock, "runs": runs}
 
 
+def sizes(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split("-")))
+
+
+def seeds(text: str) -> list[int]:
+    return [int(seed) for seed in text.split(",") if seed]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("layers", help="sizes, as 784-128-10")
+    parser.add_argument("layers", type=sizes, help="sizes, as 784-128-10")
     parser.add_argument("--target", choices=sorted(DEVICES), default="ecp5")
     parser.add_argument("--kind", default="shift")
     parser.add_argument("--arrangement", default="parallel")
     parser.add_argument("--most-elements", type=int, help="in a layer; by default one element per neuron")
     parser.add_argument("--no-learning", action="store_true")
-    parser.add_argument("--seeds", default="1", help="of nextpnr, as 1,2,3; empty: area only")
+    parser.add_argument("--seeds", type=seeds, default="1", help="of nextpnr, as 1,2,3; empty: area only")
     parser.add_argument("--clock", type=int, help="MHz that nextpnr is asked for")
     parser.add_argument("--json", type=Path, help="add the figures to this file")
     parser.add_argument("--router", choices=("router1", "router2"), default="router1", help="of nextpnr; 2 takes less time")
     parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
     given = parser.parse_args()
-    network = fit.network_for(given.target, tuple(map(int, given.layers.split("-"))))
+    network = fit.network_for(given.target, given.layers)
     elements: tuple[int, ...] = ()
     if given.most_elements:
         elements = ((given.most_elements,) * (len(network.layers) - 1) if given.arrangement == "shared"
                     else elements_within(network, given.most_elements))
     design = Design(network=network, elements=elements, target=given.target, kind=given.kind, learns=not given.no_learning,
                     arrangement=given.arrangement)
-    seeds = [int(seed) for seed in given.seeds.split(",") if seed]
     words = sys.argv[1:]
     for option in ("--json", "--keep"):
         if option in words:
             place = words.index(option)
             del words[place:place + 2]
     found = {"command": "python bench/synthesis.py " + shlex.join(words),
-             **measure(design, seeds, given.clock or CLOCKS[given.target], given.router, given.keep)}
+             **measure(design, given.seeds, given.clock or CLOCKS[given.target], given.router, given.keep)}
     if given.json is not None:
         kept = json.loads(given.json.read_text("utf-8")) if given.json.exists() else []
         kept = [entry for entry in kept if entry["command"] != found["command"]]
-        given.json.write_text(json.dumps([*kept, found], indent=1) + "\n", "utf-8")
-    print(f"{given.layers} on {emit.multipliers(design)} elements, {given.target}: {found['area']} {AREA[given.target]}, "
+        write_atomically(given.json, json.dumps([*kept, found], indent=1) + "\n")
+    layers = "-".join(map(str, network.layers))
+    print(f"{layers} on {emit.multipliers(design)} elements, {given.target}: {found['area']} {AREA[given.target]}, "
           f"{found['area_per_element']} an element")
     print(", ".join(f"{name} {count}" for name, count in found["device"].items()))
     for attempt in found["runs"]:

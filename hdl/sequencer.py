@@ -12,6 +12,7 @@ An image that is learnt holds the layer until it is finished, so that the next o
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
@@ -29,6 +30,7 @@ GATE_CLOCKS = 17                          # every fourth word of a turning ring:
 WORD_LATENCY = 2                          # of weight memory
 WRITE_LATENCY = 3                         # clocks after its last update in which a layer does not read
 SCAN_REST = 2                             # clocks after a scan until ``outputs_free`` tells of its outputs
+Enter = Callable[[str], None]             # go to a state of the main machine
 
 
 def output_layout(layer: LayerDesign) -> data.StructLayout:
@@ -105,17 +107,12 @@ class Sequencer(wiring.Component):
                      pipeline.input.last.eq(self.items.payload.last), pipeline.error.eq(self.errors.payload),
                      pipeline.links_exponent.eq(self.links_exponent), pipeline.bias_exponent.eq(self.bias_exponent),
                      self.tree_valid.eq(pipeline.tree_valid)]
-        self.latch = Signal()
-        self.learnt = Signal()
-        self.full = Signal()
-        self.settling = Signal()
-        self.phase = Signal(range(self.layer.phases))
-        self.scan_busy = Signal()
-        self.scan_go = Signal()
-        self.start_links = Signal()
-        self.start_main = Signal()
-        self.scan_ready = Signal()
-        self.ready_links = Signal()
+        self.latch, self.learnt, self.full, self.settling = (
+            Signal(name=name) for name in ("latch", "learnt", "full", "settling"))
+        self.phase = Signal(range(layer.phases))
+        self.scan_busy, self.scan_go, self.scan_ready = (Signal(name=f"scan_{name}") for name in ("busy", "go", "ready"))
+        self.start_links, self.start_main, self.ready_links = (
+            Signal(name=name) for name in ("start_links", "start_main", "ready_links"))
         m.d.comb += [self.start.eq(self.start_links | self.start_main),
                      self.items.ready.eq(self.ready_links | self.pipeline.issue.update)]
         fresh = Signal(init=1)                     # accumulators begin with the half that rounds, after any reset
@@ -135,8 +132,7 @@ class Sequencer(wiring.Component):
         fold = Signal(range(max(2, layer.folds)), name="links_fold")
         base = Signal(range(layer.depth + 1), name="links_base")
         drain = Signal(range(DRAIN + 1), name="links_drain")
-        learn = Signal(name="links_learn")
-        given_learn = Signal(name="links_given_learn")
+        learn, given_learn = (Signal(name=f"links_{name}") for name in ("learn", "given_learn"))
         last_fold = Signal(name="links_last_fold")
         allowed = Signal()
         self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
@@ -189,8 +185,7 @@ class Sequencer(wiring.Component):
         half_steps = 2 * network.integration.steps
         fold = Signal(range(max(2, layer.folds)), name="main_fold")
         base = Signal(range(layer.depth + 1), name="main_base")
-        learn = Signal(name="main_learn")
-        given_learn = Signal(name="main_given_learn")
+        learn, given_learn = (Signal(name=f"main_{name}") for name in ("learn", "given_learn"))
         reverse = Signal()
         half_step = Signal(range(half_steps))
         wait = Signal(range(GATE_CLOCKS + ELEMENTS))
@@ -227,8 +222,7 @@ class Sequencer(wiring.Component):
             with m.State("IDLE"):
                 with m.If(self.full):
                     m.d.comb += self.latch.eq(1)
-                    m.d.sync += sought.eq(0)
-                    m.d.sync += [fold.eq(self.pass_fold), base.eq(self.pass_base), learn.eq(self.pass_learn),
+                    m.d.sync += [sought.eq(0), fold.eq(self.pass_fold), base.eq(self.pass_base), learn.eq(self.pass_learn),
                                  given_learn.eq(self.pass_given_learn), reverse.eq(0)]
                     latch("SETTLE")
                 with m.Elif(self.access.valid & self.links_idle & ~self.scan_busy):
@@ -274,12 +268,10 @@ class Sequencer(wiring.Component):
                         "verdict": verdict}
 
     def _learning_states(self, m: Module, fold: Signal, base: Signal, wait: Signal, row: Signal, last_fold: Signal,
-                         verdict: Signal, verdict_error: Signal, latch: object, fold_finished: object,
+                         verdict: Signal, verdict_error: Signal, latch: Enter, fold_finished: Enter,
                          reverse: Signal) -> None:
         layer, next_control = self.layer, self.next
         neuron = layer.network.neuron
-        assert callable(latch)
-        assert callable(fold_finished)
         if layer.saves_state:
             with m.State("SAVE"):
                 order = [(neuron.output_element + turn) % ELEMENTS for turn in range(ELEMENTS)]
@@ -443,8 +435,7 @@ class Sequencer(wiring.Component):
         valid, last = scanning, ending & last_fold
         pending: Value = scanning
         for stage in range(latency):
-            valid_stage = Signal(name=f'scan_valid_{stage}')
-            last_stage = Signal(name=f'scan_last_{stage}')
+            valid_stage, last_stage = (Signal(name=f"scan_{name}_{stage}") for name in ("valid", "last"))
             m.d.sync += [valid_stage.eq(valid), last_stage.eq(last)]
             valid, last = valid_stage, last_stage
             pending = pending | valid_stage

@@ -50,7 +50,7 @@ BUGS = {
                                        "neuron.eq(Mux(access.neuron == 0, 0, access.neuron - 1)), element.eq(0), base.eq(0)"),
     "parameter of another fold": ("m.d.sync += [element.eq(0), base.eq(base + layer.rows)]", "m.d.sync += element.eq(0)"),
     "token of another neuron": ("sought & (sought_neuron == self.access.payload.neuron)", "sought"),
-    "token that an image has moved": ("m.d.sync += sought.eq(0)", "pass"),
+    "token that an image has moved": ("sought.eq(0), fold", "fold"),
     "saved one row further": ("(neuron.output_element + turn) % ELEMENTS for",
                               "(neuron.output_element + turn + 1) % ELEMENTS for"),
     "restored in the wrong order": ("order = [-turn % ELEMENTS for turn in range(ELEMENTS)]",

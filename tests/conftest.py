@@ -1,6 +1,7 @@
 """Settings of Hypothesis for all tests: no time limits, and the same examples in every CI run."""
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +20,10 @@ settings.load_profile("wuxing")
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 with contextlib.suppress(InputError):     # the tests that need Verilator say that it is not there
     os.environ["PATH"] = simulators.environment(simulators.verilator())["PATH"]
+
+# A shell starts a background job with Ctrl-C ignored, and its children inherit that; those that tests interrupt must not
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser):

@@ -31,7 +31,7 @@ def pytest_addoption(parser):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests marked ``long`` take hours together; they run with ``--long`` and nothing else does."""
+    """Tests marked ``long`` take half an hour or more together; they run with ``--long`` and nothing else does."""
     wanted = config.getoption("--long")
     chosen = [item for item in items if (item.get_closest_marker("long") is not None) == wanted]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])

@@ -1,4 +1,4 @@
-"""Plant every bug of ``sim.mutants`` in the gateware and report which check caught it: exit code 1 if one survived.
+"""Plant every bug of ``mutants`` in the gateware and report which check caught it: exit code 1 if one survived.
 
     python bench/mutation.py [--only TEXT] [--json FILE]
 """
@@ -10,8 +10,10 @@ import sys
 from pathlib import Path
 
 from golden_model.atomic_write import write_atomically
-from sim import mutation
-from sim.mutants import MUTANTS
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import mutation  # noqa: E402
+from mutants import MUTANTS  # noqa: E402
 
 
 def main() -> int:

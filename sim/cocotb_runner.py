@@ -1,7 +1,7 @@
 """``CocotbCore``: the core's Verilog under cocotb, on Verilator or Icarus, with the interface of ``sim.compiled.Compiled``.
 
 Much slower than that, and independent of it: another simulator, other drivers (cocotbext-axi), other pauses. cocotb runs in a
-process of its own (``python -m sim.cocotb_runner``) in which ``sim.testbenches.core_bench`` carries out what is asked here.
+process of its own (``python -m sim.cocotb_runner``) in which ``sim.core_bench`` carries out what is asked here.
 """
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from sim.compiled import PATIENCE, Array, Exchange, Probe, Samples, Stuck
 SIMULATORS = ("verilator", "icarus")
 BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always @* blocks miss time 0
                    "verilator": ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split-cfuncs", "500", "-CFLAGS", "-O0"]}
-BENCH = "sim.testbenches.core_bench"
+BENCH = "sim.core_bench"
 DUMP = """module dump;
     initial begin
         $dumpfile("dump.fst");

@@ -1,11 +1,11 @@
 # amaranth: UnusedElaboratable=no
 """List between layers: every play is the list of its image, in the first clock that can be; planted bugs are found."""
 import pytest
-from planted_bugs import planted
 
 from hdl.activation_list import ActivationList
-from sim.testbenches.flat_ports import FlatPorts
-from sim.testbenches.run import run_bench
+from planted_bugs import planted
+from testbenches.flat_ports import FlatPorts
+from testbenches.run import run_bench
 
 SHAPES = {"usual": (12, 13), "one input": (1, 5), "two inputs": (2, 3), "power of two": (8, 2), "one more": (9, 6)}
 

@@ -1,14 +1,14 @@
 # amaranth: UnusedElaboratable=no
 """Adder tree: every error is that of the golden model and comes when it is due, folded or not; planted bugs are found."""
 import pytest
-from planted_bugs import planted
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network
 from hdl.adder_tree import AdderTree
 from hdl.design import Design
-from sim.testbenches.run import run_bench
-from sim.testbenches.side_by_side import SideBySide
+from planted_bugs import planted
+from testbenches.run import run_bench
+from testbenches.side_by_side import SideBySide
 
 SMALL = Formats(displacement=Format(7, 6), drive=Format(9, 6), error=Format(8, 6), weight=Format(8, 6))
 COARSE = Formats(error=Format(14, 12))

@@ -2,7 +2,6 @@
 """A layer of processing elements: infers, sends errors back and learns as the golden model does; planted bugs are found."""
 import pytest
 from amaranth.back import verilog
-from planted_bugs import planted
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
@@ -11,8 +10,9 @@ from hdl.array import Layer, control_module, element_module
 from hdl.control import ControlRegister
 from hdl.design import Design
 from hdl.element import Element
-from sim.testbenches.flat_ports import FlatPorts
-from sim.testbenches.run import run_bench
+from planted_bugs import planted
+from testbenches.flat_ports import FlatPorts
+from testbenches.run import run_bench
 
 TWO = Integration(dt=0.5, steps=2)
 FAST = Learning(links=0.25, bias=0.5)

@@ -8,15 +8,15 @@ from amaranth.hdl import Assert, Assume, Module, Mux, ResetInserter, Signal, Val
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
 from amaranth.sim import Simulator
-from planted_bugs import planted
 
+from formal import check, keeps_offers
 from golden_model.errors import InputError
 from hdl import frames
 from hdl.commands import Commands
 from hdl.frames import Status
-from sim.formal import check, keeps_offers
-from sim.testbenches.flat_ports import FlatPorts
-from sim.testbenches.run import run_bench
+from planted_bugs import planted
+from testbenches.flat_ports import FlatPorts
+from testbenches.run import run_bench
 
 USUAL = {"layers": (13, 4, 3), "learns": True, "digest": 0x0123456789ABCDEF, "links_exponents": (2, 9),
          "bias_exponents": (0, 16), "initial_links": 4, "initial_bias": 5, "programmable": False}

@@ -5,12 +5,12 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted_bugs import planted
 
 from golden_model.network import ELEMENTS, Network
 from hdl import control
 from hdl.design import Design
 from hdl.ring import memory_ring, shift_ring
+from planted_bugs import planted
 
 LAYER = Design(network=Network(layers=(3, 2)), target="ecp5").layers[0]
 WORD = st.integers(-8, 7)

@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import strategies
-from test_engine import same
 
 from golden_model import model_file, parameters, shared_kernels
 from golden_model.bounds import worst_case
@@ -21,6 +19,8 @@ from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters
 from golden_model.wiring import masks
+from random_networks import strategies
+from test_engine import same
 
 SMALL = Network(layers=(7 * 6 * 2, 3 * 2 * 5, 2 * 1 * 3, 4), seed=3, wiring=Wiring(layers=(
     "convolution 3x3 stride 2 of 7x6x2", "convolution 2x2 stride 1 of 3x2x5", "full")))

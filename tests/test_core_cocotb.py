@@ -9,6 +9,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from command_model import CYCLES_WORD
+from golden_backend import command_model, snapshot
 from golden_model import learning, model_file, parameters
 from golden_model.errors import InputError
 from golden_model.network import Initialisation, Integration, Learning, Network
@@ -17,9 +19,7 @@ from hdl.design import Design
 from hdl.frames import Opcode, Status
 from sim import cocotb_runner
 from sim.cocotb_runner import CocotbCore
-from sim.command_model import CYCLES_WORD
 from sim.cosim import cosim
-from sim.golden_backend import command_model, snapshot
 from sim.rtl_model import RtlModel
 from wuxing.cli import main
 

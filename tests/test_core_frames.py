@@ -5,16 +5,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from planted_bugs import planted
 
+from command_model import CYCLES_WORD
+from golden_backend import command_model, snapshot
 from golden_model import parameters
 from golden_model.network import Integration, Learning, Network
 from hdl import core, emit, frames
 from hdl.design import Design
 from hdl.frames import Opcode, Status
-from sim.command_model import CYCLES_WORD
+from planted_bugs import planted
 from sim.compiled import Stuck
-from sim.golden_backend import command_model, snapshot
 from sim.rtl_model import RtlModel
 
 NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3))

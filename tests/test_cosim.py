@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
-from random_designs import Case, cases
 
 from golden_model import arithmetic, circuits, datasets, learning, parameters
 from golden_model.engine import CompiledModel
@@ -19,6 +18,7 @@ from golden_model.model import Model
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl import emit
 from hdl.design import Design
+from random_designs import Case, cases
 from sim import step_states
 from sim.compiled import Stuck
 from sim.cosim import Mismatch, cosim, schedule

@@ -1,14 +1,14 @@
 # amaranth: UnusedElaboratable=no
 """Processing element: whole lives of neurons are those of the golden model, of both kinds; planted bugs are found."""
 import pytest
-from planted_bugs import planted
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl.design import Design
 from hdl.element import Element
-from sim.testbenches.flat_ports import FlatPorts
-from sim.testbenches.run import run_bench
+from planted_bugs import planted
+from testbenches.flat_ports import FlatPorts
+from testbenches.run import run_bench
 
 UNEQUAL = Neuron(K1=(0.5, -0.75, 0.25, 1.5, 0.0), K2=(0.5, 1.0, -0.25, 0.625, 0.5), K3=(1.0, 0.5, 0.0, 1.25, 0.75),
                  rest=(0.625, 0.75, 0.5, 1.0, 0.875), input_element=2, output_element=4)

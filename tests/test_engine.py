@@ -4,13 +4,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from random_networks import cases
 
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Learning, Network, Neuron
+from random_networks import cases
 
 
 def same(a, b):

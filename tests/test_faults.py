@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import cases
 
 from golden_model import parameters, upsets
 from golden_model.circuits import settle
@@ -18,6 +17,7 @@ from golden_model.faults import Faults, FaultyCompiledModel, FaultyModel, Struck
 from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Learning, Network, Neuron, Wiring
+from random_networks import cases
 
 RATES = st.sampled_from([0.0, 0.01, 0.2])
 NETWORK = Network(layers=(30, 20, 18, 4), learning=Learning(links=2**-2, bias=2**-2))

@@ -4,12 +4,12 @@ import pytest
 from amaranth.hdl import Assert, Assume, Cat, Cover, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In
-from planted_bugs import planted
 
+from formal import check
 from golden_model.fixed_point import Format
 from hdl.activation_list import ActivationList
 from hdl.narrow import Narrow
-from sim.formal import check
+from planted_bugs import planted
 
 
 class NarrowProof(wiring.Component):

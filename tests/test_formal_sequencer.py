@@ -6,8 +6,8 @@ receiver, a verdict, errors. So a sequencer whose sides answer comes to rest. Al
 """
 import pytest
 from amaranth.hdl import Assert, Assume, Cat, Mux, Signal
-from planted_bugs import planted
 
+from formal import LEFT, PLACE, check, falls, rank_of
 from golden_model.fixed_point import Format
 from golden_model.network import ELEMENTS, Formats, Integration, Network
 from hdl.array import output_latency
@@ -15,7 +15,7 @@ from hdl.control import control_latency
 from hdl.design import Design
 from hdl.items import DRAIN, STAGES
 from hdl.sequencer import GATE_CLOCKS, SCAN_REST, WORD_LATENCY, WRITE_LATENCY, Sequencer
-from sim.formal import LEFT, PLACE, check, falls, rank_of
+from planted_bugs import planted
 
 FOLDS = LEFT + PLACE                      # place of the folds that are left in a rank
 ONE = Integration(dt=0.5, steps=1)

@@ -9,13 +9,13 @@ until it is done.
 """
 import pytest
 from amaranth.hdl import Array, Assert, Assume, Cat, Const, Mux, Signal
-from planted_bugs import planted
 
+from formal import check, falls, keeps_offers, rank_of
 from golden_model.network import ELEMENTS, Integration, Learning, Network
 from hdl.design import Design
 from hdl.shared_design import SharedDesign
 from hdl.shared_sequencer import ACCESS, DRAIN, KINDS, UPDATED, SharedSequencer
-from sim.formal import check, falls, keeps_offers, rank_of
+from planted_bugs import planted
 
 DEPTH = 8                                 # an update is written 7 clocks after it was issued
 FETCHED, WRITTEN = 4, 7                   # clocks from an update's issue to its fetch and to its write

@@ -8,10 +8,10 @@ from amaranth.back import verilog
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from planted_bugs import planted
 
 from golden_model.errors import InputError
 from hdl.image_buffer import LATENCY, MOST_INPUTS, ImageBuffer
+from planted_bugs import planted
 
 
 def listed(image):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from random_networks import cases
 
 from golden_model import instincts
 from golden_model.arithmetic import Fixed, Float
@@ -18,6 +17,7 @@ from golden_model.fixed_point import Format
 from golden_model.instincts import Memory, changes
 from golden_model.model import Model
 from golden_model.network import PARAMETER_SETS, Formats, Learning, Network
+from random_networks import cases
 
 ALWAYS = np.array(True)
 GAINS = st.sampled_from([0.0, 2.0**-5, 0.5, 1.0, 8.0])

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 
 import pytest
-from small_core import small_core
 
 from boards import packets, virtual
 from boards.fit import network_for
@@ -17,6 +16,7 @@ from boards.virtual_chip import VirtualChip
 from golden_model.errors import InputError
 from hdl import frames
 from hdl.design import Design
+from small_core import small_core
 
 ROOT = Path(__file__).parent.parent
 NETWORK = network_for("ice40", (6, 3))

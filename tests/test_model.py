@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import cases
 
 from golden_model import learning, links
 from golden_model.arithmetic import Fixed, Float, create
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network
+from random_networks import cases
 
 NETWORK = Network(layers=(6, 4, 3))
 

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
+import mutation
 from golden_model.errors import InputError
-from sim import mutation
-from sim.mutants import MUTANTS, Mutant
+from mutants import MUTANTS, Mutant
 
 SAMPLE = ("update that overflows is not held", "gates not mirrored", "overlong frames accepted")
 
@@ -27,7 +27,7 @@ def test_there_are_many_and_every_one_still_has_its_place(tmp_path):
 
 def test_a_mutant_whose_text_is_gone_is_refused(tmp_path):
     (tmp_path / "ring.py").write_text("nothing\n", "utf-8")
-    text = "the text of mutant 'x' must occur once in ring.py, not 0 times; bring sim/mutants.py up to date"
+    text = "the text of mutant 'x' must occur once in ring.py, not 0 times; bring tests/mutants.py up to date"
     with pytest.raises(InputError, match=re.escape(text)):
         mutation.plant(Mutant("x", "ring.py", "something", "else"), tmp_path)
 

@@ -3,13 +3,13 @@
 import re
 
 import pytest
-from planted_bugs import planted
 
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from hdl.narrow import Narrow
-from sim.testbenches.run import run_bench
-from sim.testbenches.side_by_side import SideBySide
+from planted_bugs import planted
+from testbenches.run import run_bench
+from testbenches.side_by_side import SideBySide
 
 SMALL = [(bits, shift, result) for bits in range(1, 6) for shift in range(bits) for result in range(1, 6)] + [
     (10, 0, 7), (10, 3, 4), (10, 9, 2), (10, 4, 10)]

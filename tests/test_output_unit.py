@@ -1,14 +1,14 @@
 # amaranth: UnusedElaboratable=no
 """Output unit: classes, answers, errors and verdicts are those of the golden model; planted bugs are found."""
 import pytest
-from planted_bugs import planted
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Learning, Network
 from hdl.design import Design
 from hdl.output_unit import OutputUnit
-from sim.testbenches.flat_ports import FlatPorts
-from sim.testbenches.run import run_bench
+from planted_bugs import planted
+from testbenches.flat_ports import FlatPorts
+from testbenches.run import run_bench
 
 SMALL = Formats(displacement=Format(6, 5), drive=Format(9, 5), error=Format(6, 5), weight=Format(8, 6))
 USUAL = {"network": Network(layers=(3, 10)), "learns": True}

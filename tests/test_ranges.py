@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_networks import cases
 
 from golden_model import parameters
 from golden_model.bounds import Interval, magnitude_bits, worst_case
@@ -17,6 +16,7 @@ from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Neuron
 from golden_model.ranges import Ranges, Signal, proposed_formats, record
+from random_networks import cases
 
 SMALL = Network(layers=(4, 3, 2), integration=Integration(steps=3), learning=Learning(links=2**-2, bias=2**-2), seed=3)
 NARROW = replace(SMALL, formats=Formats(displacement="Q1.5", drive="Q2.5", weight="Q1.7", error="Q1.5", input="UQ0.8"),

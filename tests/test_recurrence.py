@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_engine import same
 
 from golden_model import arithmetic as arithmetics
 from golden_model import circuits, model_file, parameters, reciprocal
@@ -22,6 +21,7 @@ from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from golden_model.neuron import Ring, energy
 from golden_model.ranges import record
 from golden_model.recurrence import Recurrence
+from test_engine import same
 
 SMALL = Network(layers=(5 * 6, 18, 7, 4), seed=2, integration=Integration(dt=0.25),
                 formats=Formats(coupling=Format.parse("Q2.4")),

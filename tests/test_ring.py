@@ -5,15 +5,15 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.sim import Simulator
 from hypothesis import given
 from hypothesis import strategies as st
-from planted_bugs import planted
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network, Neuron
 from hdl.design import Design, signed_digits
 from hdl.ring import Bracket, multiple, shift_ring
-from sim.testbenches.bracket_unit import BracketUnit
-from sim.testbenches.run import run_bench
-from sim.testbenches.side_by_side import SideBySide
+from planted_bugs import planted
+from testbenches.bracket_unit import BracketUnit
+from testbenches.run import run_bench
+from testbenches.side_by_side import SideBySide
 
 UNEQUAL = {"K1": (0.5, -0.75, 0.25, 1.5, 0.0), "K2": (0.5, 1.0, -0.25, 0.625, 0.5), "K3": (1.0, 0.5, 0.0, 1.25, 0.75)}
 NEURONS = {

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 import pytest
-from planted_bugs import planted
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl.array import output_latency
 from hdl.design import Design
 from hdl.sequencer import Sequencer
-from sim.testbenches.flat_ports import FlatPorts
-from sim.testbenches.run import run_bench
+from planted_bugs import planted
+from testbenches.flat_ports import FlatPorts
+from testbenches.run import run_bench
 
 NETWORK = Network(layers=(5, 3, 4), integration=Integration(dt=0.5, steps=2), learning=Learning(links=0.25, bias=0.5))
 USUAL = {"network": NETWORK, "layer": 1, "elements": (3, 4), "kind": "shift", "learns": True, "stalls": 0.3, "accesses": 40}

@@ -7,12 +7,12 @@ from amaranth.hdl import Assert, Cover, Module, Signal, Value
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
-from planted_bugs import planted
 
+from formal import check, keeps_offers
 from golden_model.errors import InputError
 from hdl import skid_buffer
 from hdl.skid_buffer import ShiftQueue, SkidBuffer, Word
-from sim.formal import check, keeps_offers
+from planted_bugs import planted
 
 
 class QueueProof(wiring.Component):

@@ -9,7 +9,6 @@ import tty
 from pathlib import Path
 
 import pytest
-from small_core import small_core
 
 from boards import packets, transport, virtual
 from boards.packets import HostFlag
@@ -21,6 +20,7 @@ from golden_model.network import Network
 from hdl import frames
 from hdl.design import Design
 from hdl.frames import Opcode, Status
+from small_core import small_core
 
 ROOT = Path(__file__).parent.parent
 NETWORK = Network(layers=(300, 2))

@@ -16,8 +16,8 @@ from golden_model.arithmetic import Fixed
 from golden_model.network import Network
 from hdl.adder_tree import levels
 from hdl.design import Design
-from sim.testbenches.ports import Ports
-from sim.testbenches.run import settings
+from testbenches.ports import Ports
+from testbenches.run import settings
 
 BETWEEN_FOLDS = 3                         # clocks at least: a fold settles before the next one's products come
 

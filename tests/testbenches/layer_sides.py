@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hdl.activation_list import LATENCY
 from hdl.design import LayerDesign
 from hdl.sequencer import output_layout
-from sim.testbenches.ports import Packing, Ports
+from testbenches.ports import Packing, Ports
 
 Item = tuple[int, int, int]               # index, value, last
 

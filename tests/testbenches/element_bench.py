@@ -19,9 +19,9 @@ from golden_model.fixed_point import Format, Overflow, narrow
 from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
-from sim.testbenches.element_program import PRODUCT, WORD, Program
-from sim.testbenches.ports import Packing, Ports
-from sim.testbenches.run import settings
+from testbenches.element_program import PRODUCT, WORD, Program
+from testbenches.ports import Packing, Ports
+from testbenches.run import settings
 
 
 class Neuron:

@@ -17,10 +17,10 @@ from cocotb.queue import Queue
 from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge, with_timeout
 from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 
+from command_model import CYCLES_WORD, CommandModel
 from hdl import frames
 from hdl.frames import Opcode, Status
-from sim.command_model import CYCLES_WORD, CommandModel
-from sim.testbenches import run
+from testbenches import run
 
 PERIOD = 10                               # ns
 

@@ -1,4 +1,4 @@
-"""Mutation: do the checks of RTL against golden model notice a bug? Each of ``sim.mutants`` is planted and tried.
+"""Mutation: do the checks of RTL against golden model notice a bug? Each of ``mutants`` is planted and tried.
 
 A trial is a subprocess that imports a mutated copy of the package ``hdl``, emits one small core, compiles it and runs the
 checks below. The core is chosen so that everything is in it: three layers, folded and not, reverse links of both kinds;
@@ -7,6 +7,7 @@ parameters close to the limits of their words, images with saturated, extinct an
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Parameters, initial
-from sim.mutants import MUTANTS, Mutant
+from mutants import MUTANTS, Mutant
 
 CHECKS = ("outputs", "classes", "parameters", "status", "frames")
 CORES: dict[str, dict[str, Any]] = {      # how the cores are designed in which mutants are tried
@@ -65,9 +66,10 @@ def _trial(mutant: Mutant | None, core: str) -> Outcome:
         shutil.copytree(HDL, Path(folder, "hdl"), ignore=shutil.ignore_patterns("__pycache__"))
         if mutant is not None:
             plant(mutant, Path(folder, "hdl"))
-        # the working directory comes first on the path of python -c
-        done = subprocess.run([sys.executable, "-c", f"from sim.mutation import check; print(check({core!r}))"],
-                              cwd=folder, capture_output=True, text=True, check=False)
+        # the working directory, with the copy, comes first on the path of python -c
+        done = subprocess.run([sys.executable, "-c", f"from mutation import check; print(check({core!r}))"],
+                              cwd=folder, capture_output=True, text=True, check=False,
+                              env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)})
     name = "" if mutant is None else mutant.name
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
@@ -85,7 +87,7 @@ def plant(mutant: Mutant, package: Path) -> None:
     text = path.read_text("utf-8")
     if (found := text.count(mutant.old)) != 1:
         raise InputError(f"the text of mutant {mutant.name!r} must occur once in {mutant.file}, not {found} times; bring "
-                         f"sim/mutants.py up to date")
+                         f"tests/mutants.py up to date")
     path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
 
 

@@ -16,10 +16,10 @@ import cocotb
 from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
-from sim.testbenches.element_program import ADDED, PRODUCT, WORD, Program
-from sim.testbenches.layer_sides import Image, Sink, Source, flags
-from sim.testbenches.ports import Packing, Ports
-from sim.testbenches.run import settings
+from testbenches.element_program import ADDED, PRODUCT, WORD, Program
+from testbenches.layer_sides import Image, Sink, Source, flags
+from testbenches.ports import Packing, Ports
+from testbenches.run import settings
 
 PATIENCE = 5_000
 OPTIONAL = ("access_neuron",)

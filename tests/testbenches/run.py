@@ -23,12 +23,12 @@ BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always
 
 def run_bench(folder: Path, component: wiring.Component, bench: str, settings: Mapping[str, Any], *,
               simulator: str = "icarus", modules: str = "", memories: str = "") -> None:
-    """Simulate ``component`` under ``sim.testbenches.<bench>``.
+    """Simulate ``component`` under ``testbenches.<bench>``.
 
     Parameters
     ----------
     folder : an empty folder for everything that is written.
-    component : with plain ports, see ``sim.testbenches.flat_ports``.
+    component : with plain ports, see ``testbenches.flat_ports``.
     settings : plain data for JSON; the bench reads it with ``settings()``.
     modules : Verilog of the modules that the component instantiates, as Yosys writes it.
     memories : Verilog that stays as it is.
@@ -46,7 +46,7 @@ def run_bench(folder: Path, component: wiring.Component, bench: str, settings: M
         runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=BUILD_ARGUMENTS[simulator],
                      timescale=("1ns", "1ps"), log_file=folder / "build.log")
     try:
-        results = runner.test(hdl_toplevel=TOP, test_module=f"sim.testbenches.{bench}", test_dir=folder,
+        results = runner.test(hdl_toplevel=TOP, test_module=f"testbenches.{bench}", test_dir=folder,
                               build_dir=folder / "build", results_xml=str(folder / "results.xml"), log_file=log,
                               extra_env={SETTINGS: json.dumps(settings)})
     except SystemExit:                                    # the runner's way to say that a test failed

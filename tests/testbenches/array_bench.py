@@ -17,9 +17,9 @@ from golden_model.arithmetic import Fixed
 from golden_model.fixed_point import Overflow, narrow
 from golden_model.network import Network
 from hdl.design import Design, LayerDesign
-from sim.testbenches.layer_sides import Image, Sink, Source, flags
-from sim.testbenches.ports import Ports
-from sim.testbenches.run import settings
+from testbenches.layer_sides import Image, Sink, Source, flags
+from testbenches.ports import Ports
+from testbenches.run import settings
 
 PATIENCE = 5_000                          # clocks in which something must happen
 TREE_LATENCY = 20                         # clocks in which the last errors leave the adder tree, at most

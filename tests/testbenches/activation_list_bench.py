@@ -16,8 +16,8 @@ from amaranth.hdl import signed
 from amaranth.lib import data
 
 from hdl.activation_list import LATENCY, THROUGH
-from sim.testbenches.ports import Packing, Ports
-from sim.testbenches.run import settings
+from testbenches.ports import Packing, Ports
+from testbenches.run import settings
 
 PATIENCE = 20_000                         # clocks in which everything must be done
 OPTIONAL = ("items_index",)

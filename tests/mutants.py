@@ -15,7 +15,7 @@ class Mutant:
 
     @property
     def core(self) -> str:
-        """In which of ``sim.mutation.CORES`` it is tried."""
+        """In which of ``mutation.CORES`` it is tried."""
         return self.name.split(":")[0] if ":" in self.name else "parallel"
 
 

@@ -19,8 +19,8 @@ from golden_model.arithmetic import Fixed
 from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design
-from sim.testbenches.ports import Packing, Ports
-from sim.testbenches.run import settings
+from testbenches.ports import Packing, Ports
+from testbenches.run import settings
 
 PERIOD = 2 * ELEMENTS                     # five taps, five new words
 LATENCY = 2                               # clocks from a tap to its bracket

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from command_model import CommandModel
 from golden_model import learning
 from golden_model.arithmetic import Array
 from golden_model.model import Model
@@ -12,11 +13,10 @@ from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
 from hdl import frames
 from hdl.design import Design
-from sim.command_model import CommandModel
 
 
 class GoldenBackend:
-    """A ``sim.command_model.Backend`` that computes.
+    """A ``command_model.Backend`` that computes.
 
     Parameters
     ----------

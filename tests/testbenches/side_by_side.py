@@ -7,7 +7,7 @@ from typing import Any
 from amaranth.hdl import Module
 from amaranth.lib import wiring
 
-from sim.testbenches.flat_ports import FlatPorts
+from testbenches.flat_ports import FlatPorts
 
 
 class SideBySide(wiring.Component):

@@ -14,8 +14,8 @@ import numpy as np
 from cocotb.triggers import Timer
 
 from golden_model.fixed_point import Format, narrow
-from sim.testbenches.ports import Ports
-from sim.testbenches.run import settings
+from testbenches.ports import Ports
+from testbenches.run import settings
 
 
 def values_of(bits: int, shift: int, to: Format, exhaustive: int, samples: int, chance: random.Random) -> list[int]:

@@ -19,8 +19,8 @@ from golden_model.learning import output_error
 from golden_model.network import Network
 from hdl.design import Design, LayerDesign
 from hdl.sequencer import output_layout
-from sim.testbenches.ports import Packing, Ports
-from sim.testbenches.run import settings
+from testbenches.ports import Packing, Ports
+from testbenches.run import settings
 
 PATIENCE = 60_000                         # clocks in which everything must be done
 OPTIONAL = ("job_label",)                 # of a single neuron

@@ -7,7 +7,6 @@ lock makes processes that need the same one wait for the first.
 """
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from golden_model.errors import InputError
+from golden_model.file_lock import locked
 from sim import simulators
 
 WRAPPER = Path(__file__).with_name("verilated.cpp")
@@ -224,10 +224,8 @@ def _intact(folder: Path) -> bool:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time, whatever becomes of it: the system drops the lock of a process that ends."""
     try:
-        with folder.with_name(f"{folder.name}.lock").open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with locked(folder.with_name(f"{folder.name}.lock")):
             yield
     except OSError as error:
         raise _unwritable(folder.parent, error) from None

@@ -1,0 +1,52 @@
+"""One process at a time: a lock on a file, which the system drops with the process that holds it, however that ends."""
+from __future__ import annotations
+
+import errno
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: BinaryIO) -> None:
+        while True:
+            try:
+                msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                return
+            except OSError as error:
+                if error.errno != errno.EDEADLK:              # it gave up after ten seconds
+                    raise
+
+    def _unlock(file: BinaryIO) -> None:
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+else:
+    import fcntl
+
+    def _lock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+    def _unlock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Wait until nobody else, process or thread, is within ``locked`` of this file, and keep others out.
+
+    The file is made if it is not there, and stays: who waits for it may have it open.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be made or opened for writing.
+    """
+    with path.open("ab") as file:
+        file.seek(0)                                          # Windows locks the byte at this place
+        _lock(file)
+        try:
+            yield
+        finally:
+            _unlock(file)

@@ -28,7 +28,7 @@ say wuxing ranges "$out/model.npz" --dataset "$dataset"
 say wuxing verilog "$out/model.npz" -o "$out/verilog"
 if command -v g++ >/dev/null && command -v make >/dev/null && command -v perl >/dev/null; then
   echo; echo "The Verilog is compiled first, which takes a minute or two once."
-  say wuxing cosim "$out/model.npz" --dataset "$dataset" --images 500 --learn 100 --json "$out/cosim.json"
+  say wuxing cosim "$out/model.npz" --dataset "$dataset" --learn 100 --json "$out/cosim.json"
 
   echo; echo "A board without a board: the gateware of an iCEBreaker, its serial line included, behind a port of this machine."
   say wuxing train --dataset "$dataset" --config "$(dirname "$0")/icebreaker.toml" --layers "$small" --arithmetic fixed \

@@ -18,6 +18,7 @@ from wuxing import configuration as options
 if TYPE_CHECKING:
     from hdl.design import Design
 
+LEARN = 10                                # images that the co-simulation learns by default
 USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
 SEED = 0                                  # draws the images of the co-simulation
 
@@ -43,7 +44,8 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
                           ] = "shift",
           learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
           images: Annotated[int, typer.Option("--images", min=1, help="Random images that the co-simulation infers.")] = 20,
-          learn: Annotated[int, typer.Option("--learn", min=0, help="Random images that it learns after that.")] = 10,
+          learn: Annotated[int | None, typer.Option("--learn", min=0, help="Random images that it learns after that; by "
+                                                    f"default {LEARN}, if the core can learn.")] = None,
           program: Annotated[bool, typer.Option("--program", help="Load the bitstream onto the board.")] = False,
           json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."""
@@ -51,6 +53,8 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
     from boards import fit, platforms, programming, report
     from hdl.design import Design
     console.check_writable(json)
+    designs.check_learn(learn, learning)
+    taught = (LEARN if learning else 0) if learn is None else learn
     chosen = platforms.board(board)
     network, values, note = designs.read(model)
     if note and not quiet:
@@ -67,7 +71,7 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
             watch = f"; {console.shown(output / making.LOGS[step])} grows" if step in making.LOGS else ""
             console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}{watch}", soft_wrap=True)
     built = making.build(chosen, design, values, output, clock=clock, baud=baud, seeds=seeds, router=router,
-                         on_step=on_step, verify=verification(design, values, images, learn if learning else 0))
+                         on_step=on_step, verify=verification(design, values, images, taught))
     found = report.data(built)
     write_atomically(output / making.PAGE, build_page.page(found))
     write_atomically(output / making.REPORT, json_text.dumps(found, indent=2, allow_nan=False) + "\n")

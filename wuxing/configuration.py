@@ -93,6 +93,19 @@ def load_dataset(name: str, train_images: int | None = None, test_images: int | 
     return dataset if train_images is test_images is None else dataset.first(train_images, test_images)
 
 
+def count(given: int | None, usual: int, there: int, option: str, what: str) -> int:
+    """How many of ``there`` images: those that somebody asked for, else at most the ``usual`` number.
+
+    Raises
+    ------
+    InputError
+        If more were asked for than there are.
+    """
+    if given is not None and given > there:
+        raise InputError(f"{option} must be at most the {there} {what} images that there are, not {given}")
+    return min(usual, there) if given is None else given
+
+
 def default_layers(dataset: Dataset) -> list[int]:
     """Pixels, one hidden layer, classes: 784,128,10 for MNIST."""
     return [dataset.train_images.shape[1], HIDDEN.get(dataset.name, OTHER_HIDDEN), dataset.classes]

@@ -11,7 +11,6 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from golden_model import datasets, model_file
-from golden_model.errors import InputError
 from wuxing import configuration as options
 from wuxing import console, designs
 from wuxing.evaluate import ModelArgument, converted, trained_on
@@ -21,9 +20,12 @@ if TYPE_CHECKING:
 
 DIFFERS = 1                               # the exit code if hardware and golden model differ
 
-ImagesOption = Annotated[int, typer.Option("--images", min=0, help="Test images to infer, drawn at random.")]
-LearnOption = Annotated[int, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share at each "
-                                                                 "rate of the schedule.")]
+IMAGES, LEARN = 100, 20                   # by default, if the data set has so many
+
+ImagesOption = Annotated[int | None, typer.Option("--images", min=0, help="Test images to infer, drawn at random; by default "
+                                                                          f"at most {IMAGES}.")]
+LearnOption = Annotated[int | None, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share "
+                                                 f"at each rate of the schedule; by default at most {LEARN}.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="compiled, or cocotb: slower, with other drivers.")]
 SimulatorOption = Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")]
 ElementsOption = Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; one "
@@ -49,7 +51,7 @@ class OnProgress(Protocol):
     def __call__(self, done: int, total: int) -> None: ...
 
 
-def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption = 20, engine: EngineOption = "compiled",
+def cosim(model: ModelArgument, images: ImagesOption = None, learn: LearnOption = None, engine: EngineOption = "compiled",
           simulator: SimulatorOption = "verilator", elements: ElementsOption = None, kind: KindOption = "shift",
           arrangement: ArrangementOption = "parallel", target: TargetOption = "portable",
           learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
@@ -59,6 +61,7 @@ def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption =
     from hdl.design import Design
     from sim.cosim import cosim as compare
     console.check_writable(json, trace)
+    designs.check_learn(learn, learning)
     loaded = model_file.load(model)
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
@@ -68,8 +71,8 @@ def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption =
     data = options.load_dataset(dataset or trained_on(loaded))
     datasets.check_fits(data, loaded.network)
     random = np.random.default_rng(seed)
-    shown = drawn(random, images, len(data.test_labels), "--images", "test")
-    taught = drawn(random, learn if learning else 0, len(data.train_labels), "--learn", "training")
+    shown = drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
+    taught = drawn(random, learn, LEARN if learning else 0, len(data.train_labels), "--learn", "training")
     with progress_bar(quiet) as on_progress:
         report = compare(design, values, data.test_images[shown], data.train_images[taught], data.train_labels[taught],
                          states=states, engine=engine, simulator=simulator, idle=pauses, stall=pauses, seed=seed,
@@ -82,11 +85,9 @@ def cosim(model: ModelArgument, images: ImagesOption = 100, learn: LearnOption =
         raise typer.Exit(DIFFERS)
 
 
-def drawn(random: np.random.Generator, count: int, available: int, option: str, what: str) -> Any:
-    """Indices of so many different images."""
-    if count > available:
-        raise InputError(f"{option} must be at most the {available} {what} images that there are, not {count}")
-    return random.permutation(available)[:count]
+def drawn(random: np.random.Generator, given: int | None, usual: int, there: int, option: str, what: str) -> Any:
+    """Indices of different images: as many as ``options.count`` says."""
+    return random.permutation(there)[:options.count(given, usual, there, option, what)]
 
 
 @contextmanager

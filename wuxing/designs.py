@@ -32,6 +32,12 @@ def read(model: Path) -> tuple[Network, Parameters, str]:
         raise InputError(f"network description {model}: {error}") from None
 
 
+def check_learn(learn: int | None, learning: bool) -> None:
+    """Refuse images to learn for a core that cannot."""
+    if learn and not learning:
+        raise InputError(f"--learn must be 0 with --no-learning, not {learn}; leave out one of them")
+
+
 def counts(text: str | None, layers: int) -> tuple[int, ...]:
     """``"128,10"`` to numbers; one number for all layers; none: left to the design."""
     if text is None:

@@ -16,15 +16,17 @@ from wuxing import configuration as options
 from wuxing import console
 from wuxing.evaluate import ModelArgument, converted, trained_on
 
+IMAGES, LEARN = 1000, 200                 # by default, if the data set has so many
 KINDS = {".svg": "svg", ".png": "png"}
 
 
 def ranges(model: ModelArgument,
            dataset: Annotated[str | None, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files; by "
                                                                         "default the one it was trained on.")] = None,
-           images: Annotated[int, typer.Option("--images", help="Test images to infer, from the first.")] = 1000,
-           learn: Annotated[int, typer.Option("--learn", help="Training images to learn, from the first; what is learnt "
-                                                              "is dropped.")] = 200,
+           images: Annotated[int | None, typer.Option("--images", min=0, help="Test images to infer, from the first; by "
+                                                      f"default at most {IMAGES}.")] = None,
+           learn: Annotated[int | None, typer.Option("--learn", min=0, help="Training images to learn, from the first; what "
+                                                     f"is learnt is dropped; by default at most {LEARN}.")] = None,
            spare: Annotated[int, typer.Option("--spare", help="Bits to propose beyond those that were seen.")] = 0,
            json: options.JsonOption = None,
            plot: Annotated[Path | None, typer.Option("--plot", help="Write a figure to this file, .svg or .png.")] = None,
@@ -33,9 +35,6 @@ def ranges(model: ModelArgument,
     console.check_writable(json, plot)
     if plot is not None and plot.suffix.lower() not in KINDS:
         raise InputError(f"--plot must be a file that ends in .svg or .png, not {plot}")
-    for name, count in (("--images", images), ("--learn", learn)):
-        if count < 0:
-            raise InputError(f"{name} must be 0 or more images, not {count}")
     loaded = model_file.load(model)
     network = loaded.network
     data = options.load_dataset(dataset or trained_on(loaded))
@@ -44,8 +43,10 @@ def ranges(model: ModelArgument,
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     found = Ranges(network)
-    found.infer(parameters, data.test_images[:images])
-    found.learn(parameters, data.train_images[:learn], data.train_labels[:learn])
+    shown = options.count(images, IMAGES, len(data.test_labels), "--images", "test")
+    taught = options.count(learn, LEARN, len(data.train_labels), "--learn", "training")
+    found.infer(parameters, data.test_images[:shown])
+    found.learn(parameters, data.train_images[:taught], data.train_labels[:taught])
     proposal = proposed_formats(found, spare)
     console.write_json(json, {"model": str(model), "digest": network.digest, "model_arithmetic": loaded.arithmetic,
                               "dataset": data.name, "dataset_sha256": data.sha256, "spare": spare, **found.to_dict(spare)})

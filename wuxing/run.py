@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from hdl.design import Design
 
 VIRTUAL = "virtual"
+IMAGES = 200                              # by default, if the data set has so many
 CHUNK = 100                               # images between two comparisons
 PATIENCE = {False: 5.0, True: 60.0}       # seconds of silence from a real and from a virtual board
 RECONNECT = 30.0                          # seconds in which a cable that was pulled may be put back
@@ -74,7 +75,8 @@ def run(model: ModelArgument,
         board: Annotated[str, typer.Option("--board", show_default=False, help="One of those that wuxing boards lists.")],
         port: Annotated[str, typer.Option("--port", help="The serial port of the board, as /dev/ttyUSB1; or virtual: the "
                                                          "board's gateware, simulated.")] = VIRTUAL,
-        images: Annotated[int, typer.Option("--images", min=0, help="Test images to classify, drawn at random.")] = 200,
+        images: Annotated[int | None, typer.Option("--images", min=0, help="Test images to classify, drawn at random; by "
+                                                   f"default at most {IMAGES}.")] = None,
         learn: Annotated[int, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share at "
                                                                   "each rate of the schedule.")] = 0,
         output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model, as the board has it in the end, "
@@ -101,8 +103,8 @@ def run(model: ModelArgument,
     data = options.load_dataset(dataset or trained_on(loaded))
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
-    shown = drawn(random, images, len(data.test_labels), "--images", "test")
-    taught = drawn(random, learn, len(data.train_labels), "--learn", "training")
+    shown = drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
+    taught = drawn(random, learn, learn, len(data.train_labels), "--learn", "training")
     rate = chosen.baud if baud is None else baud
     design = design_of(chosen, network, elements, most_elements) if port == VIRTUAL else None
     if design is None and (elements is not None or most_elements is not None):
@@ -114,9 +116,9 @@ def run(model: ModelArgument,
         opened.load_parameters(values)
         opened.soft_reset()
         inferred = _infer(opened, golden, data.test_images[shown], data.test_labels[shown], tally,
-                          lambda done, _: on_progress(done, images + learn))
+                          lambda done, _: on_progress(done, len(shown) + len(taught)))
         learnt = _learn(opened, golden, data.train_images[taught], data.train_labels[taught], tally,
-                        lambda done, _: on_progress(images + done, images + learn))
+                        lambda done, _: on_progress(len(shown) + done, len(shown) + len(taught)))
         found = opened.read_parameters()
         for index, (expected, layer) in enumerate(zip(golden.parameters, found, strict=True)):
             for field in FIELDS:
@@ -129,7 +131,7 @@ def run(model: ModelArgument,
         "elements": None if design is None else list(design.elements),
         "arrangement": None if design is None else design.arrangement,
         "dataset": data.name, "dataset_sha256": data.sha256, "seed": seed,
-        "accuracy": 100 * inferred.right / images if images else None, "words_compared": tally.words,
+        "accuracy": 100 * inferred.right / len(shown) if len(shown) else None, "words_compared": tally.words,
         "mismatches": tally.mismatches, "first_mismatch": tally.first,
         "inferred": _numbers(inferred, rate), "learnt": _numbers(learnt, rate), "link": statistics,
         "output": None if output is None else str(output)}

@@ -10,8 +10,9 @@ import hashlib
 import io
 import math
 import os
+import stat
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +41,10 @@ MNIST = {
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
 TIMEOUT = 30.0                            # seconds without a byte before the next mirror is tried
 DIGITS_TRAIN = 1437                       # of 1,797: four fifths
+SHA256 = {                                # ``Dataset.sha256`` of what has a name
+    "mnist": "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a",
+    "digits": "e57ba62e72743acb9d29f1115c7c2c13816b41c54387322490783fef36b7595e",
+}
 
 # What tells this module's random numbers from others that start from the same seed.
 HOLD_OUT_STREAM, DIGITS_STREAM = 0x401D, 0xD161
@@ -55,6 +60,7 @@ class Dataset:
     ``source``: one line that says where the data came from.
     ``sha256``: of the four IDX files, unpacked and one after the other in the order train images, train labels, test
     images, test labels. It is the same for gzip and plain files, and for a part of a data set it is that part's own.
+    ``whole_sha256``: that of the data set which this is all or a part of.
 
     Raises
     ------
@@ -70,6 +76,7 @@ class Dataset:
     classes: int
     image_shape: tuple[int, int]
     source: str
+    whole_sha256: str = ""
     sha256: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +99,7 @@ class Dataset:
             digest.update(_header(len(labels)))
             digest.update(labels.astype(np.uint8).data)
         object.__setattr__(self, "sha256", digest.hexdigest())
+        object.__setattr__(self, "whole_sha256", self.whole_sha256 or self.sha256)
 
     def hold_out(self, count: int, seed: int = 0) -> Dataset:
         """Training images only: ``count`` of them, drawn at random, become the test set, the rest stays in order.
@@ -121,7 +129,7 @@ class Dataset:
     def _part(self, train: Any, test: Any, test_images: Bytes, test_labels: Labels, said: str) -> Dataset:
         return Dataset(name=self.name, classes=self.classes, image_shape=self.image_shape, source=self.source + said,
                        train_images=self.train_images[train], train_labels=self.train_labels[train],
-                       test_images=test_images[test], test_labels=test_labels[test])
+                       test_images=test_images[test], test_labels=test_labels[test], whole_sha256=self.whole_sha256)
 
 
 # ----------------------------------------------------------------- by name
@@ -144,13 +152,10 @@ def load(name: str) -> Dataset:
         folder = data_folder() / "mnist"
         if _missing(folder):
             _download(folder)
-        return _folder(folder, name)
+        found = _folder(folder, name)
+        return found if found.sha256 == SHA256[name] else replace(found, source=f"{found.source}, which are not MNIST's")
     folder = Path(name)
-    try:
-        known = bool(name) and folder.is_dir()
-    except OSError:                                       # a name too long for a file, a folder that may not be entered
-        known = False
-    if not known:
+    if not (name and stat.S_ISDIR(_kind(folder))):
         raise InputError(f"a data set must be mnist, digits, or a folder of four IDX files, not {name!r}")
     return _folder(folder, folder.resolve().name)
 
@@ -159,7 +164,10 @@ def available(name: str) -> bool:
     """Whether ``load`` finds the data set's files without a download; they are not opened."""
     if name == "digits":
         return True
-    return bool(name) and not _missing(data_folder() / "mnist" if name == "mnist" else Path(name))
+    try:
+        return bool(name) and not _missing(data_folder() / "mnist" if name == "mnist" else Path(name))
+    except InputError:                                    # a locked folder
+        return False
 
 
 def data_folder() -> Path:
@@ -232,10 +240,18 @@ def _header(*sizes: int) -> bytes:
 def _find(folder: Path, name: str) -> Path | None:
     """The file of that name in one of its four spellings; plain before packed."""
     spellings = [spelling + ending for ending in ("", ".gz") for spelling in (name, name.replace("-idx", ".idx"))]
+    return next((folder / spelling for spelling in spellings if stat.S_ISREG(_kind(folder / spelling))), None)
+
+
+def _kind(path: Path) -> int:
+    """What is at that path, as ``stat`` says it; 0: nothing. What may not be looked at is not called missing."""
     try:
-        return next((folder / spelling for spelling in spellings if (folder / spelling).is_file()), None)
-    except OSError:
-        return None
+        return path.stat().st_mode
+    except PermissionError as error:
+        raise InputError(f"{path.parent} must be a folder that may be read and entered, but: {error.strerror}; give yourself "
+                         f"the right to (chmod), or copy what it holds to another folder") from None
+    except (OSError, ValueError):                         # a name too long for a file, or with a null
+        return 0
 
 
 def _missing(folder: Path) -> list[str]:
@@ -285,6 +301,9 @@ def read_idx(path: Path, dimensions: int) -> Bytes:
                 return _parse_idx(unpacked, path, dimensions)
     except EOFError:
         raise InputError(f"{path} must be a complete gzip file, but it is truncated; get it anew") from None
+    except PermissionError as error:
+        raise InputError(f"{path} must be a file that may be read, but: {error.strerror}; give yourself the right to (chmod), "
+                         f"or put a copy of your own in its place") from None
     except (OSError, zlib.error) as error:
         raise InputError(f"{path} must be a file that can be read, but: "
                          f"{getattr(error, 'strerror', None) or error}; get it anew") from None

@@ -1,7 +1,10 @@
 """Data sets: what is read is what was written, and what is wrong gets its sentence before memory is taken."""
 import gzip
 import hashlib
+import os
 import re
+import shutil
+import tempfile
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -101,7 +104,7 @@ def test_mnist_of_the_data_folder(folder: Path, monkeypatch: pytest.MonkeyPatch)
     (folder.parent / "cache").mkdir()
     folder.parent.joinpath("cache", "wuxing").symlink_to(folder.parent)
     assert available("mnist")
-    assert load("mnist").source == f"IDX files in {folder.parent / 'cache' / 'wuxing' / 'mnist'}"
+    assert load("mnist").source == f"IDX files in {folder.parent / 'cache' / 'wuxing' / 'mnist'}, which are not MNIST's"
 
 
 def test_available(folder: Path) -> None:
@@ -118,6 +121,53 @@ def test_unknown_name(name: str) -> None:
     with pytest.raises(InputError, match=refused(
             f"a data set must be mnist, digits, or a folder of four IDX files, not {name!r}")):
         load(name)
+
+
+@pytest.fixture
+def locked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place with a data set in ``mnist`` that an ordinary user looks at, whoever runs the tests; root may open anything."""
+    place = Path(tempfile.mkdtemp())
+    shutil.copytree(folder, place / "mnist")
+    place.chmod(0o755)
+    monkeypatch.setenv("WUXING_DATA", str(place))
+    try:
+        if root := os.geteuid() == 0:
+            os.seteuid(65534)
+        yield place
+    finally:
+        if root:
+            os.seteuid(0)
+        for each in (place, place / "mnist"):
+            each.chmod(0o755)
+        shutil.rmtree(place)
+
+
+def lock(path: Path) -> None:
+    user = os.geteuid()
+    if os.getuid() == 0:
+        os.seteuid(0)
+    path.chmod(0)
+    os.seteuid(user)
+
+
+@pytest.mark.parametrize("what", [".", "mnist"])
+def test_a_locked_folder_is_not_called_missing(locked: Path, what: str) -> None:
+    load("mnist")
+    lock(locked / what)
+    for name, found in (("mnist", locked / "mnist"), (str(locked / "mnist"), locked / what)):
+        assert not available(name)
+        with pytest.raises(InputError, match=refused(
+                f"{found} must be a folder that may be read and entered, but: Permission denied; give yourself the right to "
+                "(chmod), or copy what it holds to another folder")):
+            load(name)
+
+
+def test_a_locked_file_is_not_called_damaged(locked: Path) -> None:
+    lock(locked / "mnist" / TEST_LABELS)
+    with pytest.raises(InputError, match=refused(
+            f"{locked / 'mnist' / TEST_LABELS} must be a file that may be read, but: Permission denied; give yourself the "
+            "right to (chmod), or put a copy of your own in its place")):
+        load("mnist")
 
 
 def test_missing_files(folder: Path) -> None:
@@ -429,7 +479,7 @@ def contents(folder: Path) -> list[str]:
 def test_download(mirrors: list[Mirror], tmp_path: Path, dataset: Dataset) -> None:
     read = load("mnist")
     folder = tmp_path / "cache" / "wuxing" / "mnist"
-    assert (read.sha256, read.source) == (dataset.sha256, f"IDX files in {folder}")
+    assert (read.sha256, read.source) == (dataset.sha256, f"IDX files in {folder}, which are not MNIST's")
     assert contents(folder) == sorted(f"{name}.gz" for name in FILES)
     assert load("mnist").sha256 == read.sha256
     assert mirrors[0].asked == [f"{name}.gz" for name in FILES]              # once

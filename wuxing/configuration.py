@@ -17,8 +17,8 @@ from golden_model.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Network
 
-HIDDEN = {"mnist": 128, "digits": 32}     # neurons between pixels and classes, by the data set's name
-OTHER_HIDDEN = 128
+SMALL_IMAGE = 100                         # pixels
+SMALL_HIDDEN, HIDDEN = 32, 128            # neurons between pixels and classes, of small images and of others
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")]
@@ -107,8 +107,9 @@ def count(given: int | None, usual: int, there: int, option: str, what: str) -> 
 
 
 def default_layers(dataset: Dataset) -> list[int]:
-    """Pixels, one hidden layer, classes: 784,128,10 for MNIST."""
-    return [dataset.train_images.shape[1], HIDDEN.get(dataset.name, OTHER_HIDDEN), dataset.classes]
+    """Pixels, one hidden layer, classes: 784,128,10 for MNIST, 64,32,10 for digits."""
+    pixels = dataset.train_images.shape[1]
+    return [pixels, SMALL_HIDDEN if pixels <= SMALL_IMAGE else HIDDEN, dataset.classes]
 
 
 def parse_layers(text: str) -> list[int]:

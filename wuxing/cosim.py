@@ -12,8 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from golden_model import datasets, model_file
 from wuxing import configuration as options
-from wuxing import console, designs
-from wuxing.evaluate import ModelArgument, converted, trained_on
+from wuxing import console, designs, training_data
+from wuxing.evaluate import ModelArgument, converted
 
 if TYPE_CHECKING:
     from sim.cosim import Report
@@ -39,8 +39,6 @@ StatesOption = Annotated[int, typer.Option("--states", min=0, help="So many imag
 PausesOption = Annotated[float, typer.Option("--pauses", min=0, max=0.9, help="Share of clocks in which who sends and who "
                                                                               "receives hesitates.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Draws images and pauses.")]
-DatasetOption = Annotated[str | None, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files; by default "
-                                                                     "the one it was trained on.")]
 TraceOption = Annotated[Path | None, typer.Option("--trace", help="Write an FST trace to this file: of the images around a "
                                                   "mismatch, else of a few. Without it a mismatch goes to MODEL.fst.")]
 
@@ -55,7 +53,7 @@ def cosim(model: ModelArgument, images: ImagesOption = None, learn: LearnOption 
           simulator: SimulatorOption = "verilator", elements: ElementsOption = None, kind: KindOption = "shift",
           arrangement: ArrangementOption = "parallel", target: TargetOption = "portable",
           learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
-          states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: DatasetOption = None,
+          states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: training_data.DatasetOption = None,
           trace: TraceOption = None, json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run images through a model's Verilog and compare every word with the golden model; exit code 1 if any differs."""
     from hdl.design import Design
@@ -68,7 +66,7 @@ def cosim(model: ModelArgument, images: ImagesOption = None, learn: LearnOption 
     values = converted(loaded, "fixed")
     design = Design(network=loaded.network, elements=designs.counts(elements, len(loaded.network.layers) - 1), kind=kind,
                     learns=learning, arrangement=arrangement, target=target)
-    data = options.load_dataset(dataset or trained_on(loaded))
+    data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, loaded.network)
     random = np.random.default_rng(seed)
     shown = drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")

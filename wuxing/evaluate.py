@@ -11,26 +11,24 @@ from rich.table import Table
 
 from golden_model import datasets, model_file, parameters
 from golden_model.engine import CompiledModel
-from golden_model.errors import InputError
 from golden_model.model_file import ModelFile
 from golden_model.parameters import Parameters
 from golden_model.training import percentage
 from wuxing import configuration as options
-from wuxing import console
+from wuxing import console, training_data
 
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.", show_default=False)]
 
 
 def evaluate(model: ModelArgument,
-             dataset: Annotated[str | None, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files; "
-                                                                          "by default the one it was trained on.")] = None,
+             dataset: training_data.DatasetOption = None,
              arithmetic: Annotated[str | None, typer.Option("--arithmetic", help="float or fixed; by default the model's. A "
                                                             "float model is quantised to its formats for fixed.")] = None,
              test_images: options.TestImagesOption = None, json: options.JsonOption = None) -> None:
     """Measure the accuracy of a model on test images."""
     console.check_writable(json)
     loaded = model_file.load(model)
-    data = options.load_dataset(dataset or trained_on(loaded), None, test_images)
+    data = training_data.load(dataset, loaded.record).first(None, test_images)
     datasets.check_fits(data, loaded.network)
     used = arithmetic or loaded.arithmetic
     engine = CompiledModel(loaded.network, used, converted(loaded, used))
@@ -54,14 +52,6 @@ def evaluate(model: ModelArgument,
         right = f"{100 * row[label] / sum(row):.2f} %" if sum(row) else ""
         table.add_row(str(label), str(sum(row)), right, worst)
     console.out(json).print(table)
-
-
-def trained_on(loaded: ModelFile) -> str:
-    """The data set named in the training record, if it has a name that can be loaded from anywhere."""
-    name = loaded.record.get("dataset")
-    if name not in ("mnist", "digits"):
-        raise InputError("--dataset must be given for a model that was not trained on mnist or digits")
-    return str(name)
 
 
 def converted(loaded: ModelFile, arithmetic: str) -> Parameters:

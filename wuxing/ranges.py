@@ -13,16 +13,15 @@ from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
 from golden_model.ranges import Ranges, proposed_formats
 from wuxing import configuration as options
-from wuxing import console
-from wuxing.evaluate import ModelArgument, converted, trained_on
+from wuxing import console, training_data
+from wuxing.evaluate import ModelArgument, converted
 
 IMAGES, LEARN = 1000, 200                 # by default, if the data set has so many
 KINDS = {".svg": "svg", ".png": "png"}
 
 
 def ranges(model: ModelArgument,
-           dataset: Annotated[str | None, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files; by "
-                                                                        "default the one it was trained on.")] = None,
+           dataset: training_data.DatasetOption = None,
            images: Annotated[int | None, typer.Option("--images", min=0, help="Test images to infer, from the first; by "
                                                       f"default at most {IMAGES}.")] = None,
            learn: Annotated[int | None, typer.Option("--learn", min=0, help="Training images to learn, from the first; what "
@@ -37,7 +36,7 @@ def ranges(model: ModelArgument,
         raise InputError(f"--plot must be a file that ends in .svg or .png, not {plot}")
     loaded = model_file.load(model)
     network = loaded.network
-    data = options.load_dataset(dataset or trained_on(loaded))
+    data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, network)
     parameters = converted(loaded, "fixed")
     if loaded.arithmetic == "float" and not quiet:

@@ -19,9 +19,9 @@ from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.parameters import Parameters
 from wuxing import configuration as options
-from wuxing import console, designs
+from wuxing import console, designs, training_data
 from wuxing.cosim import DIFFERS, OnProgress, drawn, progress_bar
-from wuxing.evaluate import ModelArgument, converted, trained_on
+from wuxing.evaluate import ModelArgument, converted
 
 if TYPE_CHECKING:
     from boards.board import Board
@@ -88,8 +88,7 @@ def run(model: ModelArgument,
         most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
                                                           "--elements.")] = None,
         seed: Annotated[int, typer.Option("--seed", min=0, help="Draws images.")] = 0,
-        dataset: Annotated[str | None, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files; by "
-                                                                      "default the one it was trained on.")] = None,
+        dataset: training_data.DatasetOption = None,
         json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."""
     from boards import platforms
@@ -100,7 +99,7 @@ def run(model: ModelArgument,
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     values, network = converted(loaded, "fixed"), loaded.network
-    data = options.load_dataset(dataset or trained_on(loaded))
+    data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
     shown = drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")

@@ -63,8 +63,9 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
 def training_record(network: Network, arithmetic: str, data: Dataset, training: Training, settings: Settings,
                     reached: float) -> dict[str, Any]:
     """What a model file says about its training. No times and no paths: the same command gives the same bytes."""
-    return {"dataset": data.name, "dataset_sha256": data.sha256, "seed": network.seed, "arithmetic": arithmetic,
-            "accuracy": reached, "complete_epochs": training.complete_epochs, "interrupted": training.interrupted,
+    return {"dataset": data.name, "dataset_sha256": data.sha256, "whole_dataset_sha256": data.whole_sha256,
+            "seed": network.seed, "arithmetic": arithmetic, "accuracy": reached,
+            "complete_epochs": training.complete_epochs, "interrupted": training.interrupted,
             "epochs": [{key: value for key, value in asdict(epoch).items() if key != "images_per_second"}
                        for epoch in training.epochs],
             "options": settings.to_dict(), "versions": versions()}

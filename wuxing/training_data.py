@@ -1,0 +1,97 @@
+"""The data that a model was trained on, found again by their SHA-256: a name alone says nothing, two folders can share it.
+
+A model file holds the name of its data set, never a path. Where no ``--dataset`` is given, the data set of the project that has
+the SHA-256 of the training record is meant, else a folder of the recorded name in the current folder or in the data folder.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from golden_model import datasets
+from golden_model.datasets import Dataset
+from golden_model.errors import InputError
+from golden_model.sections import shown
+from wuxing import console
+
+DatasetOption = Annotated[str | None, typer.Option("--dataset", help=(
+    "mnist, digits, or a folder of four IDX files. By default the one that the model was trained on: mnist, digits, or a "
+    "folder of the same name and content here or in WUXING_DATA."))]
+
+
+def load(name: str | None, record: dict[str, Any], quiet: bool = False) -> Dataset:
+    """The data set of that name or, without one, the one of the training record.
+
+    A name that is given is followed. If the record knows another data set by it, a line on stderr says so.
+
+    Raises
+    ------
+    InputError
+        If there is no such data set, or the record does not say which one it was, or that one is not found.
+    """
+    if name is None:
+        return trained_on(record)
+    dataset = datasets.load(name)
+    if not quiet and dataset.name == record.get("dataset") and not is_that(dataset, record):
+        console.err().print(console.shown(f"{name} is not the {dataset.name} that the model was trained on: their SHA-256 "
+                                          "differ"), soft_wrap=True)
+    return dataset
+
+
+def trained_on(record: dict[str, Any]) -> Dataset:
+    """The data set of a training record: what bears its name need not be it, what bears its SHA-256 is."""
+    name, digest = record.get("dataset"), whole_sha256(record) or record.get("dataset_sha256")
+    if not isinstance(name, str) or not isinstance(digest, str):
+        raise InputError("--dataset must be given for a model whose training record does not say which data set it was trained "
+                         "on; give its name or path")
+    named = [known for known, sha256 in datasets.SHA256.items() if sha256 == digest]
+    places = [*named, *([name] if name in datasets.SHA256 else []), *_folders(name)]
+    seen = []
+    for place in dict.fromkeys(places):
+        if place not in named and not datasets.available(place):
+            continue                                      # nothing is downloaded for a name alone
+        try:
+            dataset = datasets.load(place)
+        except InputError:
+            if place in named:
+                raise
+            continue
+        if is_that(dataset, record):
+            return dataset
+        seen.append(f"{place} has {dataset.sha256[:12]}...")
+    found = " and ".join(seen) or "there is none"
+    raise InputError(f"the data set {shown(name)} that the model was trained on (SHA-256 {digest[:12]}...) must be mnist, "
+                     f"digits, or a folder of this name here or in {datasets.data_folder()}, but {found}; give it by "
+                     "--dataset PATH")
+
+
+def is_that(dataset: Dataset, record: dict[str, Any]) -> bool:
+    """Whether the model of this record was trained on this data set, or on a part of it."""
+    if digest := whole_sha256(record):
+        return dataset.sha256 == digest
+    try:                                                  # records before whole_sha256 have the SHA-256 of the part alone
+        options = record["options"]
+        part = dataset.first(options["train_images"], options["test_images"])
+        if (held_out := options["hold_out"]) is None:
+            return part.sha256 == record["dataset_sha256"]
+        return any(part.hold_out(held_out, seed).sha256 == record["dataset_sha256"] for seed in {0, record["seed"]})
+    except (InputError, KeyError, TypeError, ValueError):
+        return False
+
+
+def whole_sha256(record: dict[str, Any]) -> str | None:
+    """The SHA-256 of the data set of a record, all of it; None where only that of the part that was used is known."""
+    options = record.get("options")
+    if (digest := record.get("whole_dataset_sha256")) is None and isinstance(options, dict) and not any(
+            options.get(part) for part in ("train_images", "test_images", "hold_out")):
+        digest = record.get("dataset_sha256")
+    return digest if isinstance(digest, str) else None
+
+
+def _folders(name: str) -> list[str]:
+    """Where a folder of that name may lie: here, and in the data folder. Names that are more than a name lie nowhere."""
+    if not name or name in (".", "..") or Path(name).name != name:
+        return []
+    return [str(Path.cwd() / name), str(datasets.data_folder() / name)]

@@ -25,7 +25,7 @@ import numpy as np
 from golden_model import datasets
 from golden_model.datasets import Dataset
 from golden_model.engine import CompiledModel
-from golden_model.errors import InputError
+from golden_model.errors import WuxingError
 from golden_model.model import Model
 from golden_model.network import Network
 
@@ -156,6 +156,6 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except InputError as error:
+    except WuxingError as error:
         print(error, file=sys.stderr)
-        sys.exit(2)
+        sys.exit(error.exit_code)

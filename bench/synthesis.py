@@ -20,7 +20,7 @@ from typing import Any
 
 from boards import fit, floorplan, routing, synthesis, tools
 from golden_model.atomic_write import write_atomically
-from golden_model.errors import InputError
+from golden_model.errors import WuxingError
 from hdl import emit
 from hdl.design import Design, elements_within
 
@@ -139,5 +139,6 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except InputError as error:
-        sys.exit(str(error))
+    except WuxingError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)

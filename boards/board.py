@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from boards.serial_port import ConnectionLost
 from boards.transport import Transport
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from golden_model.model import check_images, check_labels
 from golden_model.network import Network
 from golden_model.parameters import Parameters
@@ -53,9 +53,11 @@ class Board:
 
     Raises
     ------
+    DeviceError
+        If the port is missing or in use, or nothing answers. From any method also ``ConnectionLost``, which is one: then
+        ``resume`` takes up what was under way.
     InputError
-        In one sentence: the port is missing or in use, nothing answers, the bitstream is of another network. From any method
-        also ``ConnectionLost``: then ``resume`` takes up what was under way.
+        If the bitstream is of another network.
     """
 
     def __init__(self, network: Network, port: str, baud: int = 1_000_000, *, patience: float = 5.0,
@@ -66,8 +68,8 @@ class Board:
         try:
             report = self.status()
             if report.magic != frames.MAGIC:
-                raise InputError(f"the board at {port} must say that it is a Wuxing core, 0x{frames.MAGIC:08x}, not "
-                                 f"0x{report.magic:08x}; load a bitstream of wuxing build")
+                raise DeviceError(f"the board at {port} must say that it is a Wuxing core, 0x{frames.MAGIC:08x}, not "
+                                  f"0x{report.magic:08x}; load a bitstream of wuxing build")
             if report.digest != frames.digest_word(network.digest):
                 found = report.digest.to_bytes(8, "little").hex()
                 raise InputError(f"model and bitstream must be of the same network, but the digest of the model begins with "
@@ -138,7 +140,7 @@ class Board:
             length = self.network.layers[-1] if outputs else 0
             wrong = {len(reply.words) for reply in found} - {length}
             if wrong:
-                raise InputError(f"replies to images must have {length} words after their header, not {wrong.pop()}")
+                raise DeviceError(f"replies to images must have {length} words after their header, not {wrong.pop()}")
             words = np.array([reply.words for reply in found], np.uint32).reshape(len(found), length)
             return Answers(classes=np.array([reply.argument for reply in found], np.int64), seconds=seconds,
                            outputs=words.view(np.int32).astype(np.int64) if outputs else None)
@@ -153,8 +155,10 @@ class Board:
 
         Raises
         ------
-        InputError
+        DeviceError
             If the port cannot be opened, or the board was without power or used by another program meanwhile.
+        InputError
+            If no call was interrupted.
         """
         if self._finish is None:
             raise InputError("a call must have been interrupted before it can be resumed, but none was")
@@ -187,7 +191,7 @@ class Board:
                     return self._patiently(self.transport.resume)
                 except ConnectionLost:
                     continue
-                except InputError as error:
+                except DeviceError as error:
                     if not self.transport.lost:
                         raise error from None
             raise lost from None

@@ -86,7 +86,9 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     Raises
     ------
     InputError
-        If it does not fit, a tool is missing or fails, or no seed meets the clock.
+        If it does not fit, or no seed meets the clock.
+    ToolError
+        If a tool is missing or fails.
     """
     if not 1 <= seeds <= MOST_SEEDS:
         raise InputError(f"--seeds must be 1 to {MOST_SEEDS}, not {seeds}")

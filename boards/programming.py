@@ -7,7 +7,7 @@ from pathlib import Path
 
 from boards.platforms import Board
 from boards.tools import complaint
-from golden_model.errors import InputError
+from golden_model.errors import ToolError
 
 
 def program(board: Board, bitstream: Path) -> str:
@@ -15,7 +15,7 @@ def program(board: Board, bitstream: Path) -> str:
 
     Raises
     ------
-    InputError
+    ToolError
         If no program for the board is there (with how to install one), or it fails.
     """
     for programmer in board.programmers:
@@ -25,10 +25,10 @@ def program(board: Board, bitstream: Path) -> str:
         done = subprocess.run([found, *programmer.arguments, str(bitstream)], capture_output=True, text=True, errors="replace",
                               check=False)
         if done.returncode:
-            raise InputError(f"{programmer.name} must load {bitstream} onto the {board.title}, but it ended with "
-                             f"{done.returncode}: {complaint(done.stdout + done.stderr)}; is the board plugged in, and may "
-                             f"you use it?")
+            raise ToolError(f"{programmer.name} must load {bitstream} onto the {board.title}, but it ended with "
+                            f"{done.returncode}: {complaint(done.stdout + done.stderr)}; is the board plugged in, and may "
+                            f"you use it?")
         return programmer.name
     names = " or ".join(programmer.name for programmer in board.programmers)
-    raise InputError(f"{names} must be on PATH to load {bitstream} onto the {board.title}, but is not; "
-                     f"{board.programmers[0].install}")
+    raise ToolError(f"{names} must be on PATH to load {bitstream} onto the {board.title}, but is not; "
+                    f"{board.programmers[0].install}")

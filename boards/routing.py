@@ -10,7 +10,7 @@ from typing import Any
 
 from boards import tools
 from boards.synthesis import NETLIST
-from golden_model.errors import InputError
+from golden_model.errors import ToolError
 
 REPORT, UNNAMED = "nextpnr.json", "unnamed"
 # On a large device nextpnr's own weight of timing (10, exponent 2) leaves small logic scattered over a whole array's width:
@@ -49,7 +49,7 @@ def route(target: str, options: list[str], seed: int, folder: Path, log: str) ->
 
     Raises
     ------
-    InputError
+    ToolError
         If nextpnr is missing or cannot place or route.
     """
     (folder / REPORT).unlink(missing_ok=True)
@@ -59,8 +59,8 @@ def route(target: str, options: list[str], seed: int, folder: Path, log: str) ->
         found = json.loads((folder / REPORT).read_text("utf-8"))
         return read(found, seed)
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"nextpnr must report cells and clock in {REPORT}, but: {error}; install the version that wuxing "
-                         f"asks for") from error
+        raise ToolError(f"nextpnr must report cells and clock in {REPORT}, but: {error}; install the version that wuxing "
+                        f"asks for") from error
 
 
 def read(found: Mapping[str, Any], seed: int) -> Routed:

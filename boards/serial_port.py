@@ -10,12 +10,12 @@ from pathlib import Path
 import serial
 from serial.tools import list_ports
 
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError
 
 READ_WAIT = 0.01                          # seconds
 
 
-class ConnectionLost(InputError):
+class ConnectionLost(DeviceError):
     """The port went away while it was in use. What was under way can be resumed when it is back."""
 
 
@@ -31,7 +31,7 @@ class SerialPort:
 
     Raises
     ------
-    InputError
+    DeviceError
         If the port is missing, in use, not allowed, or no serial port.
     """
 
@@ -40,7 +40,7 @@ class SerialPort:
         try:
             self._port = serial.Serial(name, baud, timeout=READ_WAIT, write_timeout=5, exclusive=True)
         except (serial.SerialException, OSError, ValueError, termios.error) as error:
-            raise InputError(_reason(name, baud, error)) from None
+            raise DeviceError(_reason(name, baud, error)) from None
         with contextlib.suppress(ValueError, OSError, AttributeError, NotImplementedError):
             self._port.set_low_latency_mode(True)         # FTDI chips then wait 1 ms instead of 16 for more bytes
 

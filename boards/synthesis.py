@@ -32,7 +32,7 @@ def synthesise(target: str, sources: Sequence[str], top: str, folder: Path,
 
     Raises
     ------
-    InputError
+    ToolError
         If Yosys is missing or fails.
     """
     (folder / CARRY.name).write_text(CARRY.read_text("utf-8"), "utf-8")

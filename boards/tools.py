@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from golden_model.errors import InputError
+from golden_model.errors import ToolError
 
 PROGRAMS = {"ice40": ("yosys", "nextpnr-ice40", "icepack"), "ecp5": ("yosys", "nextpnr-ecp5", "ecppack")}
 SHOWN = 300                               # characters of a log that an error quotes
@@ -35,7 +35,7 @@ def tool(name: str) -> str:
 
     Raises
     ------
-    InputError
+    ToolError
         If it is not there.
     """
     variable = name.upper().replace("-", "_")
@@ -43,13 +43,13 @@ def tool(name: str) -> str:
     beside = Path(sys.executable).parent / wanted
     found = str(beside) if beside.is_file() else shutil.which(wanted)
     if found is None:
-        raise InputError(f"{wanted} must be installed to build a bitstream, but is not on PATH; install it with "
-                         f"`pip install wuxing[boards]`, or name another {name} in {variable}")
+        raise ToolError(f"{wanted} must be installed to build a bitstream, but is not on PATH; install it with "
+                        f"`pip install wuxing[boards]`, or name another {name} in {variable}")
     return found
 
 
 def check(target: str) -> None:
-    """Raise an ``InputError`` unless all programs for ``target`` are there."""
+    """Raise a ``ToolError`` unless all programs for ``target`` are there."""
     for name in PROGRAMS[target]:
         tool(name)
 
@@ -60,7 +60,7 @@ def run(name: str, arguments: list[str], folder: Path, log: str | None = None, m
 
     Raises
     ------
-    InputError
+    ToolError
         If it is not there, or if it fails and may not.
     """
     try:
@@ -70,10 +70,10 @@ def run(name: str, arguments: list[str], folder: Path, log: str | None = None, m
             output.seek(0)
             said = output.read().decode("utf-8", "replace")
     except OSError as error:
-        raise InputError(f"{name} must run, but: {error.strerror or error}; mend or reinstall it") from error
+        raise ToolError(f"{name} must run, but: {error.strerror or error}; mend or reinstall it") from error
     if done.returncode and not may_fail:
-        raise InputError(f"{name} must succeed, but it ended with {done.returncode}: {complaint(said)}; "
-                         f"{f'{log} has all it said' if log else 'run it by hand on what it was given'}")
+        raise ToolError(f"{name} must succeed, but it ended with {done.returncode}: {complaint(said)}; "
+                        f"{f'{log} has all it said' if log else 'run it by hand on what it was given'}")
     return Ran(code=done.returncode, said=said)
 
 

@@ -10,7 +10,7 @@ from secrets import choice, randbelow
 from boards import packets
 from boards.packets import ChipFlag, ChipPacket, Frames, HostFlag
 from boards.serial_port import SerialPort
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError
 from hdl import frames
 
 MOST_CHUNKS = 240                         # bytes of chunks in a packet: short ones survive noise, long ones carry less besides
@@ -62,7 +62,7 @@ class Transport:
 
     Raises
     ------
-    InputError
+    DeviceError
         If the port cannot be used or nothing answers; from any method also ``ConnectionLost`` when the port goes away.
     """
 
@@ -115,7 +115,7 @@ class Transport:
 
         Raises
         ------
-        InputError
+        DeviceError
             If the port cannot be opened; if the board was without power or another program used it meanwhile.
         """
         self._port.close()
@@ -200,10 +200,10 @@ class Transport:
                 self._hear(line)
         now = time.monotonic()
         if now - self._heard_at > self.patience:
-            raise InputError(self._silence())
+            raise DeviceError(self._silence())
         if now - self._moved_at > self.stuck:
-            raise InputError(f"the core at {self.name} must take or answer a frame within {self.stuck:g} seconds, but has not, "
-                             f"although its link answers; load the bitstream again")
+            raise DeviceError(f"the core at {self.name} must take or answer a frame within {self.stuck:g} seconds, but has "
+                              f"not, although its link answers; load the bitstream again")
         if now >= self._asked_at + self._wait:
             self._asked += 1
             if self._opening:
@@ -227,8 +227,8 @@ class Transport:
             self._opening, self._expected, self._next = False, packet.number, packet.expected
             self._unsure = bool(packet.flags & ChipFlag.FRAME_OPEN) or packet.room != 255
         elif packet.session != self._session:
-            raise InputError(f"the board at {self.name} must keep its session, but it was without power or another program "
-                             f"used it; open it again and load the model")
+            raise DeviceError(f"the board at {self.name} must keep its session, but it was without power or another program "
+                              f"used it; open it again and load the model")
         if packet.number != self._expected:
             self.statistics.repeated += 1
             self._owed = True

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from boards import system
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from hdl import emit
 from hdl.design import Design
 from sim import verilate
@@ -27,7 +27,7 @@ def library(design: Design, divisor: int = DIVISOR, core: str | None = None) -> 
 
     Raises
     ------
-    InputError
+    ToolError, InputError
         As ``sim.verilate.build``.
     """
     text = "\n".join([system.system_verilog(design, divisor, core), *emit.cells(design).values()])
@@ -46,7 +46,7 @@ class VirtualBoard:
 
     Raises
     ------
-    InputError
+    DeviceError
         If the process does not start, or has ended when something is asked of it.
     """
 
@@ -111,6 +111,6 @@ class VirtualBoard:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise InputError(f"the process of the virtual board must run, but it ended with code {self._process.wait()}; start "
-                             f"the virtual board again")
+            raise DeviceError(f"the process of the virtual board must run, but it ended with code {self._process.wait()}; "
+                              f"start the virtual board again")
         return line.strip()

@@ -6,7 +6,7 @@ import os
 import weakref
 from typing import Any
 
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError
 
 
 class VirtualChip:
@@ -22,7 +22,7 @@ class VirtualChip:
 
     Raises
     ------
-    InputError
+    DeviceError
         If the model does not start, or ends itself while it runs.
     """
 
@@ -30,7 +30,7 @@ class VirtualChip:
         self._c = _functions(os.fspath(library))
         self._chip = self._c.virtual_new(divisor)
         if not self._chip:
-            raise InputError(f"the virtual board must start, but: {self._c.virtual_error(None).decode(errors='replace')}")
+            raise DeviceError(f"the virtual board must start, but: {self._c.virtual_error(None).decode(errors='replace')}")
         self._finalizer = weakref.finalize(self, self._c.virtual_delete, self._chip)
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class VirtualChip:
     def run(self, clocks: int) -> bytes:
         """Let clocks pass; returns the bytes that came."""
         if self._c.virtual_run(self._chip, clocks):
-            raise InputError(f"the virtual board must run, but: {self._c.virtual_error(self._chip).decode(errors='replace')}")
+            raise DeviceError(f"the virtual board must run, but: {self._c.virtual_error(self._chip).decode(errors='replace')}")
         count = ctypes.c_uint64()
         start = self._c.virtual_received(self._chip, ctypes.byref(count))
         return ctypes.string_at(start, count.value) if count.value else b""

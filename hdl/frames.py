@@ -12,7 +12,7 @@ from enum import IntEnum
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError
 
 MAGIC = 0x31585557                        # "WUX1", least byte first
 REPLY = 0x80                              # set in the opcode of every reply
@@ -119,12 +119,12 @@ def packed(image: npt.NDArray[np.uint8]) -> list[int]:
 
 
 def parse(words: Sequence[int]) -> Reply:
-    """A reply frame taken apart; ``InputError`` for what no core says."""
+    """A reply frame taken apart; ``DeviceError`` for what no core says."""
     if not words or not words[0] & REPLY:
-        raise InputError(f"a reply must begin with a header that has bit 7 set, not {[hex(word) for word in words[:1]]}")
+        raise DeviceError(f"a reply must begin with a header that has bit 7 set, not {[hex(word) for word in words[:1]]}")
     code = words[0] >> 8 & 0xFF
     if code not in tuple(Status):
-        raise InputError(f"a reply must have a known status, not {code}")
+        raise DeviceError(f"a reply must have a known status, not {code}")
     return Reply(opcode=words[0] & 0x7F, status=Status(code), argument=words[0] >> 16, words=tuple(words[1:]))
 
 
@@ -137,7 +137,7 @@ def status_report(reply: Reply) -> StatusReport:
     """The payload of a STATUS reply by name."""
     words = reply.words
     if len(words) != STATUS_WORDS:
-        raise InputError(f"a STATUS reply must have {STATUS_WORDS} words after its header, not {len(words)}")
+        raise DeviceError(f"a STATUS reply must have {STATUS_WORDS} words after its header, not {len(words)}")
     return StatusReport(magic=words[0], digest=words[1] | words[2] << 32, inferred=words[3], learnt=words[4], changed=words[5],
                         refused=words[6], cycles=words[7], links_exponent=words[8] & 0xFF, bias_exponent=words[8] >> 8 & 0xFF,
                         last_error=Status(words[9]))

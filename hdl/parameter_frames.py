@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Layer, Parameters, check, initial, layer_shapes
 from hdl import frames
@@ -61,8 +61,8 @@ def accepted(requests: Sequence[Sequence[int]], replies: Sequence[Reply]) -> Seq
     """The replies, if the core refused none of these frames, which it has no reason to."""
     for request, reply in zip(requests, replies, strict=True):
         if reply.status is not Status.OK or reply.opcode != request[0] & 0xFF:
-            raise InputError(f"{Opcode(request[0] & 0xFF).name} must be accepted by the core, but it answered "
-                             f"{_name(reply.opcode)} with status {reply.status.name}; see docs/registers.md")
+            raise DeviceError(f"{Opcode(request[0] & 0xFF).name} must be accepted by the core, but it answered "
+                              f"{_name(reply.opcode)} with status {reply.status.name}; see docs/registers.md")
     return replies
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError, ToolError
 from sim import simulators
 from sim.compiled import PATIENCE, Array, Exchange, Probe, Samples, Stuck
 
@@ -58,8 +58,10 @@ class CocotbCore:
 
     Raises
     ------
-    InputError
+    ToolError
         If cocotb or a tool is missing, the Verilog is refused, or the simulator ends by itself.
+    InputError
+        If probes are wanted, which this engine has not.
     """
 
     def __init__(self, verilog: str, top: str, files: Mapping[str, str] | None = None, *, probes: Sequence[Probe] = (),
@@ -71,8 +73,8 @@ class CocotbCore:
                              "engine to look inside")
         for package in ("cocotb", "cocotbext.axi"):
             if not _installed(package):
-                raise InputError(f"the cocotb engine must find the package {package.replace('.', '-')}, but it is not "
-                                 f"installed; install it with `pip install {package.replace('.', '-')}`")
+                raise ToolError(f"the cocotb engine must find the package {package.replace('.', '-')}, but it is not "
+                                f"installed; install it with `pip install {package.replace('.', '-')}`")
         self.top, self.simulator, self._traces = top, simulator, trace
         self.waits = {"s_axis": 0, "m_axis": 0}
         self._clocks = 0
@@ -194,18 +196,18 @@ class CocotbCore:
         if told == ENDED:
             raise self._broken()
         if "error" in told:
-            raise InputError(f"{self.top} must obey its interface, but: {told['error']}")
+            raise DeviceError(f"{self.top} must obey its interface, but: {told['error']}")
         self._clocks = told["clocks"]
         return dict(told)
 
-    def _broken(self) -> InputError:
+    def _broken(self) -> ToolError:
         """The sentence for a simulator that is no longer there."""
         lines = []
         for name in ("build.log", "test.log", "run.log"):
             if (self._folder / name).is_file():
                 lines += [line.strip() for line in (self._folder / name).read_text("utf-8", "replace").splitlines()]
         reason = next((line for line in lines if "error" in line.lower()), lines[-1] if lines else "it said nothing")
-        return InputError(f"{self.top} must be accepted and run by {self.simulator} under cocotb, but: {reason}")
+        return ToolError(f"{self.top} must be accepted and run by {self.simulator} under cocotb, but: {reason}")
 
 
 def _installed(package: str) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from sim import verilate
 
 Array = npt.NDArray[Any]
@@ -72,7 +72,7 @@ class Exchange:
         return np.split(self.words, self.ends.astype(np.int64))[:-1]
 
 
-class Stuck(InputError):
+class Stuck(DeviceError):
     """The core took no word and gave none for too long. ``found``: what was seen; the remedy is to look at a trace."""
 
     def __init__(self, found: str, trace: object = "a trace of the clocks before") -> None:
@@ -93,8 +93,8 @@ class Compiled:
 
     Raises
     ------
-    InputError
-        As ``sim.verilate.build``; and if a probe names what is not there.
+    ToolError, InputError
+        As ``sim.verilate.build``; ``InputError`` also if a probe names what is not there.
     """
 
     def __init__(self, verilog: str, top: str, files: Mapping[str, str] | None = None, *, probes: Sequence[Probe] = (),
@@ -106,7 +106,7 @@ class Compiled:
         self._c = _functions(self.library, trace)
         self._core = self._c.wuxing_new()
         if not self._core:
-            raise InputError(f"{top} must start, but: {_text(self._c.wuxing_error(None))}")
+            raise DeviceError(f"{top} must start, but: {_text(self._c.wuxing_error(None))}")
         self._finalizer = weakref.finalize(self, self._c.wuxing_delete, self._core)
         self._bits: list[dict[str, int]] = []
         for probe in self.probes:
@@ -230,7 +230,7 @@ class Compiled:
 
     def _checked(self, outcome: int) -> int:
         if outcome == FAILED:
-            raise InputError(f"{self.top} must obey its interface, but: {_text(self._c.wuxing_error(self._core))}")
+            raise DeviceError(f"{self.top} must obey its interface, but: {_text(self._c.wuxing_error(self._core))}")
         return outcome
 
     def _result(self) -> Exchange:

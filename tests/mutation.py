@@ -75,7 +75,7 @@ def _trial(mutant: Mutant | None, core: str) -> Outcome:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]
         if last.startswith("sim.compiled.Stuck: "):
             return Outcome(mutant=name, caught_by=("hang",))
-        if "golden_model.errors.InputError" in last and "must be accepted by the core" in last:
+        if "golden_model.errors.DeviceError" in last and "must be accepted by the core" in last:
             return Outcome(mutant=name, caught_by=("refusal",))
         raise InputError(f"a trial must come to an end, but {name or 'the unchanged design'} stopped with: {last}")
     return Outcome(mutant=name, caught_by=tuple(json.loads(done.stdout.splitlines()[-1])))

@@ -17,7 +17,7 @@ from boards.serial_port import ConnectionLost
 from boards.transport import Transport
 from boards.virtual import VirtualBoard
 from golden_model import model_file, parameters
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network
 from hdl import frames
@@ -104,8 +104,8 @@ def test_what_does_not_fit_the_network_is_refused_before_it_is_sent(board, blobs
         board.infer(blobs[0][:, :29])
     with pytest.raises(InputError, match=re.escape("labels must be outputs 0..3 of this network, not 4")):
         board.learn(blobs[0][:2], np.array([0, 4]))
-    with pytest.raises(InputError, match=r"^RATE must be accepted by the core, but it answered RATE with status RATE; see "
-                                         r"docs/registers.md$"):
+    with pytest.raises(DeviceError, match=r"^RATE must be accepted by the core, but it answered RATE with status RATE; see "
+                                          r"docs/registers.md$"):
         board.set_exponents(1, 1)
     assert board.status().last_error is Status.RATE
 
@@ -131,7 +131,7 @@ def test_an_interrupted_call_is_finished_after_the_cable_is_back(virtual, board,
     pulled = threading.Event()
     with pytest.raises(ConnectionLost):
         board.learn(images[:100], labels[:100], on_progress=pull)
-    with pytest.raises(InputError, match=rf"^port {virtual.port} must be there, but it is not"):
+    with pytest.raises(DeviceError, match=rf"^port {virtual.port} must be there, but it is not"):
         board.resume()
     virtual.plug()
     found = board.resume()
@@ -171,7 +171,7 @@ def test_a_board_that_was_without_power(library, virtual, board):
     with VirtualBoard(library) as fresh:
         message = (f"the board at {fresh.port} must keep its session, but it was without power or another program used it; "
                    f"open it again and load the model")
-        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
             board.resume(fresh.port)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from boards import build, energy, fit, platforms, programming, report, routing, synthesis, tools
 from golden_model import parameters
-from golden_model.errors import InputError
+from golden_model.errors import InputError, InternalError, ToolError
 from golden_model.network import Network
 from hdl import emit, estimate
 from hdl.design import Design
@@ -139,7 +139,7 @@ def test_a_core_that_changes_after_it_was_verified_is_refused(toolchain, tmp_pat
 def test_a_program_that_fails_is_quoted(toolchain, tmp_path):
     toolchain("nextpnr-ecp5", FAILS)
     text = "nextpnr-ecp5 must succeed, but it ended with 1: cannot place cell; nextpnr-1.log has all it said"
-    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
         built(tmp_path / "out")
     assert "Info: begun" in (tmp_path / "out/nextpnr-1.log").read_text("utf-8")
 
@@ -149,7 +149,7 @@ def test_a_program_that_is_missing_is_named_with_how_to_install_it(toolchain, tm
     tools.tool.cache_clear()
     text = ("no-such-packer must be installed to build a bitstream, but is not on PATH; install it with `pip install "
             "wuxing[boards]`, or name another ecppack in ECPPACK")
-    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
         built(tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -290,7 +290,7 @@ def test_the_first_program_that_is_there_loads_the_bitstream(tmp_path, monkeypat
     monkeypatch.setenv("PATH", str(tmp_path))
     text = (f"openFPGALoader or iceprog must be on PATH to load {bitstream} onto the iCEBreaker, but is not; install "
             f"openFPGALoader, on Debian with `apt-get install openfpgaloader`")
-    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
         programming.program(board, bitstream)
     for name in ("iceprog", "openFPGALoader"):
         program = tmp_path / name
@@ -309,7 +309,7 @@ def test_a_program_that_cannot_load_is_quoted(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     text = ("openFPGALoader must load x.bit onto the ULX3S 12F, but it ended with 1: unable to open ftdi device; is the board "
             "plugged in, and may you use it?")
-    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
         programming.program(BOARD, tmp_path.__class__("x.bit"))
 
 
@@ -394,7 +394,7 @@ def test_a_core_that_differs_from_its_model_is_found_before_synthesis(file, righ
         after = before.replace(right, wrong, 1) if name == file else before
         assert (after != before) == (name == file)
         (tmp_path / name).write_text(after, "utf-8")
-    with pytest.raises(InputError, match=f"^{re.escape(text)}"):
+    with pytest.raises(InternalError, match=f"^{re.escape(text)}"):
         wuxing_build.verification(design, values, 4, 2)(tmp_path)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from hdl import frames
 from hdl.frames import Opcode, Status
 from sim import compiled
@@ -169,7 +169,7 @@ def test_a_core_that_hangs_is_an_error_and_a_reset_mends_it(core):
     clocks = core.clocks
     message = (f"frame_core must take or give a word within 500 clocks, but it has not since clock {clocks + 1}: 1 of 2 frames "
                f"were sent and 0 of 2 replies came; look at a trace of the clocks before")
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         send(core, [[frames.header(Opcode.RESET, 0, HANG)], frames.status()], patience=500)
     assert core.clocks == clocks + 501
     core.reset()
@@ -177,13 +177,13 @@ def test_a_core_that_hangs_is_an_error_and_a_reset_mends_it(core):
 
 
 def test_a_core_that_answers_too_little_is_an_error(core):
-    with pytest.raises(InputError, match="1 of 1 frames were sent and 1 of 2 replies came"):
+    with pytest.raises(DeviceError, match="1 of 1 frames were sent and 1 of 2 replies came"):
         send(core, [frames.status()], replies=2, patience=100)
 
 
 def test_a_core_that_ends_the_simulation_is_an_error(core):
     other = Compiled(CORE, "frame_core", probes=PROBES, public=PUBLIC)
-    with pytest.raises(InputError, match=r"^frame_core must obey its interface, but: .*core\.v:\d+: \$finish$"):
+    with pytest.raises(DeviceError, match=r"^frame_core must obey its interface, but: .*core\.v:\d+: \$finish$"):
         send(core, [[frames.header(Opcode.RESET, 0, FINISH)]])
     assert len(send(other, [frames.status()])) == 1
 
@@ -191,7 +191,7 @@ def test_a_core_that_ends_the_simulation_is_an_error(core):
 def test_a_reply_that_changes_while_it_waits_is_an_error(core):
     send(core, [[frames.header(Opcode.RESET, 0, FICKLE)]])
     message = "frame_core must obey its interface, but: m_axis must hold its word until it is taken, but it changed at clock "
-    with pytest.raises(InputError, match=rf"^{message}\d+$"):
+    with pytest.raises(DeviceError, match=rf"^{message}\d+$"):
         send(core, [frames.status()], stall=0.5)
 
 
@@ -199,7 +199,7 @@ def test_logic_that_does_not_settle_is_an_error(monkeypatch):
     text = CORE.replace("assign s_axis_tready = state == RECEIVE;",
                         "wire loop = ~(loop & s_axis_tvalid); assign s_axis_tready = state == RECEIVE & loop;")
     core = Compiled(text, "frame_core", probes=PROBES, public=PUBLIC)
-    with pytest.raises(InputError, match=r"^frame_core must obey its interface, but: .*did not converge"):
+    with pytest.raises(DeviceError, match=r"^frame_core must obey its interface, but: .*did not converge"):
         send(core, [frames.status()])
 
 

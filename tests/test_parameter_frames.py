@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from golden_model import parameters
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from golden_model.network import ELEMENTS, Network
 from hdl import frames, parameter_frames
 from hdl.frames import Opcode, Reply, Status
@@ -71,5 +71,5 @@ def test_what_a_core_has_no_reason_to_refuse():
                       (Reply(opcode=2, status=Status.OK, argument=0, words=()), "WRITE with status OK"),
                       (Reply(opcode=99, status=Status.UNKNOWN, argument=0, words=()), "opcode 99 with status UNKNOWN")):
         message = f"READ must be accepted by the core, but it answered {said}; see docs/registers.md"
-        with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
             parameter_frames.accepted([request], [bad])

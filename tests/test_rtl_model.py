@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from golden_model import parameters
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network
 from golden_model.parameters import Layer
@@ -170,7 +170,7 @@ def test_rates_follow_the_schedule(model):
 
 def test_a_rate_that_the_core_does_not_know_is_refused(model):
     message = "RATE must be accepted by the core, but it answered RATE with status RATE; see docs/registers.md"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         model.set_exponents(16, 0)
     report = model.status()
     assert (report.refused, report.last_error) == (1, Status.RATE)
@@ -192,13 +192,13 @@ def test_both_resets_keep_parameters_and_clear_counters(model, images):
 def test_images_that_the_core_refuses_are_named(model, images):
     model.network = Network(layers=(2, 3))                       # too small for this core
     message = "INFER must be accepted by the core, but image 0 was answered with status 2 (SHORT); see docs/registers.md"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         model.infer(images[:, :2])
 
 
 def test_outputs_that_the_core_does_not_have_are_missed(model, images):
     model.network = Network(layers=(6, 4))
-    with pytest.raises(InputError, match=r"^replies to INFER must have 5 words, not 4$"):
+    with pytest.raises(DeviceError, match=r"^replies to INFER must have 5 words, not 4$"):
         model.infer(images, outputs=True)
 
 

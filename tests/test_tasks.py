@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 from wuxing import tasks
 from wuxing.tasks import Store, Task, canonical, perform, run
 
@@ -100,7 +100,7 @@ def test_a_setting_is_plain_json(setting, text):
 
 def test_a_task_for_another_version_is_refused(folder):
     text = "sample_task must have version 2 for this task, not 3; install the same wuxing on every machine"
-    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
         perform(Task("sample_task", 2, {"folder": str(folder), "value": 1}))
     assert attempts(folder) == {}
 
@@ -191,7 +191,7 @@ def test_a_killed_process_does_not_end_the_collection(folder, store):
 def test_a_task_that_always_kills_its_process_does(folder, store):
     text = ("worker processes must live until their task is done, but 3 times in a row one was killed, perhaps for want of "
             "memory; give fewer --workers")
-    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
         run([sample(folder, 1, die=100)], store, workers=2)
     assert attempts(folder) == {1: 3}
 
@@ -289,14 +289,14 @@ def test_errors_of_a_task_come_through_the_cluster(folder, store, cluster):
     with pytest.raises(InputError, match="^the sample must not be refused, but it is; drop refuse$"):
         run([sample(folder, 1, refuse=True)], store, scheduler=cluster.scheduler_address)
     text = r"^workers must live until their task is done, but several were killed by the same one \(.*\), perhaps for want of "
-    with pytest.raises(InputError, match=text):
+    with pytest.raises(ToolError, match=text):
         run([sample(folder, 2, die=100)], store, scheduler=cluster.scheduler_address)
 
 
 def test_a_scheduler_that_is_not_there(folder, store, monkeypatch):
     monkeypatch.setattr(tasks, "CONNECT_SECONDS", 0.2)
     text = r"^a Dask scheduler must answer at tcp://127\.0\.0\.1:9, but: .*; start one with dask scheduler, or mend the "
-    with pytest.raises(InputError, match=text):
+    with pytest.raises(ToolError, match=text):
         run([sample(folder, 1)], store, scheduler="tcp://127.0.0.1:9")
     assert attempts(folder) == {}
 
@@ -304,5 +304,5 @@ def test_a_scheduler_that_is_not_there(folder, store, monkeypatch):
 def test_a_missing_extra_is_named(folder, store, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     text = "--scheduler must find the package distributed, which is not installed; pip install 'wuxing[cluster]'"
-    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+    with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
         run([sample(folder, 1)], store, scheduler="tcp://127.0.0.1:9")

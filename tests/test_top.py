@@ -76,5 +76,5 @@ def test_a_pin_that_is_not_there_is_refused(tmp_path):
     (tmp_path / build.TOP_FILE).write_text(top.to_verilog(top.Top(board, Echo(), board.pll())), "utf-8")
     (tmp_path / "board.lpf").write_text(constraints.text(board).replace('"M1"', '"M99"'), "utf-8")
     synthesis.synthesise(board.target, [build.TOP_FILE], top.TOP, tmp_path)
-    with pytest.raises(tools.InputError, match="^nextpnr-ecp5 must succeed, but it ended with .*M99"):
+    with pytest.raises(tools.ToolError, match="^nextpnr-ecp5 must succeed, but it ended with .*M99"):
         build.routed(board, board.pll().output, 1, tmp_path)

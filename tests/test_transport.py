@@ -15,7 +15,7 @@ from boards.packets import HostFlag
 from boards.serial_port import ConnectionLost, SerialPort
 from boards.transport import Transport
 from boards.virtual_chip import VirtualChip
-from golden_model.errors import InputError
+from golden_model.errors import DeviceError, InputError
 from golden_model.network import Network
 from hdl import frames
 from hdl.design import Design
@@ -140,7 +140,7 @@ def test_the_cable_is_pulled_and_put_back(board, link):
                 time.sleep(0.05)
                 link.reconnect()
                 replies = link.resume()
-            except InputError:
+            except DeviceError:
                 continue
     person.join()
     assert losses > 0
@@ -155,7 +155,7 @@ def test_a_session_that_another_one_took_over_is_not_resumed(board, link):
     Transport(board.port, patience=60).close()
     message = (f"the board at {board.port} must keep its session, but it was without power or another program used it; open "
                f"it again and load the model")
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         link.reconnect()
 
 
@@ -193,28 +193,28 @@ def test_a_core_that_hangs(board):
     link = Transport(board.port, patience=60, stuck=0.5)
     message = (f"the core at {board.port} must take or answer a frame within 0.5 seconds, but has not, although its link "
                f"answers; load the bitstream again")
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         link.exchange([[frames.header(Opcode.RESET, 0, 1)]])
     link.close()
 
 
 def test_a_port_that_is_not_there(tmp_path):
-    with pytest.raises(InputError, match=rf"^port {tmp_path}/none must be there, but it is not; plug the board in or choose "
-                                         r"another port \(there are: .*\)$"):
+    with pytest.raises(DeviceError, match=rf"^port {tmp_path}/none must be there, but it is not; plug the board in or choose "
+                                          r"another port \(there are: .*\)$"):
         Transport(str(tmp_path / "none"))
 
 
 def test_a_port_that_another_program_has_open(board, link):
     message = f"port {board.port} must be free, but another program has it open; close that program first"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         Transport(board.port)
     assert learnt(link) == 0
 
 
 def test_a_file_is_no_port(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match=rf"^port {tmp_path}/file must be a serial port of 1000000 baud, but: .*; choose "
-                                         "another port or --baud$"):
+    with pytest.raises(DeviceError, match=rf"^port {tmp_path}/file must be a serial port of 1000000 baud, but: .*; choose "
+                                          "another port or --baud$"):
         SerialPort(str(tmp_path / "file"), 1_000_000)
 
 
@@ -228,7 +228,7 @@ def test_something_else_at_the_port(noise):
     damaged = ", and 3 damaged pieces came" if noise else ""
     message = (f"a Wuxing board must answer at {name}, but none has for 0.3 seconds{damaged}; check that this is the right "
                f"port and baud rate (115,200) and that the bitstream is loaded")
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         Transport(name, 115_200, patience=0.3)
     talker.join()
     os.close(master)
@@ -238,7 +238,7 @@ def test_something_else_at_the_port(noise):
 def test_the_process_of_a_virtual_board_that_ended(board):
     board._process.kill()
     message = "the process of the virtual board must run, but it ended with code -9; start the virtual board again"
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+    with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         _ = board.clocks
 
 

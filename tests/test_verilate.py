@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 from sim import simulators, verilate
 
 CORE = (Path(__file__).parent / "frame_core.v").read_text("utf-8")
@@ -174,7 +174,7 @@ def test_without_a_name_the_cache_is_that_of_the_user(monkeypatch, tmp_path, com
 
 def test_verilog_that_is_refused_is_told_in_verilators_words(cache):
     message = r"^the Verilog of frame_core must be accepted by Verilator [\d.]+, but: %Error: core\.v:\d+:\d+: .*syntax error"
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(ToolError, match=message):
         verilate.build(CORE.replace("endmodule", "end", 1), "frame_core")
     assert [path.name for path in cache.iterdir() if not path.name.endswith(".lock")] == []
 
@@ -199,15 +199,15 @@ def test_what_the_compiler_refuses_is_told_in_its_words(cache, monkeypatch, tmp_
     monkeypatch.setattr(verilate, "_runtime", lambda common, source: source)
     compiler = simulators.compiler().path
     message = rf"^unit_0\.cpp must be accepted by {re.escape(str(compiler))}, but: .*verilated\.cpp:1:\d+: error: .*$"
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(ToolError, match=message):
         verilate.build(CORE, "frame_core")
 
 
 def test_missing_headers_of_the_trace_are_told_with_what_to_install(cache, monkeypatch, tmp_path):
     source = tmp_path / "verilated_fst_c.cpp"
     source.write_text("#include <no_such_header_of_lz4.h>\n")
-    with pytest.raises(InputError, match=r"no_such_header_of_lz4\.h: No such file or directory; install the headers of zlib "
-                                         r"and LZ4, on Debian with `apt-get install zlib1g-dev liblz4-dev`$"):
+    with pytest.raises(ToolError, match=r"no_such_header_of_lz4\.h: No such file or directory; install the headers of zlib "
+                                        r"and LZ4, on Debian with `apt-get install zlib1g-dev liblz4-dev`$"):
         verilate._runtime([str(simulators.compiler().path)], source)
 
 

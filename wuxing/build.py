@@ -10,7 +10,7 @@ import numpy as np
 import typer
 
 from golden_model.atomic_write import write_atomically
-from golden_model.errors import InputError
+from golden_model.errors import InternalError
 from golden_model.parameters import Parameters
 from wuxing import build_page, console, designs
 from wuxing import configuration as options
@@ -85,7 +85,7 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
 def verification(design: Design, values: Parameters, images: int, learn: int) -> Callable[[Path], Mapping[str, Any]]:
     """A function of the core's folder: runs its Verilog beside the golden model, on random images.
 
-    It raises ``InputError`` at the first difference, and if the core does not begin with the parameters that it was given.
+    It raises ``InternalError`` at the first difference, and if the core does not begin with the parameters that it was given.
     """
     def verify(folder: Path) -> Mapping[str, Any]:
         from hdl import emit
@@ -96,16 +96,14 @@ def verification(design: Design, values: Parameters, images: int, learn: int) ->
         begun = RtlModel(design.network, text, emit.TOP, files).parameters
         for index, (given, found) in enumerate(zip(values, begun, strict=True)):
             if not (np.array_equal(given.weights, found.weights) and np.array_equal(given.bias, found.bias)):
-                raise InputError(f"layer {index} of the core must begin with the parameters that it was given, but does not; "
-                                 f"this is a fault of wuxing, please report it")
+                raise InternalError(f"layer {index} of the core must begin with the parameters that it was given, but does not")
         random = np.random.default_rng(SEED)
         shape = images + learn, design.network.layers[0]
         drawn = (random.integers(1, 256, shape) * (random.random(shape) < USUAL_SHARE)).astype(np.uint8)
         labels = random.integers(0, design.network.layers[-1], learn)
         said = cosim(design, values, drawn[:images], drawn[images:], labels, states=0, verilog=text, files=files)
         if said.first is not None:
-            raise InputError(f"the core must equal the golden model, but: {said.first.sentence}; this is a fault of wuxing, "
-                             f"please report it")
+            raise InternalError(f"the core must equal the golden model, but: {said.first.sentence}")
         return {"images": said.images, "learnt": said.learnt, "nonzero_share": USUAL_SHARE,
                 "words_compared": said.words_compared, "mismatches": said.mismatches, "cycles_per_image": said.cycles_per_image,
                 "cycles_per_learnt_image": said.cycles_per_learnt_image, "simulator": said.versions.get("Verilator")}

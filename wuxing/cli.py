@@ -3,13 +3,15 @@ sweep.
 
 Errors are one sentence. Exit codes:
 
-0: done. 1: cosim or run found a difference, a claim of an experiment does not hold, or what reads our output went away. 2: the
-input cannot be used, or a file not read or written. 130: Ctrl-C.
+0: done. 1: cosim or run found a difference, a claim of an experiment does not hold, or what reads our output went away. 2 to 5:
+as the classes of ``golden_model.errors`` say; 2 also if a file is not read or written, or memory not enough. 130: Ctrl-C.
 """
 from __future__ import annotations
 
 import os
 import sys
+import tempfile
+import traceback
 from collections.abc import Sequence
 from importlib import metadata
 from typing import Annotated
@@ -17,7 +19,7 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from golden_model.errors import InputError
+from golden_model.errors import InputError, InternalError, WuxingError
 from wuxing import (
     boards,
     build,
@@ -35,7 +37,8 @@ from wuxing import (
     verilog,
 )
 
-UNUSABLE, INTERRUPTED = 2, train.INTERRUPTED
+UNUSABLE, INTERRUPTED = InputError.exit_code, train.INTERRUPTED
+TRACEBACK = "WUXING_TRACEBACK"            # set: the traceback of a fault of this program goes to stderr, else into a file
 
 app = typer.Typer(name="wuxing", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,8 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = _run(given or ["--help"])
         sys.stdout.flush()                                    # a full disk behind stdout shows itself here
-    except InputError as error:
-        return _fail(str(error))
+    except InternalError as error:
+        return _fault(str(error), error)
+    except WuxingError as error:
+        return _fail(str(error), error.exit_code)
     except typer.TyperException as error:
         return _fail(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
@@ -88,6 +93,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(f"{name} must be readable and writable, but: {error.strerror or error}; mend it or choose another place")
     except MemoryError:
         return _fail("memory must hold the network and its data, but does not; choose fewer or smaller layers or less data")
+    except Exception as error:
+        said = "".join(traceback.format_exception_only(error)).strip()
+        return _fault(str(InternalError(f"no input should end in an error of Python, but this did: {said}")), error)
     return code
 
 
@@ -109,9 +117,29 @@ def _usage(error: typer.TyperException) -> str:
     return f"{command}: {error.format_message().rstrip('.')}; {command} --help lists what there is"
 
 
-def _fail(sentence: str) -> int:
+def _fail(sentence: str, code: int = UNUSABLE) -> int:
     _say(sentence)
-    return UNUSABLE
+    return code
+
+
+def _fault(sentence: str, error: Exception) -> int:
+    """Say it, and keep what a report needs: a traceback, on stderr if the variable is set, else in a temporary file."""
+    trace = "".join(traceback.format_exception(error))
+    file = None if os.environ.get(TRACEBACK) else _kept(trace)
+    if file is None:
+        print(trace, file=sys.stderr)
+    return _fail(sentence if file is None else f"{sentence} with the traceback in {file}", InternalError.exit_code)
+
+
+def _kept(trace: str) -> str | None:
+    """The name of a temporary file with the text; None if none can be written."""
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="replace", prefix="wuxing-", suffix=".txt",
+                                         delete=False) as file:
+            file.write(trace)
+    except OSError:
+        return None
+    return file.name
 
 
 def _say(sentence: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 from wuxing import configuration as options
 from wuxing import console, tasks
 from wuxing.experiments import description as descriptions
@@ -40,15 +40,16 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
     wanted = [descriptions.load(each, quick) for each in (descriptions.names() if every or name is None else [name])]
     if every and report is None and not quick:
         report = descriptions.FOLDER.parent / "docs"
-    kept, failures, results, failed = Store(store), [], [], []
+    kept, results, failed = Store(store), [], []
+    failures: list[InputError | ToolError] = []
     screen = console.out(json)
     for described in wanted:
         try:
             runs, names = collect(described, kept, workers, scheduler, quiet)
-        except InputError as error:
+        except (InputError, ToolError) as error:
             if not every:
                 raise
-            failures.append(f"{described.experiment}: {error}")   # the others can still be run
+            failures.append(type(error)(f"{described.experiment}: {error}"))      # the others can still be run
             continue
         summary = described.module.summarise(runs)
         claims = [claim for claim in described.module.check(summary.values) if not (quick and claim.full_only)]
@@ -61,7 +62,7 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
     if report is not None:
         screen.print(f"report in {console.shown(report / pages.PAGE)}", soft_wrap=True)
     if failures:
-        raise InputError("; ".join(failures))
+        raise type(failures[0])("; ".join(map(str, failures)))
     if quick and failed:
         raise typer.Exit(WRONG_DIRECTION)
 

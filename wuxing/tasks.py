@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from golden_model.atomic_write import write_atomically
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 from wuxing.train import versions
 
 STORE = Path("build/experiments")         # where results are kept unless another folder is named
@@ -84,13 +84,13 @@ def perform(task: Task) -> Record:
 
     Raises
     ------
-    InputError
+    ToolError
         If the task is meant for another version of its function: two installations that differ share a cluster.
     """
     module = importlib.import_module(task.module)
     if task.version != module.VERSION:
-        raise InputError(f"{task.module} must have version {task.version} for this task, not {module.VERSION}; install the "
-                         f"same wuxing on every machine")
+        raise ToolError(f"{task.module} must have version {task.version} for this task, not {module.VERSION}; install the "
+                        f"same wuxing on every machine")
     began = time.perf_counter()
     result = module.run(json.loads(canonical(task.setting)))              # a copy: nobody changes the description
     seconds = time.perf_counter() - began
@@ -155,8 +155,10 @@ def run(tasks: list[Task], store: Store, *, workers: int = 1, scheduler: str | N
     Raises
     ------
     InputError
-        If ``workers`` or ``scheduler`` cannot be used, workers keep dying, or a task refuses its setting. Any other
-        exception of a task comes through as it is. What was finished before stays in the store.
+        If there are no workers, or a task refuses its setting.
+    ToolError
+        If the scheduler does not answer, or workers keep dying or have another version of this package. Any other exception
+        of a task comes through as it is. What was finished before stays in the store.
     """
     if workers < 1:
         raise InputError(f"workers must be 1 or more processes, not {workers}")
@@ -215,8 +217,8 @@ def _in_processes(tasks: list[Task], workers: int) -> Performed:
         finally:
             pool.shutdown(cancel_futures=True)
         if crashes >= MOST_CRASHES:
-            raise InputError(f"worker processes must live until their task is done, but {crashes} times in a row one was "
-                             f"killed, perhaps for want of memory; give fewer --workers")
+            raise ToolError(f"worker processes must live until their task is done, but {crashes} times in a row one was "
+                            f"killed, perhaps for want of memory; give fewer --workers")
 
 
 def _become_worker() -> None:
@@ -228,24 +230,24 @@ def _on_cluster(tasks: list[Task], address: str) -> Performed:
     try:
         import distributed
     except ImportError:
-        raise InputError("--scheduler must find the package distributed, which is not installed; "
-                         "pip install 'wuxing[cluster]'") from None
+        raise ToolError("--scheduler must find the package distributed, which is not installed; "
+                        "pip install 'wuxing[cluster]'") from None
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError) as error:
-        raise InputError(f"a Dask scheduler must answer at {address}, but: {error or type(error).__name__}; start one with "
-                         f"dask scheduler, or mend the address") from None
+        raise ToolError(f"a Dask scheduler must answer at {address}, but: {error or type(error).__name__}; start one with "
+                        f"dask scheduler, or mend the address") from None
     with client:
         waiting = {client.submit(perform, task, key=f"wuxing-{task.name}"): task for task in tasks}
         try:
             for future in distributed.as_completed(waiting, loop=client.loop):
                 yield waiting[future], future.result()
         except distributed.KilledWorker as error:
-            raise InputError(f"workers must live until their task is done, but several were killed by the same one "
-                             f"({error}), perhaps for want of memory; give them more") from None
+            raise ToolError(f"workers must live until their task is done, but several were killed by the same one "
+                            f"({error}), perhaps for want of memory; give them more") from None
         except ModuleNotFoundError as error:
-            raise InputError(f"every worker of {address} must have wuxing installed, but: {error}; install the same version "
-                             f"everywhere") from None
+            raise ToolError(f"every worker of {address} must have wuxing installed, but: {error}; install the same version "
+                            f"everywhere") from None
 
 
 def _digest(data: Any) -> str:

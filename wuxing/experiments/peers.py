@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model.datasets import Dataset
-from golden_model.errors import InputError
+from golden_model.errors import ToolError
 from golden_model.network import Learning
 from golden_model.training import ORDER_STREAM, percentage
 
@@ -37,7 +37,7 @@ class Peer:
 
     Raises
     ------
-    InputError
+    ToolError
         If PyTorch is not installed.
     """
 
@@ -45,8 +45,8 @@ class Peer:
         try:
             import torch
         except ImportError:
-            raise InputError("the peers of this experiment must find PyTorch, which is not installed; "
-                             "pip install 'wuxing[bench]'") from None
+            raise ToolError("the peers of this experiment must find PyTorch, which is not installed; "
+                            "pip install 'wuxing[bench]'") from None
         torch.set_num_threads(1)
         self.torch, self.method, self.seed = torch, method, seed
         random = torch.Generator().manual_seed(seed)

@@ -1,8 +1,8 @@
 """``Network``: the one validated description that software and hardware share.
 
 It holds no parameters that are learnt, only what must be agreed on before there are any. Golden model, engine, RTL
-generator, boards and reports all read this object; two parties that hold descriptions of the same ``digest`` compute
-the same bits.
+generator, boards and reports all read this object; two parties whose descriptions have the same ``digest`` compute the
+same bits from the same parameters, images and rates.
 """
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ from golden_model.sections import (
 
 __all__ = ["ELEMENTS", "PARAMETER_SETS", "Formats", "Initialisation", "Integration", "Learning", "Network", "Neuron", "Wiring"]
 
+TRAINING = ("epochs", "dropout", "average")    # entries of ``learning`` that no circuit and no engine needs for a bit
 MOST_NEURONS = 1 << 20                    # of one layer; more is a mistyped size or a hostile file
 
 
@@ -320,10 +321,25 @@ class Network:
             raise InputError(f"a network description must be valid TOML: {error}") from None
         return cls.from_dict(data)
 
+    def binding(self) -> dict[str, Any]:
+        """What two parties must agree on to compute equal bits from equal parameters, images and rates: plain data.
+
+        All of ``to_dict`` but what only training reads: ``initialisation``; of ``learning`` the entries of ``TRAINING``; and
+        ``seed``, unless links are drawn from it. ``halvings`` stays, because it says how small rates can become, by which
+        hardware is built; ``epochs`` goes, because whoever teaches says when each rate comes into force.
+        """
+        data = self.to_dict()
+        del data["initialisation"]
+        for name in TRAINING:
+            del data["learning"][name]
+        if not self.wiring.drawn:
+            del data["seed"]
+        return data
+
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical JSON: equal for equal descriptions."""
-        canonical = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"))
+        """SHA-256 (64 hexadecimal digits) of the canonical JSON of ``binding``."""
+        canonical = json.dumps(self.binding(), sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def with_learning(self, **changes: Any) -> Network:

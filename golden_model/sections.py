@@ -293,6 +293,11 @@ class Wiring:
         return shared.positions if shared else 1
 
     @property
+    def drawn(self) -> bool:
+        """Whether any links are drawn by the seed of the network."""
+        return any(_RANDOM.fullmatch(word) for word in self.layers)
+
+    @property
     def shares(self) -> bool:
         """Whether any layer has shared links."""
         return any(self.convolution(layer) for layer in range(len(self.layers)))

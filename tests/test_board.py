@@ -111,7 +111,7 @@ def test_what_does_not_fit_the_network_is_refused_before_it_is_sent(board, blobs
 
 
 def test_a_bitstream_of_another_network(virtual):
-    other = Network(layers=(30, 6, 4), seed=1)
+    other = NETWORK.with_learning(margin=0.25)
     message = (f"model and bitstream must be of the same network, but the digest of the model begins with "
                f"{other.digest[:16]} and that of the board at {virtual.port} with {NETWORK.digest[:16]}; build this model and "
                f"load its bitstream")

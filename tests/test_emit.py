@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pytest
 
 from golden_model.errors import InputError
 from golden_model.model import Model
-from golden_model.network import Formats, Learning, Network, Neuron
+from golden_model.network import Formats, Initialisation, Learning, Network, Neuron
 from golden_model.parameters import Layer, initial
 from hdl import emit, frames, single_port_weights, weights
 from hdl.design import Design
@@ -385,11 +386,21 @@ def test_kind_shift_takes_no_k_of_the_model():
 
 
 def test_model_and_verilog_must_be_of_one_network():
-    manifest, network = json.loads(files("folded")["manifest.json"]), Network(layers=(6, 4, 3), seed=1)
+    manifest, network = json.loads(files("folded")["manifest.json"]), DESIGNS["folded"].network.with_learning(margin=0.25)
     message = (f"model and Verilog must be of the same network, but the digest of the model begins with {network.digest[:16]} "
                f"and that of the Verilog with {DESIGNS['folded'].network.digest[:16]}; emit the Verilog of this model again")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         emit.check_manifest(manifest, network)
+
+
+@pytest.mark.parametrize("name", ["folded", "shared"])
+def test_networks_of_one_digest_have_one_verilog(name):
+    """Seed, start and length of a training are no part of a circuit; what is one changes the digest, and says so."""
+    design = DESIGNS[name]
+    for other in (replace(design.network, seed=5), replace(design.network, initialisation=Initialisation(gain=0.5, bias=0)),
+                  design.network.with_learning(epochs=7, dropout=0.0, average=1)):
+        assert emit.to_verilog(replace(design, network=other)) == files(name)[emit.VERILOG]
+    assert emit.to_verilog(replace(design, network=design.network.with_learning(halvings=4))) != files(name)[emit.VERILOG]
 
 
 AGAIN = "write the folder again with wuxing verilog"

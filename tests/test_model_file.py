@@ -1,4 +1,5 @@
 """Model files: what is saved comes back bit by bit, and what is damaged or hostile gets its sentence."""
+import base64
 import errno
 import io
 import json
@@ -546,3 +547,31 @@ def test_neuron_that_the_integers_cannot_hold_is_not_saved(path: Path) -> None:
         save(path, network, "fixed", parameters_of(SMALL, "fixed"), {})
     save(path, network, "float", parameters_of(SMALL, "float64"), {})
     assert load(path).network == network
+
+
+# ---------------------------------------------------------------- files of earlier versions
+
+# Written by wuxing 0.1.0 when the digest of a network still covered all of its description, seed and epochs too:
+# save(path, OLD, "fixed", initial(OLD, "fixed"), {"dataset": "digits", "seed": 7})
+OLD = Network(layers=(3, 2), seed=7, learning=Learning(epochs=4, average=1))
+OLD_FILE = (
+    "UEsDBBQAAAAIAAAAIQBrpJvE1QEAAFUFAAAKAAAAbW9kZWwuanNvbqVUwW7bMAy95ysMnzsjdpKt6C/klMNORRGwNmMLkS2DlpO0Rf99pCQ7Sges6wYEiP"
+    "hIPpGPlN8WSQqkbNOiVWX6kKQHdcEqvWP8YKgFK9h5vKiuTlpToU5y5+zQng0d2fu2SKbYIZhJ+kxQHtEl4wVKKzkMl2bsNVMJviuyPMCVGnoNJbbYuZRd"
+    "nuXF5CN1QgeuryASGfoYqbp+dOk/d8vsfgYt1gR6YlgHXJsS9L4nU42lncqZnGdUdROhDL6Lh9mUVaDVAFaZ7tqtAmn9W54tPUENSryz7UrbB7TIiojQlX"
+    "fDVsnNy2zjUweLvZDfzzkaXpAEepSAlQsTxifvRaDOS+zptrmjC5VsixtrdWvtW+6wHdu4gK2re75vbmrOk4P8P03xHG1V52VlhXtD0h/PwAfACQlqmWnu"
+    "gWewZROZXk1m/V5srtAXy3Apn1RSCTR6uYuwWb0pG7ll7e0DmVeU2QSNGtAnVlciQm0s+DFWkff7+LF+h32xAZ/zSQctUO2Wisc1L0iHI0X75BbgMdywuf"
+    "uLQzzN4n+SV793++dDlFyDxf1BG/fQYzH9Y0I9fS6C7jzIWzysE+Fg/6mMWc8B+Yv4kPxwxllR/Lquj9HFL/j3/gtQSwMEFAAAAAgAAAAhAHlqoToiAAAA"
+    "JAAAAAsAAAByZWNvcmQuanNvbqvmUlBKSSxJLE4tUbICMjPTM0uKlXSAosWpqSlAIXOuWgBQSwMEFAAAAAgAAAAhAOcWdvZTAAAAjAAAAA0AAAB3ZWlnaH"
+    "RzXzAubnB5m+wX6hsQychQxlCtnpJanFykbqWgbpNppK6joJ6WX1RSlJgXn1+UkgoSd0vMKU4FihdnJBakAvkaRjoKxpo6CrUKZAMuK+Xb+Yt8523addww"
+    "EwBQSwMEFAAAAAgAAAAhALa2drhIAAAAhAAAAAoAAABiaWFzXzAubnB5m+wX6hsQychQxlCtnpJanFykbqWgbpNppK6joJ6WX1RSlJgXn1+UkgoSd0vMKU"
+    "4FihdnJBakAvkaRjqaOgq1ChQALoYPDB8AUEsDBBQAAAAIAAAAIQBX28/6TgAAAJ4AAAAOAAAAY291cGxpbmdfMC5ucHmb7BfqGxDJyFDGUK2eklqcXKRu"
+    "paBek2morqOgnpZfVFKUmBefX5SSChJ3S8wpTgWKF2ckFqQC+RrGOgqmOgpGmjoKtQrkAS5GLIAJDgBQSwECFAMUAAAACAAAACEAa6SbxNUBAABVBQAACg"
+    "AAAAAAAAAAAAAApAEAAAAAbW9kZWwuanNvblBLAQIUAxQAAAAIAAAAIQB5aqE6IgAAACQAAAALAAAAAAAAAAAAAACkAf0BAAByZWNvcmQuanNvblBLAQIU"
+    "AxQAAAAIAAAAIQDnFnb2UwAAAIwAAAANAAAAAAAAAAAAAACkAUgCAAB3ZWlnaHRzXzAubnB5UEsBAhQDFAAAAAgAAAAhALa2drhIAAAAhAAAAAoAAAAAAA"
+    "AAAAAAAKQBxgIAAGJpYXNfMC5ucHlQSwECFAMUAAAACAAAACEAV9vP+k4AAACeAAAADgAAAAAAAAAAAAAApAE2AwAAY291cGxpbmdfMC5ucHlQSwUGAAAA"
+    "AAUABQAgAQAAsAMAAAAA")
+
+
+def test_files_of_earlier_versions_load(path: Path) -> None:
+    path.write_bytes(base64.b64decode(OLD_FILE))
+    assert_equal(load(path), OLD, "fixed", initial(OLD, "fixed"), {"dataset": "digits", "seed": 7})

@@ -97,7 +97,7 @@ def test_parameters_that_do_not_fit_the_network_are_refused(model):
 
 
 def test_model_and_verilog_of_different_networks():
-    other = Network(layers=(6, 3), seed=1)
+    other = NETWORK.with_learning(margin=0.25)
     message = (f"model and Verilog must be of the same network, but the digest of the model begins with {other.digest[:16]} "
                f"and that of the Verilog with {NETWORK.digest[:16]}; emit the Verilog of this model again")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):

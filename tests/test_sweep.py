@@ -93,7 +93,7 @@ def test_the_number_of_points_is_the_product_of_the_choices(counts):
     described = {"grid": {key: list(range(1, count + 1)) for key, count in zip(keys, counts, strict=False)},
                  "network": {}, "arithmetic": "fixed", "seeds": [0]}
     points = expand(described, (4, 3))
-    assert len(points) == len({point.network.digest for point in points}) == np.prod(counts)
+    assert len(points) == len({point.network.to_json() for point in points}) == np.prod(counts)
 
 
 @pytest.mark.parametrize(("text", "said"), [

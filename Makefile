@@ -46,6 +46,6 @@ $(READY): requirements.lock pyproject.toml
 	if ! "$$found" -m venv .venv >/dev/null 2>&1; then \
 	  rm -rf .venv; "$$found" -m venv --without-pip .venv; "$$found" -m pip --python $(BIN)/python install -q pip; \
 	fi
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements.lock
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -r requirements.lock
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@

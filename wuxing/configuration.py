@@ -20,7 +20,7 @@ from golden_model.network import Network
 SMALL_IMAGE = 100                         # pixels
 SMALL_HIDDEN, HIDDEN = 32, 128            # neurons between pixels and classes, of small images and of others
 
-DatasetOption = Annotated[str, typer.Option("--dataset", help="mnist, digits, or a folder of four IDX files.")]
+DatasetOption = Annotated[str, typer.Option("--dataset", help="mnist, mnist-5k, digits, or a folder of four IDX files.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")]
 LayersOption = Annotated[str | None, typer.Option("--layers", help="Sizes from pixels to classes, as 784,128,10.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]

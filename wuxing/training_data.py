@@ -17,14 +17,15 @@ from golden_model.sections import shown
 from wuxing import console
 
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help=(
-    "mnist, digits, or a folder of four IDX files. By default the one that the model was trained on: mnist, digits, or a "
-    "folder of the same name and content here or in WUXING_DATA."))]
+    "mnist, mnist-5k, digits, or a folder of four IDX files. By default the one that the model was trained on: one of these "
+    "three, or a folder of the same name and content here or in WUXING_DATA."))]
 
 
 def load(name: str | None, record: dict[str, Any], quiet: bool = False) -> Dataset:
     """The data set of that name or, without one, the one of the training record.
 
-    A name that is given is followed. If the record knows another data set by it, a line on stderr says so.
+    A name that is given is followed. If the record knows another data set by it, or the model was trained on images that are
+    tested on, a line on stderr says so.
 
     Raises
     ------
@@ -33,10 +34,13 @@ def load(name: str | None, record: dict[str, Any], quiet: bool = False) -> Datas
     """
     if name is None:
         return trained_on(record)
-    dataset = datasets.load(name)
-    if not quiet and dataset.name == record.get("dataset") and not is_that(dataset, record):
-        console.err().print(console.shown(f"{name} is not the {dataset.name} that the model was trained on: their SHA-256 "
-                                          "differ"), soft_wrap=True)
+    dataset, note = datasets.load(name), ""
+    if dataset.name == record.get("dataset") and not is_that(dataset, record):
+        note = f"{name} is not the {dataset.name} that the model was trained on: their SHA-256 differ"
+    if (dataset.sha256, whole_sha256(record)) == (datasets.SHA256["mnist-5k"], datasets.SHA256["mnist"]):
+        note = "the test images of mnist-5k are training images of mnist, which the model was trained on: it may know them"
+    if note and not quiet:
+        console.err().print(console.shown(note), soft_wrap=True)
     return dataset
 
 
@@ -62,9 +66,9 @@ def trained_on(record: dict[str, Any]) -> Dataset:
             return dataset
         seen.append(f"{place} has {dataset.sha256[:12]}...")
     found = " and ".join(seen) or "there is none"
-    raise InputError(f"the data set {shown(name)} that the model was trained on (SHA-256 {digest[:12]}...) must be mnist, "
-                     f"digits, or a folder of this name here or in {datasets.data_folder()}, but {found}; give it by "
-                     "--dataset PATH")
+    raise InputError(f"the data set {shown(name)} that the model was trained on (SHA-256 {digest[:12]}...) must be one "
+                     f"of {', '.join(datasets.SHA256)}, or a folder of this name here or in {datasets.data_folder()}, but "
+                     f"{found}; give it by --dataset PATH")
 
 
 def is_that(dataset: Dataset, record: dict[str, Any]) -> bool:
@@ -83,7 +87,7 @@ def is_that(dataset: Dataset, record: dict[str, Any]) -> bool:
 
 def whole_sha256(record: dict[str, Any]) -> str | None:
     """The SHA-256 of the data set of a record, all of it; None where only that of the part that was used is known."""
-    options = record.get("options")
+    options = record.get("options", {})
     if (digest := record.get("whole_dataset_sha256")) is None and isinstance(options, dict) and not any(
             options.get(part) for part in ("train_images", "test_images", "hold_out")):
         digest = record.get("dataset_sha256")

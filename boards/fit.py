@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from boards.platforms import Board
 from boards.system import SLOTS, buffer_bytes
 from golden_model.errors import InputError
-from golden_model.fixed_point import Format
 from golden_model.network import Network
 from hdl import estimate
 from hdl.design import Design, elements_within
@@ -24,6 +24,10 @@ LINK = {"ecp5": Cells(cells=660, flip_flops=390, multipliers=0, block_rams=0),
 SLOT_BYTES = 256                          # of the link's buffer for replies, each
 SPRAM_WORDS, SPRAM_BITS = 16_384, 16
 DIGITS = (784, 10)                        # inputs and outputs of the networks that capacities are stated for
+# Entries of a network description that the multipliers of a family need: a bracket of 16 bits, and rates with which an input
+# times the rate has as many
+NEEDS: dict[str, dict[str, Any]] = {"ecp5": {}, "ice40": {"formats": {"bracket": "Q4.12"}, "learning": {"halvings": 3}}}
+ROOM = 2                                  # hidden neurons by which the estimate of a full board is not to be trusted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,11 +136,37 @@ def _within(board: Board, design: Design, most: int | None = None) -> Design | N
 
 def network_for(target: str, layers: tuple[int, ...]) -> Network:
     """The description with its defaults; for iCE40 with words that its 16-bit multiplier takes."""
-    network = Network(layers=layers)
-    if target != "ice40":
-        return network
-    return replace(network, formats=replace(network.formats, bracket=Format(16, 12)),
-                   learning=replace(network.learning, halvings=3))
+    return Network.from_dict(NEEDS[target] | {"layers": list(layers)})
+
+
+def described(board: Board, description: Mapping[str, Any], inputs: int, outputs: int, usual: int) -> dict[str, Any]:
+    """A network description completed for a board; what it says itself stays.
+
+    Words and rates become such as the board's multipliers take. Where ``layers`` are missing they become ``inputs``, one hidden
+    layer, ``outputs``: a hidden layer of the ``usual`` size, or of the largest power of two that surely fits with learning.
+
+    Raises
+    ------
+    InputError
+        If layers are missing and no network with these words can be made a circuit for the board, or none is small enough.
+    """
+    completed = dict(description)
+    for section, entries in NEEDS[board.target].items():
+        said = description.get(section, {})
+        completed[section] = entries | said if isinstance(said, Mapping) else said    # what is no table, from_dict refuses
+    if "layers" in completed:
+        return completed
+
+    def fits(hidden: int) -> bool:
+        network = Network.from_dict(completed | {"layers": [inputs, hidden, outputs]})
+        return fit(board, chosen(board, network)).fits
+
+    sizes = [usual, *(1 << power for power in reversed(range(usual.bit_length())) if 1 << power < usual)]
+    for hidden in sizes:
+        if fits(hidden + ROOM):
+            return completed | {"layers": [inputs, hidden, outputs]}
+    raise InputError(f"{board.title} must hold a network {inputs}-H-{outputs}, but not even H = {sizes[-1]} fits; take a "
+                     f"larger board or smaller images")
 
 
 def largest(board: Board, inputs: int = DIGITS[0], outputs: int = DIGITS[1], *, folded: bool = True,

@@ -215,9 +215,9 @@ epochs = 1
 halvings = 3
 [grid]
 where = [
-    { name = "small", board = "icebreaker", formats.bracket = "Q4.12" },
+    { name = "small", board = "icebreaker" },
     { name = "large", board = "ulx3s-85f", formats.bracket = "Q4.12" },
-    { name = "wide", board = "icebreaker" },
+    { name = "wide", board = "icebreaker", formats.bracket = "Q6.12" },
     { name = "batch", board = "ulx3s-85f", learning.batch = 4 },
     { name = "float", board = "ulx3s-85f", arithmetic = "float" },
 ]

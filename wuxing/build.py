@@ -26,9 +26,9 @@ SEED = 0                                  # draws the images of the co-simulatio
 def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
                                                 help="A model file, or a network description (.toml, .json), whose memories "
                                                      "then begin as before learning.")],
-          board: Annotated[str, typer.Option("--board", show_default=False, help="One of those that wuxing boards lists.")],
           output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
                                                help="The folder of bitstream, reports and all that is made on the way.")],
+          board: designs.BoardOption = None,
           seeds: Annotated[int, typer.Option("--seeds", help="Place and route with up to so many seeds, until one meets the "
                                                              "clock.")] = 1,
           router: Annotated[str, typer.Option("--router", help="Of nextpnr: router1, or router2, which takes less time "
@@ -50,28 +50,22 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
           json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."""
     from boards import build as making
-    from boards import fit, platforms, programming, report
-    from hdl.design import Design
+    from boards import programming, report
     console.check_writable(json)
     designs.check_learn(learn, learning)
     taught = (LEARN if learning else 0) if learn is None else learn
-    chosen = platforms.board(board)
-    network, values, note = designs.read(model)
-    if note and not quiet:
-        console.err().print(note, soft_wrap=True)
-    if elements is None and most_elements is None:
-        design = fit.chosen(chosen, network, kind=kind, learns=learning)
-    else:
-        counts = designs.elements(network, elements, most_elements, chosen.arrangement)
-        design = Design(network=network, elements=counts, kind=kind, target=chosen.target, learns=learning,
-                        arrangement=chosen.arrangement)
+    given = designs.read(model)
+    chosen = designs.board_of(board, given.record)
+    if given.note and not quiet:
+        console.err().print(given.note, soft_wrap=True)
+    design = designs.for_board(chosen, given, elements, most_elements, kind=kind, learns=learning)
 
     def on_step(step: str) -> None:
         if not quiet:
             watch = f"; {console.shown(output / making.LOGS[step])} grows" if step in making.LOGS else ""
             console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}{watch}", soft_wrap=True)
-    built = making.build(chosen, design, values, output, clock=clock, baud=baud, seeds=seeds, router=router,
-                         on_step=on_step, verify=verification(design, values, images, taught))
+    built = making.build(chosen, design, given.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
+                         on_step=on_step, verify=verification(design, given.values, images, taught))
     found = report.data(built)
     write_atomically(output / making.PAGE, build_page.page(found))
     write_atomically(output / making.REPORT, json_text.dumps(found, indent=2, allow_nan=False) + "\n")

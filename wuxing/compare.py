@@ -45,7 +45,8 @@ Predictions = dict[str, npt.NDArray[np.int64]]
 
 
 def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
-            epochs: options.EpochsOption = None, batch: options.BatchOption = None, seed: options.SeedOption = None,
+            board: options.BoardOption = None, epochs: options.EpochsOption = None, batch: options.BatchOption = None,
+            seed: options.SeedOption = None,
             seeds: Annotated[int, typer.Option("--seeds", help="Runs, with seeds from the given one upwards.")] = 1,
             rate: options.RateOption = None, margin: options.MarginOption = None, halvings: options.HalvingsOption = None,
             average: options.AverageOption = None, dropout: options.DropoutOption = None,
@@ -57,7 +58,7 @@ def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOpti
     """Train in float and in fixed from the same start, and compare them with each other and with two baselines."""
     settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed, rate=rate,
                         margin=margin, halvings=halvings, average=average, dropout=dropout, shift=shift, hold_out=hold_out,
-                        train_images=train_images, test_images=test_images)
+                        train_images=train_images, test_images=test_images, board=board)
     if not 1 <= seeds <= 1000:
         raise InputError(f"--seeds must be 1 to 1000, not {seeds}")
     console.check_writable(json)
@@ -78,7 +79,7 @@ def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOpti
             details = details or found
     result = {**summary(runs), "dataset": data.name, "dataset_sha256": data.sha256, "train_images": len(data.train_labels),
               "test_images": len(data.test_labels), "network": network.to_dict(), "digest": network.digest,
-              "options": settings.to_dict(), "versions": versions()}
+              "options": settings.to_dict(), "board": board, "versions": versions()}
     console.write_json(json, result)
     if report is not None:
         from wuxing.report import write_report

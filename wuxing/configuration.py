@@ -8,7 +8,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,12 +17,18 @@ from golden_model.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Network
 
+if TYPE_CHECKING:
+    from boards.platforms import Board
+
 SMALL_IMAGE = 100                         # pixels
 SMALL_HIDDEN, HIDDEN = 32, 128            # neurons between pixels and classes, of small images and of others
 
 DatasetOption = Annotated[str, typer.Option("--dataset", help="mnist, mnist-5k, digits, or a folder of four IDX files.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")]
 LayersOption = Annotated[str | None, typer.Option("--layers", help="Sizes from pixels to classes, as 784,128,10.")]
+BoardOption = Annotated[str | None, typer.Option("--board", help="Train a network for this board, one of those that wuxing "
+                                                 "boards lists: with words that its multipliers take and, without --layers, "
+                                                 "a hidden layer that fits.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]
 BatchOption = Annotated[int | None, typer.Option("--batch", help="Images between two updates.")]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides initial links, order and shifts.")]
@@ -59,6 +65,7 @@ class Settings:
     hold_out: int | None = None
     train_images: int | None = None
     test_images: int | None = None
+    board: str | None = None
 
     def data(self, seed: int = 0) -> Dataset:
         """The data set, or the part of it that was asked for; ``seed`` draws what is held out."""
@@ -70,6 +77,11 @@ class Settings:
         description = read_description(self.config)
         if self.layers is not None:
             description["layers"] = parse_layers(self.layers)
+        board = self.platform()
+        if board is not None:
+            from boards import fit
+            inputs, usual, outputs = default_layers(dataset)
+            description = fit.described(board, description, inputs, outputs, usual)
         description.setdefault("layers", default_layers(dataset))
         if self.seed is not None:
             description["seed"] = self.seed
@@ -81,11 +93,26 @@ class Settings:
             description["learning"] = learning | changes
         network = Network.from_dict(description)
         datasets.check_fits(dataset, network)
+        if board is not None:                                 # before hours of training, not after them
+            fit.check(board, fit.chosen(board, network))
         return network
 
     def to_dict(self) -> dict[str, Any]:
         """What the network description does not hold, for records."""
         return {name: asdict(self)[name] for name in ("shift", "hold_out", "train_images", "test_images")}
+
+    def platform(self) -> Board | None:
+        """The board to learn for, if one was named.
+
+        Raises
+        ------
+        InputError
+            If there is none of that name.
+        """
+        if self.board is None:
+            return None
+        from boards import platforms
+        return platforms.board(self.board)
 
 
 def load_dataset(name: str, train_images: int | None = None, test_images: int | None = None) -> Dataset:

@@ -1,27 +1,49 @@
 """What the commands that make a core have in common: the network they are given, and its processing elements."""
 from __future__ import annotations
 
+import shlex
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from golden_model import model_file, parameters
+import typer
+
+from golden_model import datasets, model_file, parameters
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from wuxing.evaluate import converted
 
+if TYPE_CHECKING:
+    from boards.platforms import Board
+    from hdl.design import Design
+
+BoardOption = Annotated[str | None, typer.Option("--board", help="One of those that wuxing boards lists; by default the "
+                                                 "one that the model was trained for.")]
 DESCRIPTIONS = {".toml": Network.from_toml, ".json": Network.from_json}
 
 
-def read(model: Path) -> tuple[Network, Parameters, str]:
-    """Network, integer parameters, and what is to be said of them, from a model file or a description."""
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a command that makes a core was given: a network, its integer parameters, what is to be said of them; of a model
+    file its training record, else an empty one."""
+
+    network: Network
+    values: Parameters
+    note: str = ""
+    record: dict[str, Any] = field(default_factory=dict)
+
+
+def read(model: Path) -> Given:
+    """From a model file or a network description."""
     parse = DESCRIPTIONS.get(model.suffix.lower())
     if parse is None:
         loaded = model_file.load(model)
         note = "a float model: its parameters were rounded to the formats of its network" * (loaded.arithmetic == "float")
-        return loaded.network, converted(loaded, "fixed"), note
+        return Given(network=loaded.network, values=converted(loaded, "fixed"), note=note, record=loaded.record)
     try:
         network = parse(model.read_text("utf-8"))
-        return network, parameters.initial(network, "fixed"), ""
+        return Given(network=network, values=parameters.initial(network, "fixed"))
     except OSError as error:
         raise InputError(f"network description {model} must be a file that can be read, but: {error.strerror}; give the path "
                          f"of a TOML or JSON file, or of a model file") from None
@@ -58,3 +80,59 @@ def elements(network: Network, text: str | None, most: int | None, arrangement: 
     if most is None:
         return counts(text, layers)
     return (most,) * layers if arrangement == "shared" else elements_within(network, most)
+
+
+# ----------------------------------------------------------------- boards
+
+def board_of(name: str | None, record: dict[str, Any]) -> Board:
+    """The board of that name, else the one that the model was trained for.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name, or none is named.
+    """
+    from boards import platforms
+    named = record.get("board") if name is None else name
+    if not isinstance(named, str):
+        raise InputError("--board must be given for a model that was not trained for a board; wuxing boards lists them")
+    return platforms.board(named)
+
+
+def for_board(board: Board, given: Given, text: str | None = None, most: int | None = None, *, kind: str = "shift",
+              learns: bool = True) -> Design:
+    """The design that a board gets, with the elements that ``--elements`` or ``--most-elements`` say, else as many as fit.
+
+    Raises
+    ------
+    InputError
+        If the network cannot be made a circuit for the board or does not fit it, with a command that makes one that does.
+    """
+    from boards import fit
+    from hdl.design import Design
+    counts = None if text is None and most is None else elements(given.network, text, most, board.arrangement)
+    try:
+        if counts is None:
+            return fit.check(board, fit.chosen(board, given.network, kind=kind, learns=learns)).design
+        return fit.check(board, Design(network=given.network, elements=counts, kind=kind, target=board.target, learns=learns,
+                                       arrangement=board.arrangement)).design
+    except InputError as error:
+        if kind != "shift" or _fits(board, given.network, learns):    # the network is not at fault
+            raise
+        raise InputError(f"{error}; or train a network that fits: {training_command(board, given.record)}") from None
+
+
+def _fits(board: Board, network: Network, learns: bool) -> bool:
+    """Whether any number of elements makes the network fit the board."""
+    from boards import fit
+    try:
+        return fit.fit(board, fit.chosen(board, network, learns=learns)).fits
+    except InputError:
+        return False
+
+
+def training_command(board: Board, record: dict[str, Any]) -> str:
+    """The command that trains a network for this board, on the data set that the record names."""
+    dataset = record.get("dataset")
+    named = [] if dataset in (None, "mnist") else ["--dataset", str(dataset) if dataset in datasets.SHA256 else "FOLDER"]
+    return shlex.join(["wuxing", "train", "--board", board.name, *named, "-o", f"{board.name}.npz"])

@@ -34,7 +34,7 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
     from hdl import estimate as costs
     from hdl.design import Design
     console.check_writable(json)
-    network, _, _ = designs.read(model)
+    network = designs.read(model).network
     counts = designs.elements(network, elements, most_elements, arrangement)
     design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning, arrangement=arrangement)
     cells, memory = costs.cells(design), costs.memory(design)

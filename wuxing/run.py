@@ -72,7 +72,7 @@ class Phase:
 
 
 def run(model: ModelArgument,
-        board: Annotated[str, typer.Option("--board", show_default=False, help="One of those that wuxing boards lists.")],
+        board: designs.BoardOption = None,
         port: Annotated[str, typer.Option("--port", help="The serial port of the board, as /dev/ttyUSB1; or virtual: the "
                                                          "board's gateware, simulated.")] = VIRTUAL,
         images: Annotated[int | None, typer.Option("--images", min=0, help="Test images to classify, drawn at random; by "
@@ -91,23 +91,23 @@ def run(model: ModelArgument,
         dataset: training_data.DatasetOption = None,
         json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."""
-    from boards import platforms
     from boards.board import Board
     console.check_writable(json, output)
-    chosen = platforms.board(board)
     loaded = model_file.load(model)
+    chosen = designs.board_of(board, loaded.record)
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     values, network = converted(loaded, "fixed"), loaded.network
+    given = designs.Given(network=network, values=values, record=loaded.record)
+    design = designs.for_board(chosen, given, elements, most_elements) if port == VIRTUAL else None
+    if design is None and (elements is not None or most_elements is not None):
+        raise InputError("--elements and --most-elements are for a virtual board; a real one has those of its bitstream")
     data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
     shown = drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
     taught = drawn(random, learn, learn, len(data.train_labels), "--learn", "training")
     rate = chosen.baud if baud is None else baud
-    design = design_of(chosen, network, elements, most_elements) if port == VIRTUAL else None
-    if design is None and (elements is not None or most_elements is not None):
-        raise InputError("--elements and --most-elements are for a virtual board; a real one has those of its bitstream")
     with progress_bar(quiet) as on_progress, ExitStack() as stack:
         name = port if design is None else stack.enter_context(virtual_board(design)).port
         opened = stack.enter_context(Board(network, name, rate, patience=PATIENCE[design is not None], reconnect_for=RECONNECT))
@@ -139,16 +139,6 @@ def run(model: ModelArgument,
     if tally.first is not None:
         console.err().print(console.shown(f"the first difference: {tally.first}"), soft_wrap=True)
         raise typer.Exit(DIFFERS)
-
-
-def design_of(board: Any, network: Any, elements: str | None, most_elements: int | None) -> Design:
-    """The design that ``wuxing build`` makes for the board."""
-    from boards import fit
-    from hdl.design import Design
-    if elements is None and most_elements is None:
-        return fit.check(board, fit.chosen(board, network)).design
-    counts = designs.elements(network, elements, most_elements, board.arrangement)
-    return Design(network=network, elements=counts, target=board.target, arrangement=board.arrangement)
 
 
 def virtual_board(design: Design) -> Any:

@@ -65,6 +65,8 @@ class Point:
 
 
 def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What is varied.", show_default=False)],
+          board: Annotated[str | None, typer.Option("--board", help="The board that costs are for, instead of the grid file's; "
+                                                    "networks get words that its multipliers take.")] = None,
           json: options.JsonOption = None,
           report: Annotated[Path | None, typer.Option("--report", help="Folder for a Markdown table and a plot.")] = None,
           workers: WorkersOption = 1, scheduler: SchedulerOption = None, store: StoreOption = tasks.STORE,
@@ -74,6 +76,11 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"--report must be a folder, but {report} is a file; choose another name")
     described = read(grid)
+    if board is not None:
+        cost.check_board(board)
+        if "board" in described["grid"]:
+            raise InputError("--board must not be given for a grid that varies the board; leave out one of them")
+        described["board"] = board
     data = datasets.load(described["dataset"])
     described.setdefault("hold_out", len(data.train_labels) // 6)
     points = expand(described, options.default_layers(data))
@@ -138,8 +145,10 @@ def expand(described: dict[str, Any], layers: Sequence[int]) -> list[Point]:
     """Every combination of the choices of ``described["grid"]``, the last one varied fastest.
 
     A choice is named by the dotted key of an entry of the network (``integration.steps = [4, 8]``), ``arithmetic`` or
-    ``board``. A list of tables changes several entries together, under any name (``word = [{formats.drive = "Q4.8", ...},
-    {}]``; an entry ``name`` is what the result calls it). ``layers`` are those of a network that names none.
+    ``board``; for a board, what a description leaves out is such as it takes. A list of tables changes several entries
+    together, under any name (``word = [{formats.drive = "Q4.8", ...}, {}]``; an entry ``name`` is what the result calls it).
+    ``layers``, pixels, hidden neurons and classes, are those of a network that names none, with fewer hidden neurons where its
+    board takes no more.
 
     Raises
     ------
@@ -255,7 +264,7 @@ def _axes(grid: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _point(described: dict[str, Any], named: dict[str, Any], layers: Sequence[int]) -> Point:
-    settings: dict[str, Any] = {"layers": list(layers), "seed": described["seeds"][0]}
+    settings: dict[str, Any] = {"seed": described["seeds"][0]}
     _merge(settings, described["network"])
     beside = {"arithmetic": described["arithmetic"], "board": described.get("board")}
     for key, choice in named.items():
@@ -271,7 +280,10 @@ def _point(described: dict[str, Any], named: dict[str, Any], layers: Sequence[in
     if arithmetic not in ARITHMETICS:
         raise InputError(f"arithmetic must be float or fixed, not {arithmetic!r}")
     cost.check_board(board)
-    network = Network.from_dict(settings)
+    if board is not None:
+        from boards import fit, platforms
+        settings = fit.described(platforms.board(board), settings, layers[0], layers[-1], layers[1])
+    network = Network.from_dict({"layers": list(layers)} | settings)
     if arithmetic == "fixed":
         network.check_fixed()
     return Point({key: _text(choice) for key, choice in named.items()}, network, arithmetic, board)

@@ -24,6 +24,7 @@ INTERRUPTED = 130                         # the exit code of a command that Ctrl
 
 
 def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
+          board: options.BoardOption = None,
           arithmetic: Annotated[str, typer.Option("--arithmetic", help="float, or fixed: the hardware's integers.")] = "fixed",
           epochs: options.EpochsOption = None, batch: options.BatchOption = None, seed: options.SeedOption = None,
           rate: options.RateOption = None, margin: options.MarginOption = None, halvings: options.HalvingsOption = None,
@@ -35,7 +36,7 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
     """Train a network and write a model file; Ctrl-C keeps the last complete epoch."""
     settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed, rate=rate,
                         margin=margin, halvings=halvings, average=average, dropout=dropout, shift=shift, hold_out=hold_out,
-                        train_images=train_images, test_images=test_images)
+                        train_images=train_images, test_images=test_images, board=board)
     console.check_writable(output, json)
     data = settings.data(seed or 0)
     network = settings.network(data)
@@ -63,7 +64,8 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
 def training_record(network: Network, arithmetic: str, data: Dataset, training: Training, settings: Settings,
                     reached: float) -> dict[str, Any]:
     """What a model file says about its training. No times and no paths: the same command gives the same bytes."""
-    return {"dataset": data.name, "dataset_sha256": data.sha256, "whole_dataset_sha256": data.whole_sha256,
+    board = {} if settings.board is None else {"board": settings.board}
+    return {**board, "dataset": data.name, "dataset_sha256": data.sha256, "whole_dataset_sha256": data.whole_sha256,
             "seed": network.seed, "arithmetic": arithmetic, "accuracy": reached,
             "complete_epochs": training.complete_epochs, "interrupted": training.interrupted,
             "epochs": [{key: value for key, value in asdict(epoch).items() if key != "images_per_second"}

@@ -35,7 +35,8 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
     from hdl.design import Design
     console.check_writable(json)
     check_replaceable(output)
-    network, values, note = designs.read(model)
+    given = designs.read(model)
+    network, values, note = given.network, given.values, given.note
     counts = designs.elements(network, elements, most_elements, arrangement)
     design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning, arrangement=arrangement)
     if note and not quiet:

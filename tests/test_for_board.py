@@ -1,0 +1,142 @@
+"""``--board``: what is trained for a board is built and run there, and what does not fit is told how to make one that does."""
+import json
+import re
+import shlex
+
+import pytest
+
+from boards import fit, platforms
+from golden_model import model_file, parameters
+from golden_model.errors import InputError
+from golden_model.network import Network
+from wuxing import designs
+from wuxing.cli import main
+from wuxing.sweep import expand, read
+
+MNIST, DIGITS = (784, 10, 128), (64, 10, 32)      # inputs, classes, usual hidden size
+QUICK = ["--dataset", "digits", "--epochs", "1", "--train-images", "100", "--test-images", "50", "-q"]
+
+
+def refused(capsys, arguments):
+    assert main([str(argument) for argument in arguments]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("wuxing: ")
+    assert error.count("\n") == 1
+    return error.removeprefix("wuxing: ").rstrip("\n")
+
+
+# ---------------------------------------------------------------- descriptions
+
+
+@pytest.mark.parametrize("data", [MNIST, DIGITS], ids=["mnist", "digits"])
+@pytest.mark.parametrize("name", platforms.BOARDS)
+def test_every_board_gets_a_network_that_fits_it(name, data):
+    board, (inputs, outputs, usual) = platforms.board(name), data
+    network = Network.from_dict(fit.described(board, {}, inputs, outputs, usual))
+    assert fit.check(board, fit.chosen(board, network)).fits
+    assert 0 < network.layers[1] <= usual
+    larger = Network.from_dict(network.to_dict() | {"layers": [inputs, 2 * network.layers[1] + fit.ROOM, outputs]})
+    assert network.layers[1] == usual or not fit.fit(board, fit.chosen(board, larger)).fits
+
+
+@pytest.mark.parametrize(("name", "hidden"), [("icebreaker", 64), ("ulx3s-12f", 16), ("ulx3s-25f", 32), ("ulx3s-85f", 128)])
+def test_hidden_neurons_for_mnist(name, hidden):
+    assert fit.described(platforms.board(name), {}, *MNIST)["layers"] == [784, hidden, 10]
+
+
+def test_what_a_description_says_itself_stays():
+    said = {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"}, "learning": {"epochs": 4}}
+    found = fit.described(platforms.board("icebreaker"), said, *DIGITS)
+    assert found == {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"},
+                     "learning": {"epochs": 4, "halvings": 3}}
+    assert fit.described(platforms.board("ulx3s-85f"), said, *DIGITS) == said
+
+
+def test_images_that_are_too_large_for_a_board():
+    sentence = "iCEBreaker must hold a network 60000-H-10, but not even H = 1 fits; take a larger board or smaller images"
+    with pytest.raises(InputError, match=f"^{sentence}$"):
+        fit.described(platforms.board("icebreaker"), {}, 60_000, 10, 128)
+
+
+# ---------------------------------------------------------------- commands
+
+
+def test_a_model_trained_for_a_board_is_run_there(tmp_path, monkeypatch, capsys):
+    """64-4-10 on two elements is a core that other tests compile, too."""
+    model, result = tmp_path / "model.npz", tmp_path / "run.json"
+    assert main(["train", "--board", "icebreaker", "--layers", "64,4,10", *QUICK, "-o", str(model)]) == 0
+    loaded = model_file.load(model)
+    assert loaded.record["board"] == "icebreaker"
+    assert (str(loaded.network.formats.bracket), loaded.network.learning.halvings) == ("Q4.12", 3)
+    assert main(["run", str(model), "--elements", "2", "--images", "3", "--learn", "2", "--json", str(result), "-q"]) == 0
+    told = json.loads(result.read_text("utf-8"))
+    assert (told["board"], told["arrangement"], told["mismatches"]) == ("icebreaker", "shared", 0)
+
+
+def test_compare_and_sweep_take_a_board(tmp_path, capsys):
+    result = tmp_path / "compare.json"
+    assert main(["compare", "--board", "icebreaker", *QUICK, "--json", str(result)]) == 0
+    told = json.loads(result.read_text("utf-8"))
+    assert (told["board"], told["network"]["layers"], told["network"]["formats"]["bracket"]) == (
+        "icebreaker", [64, 32, 10], "Q4.12")
+
+    grid = tmp_path / "grid.toml"
+    grid.write_text('dataset = "digits"\nhold_out = 300\ntrain_images = 50\nseeds = [0]\n[network.learning]\nepochs = 1\n'
+                    '[grid]\nintegration.steps = [4]\n', "utf-8")
+    assert main(["sweep", str(grid), "--board", "icebreaker", "--store", str(tmp_path / "store"), "--json", str(result),
+                 "-q"]) == 0
+    point, = json.loads(result.read_text("utf-8"))["points"]
+    assert (point["board"], point["fits"], point["arrangement"]) == ("icebreaker", True, "shared")
+    described = read(grid) | {"board": "ulx3s-12f"}
+    assert expand(described, [784, 128, 10])[0].network.layers == (784, 16, 10)
+    grid.write_text(grid.read_text("utf-8") + 'board = ["icebreaker", "ulx3s-12f"]\n', "utf-8")
+    assert refused(capsys, ["sweep", grid, "--board", "icebreaker"]) == (
+        "--board must not be given for a grid that varies the board; leave out one of them")
+
+
+@pytest.mark.parametrize(("options", "sentence"), [
+    (["--layers", "64,5000,10"], "; of 64-H-10 the largest that fits has H = "),
+    (["--layers", "64,32,10", "--halvings", "9"], "; choose fewer learning.halvings"),
+    (["--layers", "70,32,10"], "layers must begin with 64 for images of 8x8, not 70")])
+def test_what_does_not_fit_is_refused_before_it_is_trained(options, sentence, tmp_path, capsys):
+    model = tmp_path / "model.npz"
+    assert sentence in refused(capsys, ["train", "--board", "icebreaker", "--dataset", "digits", *options, "-o", model])
+    assert not model.exists()
+
+
+@pytest.mark.parametrize("command", ["build", "run"])
+@pytest.mark.parametrize(("layers", "fault"), [((64, 32, 10), "the bracket must fit the 16-bit operand"),
+                                               ((64, 5000, 10), "the bracket must fit the 16-bit operand")])
+def test_a_model_that_does_not_fit_is_told_which_command_makes_one_that_does(command, layers, fault, tmp_path, monkeypatch,
+                                                                            capsys):
+    network, model = Network(layers=layers), tmp_path / "model.npz"
+    model_file.save(model, network, "fixed", parameters.initial(network, "fixed"), {"dataset": "digits"})
+    more = ["-o", tmp_path / "out"] if command == "build" else ["--images", "1"]
+    said = refused(capsys, [command, model, "--board", "icebreaker", *more])
+    assert said.startswith(fault)
+    advice = re.search(r"; or train a network that fits: (wuxing train .*)$", said)[1]
+    assert advice == "wuxing train --board icebreaker --dataset digits -o icebreaker.npz"
+
+    monkeypatch.chdir(tmp_path)
+    assert main([*shlex.split(advice)[1:], *QUICK]) == 0
+    given = designs.read(tmp_path / "icebreaker.npz")
+    board = designs.board_of(None, given.record)
+    assert board.name == "icebreaker"
+    assert designs.for_board(board, given).network == given.network
+
+
+def test_what_other_elements_would_mend_is_not_told_to_train_anew(tmp_path, capsys):
+    network, model = Network(layers=(64, 40, 10)), tmp_path / "model.npz"
+    model_file.save(model, network, "fixed", parameters.initial(network, "fixed"), {"dataset": "digits"})
+    said = refused(capsys, ["run", model, "--board", "ulx3s-12f", "--elements", "40,10"])
+    assert re.search(r"; give --most-elements \d+$", said)
+    assert refused(capsys, ["build", model, "-o", tmp_path / "out"]) == (
+        "--board must be given for a model that was not trained for a board; wuxing boards lists them")
+
+
+@pytest.mark.parametrize(("record", "command"), [
+    ({}, "wuxing train --board ulx3s-25f -o ulx3s-25f.npz"),
+    ({"dataset": "mnist"}, "wuxing train --board ulx3s-25f -o ulx3s-25f.npz"),
+    ({"dataset": "a folder; of mine"}, "wuxing train --board ulx3s-25f --dataset FOLDER -o ulx3s-25f.npz")])
+def test_the_command_names_the_data_set(record, command):
+    assert designs.training_command(platforms.board("ulx3s-25f"), record) == command

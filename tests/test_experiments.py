@@ -259,6 +259,17 @@ def test_all_goes_on_when_one_cannot_be_run(toml, tmp_path, capsys, monkeypatch)
     assert (tmp_path / "experiments.md").read_text("utf-8").count("<!-- generated") == 1
 
 
+def test_the_report_of_all_goes_into_a_folder_of_the_users(toml, tmp_path, capsys, monkeypatch):
+    path = str(toml())
+    real = description.load
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(description, "names", lambda: ["neuron"])
+    monkeypatch.setattr(description, "load", lambda name, quick=False: real(path, quick))
+    assert main(["experiment", "--all", "-q"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "report in build/report/experiments.md"
+    assert (tmp_path / "build/report/experiments.md").is_file()
+
+
 def test_ctrl_c_says_what_is_kept(toml, tmp_path, capsys, monkeypatch):
     def interrupted(wanted, store, **options):
         options["on_finished"](2, 5)

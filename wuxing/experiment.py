@@ -17,6 +17,7 @@ from wuxing.experiments.summary import Claim, Run, Summary
 from wuxing.tasks import Store, Task
 from wuxing.train import INTERRUPTED, versions
 
+REPORT = Path("build/report")             # where --all writes, unless --report names a folder
 WRONG_DIRECTION = 1                       # the exit code of a quick run of which a claim does not hold
 
 WorkersOption = Annotated[int, typer.Option("--workers", help="Processes on this machine.")]
@@ -26,10 +27,10 @@ StoreOption = Annotated[Path, typer.Option("--store", help="Folder in which fini
 
 def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An experiment, or the path of a TOML file.",
                                                           show_default=False)] = None,
-               every: Annotated[bool, typer.Option("--all", help="All experiments; the report goes to docs.")] = False,
+               every: Annotated[bool, typer.Option("--all", help=f"All experiments, with a report in {REPORT}.")] = False,
                quick: Annotated[bool, typer.Option("--quick", help="Small settings; exit code 1 if a claim fails.")] = False,
                json: options.JsonOption = None,
-               report: Annotated[Path | None, typer.Option("--report", help="Folder of experiments.md and pictures.")] = None,
+               report: Annotated[Path | None, typer.Option("--report", help="Write experiments.md and its pictures to this folder.")] = None,
                workers: WorkersOption = 1, scheduler: SchedulerOption = None, store: StoreOption = tasks.STORE,
                quiet: options.QuietOption = False) -> None:
     """Run an experiment, or what of it was not run before, and show what it says."""
@@ -39,7 +40,7 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
     console.check_writable(json)
     wanted = [descriptions.load(each, quick) for each in (descriptions.names() if every or name is None else [name])]
     if every and report is None and not quick:
-        report = descriptions.FOLDER.parent / "docs"
+        report = REPORT
     kept, results, failed = Store(store), [], []
     failures: list[InputError | ToolError] = []
     screen = console.out(json)

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import wuxing
 from golden_model.errors import InputError
 from wuxing.experiments.summary import Experiment
 
-FOLDER = Path(wuxing.__file__).parents[1] / "experiments"
+FOLDER = Path(__file__).parent
 LEAST_SEEDS = 3
 HEAD = {"experiment": str, "number": int, "title": str, "question": str, "full": dict, "quick": dict}
 

@@ -1,8 +1,8 @@
 """The wheel: what is in it, and that it does everything from an environment that knows nothing of this checkout.
 
 It is built from a copy of the sources and installed, without its dependencies, into an empty environment. Those it finds in the
-environment that runs the tests, by a ``.pth`` file: such a folder is searched after the environment's own, and what is installed
-there for editing (this checkout) is not taken from it.
+environment that runs the tests, by a ``.pth`` file: such a folder is searched after the environment's own, and what is
+installed in it for editing, which is this checkout, is not there.
 """
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ StoreOption = Annotated[Path, typer.Option("--store", help="Folder in which fini
 
 def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An experiment, or the path of a TOML file.",
                                                           show_default=False)] = None,
-               every: Annotated[bool, typer.Option("--all", help=f"All experiments, with a report in {REPORT}.")] = False,
+               every: Annotated[bool, typer.Option("--all", help=f"All experiments; report in {REPORT}.")] = False,
                quick: Annotated[bool, typer.Option("--quick", help="Small settings; exit code 1 if a claim fails.")] = False,
                json: options.JsonOption = None,
-               report: Annotated[Path | None, typer.Option("--report", help="Write experiments.md and its pictures to this folder.")] = None,
+               report: Annotated[Path | None, typer.Option("--report", help="Write page and pictures to this folder.")] = None,
                workers: WorkersOption = 1, scheduler: SchedulerOption = None, store: StoreOption = tasks.STORE,
                quiet: options.QuietOption = False) -> None:
     """Run an experiment, or what of it was not run before, and show what it says."""

@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from boards.serial_port import ConnectionLost
 from boards.transport import Transport
+from golden_model.arguments import check_images, check_labels
 from golden_model.errors import DeviceError, InputError
-from golden_model.model import check_images, check_labels
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from hdl import frames, parameter_frames
@@ -123,12 +123,13 @@ class Board:
 
     def infer(self, images: Array, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:
         """Classify images (images, inputs) of bytes."""
-        check_images(self.network, images)
+        images = check_images(self.network, images)
         return self._images([frames.infer(image, outputs) for image in images], outputs, on_progress)
 
     def learn(self, images: Array, labels: Array, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:
         """Learn images in the given order, each once; the answers are those before each was learnt."""
-        labels = check_labels(self.network, check_images(self.network, images), labels)
+        images = check_images(self.network, images)
+        labels = check_labels(self.network, images, labels)
         return self._images([frames.learn(image, int(label), outputs) for image, label in zip(images, labels, strict=True)],
                             outputs, on_progress)
 

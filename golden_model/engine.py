@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from golden_model import arithmetic as arithmetics
 from golden_model import instincts, kernels, parameters, recurrent_kernels, shared_kernels
+from golden_model.arguments import begun, check_images, check_threads, lesson
 from golden_model.circuits import MIRROR, mirrored
-from golden_model.model import check_images, check_labels
 from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters
 from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Frames, Instinct, Instincts, Places, Plan, Store, Words
@@ -41,11 +42,10 @@ class CompiledModel:
     """
 
     def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None, threads: int | None = None) -> None:
+        given = begun(network, arithmetic, values)
         self.network = network
         self.arithmetic = arithmetics.create(network, arithmetic)
-        self.threads = threads or os.cpu_count() or 1
-        given = parameters.initial(network, arithmetic) if values is None else values
-        parameters.check(network, arithmetic, given)
+        self.threads = (os.cpu_count() or 1) if threads is None else check_threads(threads)
         self.fixed = arithmetic == "fixed"
         self._type, self._wide = self._types(self._brings_coupling(given))
         self._plan = self._planned()
@@ -97,11 +97,10 @@ class CompiledModel:
         for memory in (self._store.links_memory, self._store.bias_memory, self._store.coupling_memory):
             memory[:] = 0
 
-    def outputs(self, images: Array) -> Array:
+    def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes): int64, or float32."""
-        check_images(self.network, images)
+        images = np.ascontiguousarray(check_images(self.network, images))
         found = np.empty((len(images), self.network.layers[-1]), self._type)
-        images = np.ascontiguousarray(images)
 
         def infer(start: int) -> None:
             part, wide = slice(start, start + SLICE), np.zeros(1, self._wide)
@@ -123,14 +122,13 @@ class CompiledModel:
                 list(pool.map(infer, starts[1:]))
         return found.astype(np.int64) if self.fixed else found
 
-    def predict(self, images: Array) -> Array:
+    def predict(self, images: npt.ArrayLike) -> Array:
         """Classes (images,): the greatest output, the first of equals."""
         return self.outputs(images).argmax(axis=1)
 
-    def learn(self, images: Array, labels: Array, epoch: int = 0) -> Array:
+    def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
         """Learn images in the given order; returns the class each was given just before it was learnt."""
-        check_images(self.network, images)
-        labels = check_labels(self.network, images, labels)
+        images, labels, epoch = lesson(self.network, images, labels, epoch)
         predictions = np.empty(len(labels), np.int64)
         given = np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide)
         batch, learns = self.network.learning.batch, (self._words, self._store, self._instincts(epoch))

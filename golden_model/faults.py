@@ -9,17 +9,19 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from golden_model import parameters, upsets
+from golden_model.arguments import lesson
 from golden_model.arithmetic import Array, Fixed
 from golden_model.circuits import MIRROR
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.model import Model, check_labels
+from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
-from golden_model.sections import number, shown, whole
+from golden_model.sections import number, set_whole, shown
 from golden_model.wiring import masks
 
 DEAD_STREAM, STUCK_STREAM, MISMATCH_STREAM = 11, 12, 13   # of the seed of the faults
@@ -47,7 +49,7 @@ class Faults:
             object.__setattr__(self, name, value)
             if not 0 <= value <= 1:
                 raise InputError(f"faults.{name} must lie between 0 and 1, not {shown(value)}")
-        whole(self.seed, "faults.seed", 0, 2**63 - 1)
+        set_whole(self, "faults.seed", 0, 2**63 - 1)
 
 
 @dataclass(frozen=True)
@@ -165,11 +167,11 @@ class FaultyModel(Model):
             self.arithmetic = Struck(network, faults)
         self._hold()
 
-    def forward(self, images: Array) -> Any:
+    def forward(self, images: npt.ArrayLike) -> Any:
         if isinstance(self.arithmetic, Struck):
             self.arithmetic.first = self.settled
         states = super().forward(images)
-        self.settled += len(images)
+        self.settled += len(states[0].inputs)
         return states
 
     def _learn_batch(self, images: Array, labels: Array, epoch: int) -> Array:
@@ -199,10 +201,11 @@ class FaultyCompiledModel(CompiledModel):
                 self._plan.output_row))
         self._hold()
 
-    def learn(self, images: Array, labels: Array, epoch: int = 0) -> Array:
+    def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
         if not self._held:
             return super().learn(images, labels, epoch)
-        labels, batch = check_labels(self.network, images, labels), self.network.learning.batch
+        images, labels, epoch = lesson(self.network, images, labels, epoch)
+        batch = self.network.learning.batch
         predictions = np.empty(len(labels), np.int64)
         for start in range(0, len(labels), batch):
             part = slice(start, start + batch)

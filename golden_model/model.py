@@ -7,11 +7,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from golden_model import arithmetic as arithmetics
 from golden_model import circuits, instincts, learning, links, parameters, reciprocal
+from golden_model.arguments import begun, check_images, lesson
 from golden_model.arithmetic import Array, Observer
-from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
 from golden_model.wiring import masks
@@ -46,10 +47,9 @@ class Model:
 
     def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None,
                  observer: Observer | None = None) -> None:
+        given = begun(network, arithmetic, values)
         self.network = network
         self.arithmetic = arithmetics.create(network, arithmetic, observer)
-        given = parameters.initial(network, arithmetic) if values is None else values
-        parameters.check(network, arithmetic, given)
         dtype = np.int64 if arithmetic == "fixed" else np.float64
         self.layers = [parameters.Layer(*(np.array(array, dtype) for array in (layer.weights, layer.bias, layer.coupling)))
                        for layer in given]
@@ -69,7 +69,7 @@ class Model:
         """Set to zero what pid instincts remember; parameters stay."""
         self._memory = instincts.fresh(self.network, np.int64 if self.arithmetic.name == "fixed" else np.float64)
 
-    def forward(self, images: Array) -> list[LayerState]:
+    def forward(self, images: npt.ArrayLike) -> list[LayerState]:
         """Settle every layer in turn; images are bytes (images, inputs)."""
         x = self.arithmetic.encode(check_images(self.network, images))
         states = []
@@ -96,22 +96,22 @@ class Model:
         course = reciprocal.run(self.arithmetic, recurrence, drives, frames, layer.coupling, mutual, 0)
         return LayerState(x, course.states[-1], course)
 
-    def outputs(self, images: Array) -> Array:
+    def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes)."""
         return self.forward(images)[-1].displacement[self.network.neuron.output_element]
 
-    def predict(self, images: Array) -> Array:
+    def predict(self, images: npt.ArrayLike) -> Array:
         """Classes (images,): the greatest output, the first of equals."""
         return self.outputs(images).argmax(axis=1)
 
-    def learn(self, images: Array, labels: Array, epoch: int = 0) -> Array:
+    def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
         """Learn images in the given order, ``network.learning.batch`` between updates.
 
         Returns
         -------
         The class each image was given just before it was learnt.
         """
-        labels = check_labels(self.network, images, labels)
+        images, labels, epoch = lesson(self.network, images, labels, epoch)
         batch = self.network.learning.batch
         return np.concatenate([self._learn_batch(images[start:start + batch], labels[start:start + batch], epoch)
                                for start in range(0, len(labels), batch)] or [np.zeros(0, np.int64)])
@@ -137,22 +137,3 @@ class Model:
             self.layers[index] = learning.update(self.arithmetic, layer, state.inputs, state.displacement, r, index, epoch,
                                                  self._memory[index], self._masks[index], erring)
         return outputs.argmax(axis=1)
-
-
-def check_images(network: Network, images: Array) -> Array:
-    """``images`` if they are bytes (images, inputs) for this network."""
-    if images.ndim != 2 or images.shape[1] != network.layers[0] or images.dtype != np.uint8:
-        raise InputError(f"images must be uint8 of shape (images, {network.layers[0]}), "
-                         f"not {images.dtype} of shape {images.shape}")
-    return images
-
-
-def check_labels(network: Network, images: Array, labels: Array) -> Array:
-    """``labels`` as int64 if there is one for each image and each is an output of this network."""
-    found = np.asarray(labels)
-    if found.shape != images.shape[:1] or found.dtype.kind not in "iu":
-        raise InputError(f"labels must be integers of shape {images.shape[:1]}, not {found.dtype} of shape {found.shape}")
-    if found.size and not 0 <= found.min() <= found.max() < network.layers[-1]:
-        wrong = found.min() if found.min() < 0 else found.max()
-        raise InputError(f"labels must be outputs 0..{network.layers[-1] - 1} of this network, not {wrong}")
-    return found.astype(np.int64)

@@ -24,6 +24,8 @@ from golden_model.sections import (
     Learning,
     Neuron,
     Wiring,
+    sequence,
+    set_whole,
     shown,
     whole,
 )
@@ -64,18 +66,14 @@ class Network:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        layers: Any = self.layers
-        if isinstance(layers, list):
-            layers = tuple(layers)
-        if not isinstance(layers, tuple) or len(layers) < 2:
-            raise InputError(f"layers must have at least two sizes, not {shown(layers)}")
-        object.__setattr__(self, "layers", layers)
-        for size in self.layers:
-            whole(size, "each size in layers", 1, MOST_NEURONS)
+        layers = sequence(self.layers)
+        if layers is None or len(layers) < 2:
+            raise InputError(f"layers must have at least two sizes, not {shown(self.layers if layers is None else layers)}")
+        object.__setattr__(self, "layers", tuple(whole(size, "each size in layers", 1, MOST_NEURONS) for size in layers))
         for name, section in SECTIONS.items():
             if not isinstance(getattr(self, name), section):
                 raise InputError(f"{name} must be a {section.__name__}, not {shown(getattr(self, name))}")
-        whole(self.seed, "seed", 0, 2**63 - 1)
+        set_whole(self, "seed", 0, 2**63 - 1)
         self.wiring.check(self.layers)
         if self.wiring.recurrence and self.learning.trains_K:
             raise InputError("learning.K1, K2 and K3 must be 0 in a network with a recurrent layer, whose K is not trained, "

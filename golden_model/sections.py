@@ -1,12 +1,14 @@
 """The sections of a network description, each checked when it is made; ``Network`` puts them together."""
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import reprlib
-import sys
 from dataclasses import dataclass, fields
 from typing import Any
+
+import numpy as np
 
 from golden_model.convolution import Convolution
 from golden_model.errors import InputError
@@ -37,16 +39,16 @@ class Neuron:
 
     def __post_init__(self) -> None:
         for name in ("K1", "K2", "K3", "rest"):
-            values = getattr(self, name)
-            if not isinstance(values, (tuple, list)) or len(values) != ELEMENTS:
-                raise InputError(f"neuron.{name} must be five numbers, one per element, not {shown(values)}")
+            values = sequence(getattr(self, name))
+            if values is None or len(values) != ELEMENTS:
+                raise InputError(f"neuron.{name} must be five numbers, one per element, not {shown(getattr(self, name))}")
             object.__setattr__(self, name, tuple(number(value, f"neuron.{name}") for value in values))
         if min(self.K3) < 0:
             raise InputError(f"neuron.K3 must be 0 (oscillator) or more (propagator), not {min(self.K3):g}")
         if min(self.rest) <= 0:
             raise InputError(f"neuron.rest must be positive populations, not {min(self.rest):g}")
         for name in ("input_element", "output_element"):
-            whole(getattr(self, name), f"neuron.{name}", 0, ELEMENTS - 1)
+            set_whole(self, f"neuron.{name}", 0, ELEMENTS - 1)
         set_numbers(self, "neuron", "gate_floor")
         if not 0 < self.gate_floor < min(self.rest):
             raise InputError(f"neuron.gate_floor must lie between 0 and the least rest value, not {self.gate_floor:g}")
@@ -63,7 +65,7 @@ class Integration:
         set_numbers(self, "integration", "dt")
         if not (2**-12 <= self.dt <= 1 and math.frexp(self.dt)[0] == 0.5):
             raise InputError(f"integration.dt must be a power of two from 2**-12 to 1, not {self.dt:g}")
-        whole(self.steps, "integration.steps", 1, 100_000)
+        set_whole(self, "integration.steps", 1, 100_000)
 
     @property
     def exponent(self) -> int:
@@ -173,23 +175,23 @@ class Learning:
             raise InputError(f"learning.margin must lie between 0 and 1, not {self.margin:g}")
         if self.K3_minimum <= 0:
             raise InputError(f"learning.K3_minimum must be positive to keep propagators, not {self.K3_minimum:g}")
-        whole(self.epochs, "learning.epochs", 1, 1_000_000)
-        whole(self.halvings, "learning.halvings", 0, 30)
-        whole(self.batch, "learning.batch", 1, 65_536)
+        set_whole(self, "learning.epochs", 1, 1_000_000)
+        set_whole(self, "learning.halvings", 0, 30)
+        set_whole(self, "learning.batch", 1, 65_536)
         if not 0 <= self.dropout < 1:
             raise InputError(f"learning.dropout must be a share from 0 to below 1, not {self.dropout:g}")
-        whole(self.frozen, "learning.frozen", 0, 1_000)
-        whole(self.average, "learning.average", 0, self.epochs)
+        set_whole(self, "learning.frozen", 0, 1_000)
+        set_whole(self, "learning.average", 0, self.epochs)
         self._check_instincts()
 
     def _check_instincts(self) -> None:
         for group in ("links", "bias", "K"):
-            instinct, gains = getattr(self, f"{group}_instinct"), getattr(self, f"{group}_gains")
+            instinct, gains = getattr(self, f"{group}_instinct"), sequence(getattr(self, f"{group}_gains"))
             name = f"learning.{group}_gains"
             if instinct not in INSTINCTS:
                 raise InputError(f"learning.{group}_instinct must be proportional, sign or pid, not {shown(instinct)}")
-            if not isinstance(gains, (tuple, list)) or len(gains) != 3:
-                raise InputError(f"{name} must be three numbers, P, I and D, not {shown(gains)}")
+            if gains is None or len(gains) != 3:
+                raise InputError(f"{name} must be three numbers, P, I and D, not {shown(getattr(self, f'{group}_gains'))}")
             gains = tuple(number(gain, name) for gain in gains)
             object.__setattr__(self, f"{group}_gains", gains)
             for gain in gains:
@@ -361,8 +363,10 @@ def _group(name: str) -> str:
 
 def number(value: Any, name: str) -> float:
     """``value`` as a float, never -0.0: descriptions that are equal must have the same digest."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max:
-        return float(value) + 0.0
+    if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
+        with contextlib.suppress(OverflowError):                # an integer that no float holds
+            if math.isfinite(found := float(value)):
+                return found + 0.0
     raise InputError(f"{name} must be a finite number, not {shown(value)}")
 
 
@@ -372,9 +376,23 @@ def set_numbers(section: Any, prefix: str, *names: str) -> None:
 
 
 def whole(value: Any, name: str, least: int, greatest: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= greatest:
+    """``value`` as an int, if it is a whole number of Python or NumPy within these limits."""
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= greatest:
         raise InputError(f"{name} must be a whole number from {least} to {greatest}, not {shown(value)}")
-    return value
+    return int(value)
+
+
+def set_whole(section: Any, name: str, least: int, greatest: int) -> None:
+    """As ``whole``, for the entry of a section that the last part of ``name`` names."""
+    entry = name.rpartition(".")[2]
+    object.__setattr__(section, entry, whole(getattr(section, entry), name, least, greatest))
+
+
+def sequence(value: Any) -> tuple[Any, ...] | None:
+    """The entries of a tuple, a list or an array of one dimension; None of anything else."""
+    if isinstance(value, np.ndarray) and value.ndim == 1:
+        return tuple(value.tolist())
+    return tuple(value) if isinstance(value, (tuple, list)) else None
 
 
 def shown(value: Any) -> str:

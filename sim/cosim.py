@@ -19,9 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from golden_model.arguments import check_images, check_labels
 from golden_model.arithmetic import Array
 from golden_model.errors import InputError, ToolError
-from golden_model.model import Model, check_images, check_labels
+from golden_model.model import Model
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Parameters
 from hdl import emit
@@ -178,8 +179,8 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
         raise InputError(f"the compiled engine must have the simulator verilator, not {simulator}; choose the engine cocotb")
     if len(taught) and not design.learns:
         raise InputError(f"a core generated without learning must have 0 images to learn, not {len(taught)}")
-    check_images(network, images)
-    labels = check_labels(network, check_images(network, taught), labels)
+    images, taught = check_images(network, images), check_images(network, taught)
+    labels = check_labels(network, taught, labels)
     runs = _Runs(design=design, values=values, images=images, taught=taught, labels=labels, engine=engine,
                  simulator=simulator, verilog=emit.for_simulators(design) if verilog is None else verilog, files=files or {},
                  idle=idle, stall=stall, seed=seed, patience=patience, states=states if engine == "compiled" else 0)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from golden_model.arguments import check_images, check_labels
 from golden_model.errors import DeviceError, InputError
-from golden_model.model import check_images, check_labels
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from hdl import frames, parameter_frames
@@ -125,11 +125,13 @@ class RtlModel:
 
     def infer(self, images: Array, outputs: bool = False) -> Answers:
         """Classify images (images, inputs) of bytes."""
-        return self._images(Opcode.INFER, check_images(self.network, images), np.zeros(len(images), np.int64), outputs)
+        images = check_images(self.network, images)
+        return self._images(Opcode.INFER, images, np.zeros(len(images), np.int64), outputs)
 
     def learn(self, images: Array, labels: Array, outputs: bool = False) -> Answers:
         """Learn images in the given order; the answers are those before each was learnt."""
-        labels = check_labels(self.network, check_images(self.network, images), labels)
+        images = check_images(self.network, images)
+        labels = check_labels(self.network, images, labels)
         return self._images(Opcode.LEARN, images, labels, outputs)
 
     def _images(self, opcode: Opcode, images: Array, labels: Array, outputs: bool) -> Answers:

@@ -17,7 +17,7 @@ from golden_model.errors import DeviceError, InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from hdl import frames, parameter_frames
-from hdl.frames import Reply, Status, StatusReport
+from hdl.frames import Reply, StatusReport
 
 Array = npt.NDArray[Any]
 Result = TypeVar("Result")
@@ -41,7 +41,7 @@ class Answers:
 
 
 class Board:
-    """An open board. A context manager. Opening counts one refused frame: the question whether neurons are programmable.
+    """An open board. A context manager. ``learns``, ``programmable``: what its core says that it can do.
 
     Parameters
     ----------
@@ -75,7 +75,8 @@ class Board:
                 raise InputError(f"model and bitstream must be of the same network, but the digest of the model begins with "
                                  f"{network.digest[:16]} and that of the board at {port} with {found}; build this model and "
                                  f"load its bitstream")
-            self.programmable = self._call([parameter_frames.probe(network)], lambda found: found[0].status is Status.OK)
+            parameter_frames.check_revision(report)
+            self.learns, self.programmable = report.learns, report.programmable
         except BaseException:
             self.close()
             raise
@@ -115,8 +116,8 @@ class Board:
         links, bias = exponents["links"], exponents["bias"]
         self.set_exponents(report.links_exponent if links is None else links, report.bias_exponent if bias is None else bias)
 
-    def set_exponents(self, links: int, bias: int) -> None:
-        """Rates 2**-n for the images learnt from now on."""
+    def set_exponents(self, links: int | None, bias: int | None) -> None:
+        """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
         self._accepted([frames.rate(links, bias)], _nothing)
 
     # ------------------------------------------------------------- images

@@ -28,9 +28,9 @@ class CobsDecoder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        left = Signal(8)                                               # bytes of this block still to come
-        begun, full = Signal(), Signal()                               # within a packet; no zero is meant after this block
-        code = Signal()
+        left = Signal(8, name="left")    # bytes of this block still to come
+        begun, full = Signal(name="begun"), Signal(name="full")    # within a packet; no zero is meant after this block
+        code = Signal(name="code")
         m.d.comb += [code.eq(left == 0), self.intact.eq(code), self.decoded.eq(Mux(code, 0, self.data))]
         with m.If(self.valid):
             m.d.sync += left.eq(Mux(code, self.data, left) - 1)

@@ -35,8 +35,8 @@ class CobsEncoder(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        other = Signal(8)              # complement of where this block's code goes: iCE40 would invert it outside its adder
-        zero, ends = Signal(), Signal()
+        other = Signal(8, name="other")    # complement of where this block's code goes: iCE40 would invert it outside its adder
+        zero, ends = Signal(name="zero"), Signal(name="ends")
         m.d.comb += [
             zero.eq(self.data == 0), ends.eq(self.close | (self.put & zero)),
             self.write_enable.eq(self.put | self.close),

@@ -8,6 +8,7 @@ from amaranth.lib.wiring import In, Out
 from boards.bit_crc import BitCrc
 from boards.cobs_encoder import CobsEncoder
 from golden_model.errors import InputError
+from hdl.memory_ports import read_port, write_port
 from hdl.skid_buffer import Word
 
 # a packet of 240 bytes takes no further word: 5 + 4 + 1 more must fit into 256
@@ -50,23 +51,26 @@ class ReplyBuffer(wiring.Component):
         m = Module()
         slot_bits = self.slots.bit_length() - 1
         m.submodules.packets = kept = memory.Memory(shape=8, depth=256 * self.slots, init=[], attrs={"no_rw_check": 1})
-        built = Signal(8)                                              # number of the packet that is built, or will be
-        acknowledged, sending = Signal(slot_bits + 1), Signal(slot_bits + 1)   # oldest kept; sent now or next
-        waiting, free = Signal(slot_bits + 1), Signal()                # packets kept; a slot is free
-        transmits = Signal()
+        built = Signal(8, name="built")    # number of the packet that is built, or will be
+        # oldest kept; sent now or next
+        acknowledged, sending = Signal(slot_bits + 1, name="acknowledged"), Signal(slot_bits + 1, name="sending")
+        waiting, free = Signal(slot_bits + 1, name="waiting"), Signal(name="free")    # packets kept; a slot is free
+        transmits = Signal(name="transmits")
         m.d.comb += [waiting.eq(built - acknowledged), free.eq(
             ~waiting[-1] & ~(transmits & (sending[:slot_bits] == built[:slot_bits])))]
-        self._build(m, kept.write_port(), built, free)
-        self._send(m, kept.read_port(), built, acknowledged, sending, waiting, transmits)
+        self._build(m, write_port(kept, "put"), built, free)
+        self._send(m, read_port(kept, "get"), built, acknowledged, sending, waiting, transmits)
         return m
 
     def _build(self, m: Module, put: memory.WritePort, built: Signal, free: Signal) -> None:
         m.submodules.encoder = encoder = CobsEncoder()
         m.submodules.crc = crc = BitCrc()
-        session, asked, within = Signal(8), Signal(), Signal()         # within: the rest of a reply is to come
-        byte, bit, place = Signal(8), Signal(3), Signal(3)             # place: -1, 0 to 3; the CRC has none at -1
-        word, check = Signal(), Signal()                               # which part is written; neither: the header
-        source = Signal()
+        # within: the rest of a reply is to come
+        session, asked, within = Signal(8, name="session"), Signal(name="asked"), Signal(name="within")
+        # place: -1, 0 to 3; the CRC has none at -1
+        byte, bit, place = Signal(8, name="byte"), Signal(3, name="bit"), Signal(3, name="place")
+        word, check = Signal(name="word"), Signal(name="check")    # which part is written; neither: the header
+        source = Signal(name="source")
         reply = self.from_core
         m.d.comb += [put.addr.eq(Cat(encoder.write_address, built[:len(put.addr) - 8])), put.en.eq(encoder.write_enable),
                      put.data.eq(encoder.write_data), encoder.data.eq(byte)]
@@ -75,7 +79,7 @@ class ReplyBuffer(wiring.Component):
         with m.If(self.heard & self.ask):
             m.d.sync += asked.eq(1)
 
-        expected, room = Signal(8), Signal(8)                          # as they were when the packet was begun
+        expected, room = Signal(8, name="expected"), Signal(8, name="room")    # as they were when the packet was begun
         header = Cat(session, self.flags, expected, room)
         chunk = Cat(Const(1, 7), reply.payload.last)                   # one word
         at = Cat(bit, place[:2])
@@ -128,8 +132,10 @@ class ReplyBuffer(wiring.Component):
     def _send(self, m: Module, get: memory.ReadPort, built: Signal, acknowledged: Signal, sending: Signal, waiting: Signal,
               transmits: Signal) -> None:
         bits = len(acknowledged)
-        given, ahead = Signal(bits), Signal(bits)                      # how far the host says it is; packets still to send
-        repeat, at, byte = Signal(), Signal(8), Signal(8)              # byte: what is sent; 0 is the delimiter
+        # how far the host says it is; packets still to send
+        given, ahead = Signal(bits, name="given"), Signal(bits, name="ahead")
+        # byte: what is sent; 0 is the delimiter
+        repeat, at, byte = Signal(name="repeat"), Signal(8, name="at"), Signal(8, name="byte")
         m.d.comb += [given.eq(self.number - acknowledged), ahead.eq(built - sending), get.addr.eq(Cat(at, sending[:bits - 1])),
                      self.o.payload.eq(byte)]
         with m.If(self.heard):

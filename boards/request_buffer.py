@@ -9,6 +9,7 @@ from boards import packets
 from boards.bit_crc import BitCrc
 from boards.packets import HostFlag
 from golden_model.errors import InputError
+from hdl.memory_ports import read_port, write_port
 from hdl.skid_buffer import Word
 
 LEAST_SIZE, MOST_SIZE = 256, 1 << 15
@@ -58,11 +59,12 @@ class RequestBuffer(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.ring = ring = memory.Memory(shape=8, depth=self.size, init=[], attrs={"no_rw_check": 1})
-        put, get = ring.write_port(), ring.read_port()
+        put, get = write_port(ring, "put"), read_port(ring, "get")
         bits = self.size.bit_length() - 1
         accepted, write, read = (Signal(bits + 1, name=name) for name in ("accepted", "write", "read"))
-        missing, missing_round, frame_open, last_round = Signal(), Signal(), Signal(), Signal()
-        free = Signal(bits)
+        missing, missing_round, frame_open, last_round = (
+            Signal(name="missing"), Signal(name="missing_round"), Signal(name="frame_open"), Signal(name="last_round"))
+        free = Signal(bits, name="free")
         m.d.comb += [free.eq(read[:bits] + ~accepted[:bits]), self.room.eq(free[bits - 8:]),
                      self.flags.eq(Cat(missing, missing_round, frame_open, last_round) | bits << 4)]
         self._receive(m, put, accepted, write, read, missing, missing_round, last_round)
@@ -73,10 +75,11 @@ class RequestBuffer(wiring.Component):
                  missing_round: Signal, last_round: Signal) -> None:
         bits = self.size.bit_length() - 1
         m.submodules.crc = crc = BitCrc()
-        byte, to_check = Signal(8), Signal(range(9))                   # the CRC takes a bit of it in each clock
-        count = Signal(range(SHORTEST + 2))                            # bytes so far, as far as it matters
-        flags, known = Signal(4), Signal()                             # of the first byte; its protocol is ours
-        in_order, beyond, full = Signal(), Signal(), Signal()          # sequence number right; ring overrun; ring full
+        byte, to_check = Signal(8, name="byte"), Signal(range(9), name="to_check")    # the CRC takes a bit of it in each clock
+        count = Signal(range(SHORTEST + 2), name="count")    # bytes so far, as far as it matters
+        flags, known = Signal(4, name="flags"), Signal(name="known")    # of the first byte; its protocol is ours
+        # sequence number right; ring overrun; ring full
+        in_order, beyond, full = Signal(name="in_order"), Signal(name="beyond"), Signal(name="full")
         m.d.comb += [crc.data.eq(byte[0]), crc.valid.eq(to_check != 0), put.addr.eq(write[:bits]), put.data.eq(byte),
                      full.eq((write[:bits] == read[:bits]) & (write[bits] != read[bits])),
                      crc.start.eq(self.valid & (count == 0))]
@@ -100,7 +103,7 @@ class RequestBuffer(wiring.Component):
         with m.If(self.end):
             m.d.sync += count.eq(0)
 
-        chunks, round_ = Signal(), Signal()                            # there are chunks in it
+        chunks, round_ = Signal(name="chunks"), Signal(name="round_")    # there are chunks in it
         m.d.comb += [
             self.heard.eq(self.end & self.intact & (count[3] | count[:3].all()) & crc.intact & known),
             chunks.eq(count == SHORTEST + 1), round_.eq((flags & HostFlag.ROUND).any()),
@@ -118,10 +121,12 @@ class RequestBuffer(wiring.Component):
 
     def _deliver(self, m: Module, get: memory.ReadPort, accepted: Signal, read: Signal, frame_open: Signal) -> None:
         bits = self.size.bit_length() - 1
-        there = Signal()
-        last, zeros, inside = Signal(), Signal(), Signal()              # inside: the core waits for the rest of a frame
-        left, place = Signal(range(packets.MOST_COUNT + 1)), Signal(range(4))   # words of the chunk, bytes of the word
-        word = Signal(32)
+        there = Signal(name="there")
+        # inside: the core waits for the rest of a frame
+        last, zeros, inside = Signal(name="last"), Signal(name="zeros"), Signal(name="inside")
+        # words of the chunk, bytes of the word
+        left, place = Signal(range(packets.MOST_COUNT + 1), name="left"), Signal(range(4), name="place")
+        word = Signal(32, name="word")
         m.d.comb += [there.eq(read != accepted), get.addr.eq(read[:bits]), self.to_core.payload.data.eq(word),
                      self.to_core.payload.last.eq(last & (left == 1))]
         with m.FSM() as phase:

@@ -25,7 +25,7 @@ class Reset(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        steady, waited = Signal(), Signal(range(CLOCKS + 1))
+        steady, waited = Signal(name="steady"), Signal(range(CLOCKS + 1), name="waited")
         m.submodules.synchronizer = FFSynchronizer(self.locked, steady)
         m.d.sync += self.reset.eq(waited != CLOCKS)
         with m.If(~steady):

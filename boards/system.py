@@ -45,7 +45,7 @@ class System(wiring.Component):
         m = Module()
         link = HostLink(self.divisor, buffer_bytes(self.design.network), self.slots)
         m.domains += ClockDomain("link")                   # with a copy of the reset, for it may lie far from the core
-        reset = Signal(reset_less=True)
+        reset = Signal(reset_less=True, name="reset")
         m.d.sync += reset.eq(ResetSignal())
         m.d.comb += [ClockSignal("link").eq(ClockSignal()), ResetSignal("link").eq(reset)]
         m.submodules.link = DomainRenamer("link")(link)

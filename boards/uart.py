@@ -43,10 +43,10 @@ class UartReceiver(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        line, before = Signal(init=1), Signal()
+        line, before = Signal(init=1, name="line"), Signal(name="before")
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
-        timer, left = Signal(range(self.divisor)), Signal(range(BITS + 1))
-        middle = Signal()
+        timer, left = Signal(range(self.divisor), name="timer"), Signal(range(BITS + 1), name="left")
+        middle = Signal(name="middle")
         m.d.comb += middle.eq(timer == 0)
         m.d.sync += [before.eq(line), timer.eq(Mux(middle, self.divisor - 1, timer - 1)), self.valid.eq(0)]
         with m.If(left == 0):
@@ -91,8 +91,8 @@ class UartTransmitter(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        timer, left = Signal(range(self.divisor)), Signal(range(BITS + 1))
-        bits = Signal(8)
+        timer, left = Signal(range(self.divisor), name="timer"), Signal(range(BITS + 1), name="left")
+        bits = Signal(8, name="bits")
         m.d.comb += self.i.ready.eq(left == 0)
         with m.If(left == 0):
             m.d.sync += timer.eq(self.divisor - 1)

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hdl.image_buffer import source_ports
+from hdl.memory_ports import read_port, write_port
 
 LATENCY = 3                               # clocks from a start strobe to its first valid item, if it is there by then
 THROUGH = 3                               # clocks from a displacement to its item, if all before it are taken
@@ -51,15 +52,15 @@ class ActivationList(wiring.Component):
         address_bits = ceil_log2(self.inputs)
         entry = data.StructLayout({"index": range(self.inputs + 1), "value": signed(self.bits)})
         m.submodules.bank = bank = memory.Memory(shape=entry, depth=2 << address_bits, init=[], attrs={"no_rw_check": 1})
-        into, out_of = bank.write_port(), bank.read_port()
+        into, out_of = write_port(bank, "into"), read_port(bank, "out_of")
 
-        writing = Signal()
-        playing = Signal()
-        begun = Signal(2)
-        closed = Signal(2)
-        learns = Signal(2)
+        writing = Signal(name="writing")
+        playing = Signal(name="playing")
+        begun = Signal(2, name="begun")
+        closed = Signal(2, name="closed")
+        learns = Signal(2, name="learns")
         counts = [Signal(range(self.inputs + 1), name=f"count_{number}") for number in range(2)]
-        index = Signal(range(self.inputs + 1))
+        index = Signal(range(self.inputs + 1), name="index")
         count_written, count = Mux(writing, counts[1], counts[0]), Mux(playing, counts[1], counts[0])
         m.d.comb += [
             self.free.eq(~begun.bit_select(writing, 1)), self.available.eq(begun.bit_select(playing, 1)),
@@ -80,11 +81,11 @@ class ActivationList(wiring.Component):
                 with m.If(playing == number):
                     m.d.sync += held.eq(0)
 
-        active = Signal()
-        fetch = Signal(range(self.inputs + 1))
-        fetched, fetched_last = Signal(), Signal()
-        valid, last, item = Signal(), Signal(), Signal(entry, reset_less=True)
-        advance, move, more = Signal(), Signal(), Signal()
+        active = Signal(name="active")
+        fetch = Signal(range(self.inputs + 1), name="fetch")
+        fetched, fetched_last = Signal(name="fetched"), Signal(name="fetched_last")
+        valid, last, item = Signal(name="valid"), Signal(name="last"), Signal(entry, reset_less=True, name="item")
+        advance, move, more = Signal(name="advance"), Signal(name="move"), Signal(name="more")
         m.d.comb += [
             move.eq(~valid | self.items.ready), advance.eq(~fetched | move), more.eq(active & (fetch != count)),
             out_of.en.eq(advance), out_of.addr.eq(Cat(fetch[:address_bits], playing)),

@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hdl.design import LayerDesign
+from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp
 
 
@@ -69,7 +70,7 @@ class AdderTree(wiring.Component):
             m.d.sync += [register.eq(pair) for register, pair in zip(registers, pairs, strict=True)]
             sums, flags = list(registers), late(flags, f"flags_{level}")
 
-        total = Signal(signed(layer.reverse_sum_bits), reset_less=True)
+        total = Signal(signed(layer.reverse_sum_bits), reset_less=True, name="total")
         valid, first, last = flags
         if layer.folds == 1:
             m.d.sync += total.eq(sums[0])
@@ -78,15 +79,15 @@ class AdderTree(wiring.Component):
         else:
             m.submodules.partial = partial = memory.Memory(shape=signed(layer.reverse_sum_bits), depth=layer.inputs, init=[],
                                                            attrs={"no_rw_check": 1})
-            index = Signal(range(layer.inputs))
-            index_late = Signal(range(layer.inputs))
-            into, out_of = partial.write_port(), partial.read_port()
+            index = Signal(range(layer.inputs), name="index")
+            index_late = Signal(range(layer.inputs), name="index_late")
+            into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
             with m.If(valid):
                 m.d.sync += index.eq(Mux(index == layer.inputs - 1, 0, index + 1))
             m.d.sync += [total.eq(sums[0]), index_late.eq(index)]
             m.d.comb += out_of.addr.eq(index)
             valid, first, last = late(flags, "flags")
-            whole = Signal(signed(layer.reverse_sum_bits))
+            whole = Signal(signed(layer.reverse_sum_bits), name="whole")
             m.d.comb += [whole.eq(total + Mux(first, Const(0, signed(layer.reverse_sum_bits)), out_of.data)),
                          into.addr.eq(index_late), into.data.eq(whole), into.en.eq(valid & ~last)]
         shift = layer.network.reverse_link_shift

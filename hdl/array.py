@@ -95,7 +95,7 @@ class Layer(wiring.Component):
             for number, copy in enumerate(given):
                 m.submodules[f"branch_{number}"] = Instance(
                     branch_module(layer), i_clk=ClockSignal(), i_given=sequencer.control, o_control=copy)
-        control = Signal(layout)
+        control = Signal(layout, name="control")
         for number in range(layer.elements):
             if number % CLUSTER == 0:
                 control = Signal(layout, name=f"control_{number // CLUSTER}")

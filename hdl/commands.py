@@ -17,6 +17,7 @@ from hdl import frames
 from hdl.design import exponent_bits
 from hdl.frames import Opcode, Status
 from hdl.image_buffer import MOST_INPUTS, ImageBuffer, source_ports
+from hdl.memory_ports import read_port, write_port
 from hdl.skid_buffer import ShiftQueue, Word
 
 MOST_LAYERS = 256                         # a header names the layer in 8 bits
@@ -38,8 +39,8 @@ class _Frame:
     """The frame in hand in registers: header and first word, the opcode decoded; the fields of a parameter's address."""
 
     def __init__(self, parameters: int, neurons: int) -> None:
-        self.opcode, self.option = Signal(8, reset_less=True), Signal(8, reset_less=True)
-        self.argument, self.operand = Signal(16, reset_less=True), Signal(32, reset_less=True)
+        self.opcode, self.option = Signal(8, reset_less=True, name="opcode"), Signal(8, reset_less=True, name="option")
+        self.argument, self.operand = Signal(16, reset_less=True, name="argument"), Signal(32, reset_less=True, name="operand")
         self.is_ = {code: Signal(name=f"is_{code.name.lower()}") for code in Opcode}
         self.count = self.argument[:8]
         self.index = self.operand[:bits_for(parameters)]
@@ -52,7 +53,16 @@ class _Report:
     def __init__(self) -> None:
         self.inferred, self.learnt, self.changed, self.refused, self.cycles = self.counters = tuple(
             Signal(32, name=name) for name in ("inferred", "learnt", "changed", "refused", "cycles"))
-        self.last_error = Signal(Status)
+        self.last_error = Signal(Status, name="last_error")
+
+
+class _Rate:
+    """One of the rates 2**-n: its exponent in a register, or none if it is zero; ``word`` is what STATUS tells, in 8 bits."""
+
+    def __init__(self, name: str, allowed: range, initial: int | None, port: Signal) -> None:
+        self.allowed, self.initial, self.port = allowed, initial, port
+        self.register = Signal(range(allowed.stop), name=f"{name}_rate", init=initial) if allowed else None
+        self.word = Cat(self.register, Const(0, 8))[:8] if allowed else Const(frames.NO_RATE, 8)
 
 
 class Commands(wiring.Component):
@@ -81,11 +91,13 @@ class Commands(wiring.Component):
     digest : int
         64 bits that name the network (``frames.digest_word``).
     links_exponents, bias_exponents : range
-        Exponents that ``RATE`` may set.
-    initial_links, initial_bias : int
+        Exponents that ``RATE`` may set, from 0 to 254; empty for parameters that are not learnt.
+    initial_links, initial_bias : int, or None for parameters that are not learnt
         Exponents after a reset.
     programmable : bool
         Whether neurons have 15 rates K behind their bias.
+    parameter_bits : tuple of int
+        Bits of a link, of a bias, of a K, 1 to 32: of a written word these are taken, and sign-extended.
 
     Members
     -------
@@ -101,7 +113,7 @@ class Commands(wiring.Component):
     access : Out(stream of access_layout(layers)), access_reply : In(stream of 32 bits)
         One reply for each access, for writes too (any value). One access at a time.
     links_exponent, bias_exponent : Out
-        In force; they change only while the network is idle.
+        In force; they change only while the network is idle. 0 for parameters that are not learnt.
     idle : In(1)
         No image is in the network: nothing is played, settled, learnt or to be delivered. Low before its last result comes.
 
@@ -114,18 +126,20 @@ class Commands(wiring.Component):
     """
 
     def __init__(self, layers: tuple[int, ...], *, learns: bool, digest: int, links_exponents: range, bias_exponents: range,
-                 initial_links: int, initial_bias: int, programmable: bool) -> None:
+                 initial_links: int | None, initial_bias: int | None, programmable: bool,
+                 parameter_bits: tuple[int, int, int]) -> None:
         _check(layers, digest, {"links": (links_exponents, initial_links), "bias": (bias_exponents, initial_bias)})
         self.layers, self.learns, self.digest, self.programmable = layers, learns, digest, programmable
+        self.parameter_bits = parameter_bits
         self.links_exponents, self.bias_exponents = links_exponents, bias_exponents
         self.initial_links, self.initial_bias = initial_links, initial_bias
         self.outputs = layers[-1]
         self.words = -(-layers[0] // 4)
         self.flight = len(layers) - 1 + 4     # images that are not answered: two banks, one a layer, two at the end
-        self.in_frame = Signal()              # a header was taken, and words are to follow
-        self.left = Signal(17, init=-1)       # words that the frame still needs, minus one; -1 (all ones): none
-        self.over = Signal()                  # a word came that was not needed
-        self.bare = Signal()                  # no word came after the header
+        self.in_frame = Signal(name="in_frame")    # a header was taken, and words are to follow
+        self.left = Signal(17, init=-1, name="left")    # words that the frame still needs, minus one; -1 (all ones): none
+        self.over = Signal(name="over")    # a word came that was not needed
+        self.bare = Signal(name="bare")    # no word came after the header
         super().__init__({
             "s_axis": In(stream.Signature(Word)), "m_axis": Out(stream.Signature(Word)),
             **source_ports(layers[0]),
@@ -140,7 +154,7 @@ class Commands(wiring.Component):
         m.submodules.jobs = self.jobs = jobs = ShiftQueue(job_layout(self.outputs), self.flight)
         m.submodules.owed = self.owed = ShiftQueue(1, self.flight)    # images to be answered: learnt or not
         m.submodules.written = written = memory.Memory(shape=32, depth=256, init=[], attrs={"no_rw_check": 1})
-        self.put, self.get = put, get = written.write_port(), written.read_port()
+        self.put, self.get = put, get = write_port(written, "put"), read_port(written, "get")
         for name in ("available", "learn"):
             m.d.comb += getattr(self, name).eq(getattr(images, name))
         for name in ("start", "release"):
@@ -148,24 +162,27 @@ class Commands(wiring.Component):
         wiring.connect(m, wiring.flipped(self.items), images.items)
         wiring.connect(m, wiring.flipped(self.job), jobs.o)
 
-        self.number = number = Signal(max(8, bits_for(self.words)))   # of the next word after the header; position in a loop
-        self.status = Signal(Status)
+        # of the next word after the header; position in a loop
+        self.number = number = Signal(max(8, bits_for(self.words)), name="number")
+        self.status = Signal(Status, name="status")
         self.frame = frame = _Frame(max(map(self._parameters, range(len(self.layers) - 1))), max(self.layers[1:]))
-        self.label_fits, self.one_left = Signal(), Signal()           # of an image: its label; it needs one word more
+        # of an image: its label; it needs one word more
+        self.label_fits, self.one_left = Signal(name="label_fits"), Signal(name="one_left")
+        self.rates = [_Rate("links", self.links_exponents, self.initial_links, self.links_exponent),
+                      _Rate("bias", self.bias_exponents, self.initial_bias, self.bias_exponent)]
         self.judged = self._judged(m, frame)
         self.report = report = _Report()
-        self.links = Signal(range(self.links_exponents.stop), init=self.initial_links)
-        self.bias = Signal(range(self.bias_exponents.stop), init=self.initial_bias)
-        self.clear = Signal()                                         # soft reset
-        m.d.comb += [self.links_exponent.eq(self.links), self.bias_exponent.eq(self.bias)]
+        self.clear = Signal(name="clear")    # soft reset
+        m.d.comb += [rate.port.eq(rate.register) for rate in self.rates if rate.register is not None]
         m.d.sync += report.cycles.eq(report.cycles + 1)
-        self.free, self.quiet = Signal(), Signal()                    # a reply word can be said; nothing is under way
-        self.say, self.said = Signal(), Signal(Word)                  # what the state machine says
+        # a reply word can be said; nothing is under way
+        self.free, self.quiet = Signal(name="free"), Signal(name="quiet")
+        self.say, self.said = Signal(name="say"), Signal(Word, name="said")    # what the state machine says
         self._replies(m)
 
         # what is wired to the frame in hand
         word, is_ = self.s_axis.payload, frame.is_
-        fetched = Signal(32, reset_less=True)
+        fetched = Signal(32, reset_less=True, name="fetched")
         m.d.comb += [
             images.number.eq(number), images.word.eq(word.data), images.committed_learn.eq(is_[Opcode.LEARN]),
             jobs.i.payload.learn.eq(is_[Opcode.LEARN]), jobs.i.payload.label.eq(frame.argument),
@@ -175,7 +192,7 @@ class Commands(wiring.Component):
             get.addr.eq(number),
             self.access.payload.write.eq(is_[Opcode.WRITE]), self.access.payload.layer.eq(frame.option),
             self.access.payload.neuron.eq(frame.neuron), self.access.payload.index.eq(frame.index),
-            self.access.payload.data.eq(fetched),
+            self.access.payload.data.eq(self._word(m, fetched)),
         ]
         m.d.sync += fetched.eq(get.data)      # a block memory's word comes late in the clock
 
@@ -186,9 +203,9 @@ class Commands(wiring.Component):
             self._carry_out(m)
         with m.If(self.clear):
             inferred, learnt, changed, refused, cycles = report.counters
-            links, bias, last_error = self.links, self.bias, report.last_error
             m.d.sync += [counter.eq(0) for counter in (inferred, learnt, changed, refused, cycles)]
-            m.d.sync += [last_error.eq(Status.OK), links.eq(self.initial_links), bias.eq(self.initial_bias)]
+            m.d.sync += report.last_error.eq(Status.OK)
+            m.d.sync += [rate.register.eq(rate.initial) for rate in self.rates if rate.register is not None]
         m.d.comb += [self.in_frame.eq(phase.ongoing("WORDS")), get.en.eq(phase.ongoing("FETCH"))]
         return m
 
@@ -215,7 +232,8 @@ class Commands(wiring.Component):
                 m.d.sync += inferred.eq(inferred + 1)
         with m.If(self.result.valid & self.result.ready & result.first & result.changed & owed.o.payload):
             m.d.sync += changed.eq(changed + 1)
-        resting = Signal()                    # idle of one clock ago: while an image has yet to make it low, it is owed
+        # idle of one clock ago: while an image has yet to make it low, it is owed
+        resting = Signal(name="resting")
         m.d.sync += resting.eq(self.idle)
         quiet = ~owed.o.valid & resting
         m.d.comb += self.quiet.eq(quiet)
@@ -264,7 +282,7 @@ class Commands(wiring.Component):
     def _judge(self, m: Module) -> None:
         """The status of every other frame; when all images before it are answered, what it changes at once."""
         images, status, is_, operand = self.images, self.status, self.frame.is_, self.frame.operand
-        refused, last_error, links, bias = self.report.refused, self.report.last_error, self.links, self.bias
+        refused, last_error = self.report.refused, self.report.last_error
         with m.State("COMPARE"):                                      # the comparisons of addresses and rates get a clock
             m.next = "CHECK"
         with m.State("CHECK"):                                        # no complete image comes here
@@ -282,7 +300,8 @@ class Commands(wiring.Component):
                         m.next = "FETCH"
                     if self.learns:
                         with m.If(is_[Opcode.RATE]):
-                            m.d.sync += [links.eq(operand[:8]), bias.eq(operand[8:16])]
+                            m.d.sync += [rate.register.eq(operand.word_select(place, 8))
+                                         for place, rate in enumerate(self.rates) if rate.register is not None]
                     with m.If(is_[Opcode.RESET]):
                         m.d.comb += self.clear.eq(1)
 
@@ -301,8 +320,9 @@ class Commands(wiring.Component):
                         m.next = "REPORT"
         with m.State("REPORT"):
             report = [Const(frames.MAGIC, 32), *(Const(self.digest >> shift & 0xFFFFFFFF, 32) for shift in (0, 32)),
-                      *self.report.counters, self.links | self.bias << 8, self.report.last_error,
-                      Const(0), Const(0)]
+                      *self.report.counters, Cat(rate.word for rate in self.rates), self.report.last_error,
+                      *(Const(word, 32) for word in frames.capabilities(self.learns, self.programmable, self.links_exponents,
+                                                                        self.bias_exponents))]
             m.d.comb += [say.eq(1), said.last.eq(number == frames.STATUS_WORDS)]
             with m.Switch(number[:4]):
                 for position, entry in enumerate(report, 1):
@@ -337,6 +357,22 @@ class Commands(wiring.Component):
                     with m.If(is_[Opcode.WRITE]):
                         m.next = "REPLY"
 
+    def _word(self, m: Module, written: Value) -> Value:
+        """What is kept of a written word: as many low bits as the parameter's format has, sign-extended."""
+        links, bias, coupling = (written[:bits].as_signed() for bits in self.parameter_bits)
+        frame, inputs = self.frame, Signal(range(max(self.layers) + 1), name="inputs_of_layer")
+        is_bias, is_coupling = Signal(name="is_bias"), Signal(name="is_coupling")
+        with m.Switch(frame.option):
+            for layer, size in enumerate(self.layers[:-1]):
+                with m.Case(layer):
+                    m.d.comb += inputs.eq(size)
+        with m.If(self.get.en):
+            m.d.sync += [is_bias.eq(frame.index == inputs), is_coupling.eq(frame.index > inputs)]
+        word: Value = links if len(bias) == len(links) else Mux(is_bias, bias, links).as_signed()
+        if self.programmable and not len(coupling) == len(bias) == len(links):
+            word = Mux(is_coupling, coupling, word).as_signed()
+        return word
+
     def _parameters(self, layer: int) -> int:
         """Parameters of a neuron: links, bias, and 15 rates if they are programmable."""
         return self.layers[layer] + 1 + (15 if self.programmable else 0)
@@ -344,14 +380,14 @@ class Commands(wiring.Component):
     def _judged(self, m: Module, frame: _Frame) -> Signal:
         """The status of the frame that has lain in the registers for a clock: the first of what is wrong with it."""
         is_, argument, option, operand = frame.is_, frame.argument, frame.option, frame.operand
-        known = Signal()
+        known = Signal(name="known")
         m.d.comb += known.eq(Cat(is_.values()).any())
 
         # address: compared in as few bits as the greatest allowed value has, all others must be zero
         layers = range(len(self.layers) - 1)
-        last_neuron = Signal(range(max(self.layers[1:])))
-        parameters = Signal(range(max(self._parameters(layer) for layer in layers) + 1))
-        named, address_fits, rate_fits = Signal(), Signal(), Signal()
+        last_neuron = Signal(range(max(self.layers[1:])), name="last_neuron")
+        parameters = Signal(range(max(self._parameters(layer) for layer in layers) + 1), name="parameters")
+        named, address_fits, rate_fits = Signal(name="named"), Signal(name="address_fits"), Signal(name="rate_fits")
         with m.Switch(option):
             for layer in layers:
                 with m.Case(layer):
@@ -361,9 +397,10 @@ class Commands(wiring.Component):
         beyond = Cat(operand[len(parameters):16], operand[16 + len(last_neuron):], argument[8:])
         m.d.sync += address_fits.eq(named & ~beyond.any() & (neuron <= last_neuron) & (index + count <= parameters)
                                     & count.any())
-        m.d.sync += rate_fits.eq(operand[:8].matches(*self.links_exponents) & operand[8:16].matches(*self.bias_exponents))
+        m.d.sync += rate_fits.eq(Cat(operand.word_select(place, 8).matches(*(rate.allowed or [frames.NO_RATE]))
+                                     for place, rate in enumerate(self.rates)).all())
 
-        judged = Signal(Status)
+        judged = Signal(Status, name="judged")
         with m.If(~known):
             m.d.comb += judged.eq(Status.UNKNOWN)
         with m.Elif(Const(not self.learns) & (is_[Opcode.LEARN] | is_[Opcode.RATE])):
@@ -387,7 +424,7 @@ def _reply_header(opcode: Any, status: Any, value: Value) -> Value:
     return Cat(Value.cast(opcode) | frames.REPLY, Value.cast(status), Const(0, 4), value)
 
 
-def _check(layers: Sequence[int], digest: int, exponents: dict[str, tuple[range, int]]) -> None:
+def _check(layers: Sequence[int], digest: int, exponents: dict[str, tuple[range, int | None]]) -> None:
     if not isinstance(layers, tuple) or not 2 <= len(layers) <= MOST_LAYERS + 1:
         raise InputError(f"layers must be a tuple of 2 to {MOST_LAYERS + 1} sizes, not {layers!r}")
     for size in layers:
@@ -396,8 +433,9 @@ def _check(layers: Sequence[int], digest: int, exponents: dict[str, tuple[range,
     if not 0 <= digest < 1 << 64:
         raise InputError(f"digest must be a number of 64 bits, not {digest!r}")
     for name, (allowed, initial) in exponents.items():
-        if allowed.step != 1 or not allowed or not 0 <= allowed.start <= allowed.stop <= 256:
-            raise InputError(f"{name}_exponents must be a range within 0 to 255, not {allowed!r}")
-        if initial not in allowed:
+        if allowed.step != 1 or (allowed and not 0 <= allowed.start < allowed.stop <= frames.NO_RATE):
+            raise InputError(f"{name}_exponents must be a range within 0 to {frames.NO_RATE - 1}, or empty, not {allowed!r}")
+        if (initial not in allowed) if allowed else (initial is not None):
             raise InputError(f"initial_{name} must be one of the exponents {allowed.start} to {allowed.stop - 1}, "
-                             f"not {initial!r}")
+                             f"not {initial!r}" if allowed else
+                             f"initial_{name} must be None, because these parameters are not learnt, not {initial!r}")

@@ -105,7 +105,7 @@ class ControlBranch(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        copy = Signal.like(self.control, reset_less=True)
+        copy = Signal.like(self.control, reset_less=True, name="copy")
         m.d.sync += copy.eq(self.given)
         m.d.comb += self.control.eq(copy)
         return m
@@ -129,8 +129,8 @@ class ControlRegister(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        copy = Signal.like(self.control, reset_less=True)
-        write_address = Signal.like(self.given.write_address, reset_less=True)
+        copy = Signal.like(self.control, reset_less=True, name="copy")
+        write_address = Signal.like(self.given.write_address, reset_less=True, name="write_address")
         m.d.sync += [copy.eq(self.given), write_address.eq(copy.write_address)]
         m.d.comb += [self.control.eq(copy), self.control.write_address.eq(write_address)]
         if self.layer.rings_in_memory:
@@ -141,8 +141,10 @@ class ControlRegister(wiring.Component):
         """Where the head of each ring is: it goes on where a ring of registers would shift. That of the step starts is told a
         clock ahead, for the elements register what they read there."""
         control, given = self.control, self.given
-        start, fresh, zero = Signal(range(ELEMENTS)), Signal(range(ELEMENTS)), Signal(init=1)
-        start_write, written = Signal(reset_less=True), Signal(range(ELEMENTS), reset_less=True)
+        start, fresh, zero = (
+            Signal(range(ELEMENTS), name="start"), Signal(range(ELEMENTS), name="fresh"), Signal(init=1, name="zero"))
+        start_write, written = (
+            Signal(reset_less=True, name="start_write"), Signal(range(ELEMENTS), reset_less=True, name="written"))
         enters = given.start_shift & given.start_new
         m.d.sync += [start_write.eq(enters), written.eq(start)]
         with m.If(given.start_shift):
@@ -156,8 +158,8 @@ class ControlRegister(wiring.Component):
         m.d.comb += [control.start_place.eq(Cat(start, zero)), control.start_write.eq(start_write),
                      control.start_written.eq(written)]
         if self.layer.learns:
-            place, last = Signal(range(ELEMENTS), init=1), Signal(range(ELEMENTS))
-            gate_write = Signal(reset_less=True)
+            place, last = Signal(range(ELEMENTS), init=1, name="place"), Signal(range(ELEMENTS), name="last")
+            gate_write = Signal(reset_less=True, name="gate_write")
             m.d.sync += gate_write.eq(given.gate_shift & given.gate_new)
             with m.If(copy.gate_shift):
                 m.d.sync += [place.eq(Mux(place == ELEMENTS - 1, 0, place + 1)), last.eq(place)]

@@ -84,15 +84,15 @@ class Core(wiring.Component):
 
         # one register for the reply to an access; one access is under way at a time, and is taken when it has been done
         access, reply = commands.access, commands.access_reply
-        answered = Signal()
-        word = Signal(signed(32))
+        answered = Signal(name="answered")
+        word = Signal(signed(32), name="word")
         m.d.comb += [reply.valid.eq(answered), reply.payload.eq(word), access.ready.eq(answered)]
         with m.If(answered & reply.ready):
             m.d[CENTRE] += answered.eq(0)
 
-        given = Signal.like(access.payload)
+        given = Signal.like(access.payload, name="given")
         m.d[CENTRE] += given.eq(access.payload)
-        idle_late = Signal()
+        idle_late = Signal(name="idle_late")
         m.d[CENTRE] += idle_late.eq(output_unit.idle)
         idle: Any = idle_late & ~commands.available & ~answered
         for number, layer in enumerate(layers):

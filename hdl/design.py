@@ -54,7 +54,7 @@ class Design:
     target: str = "portable"
     learns: bool = True
     arrangement: str = "parallel"
-    layers: tuple[LayerDesign, ...] = field(init=False)
+    layers: tuple[LayerDesign, ...] = field(init=False, compare=False, repr=False)      # follow from all else
 
     def __post_init__(self) -> None:
         check_target(self.target)
@@ -121,13 +121,15 @@ class Design:
         return OPERAND_BITS[self.target]
 
     def links_exponents(self) -> range:
-        """The exponents n of the links' rates 2**-n that the core takes."""
+        """The exponents n of the links' rates 2**-n that the core takes; none if they are not learnt."""
         return self._exponents("links")
 
     def bias_exponents(self) -> range:
         return self._exponents("bias")
 
     def _exponents(self, name: str) -> range:
+        if not self.learns:
+            return range(0)
         first, last = self.network.learning.exponents(0)[name], self.network.learning.slowest()[name]
         return range(0) if first is None or last is None else range(first, last + 1)
 

@@ -82,7 +82,7 @@ class Element(wiring.Component):
             m.d.sync += self.token.eq(self.token_before)
 
         # ring of evaluation points; its new words come from the half step below
-        half_step = Signal(signed(s.bits))
+        half_step = Signal(signed(s.bits), name="half_step")
         programmable = layer.design.kind == "programmable"
         new_word: Value = half_step
         if programmable:                           # the old points are needed to the end of the half step
@@ -91,7 +91,7 @@ class Element(wiring.Component):
         point = shift_ring(m, "point", s.bits, shift=control.state_shift, new=control.state_new, word=new_word,
                            clear=control.clear)
         if layer.rings_in_memory:
-            start = Signal(signed(s.bits), reset_less=True)
+            start = Signal(signed(s.bits), reset_less=True, name="start")
             m.d.sync += start.eq(memory_ring(m, "start", s.bits, write=control.start_write, write_place=control.start_written,
                                              place=control.start_place, word=new_word))
         else:
@@ -100,8 +100,8 @@ class Element(wiring.Component):
         reverse_signal = point[-network.neuron.input_element % ELEMENTS]
 
         # accumulator of the links -> drive
-        accumulator = Signal(signed(layer.sum_bits), reset_less=True)
-        drive = Signal(signed(formats.drive.bits), reset_less=True)
+        accumulator = Signal(signed(layer.sum_bits), reset_less=True, name="accumulator")
+        drive = Signal(signed(formats.drive.bits), reset_less=True, name="drive")
         half = 1 << layer.link_shift >> 1
         with m.If(control.latch_drive):
             m.d.sync += [drive.eq(clamp(accumulator[layer.link_shift:].as_signed(), formats.drive.bits)), accumulator.eq(half)]
@@ -109,13 +109,14 @@ class Element(wiring.Component):
             m.d.sync += accumulator.eq(accumulator + product[scale:].as_signed())
 
         # operand B: bracket of the ring, or what is broadcast
-        broadcast = Signal(signed(layer.broadcast_bits), reset_less=True)
+        broadcast = Signal(signed(layer.broadcast_bits), reset_less=True, name="broadcast")
         own = (point[0], control.self_enable) if programmable else (drive, control.drive_enable)
         joined = (gated(*own, layer.broadcast_bits) | control.broadcast_b
                   | gated(reverse_signal, control.reverse_enable, layer.broadcast_bits))
         m.d.sync += broadcast.eq(joined)
         if programmable:
-            broadcast_late = Signal.like(broadcast)            # two clocks to the multiplier, as through the bracket unit
+            # two clocks to the multiplier, as through the bracket unit
+            broadcast_late = Signal.like(broadcast, name="broadcast_late")
             m.d.sync += broadcast_late.eq(broadcast)
             m.d.comb += multiplier.b.eq(ProgrammableBracket(layer).build(m, broadcast_late, drive, product, control))
         else:
@@ -133,11 +134,13 @@ class Element(wiring.Component):
                 entering = shift_ring(m, "gate", s.bits + 1, shift=control.gate_shift, new=control.gate_new, word=gate,
                                       is_signed=False)[-1]
         else:
-            entering = Signal(s.bits + 1, reset_less=True)
-            m.d.sync += entering.eq(population(layer, point[0], element))
-        corrector_gate = Signal(s.bits + 1, reset_less=True)
-        predictor_gate = Signal(s.bits + 1, reset_less=True)
-        weight = Signal(signed(layer.word_bits), reset_less=True)
+            entering = Signal(s.bits + 1, reset_less=True, name="entering")
+            gate = population(layer, point[0], element)
+            # it waits for its bracket
+            m.d.sync += entering.eq(Mux(control.gate_shift, gate, entering) if programmable else gate)
+        corrector_gate = Signal(s.bits + 1, reset_less=True, name="corrector_gate")
+        predictor_gate = Signal(s.bits + 1, reset_less=True, name="predictor_gate")
+        weight = Signal(signed(layer.word_bits), reset_less=True, name="weight")
         m.d.sync += [corrector_gate.eq(Mux(control.corrector_gate, entering, 0)),
                      predictor_gate.eq(Mux(control.predictor_gate, entering, 0)),
                      weight.eq(Mux(control.word_enable, self.fetched, 0))]
@@ -145,11 +148,11 @@ class Element(wiring.Component):
                                     | wide(weight, operand) | control.broadcast_a)
 
         # half step: narrow(((s + x) << k) + gate * B, k + 1) as (s + x + (gate * B >> k) + 1) >> 1, since floors nest
-        mean = Signal(signed(s.bits + 1), reset_less=True)
+        mean = Signal(signed(s.bits + 1), reset_less=True, name="mean")
         m.d.sync += mean.eq(Mux(control.mean_enable, start + point[1 if programmable else 2], 0))
         exact = product[:layer.product_bits]
         change = exact[network.corrector_shift:].as_signed()
-        rounded = Signal(signed(len(change) + 1), reset_less=True)
+        rounded = Signal(signed(len(change) + 1), reset_less=True, name="rounded")
         m.d.sync += rounded.eq((Cat(Const(1, 1), mean).as_signed() + Cat(Const(1, 1), change).as_signed()) >> 2)
         m.d.comb += half_step.eq(not_extinct(
             layer, clamp(rounded, s.bits), control.reverse, getattr(control, "element_clamp", None)))
@@ -164,19 +167,19 @@ class Element(wiring.Component):
                 enough = (self._fitted(m, updated, formats.weight.bits, control.load | control.bias_row)
                           & self._fitted(m, updated, formats.drive.bits, control.load | ~control.bias_row))
         else:
-            updated, enough = self.word, Signal()
+            updated, enough = self.word, Signal(name="enough")
             m.d.sync += enough.eq(control.load)
         output_word = point[network.neuron.output_element]
         loaded: Value = control.load_data
         if layer.saves_state:
             loaded = loaded | wide(output_word, layer.word_bits)
-        writes, written = Signal(), Signal(signed(layer.word_bits), reset_less=True)
+        writes, written = Signal(name="writes"), Signal(signed(layer.word_bits), reset_less=True, name="written")
         m.d.sync += [written.eq(Mux(control.load, loaded, updated[:layer.word_bits])),
                      writes.eq(control.write & (self.token | ~control.write_one))]
         m.d.comb += [self.write_data.eq(written), self.write_enable.eq(writes & enough), self.product.eq(product[scale:])]
 
         # output
-        output = Signal(signed(s.bits), reset_less=True)
+        output = Signal(signed(s.bits), reset_less=True, name="output")
         with m.If(control.latch_output):
             m.d.sync += output.eq(output_word)
         shown = gated(self.word, control.show_word, layer.word_bits)
@@ -190,6 +193,6 @@ class Element(wiring.Component):
         equal = [fits(top[place:place + 4].as_signed(), 1) for place in range(0, len(top) - 1, 3)]
         if not equal:
             return Const(1, 1)
-        fitted = Signal(len(equal), reset_less=True)
+        fitted = Signal(len(equal), reset_less=True, name="fitted")
         m.d.sync += fitted.eq(Mux(anyway, -1, Cat(equal)))
         return fitted.all()

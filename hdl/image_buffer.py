@@ -9,6 +9,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from golden_model.errors import InputError
+from hdl.memory_ports import read_port, write_port
 
 LATENCY = 3                               # clocks from a start strobe to its first valid item
 MOST_INPUTS = (1 << 16) - 17              # parameter numbers of a neuron, M links to M + 15, have 16 bits
@@ -92,13 +93,13 @@ class ImageBuffer(wiring.Component):
         bits = ceil_log2(self.words)
         entry = data.StructLayout({"number": bits, "nonzero": 4, "bytes": data.ArrayLayout(8, 4)})
         m.submodules.bank = bank = memory.Memory(shape=entry, depth=2 << bits, init=[], attrs={"no_rw_check": 1})
-        into, out_of = bank.write_port(), bank.read_port()
+        into, out_of = write_port(bank, "into"), read_port(bank, "out_of")
 
         # banks: who writes, who plays, how many wait
-        writing, playing = Signal(), Signal()
-        waiting = Signal(2)                                  # committed, not released: 0, 1 or 2
+        writing, playing = Signal(name="writing"), Signal(name="playing")
+        waiting = Signal(2, name="waiting")    # committed, not released: 0, 1 or 2
         counts = [Signal(range(self.words + 1), name=f"count_{k}") for k in range(2)]
-        learns = Signal(2)
+        learns = Signal(2, name="learns")
         m.d.comb += [self.ready.eq(waiting != 2), self.available.eq(waiting != 0), self.learn.eq(learns.bit_select(playing, 1))]
         with m.If(self.commit):
             m.d.sync += [writing.eq(~writing), learns.bit_select(writing, 1).eq(self.committed_learn)]
@@ -110,7 +111,7 @@ class ImageBuffer(wiring.Component):
             m.d.sync += waiting.eq(waiting - 1)
 
         # write side
-        entries, following = Signal(range(self.words + 1)), Signal(range(self.words + 1))
+        entries, following = Signal(range(self.words + 1), name="entries"), Signal(range(self.words + 1), name="following")
         for k in range(4):
             beyond = 4 * (self.words - 1) + k >= self.inputs           # of the last word
             used = (self.number != self.words - 1) if beyond else 1
@@ -128,13 +129,15 @@ class ImageBuffer(wiring.Component):
                 m.d.sync += count.eq(following)
 
         # read side: row on offer (memory output) -> entry being taken apart -> item
-        row = Signal(range(self.words + 1))                  # next one to fetch
-        fetching, fetched, fetched_end = Signal(), Signal(), Signal()
-        active, end = Signal(), Signal()                     # an entry is there; it is the end of the list, whatever it says
-        current = Signal(entry, reset_less=True)             # straight from the memory, whose output is late in the clock
-        given, left, several = Signal(4, reset_less=True), Signal(4), Signal()
-        move, final, advance, fetch = Signal(), Signal(), Signal(), Signal()
-        position = Signal.like(row)
+        row = Signal(range(self.words + 1), name="row")    # next one to fetch
+        fetching, fetched, fetched_end = Signal(name="fetching"), Signal(name="fetched"), Signal(name="fetched_end")
+        # an entry is there; it is the end of the list, whatever it says
+        active, end = Signal(name="active"), Signal(name="end")
+        # straight from the memory, whose output is late in the clock
+        current = Signal(entry, reset_less=True, name="current")
+        given, left, several = Signal(4, reset_less=True, name="given"), Signal(4, name="left"), Signal(name="several")
+        move, final, advance, fetch = Signal(name="move"), Signal(name="final"), Signal(name="advance"), Signal(name="fetch")
+        position = Signal.like(row, name="position")
         place = Cat(~left[0] & (left[1] | ~left[2]), ~left[0] & ~left[1])                # of the lowest byte left
         m.d.comb += [
             left.eq(current.nonzero & ~given),

@@ -67,9 +67,9 @@ class ItemPipeline(wiring.Component):
         layer, control = self.layer, self.control
         stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(product_latency(layer))]
         m.d.sync += [late.eq(early) for early, late in zip([self.issue, *stages], stages, strict=False)]
-        address = Signal(range(layer.depth + 1), reset_less=True)
+        address = Signal(range(layer.depth + 1), reset_less=True, name="address")
         value = Signal.like(self.input.value, name="value")
-        last = Signal(reset_less=True)
+        last = Signal(reset_less=True, name="last")
         m.d.sync += [address.eq(self.base + self.index), value.eq(self.input.value), last.eq(self.input.last)]
 
         first = stages[0]

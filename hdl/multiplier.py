@@ -51,7 +51,7 @@ class Multiplier(wiring.Component):
         m = Module()
         if self.target == "ecp5":
             wide = {name: Signal(signed(18), name=name) for name in ("a18", "b18")}
-            product = Signal(36)
+            product = Signal(36, name="product")
             ports: dict[str, object] = {"i_CLK0": ClockSignal(), "i_CE0": Const(1), "i_RST0": Const(0)}
             for operand, word in (("A", wide["a18"]), ("B", wide["b18"])):
                 ports |= {f"i_{operand}{bit}": word[bit] for bit in range(18)}
@@ -63,9 +63,9 @@ class Multiplier(wiring.Component):
                 p_REG_PIPELINE_CLK="NONE", p_REG_OUTPUT_CLK="CLK0", p_GSR="DISABLED", p_MULT_BYPASS="DISABLED",
                 p_RESETMODE="SYNC", **ports)
         else:
-            a = Signal(signed(self.bits), reset_less=True)
-            b = Signal(signed(self.bits), reset_less=True)
-            product = Signal(signed(2 * self.bits), reset_less=True)
+            a = Signal(signed(self.bits), reset_less=True, name="a")
+            b = Signal(signed(self.bits), reset_less=True, name="b")
+            product = Signal(signed(2 * self.bits), reset_less=True, name="product")
             m.d.sync += [a.eq(self.a), b.eq(self.b), product.eq(a * b)]
             m.d.comb += self.product.eq(product)
         return m

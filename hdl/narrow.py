@@ -78,6 +78,6 @@ class Narrow(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rounded = Signal(signed(self.bits - self.shift + 1))
+        rounded = Signal(signed(self.bits - self.shift + 1), name="rounded")
         m.d.comb += [rounded.eq(half_up(self.value, self.shift)), self.result.eq(clamp(rounded, self.to.bits))]
         return m

@@ -28,11 +28,11 @@ def scaled(m: Module, layer: LayerDesign, x: Value, links_exponent: Value, bias_
     bias: Value = Const(0, signed(2))
     if exponents["links"] is not None:
         unscaled = layer.update_shift - layer.alignment - layer.network.update_shift(layer.index, 0)    # x is not shifted there
-        links_places = Signal(range(unscaled - exponents["links"] + 1), reset_less=True)
+        links_places = Signal(range(unscaled - exponents["links"] + 1), reset_less=True, name="links_places")
         m.d.sync += links_places.eq(unscaled - links_exponent)
         links = x << links_places
     if exponents["bias"] is not None:
-        bias_places = Signal(range(layer.update_shift - exponents["bias"] + 1), reset_less=True)
+        bias_places = Signal(range(layer.update_shift - exponents["bias"] + 1), reset_less=True, name="bias_places")
         m.d.sync += bias_places.eq(layer.update_shift - bias_exponent)
         bias = Cat(Const(1, 1) << bias_places, Const(0, 1)).as_signed()
     return links, bias

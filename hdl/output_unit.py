@@ -7,6 +7,7 @@ from amaranth.lib.wiring import In, Out
 
 from hdl.commands import Result, job_layout
 from hdl.design import LayerDesign
+from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp
 
 
@@ -53,17 +54,17 @@ class OutputUnit(wiring.Component):
         s = formats.displacement
         neurons, job, value = layer.neurons, self.job.payload, self.outputs.value
 
-        index = Signal(range(neurons))
-        best = Signal(range(neurons))
-        error_valid = Signal()
-        greatest = Signal(signed(s.bits))
-        begun = Signal()
-        answering = Signal()
+        index = Signal(range(neurons), name="index")
+        best = Signal(range(neurons), name="best")
+        error_valid = Signal(name="error_valid")
+        greatest = Signal(signed(s.bits), name="greatest")
+        begun = Signal(name="begun")
+        answering = Signal(name="answering")
         m.submodules.kept = kept = memory.Memory(shape=signed(s.bits), depth=neurons, init=[], attrs={"no_rw_check": 1})
-        keep, show = kept.write_port(), kept.read_port()
+        keep, show = write_port(kept, "keep"), read_port(kept, "show")
         m.d.comb += [keep.addr.eq(index), keep.data.eq(value), keep.en.eq(self.outputs_valid),
                      self.outputs_free.eq(~answering & ~begun & ~error_valid & self.job.valid)]
-        following = Signal.like(index)
+        following = Signal.like(index, name="following")
         m.d.comb += following.eq(index)
         m.d.sync += index.eq(following)
         with m.If(self.outputs_valid):
@@ -71,37 +72,39 @@ class OutputUnit(wiring.Component):
             m.d.sync += begun.eq(~self.outputs.last)
 
         # the greatest, a clock later
-        first, candidate, place_late = Signal(), Signal(signed(s.bits), reset_less=True), Signal.like(index)
+        first, candidate, place_late = (
+            Signal(name="first"), Signal(signed(s.bits), reset_less=True, name="candidate"),
+            Signal.like(index, name="place_late"))
         m.d.sync += [first.eq(index == 0), candidate.eq(value), place_late.eq(index)]
         with m.If(error_valid & (first | (candidate > greatest))):
             m.d.sync += [best.eq(place_late), greatest.eq(candidate)]
 
         # errors, a clock later
-        last = Signal()
-        learning = Signal()
-        any_error = Signal()
-        judged = Signal()
-        changed = Signal()
-        error = Signal(signed(formats.error.bits))
+        last = Signal(name="last")
+        learning = Signal(name="learning")
+        any_error = Signal(name="any_error")
+        judged = Signal(name="judged")
+        changed = Signal(name="changed")
+        error = Signal(signed(formats.error.bits), name="error")
         m.d.comb += judged.eq(error_valid & last)
         m.d.sync += [error_valid.eq(self.outputs_valid), last.eq(self.outputs.last), learning.eq(job.learn)]
         if layer.design.learns:
             margin = s.exact(self.layer.network.learning.margin, "learning.margin")
-            wanted = Signal()                                          # whether index is the label: known a clock ahead
-            missing = Signal(signed(s.bits + 2))                       # to the margin on the side where it is to be
+            wanted = Signal(name="wanted")    # whether index is the label: known a clock ahead
+            missing = Signal(signed(s.bits + 2), name="missing")    # to the margin on the side where it is to be
             m.d.sync += wanted.eq(job.label == following)
             m.d.comb += missing.eq(Mux(wanted, margin, -margin) - value)
             m.d.sync += error.eq(Mux(wanted ^ missing[-1], clamp(missing, formats.error.bits), 0))
             # the list of an image without error is dropped
-            flush = Signal()
+            flush = Signal(name="flush")
             queue = fifo.SyncFIFOBuffered(width=formats.error.bits, depth=neurons + 2)
-            drop = Signal()
+            drop = Signal(name="drop")
             m.submodules.queue = queue
             m.d.comb += [queue.w_data.eq(error), queue.w_en.eq(error_valid & learning),
                          self.errors.valid.eq(queue.r_rdy & ~flush), self.errors.payload.eq(queue.r_data.as_signed()),
                          drop.eq(flush & queue.r_rdy), queue.r_en.eq(Mux(flush, drop, self.errors.ready & self.errors.valid)),
                          self.verdict_error.eq(any_error | (error != 0)), self.verdict.eq(judged & learning)]
-            dropped = Signal(range(neurons + 1))
+            dropped = Signal(range(neurons + 1), name="dropped")
             with m.If(error_valid):
                 m.d.sync += any_error.eq(Mux(last, 0, any_error | (error != 0)))
             with m.If(self.verdict):
@@ -112,13 +115,13 @@ class OutputUnit(wiring.Component):
                     m.d.sync += flush.eq(0)
             busy = flush
         else:
-            busy = Signal()
+            busy = Signal(name="busy")
 
         # the answer
-        place = Signal(range(neurons + 1))
-        want = Signal()
-        class_sent = Signal()
-        loaded = Signal()
+        place = Signal(range(neurons + 1), name="place")
+        want = Signal(name="want")
+        class_sent = Signal(name="class_sent")
+        loaded = Signal(name="loaded")
         with m.If(judged):
             m.d.sync += [answering.eq(1), want.eq(job.want_outputs), changed.eq(self.verdict & self.verdict_error),
                          class_sent.eq(0), place.eq(0), loaded.eq(0)]

@@ -10,12 +10,14 @@ from golden_model.errors import DeviceError, InputError
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Layer, Parameters, check, initial, layer_shapes
 from hdl import frames
-from hdl.frames import Opcode, Reply, Status
+from hdl.frames import Opcode, Reply, Status, StatusReport
 
 
-def probe(network: Network) -> list[int]:
-    """A frame that only a core with programmable neurons accepts."""
-    return frames.read(0, 0, network.layers[0] + 1, 1)
+def check_revision(report: StatusReport) -> None:
+    """Raise an ``InputError`` if a core speaks another revision of the frames than this program."""
+    if report.revision != frames.REVISION:
+        raise InputError(f"the core must speak revision {frames.REVISION} of the frames, not {report.revision}; build it again "
+                         f"with this version of wuxing")
 
 
 def writes(network: Network, values: Parameters, programmable: bool) -> list[list[int]]:

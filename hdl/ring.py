@@ -22,6 +22,7 @@ from amaranth.lib import data, memory
 
 from golden_model.network import ELEMENTS
 from hdl.design import LayerDesign, signed_digits, uniform
+from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp, half_up
 
 CHILD, PREY, PREDATOR, MOTHER = 1, 2, 3, 4
@@ -77,7 +78,7 @@ def memory_ring(m: Module, name: str, width: int, *, write: Value, write_place: 
     shape = signed(width) if is_signed else unsigned(width)
     kept = memory.Memory(shape=shape, depth=1 << len(place), init=[], attrs={"ram_style": "distributed"})
     m.submodules[f"{name}_ring"] = kept
-    put, get = kept.write_port(), kept.read_port(domain="comb")
+    put, get = write_port(kept, "put"), read_port(kept, "get", "comb")
     m.d.comb += [put.addr.eq(write_place), put.data.eq(word), put.en.eq(write), get.addr.eq(place)]
     return get.data
 
@@ -107,17 +108,17 @@ class Bracket:
         scale = formats.coupling.fraction
         element = getattr(control, "element_difference", None) if not self._same_coupling else None
         mirrored = [(1 - e) % ELEMENTS for e in range(ELEMENTS)], [(-e - 2) % ELEMENTS for e in range(ELEMENTS)]
-        own = Signal(signed(width), reset_less=True)
+        own = Signal(signed(width), reset_less=True, name="own")
         coupling_enable, self_element = control.coupling_enable, getattr(control, "element_self", None)
         if self._one_rate:
             # x[child] + x[predator] is what x[mother] + x[prey] was a clock ago; in phase 9 the new words are there already
-            pair = Signal(signed(width + 1), reset_less=True)
-            pair_before = Signal(signed(width + 1), reset_less=True)
+            pair = Signal(signed(width + 1), reset_less=True, name="pair")
+            pair_before = Signal(signed(width + 1), reset_less=True, name="pair_before")
             m.d.sync += [pair.eq(Mux(control.clear, 0, x[MOTHER] + x[PREY])), pair_before.eq(pair)]
             terms = multiple(pair - pair_before, self.K1[0])
         elif self._same_coupling:
-            generation = Signal(signed(width + 1), reset_less=True)
-            overcoming = Signal(signed(width + 1), reset_less=True)
+            generation = Signal(signed(width + 1), reset_less=True, name="generation")
+            overcoming = Signal(signed(width + 1), reset_less=True, name="overcoming")
             m.d.sync += [generation.eq(x[MOTHER] - x[CHILD]), overcoming.eq(x[PREY] - x[PREDATOR])]
             terms = multiple(generation, self.K1[0]) + multiple(overcoming, self.K2[0])
         else:
@@ -129,11 +130,11 @@ class Bracket:
                     multiple_of_element(value, forward, element)))
             generated = rates(self.K1, mirrored[0], 0)(x[MOTHER]) - rates(self.K1, mirrored[0], 1)(x[CHILD])
             overcome = rates(self.K2, mirrored[1], 0)(x[PREY]) - rates(self.K2, mirrored[1], -2)(x[PREDATOR])
-            generation = Signal(signed(len(generated)), reset_less=True)
-            overcoming = Signal(signed(len(overcome)), reset_less=True)
+            generation = Signal(signed(len(generated)), reset_less=True, name="generation")
+            overcoming = Signal(signed(len(overcome)), reset_less=True, name="overcoming")
             m.d.sync += [generation.eq(generated), overcoming.eq(overcome)]
             terms = generation + overcoming
-        coupling = Signal(signed(len(terms)), reset_less=True)
+        coupling = Signal(signed(len(terms)), reset_less=True, name="coupling")
         m.d.sync += [coupling.eq(Mux(coupling_enable, terms, 0)), own.eq(Mux(control.self_enable, x[0], 0))]
 
         common = _common_shift([1 << scale, *self.K3])
@@ -142,7 +143,7 @@ class Bracket:
         if backward != self.K3:
             limited = Mux(control.reverse, multiple_of_element(own, [k >> common for k in backward], self_element), limited)
         driven = (broadcast << (scale - common)) - limited
-        rest = Signal(signed(len(driven)), reset_less=True)
+        rest = Signal(signed(len(driven)), reset_less=True, name="rest")
         m.d.sync += rest.eq(driven)
         exact = coupling + (rest << common)
         if formats.bracket is None:

@@ -99,8 +99,8 @@ class Sequencer(wiring.Component):
         m = Module()
         layer = self.layer
         self.inside: dict[str, Any] = {}           # machines and counters by name, for proofs
-        self.next = next_control = Signal(control_layout(layer))
-        control = Signal(control_layout(layer))
+        self.next = next_control = Signal(control_layout(layer), name="next_control")
+        control = Signal(control_layout(layer), name="control")
         m.submodules.pipeline = self.pipeline = pipeline = ItemPipeline(layer)
         m.d.sync += control.eq(next_control.as_value() | pipeline.control.as_value())
         m.d.comb += [self.control.eq(control), pipeline.input.value.eq(self.items.payload.value),
@@ -109,13 +109,13 @@ class Sequencer(wiring.Component):
                      self.tree_valid.eq(pipeline.tree_valid)]
         self.latch, self.learnt, self.full, self.settling = (
             Signal(name=name) for name in ("latch", "learnt", "full", "settling"))
-        self.phase = Signal(range(layer.phases))
+        self.phase = Signal(range(layer.phases), name="phase")
         self.scan_busy, self.scan_go, self.scan_ready = (Signal(name=f"scan_{name}") for name in ("busy", "go", "ready"))
         self.start_links, self.start_main, self.ready_links = (
             Signal(name=name) for name in ("start_links", "start_main", "ready_links"))
         m.d.comb += [self.start.eq(self.start_links | self.start_main),
                      self.items.ready.eq(self.ready_links | self.pipeline.issue.update)]
-        fresh = Signal(init=1)                     # accumulators begin with the half that rounds, after any reset
+        fresh = Signal(init=1, name="fresh")    # accumulators begin with the half that rounds, after any reset
         m.d.sync += fresh.eq(0)
         with m.If(fresh):
             m.d.comb += next_control.latch_drive.eq(1)
@@ -134,11 +134,11 @@ class Sequencer(wiring.Component):
         drain = Signal(range(DRAIN + 1), name="links_drain")
         learn, given_learn = (Signal(name=f"links_{name}") for name in ("learn", "given_learn"))
         last_fold = Signal(name="links_last_fold")
-        allowed = Signal()
+        allowed = Signal(name="allowed")
         self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
         # phases 4 to 8, in which an item may be issued: it reaches operand B a clock after a settling element would, so that
         # it takes the places of phases 5 to 9; programmable neurons leave the multiplier no clock
-        idle_slot = Signal()
+        idle_slot = Signal(name="idle_slot")
         if not self.programmable:
             m.d.sync += idle_slot.eq((self.phase >= 3) & (self.phase <= 7))
         m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), allowed.eq(~self.settling | idle_slot)]
@@ -186,13 +186,13 @@ class Sequencer(wiring.Component):
         fold = Signal(range(max(2, layer.folds)), name="main_fold")
         base = Signal(range(layer.depth + 1), name="main_base")
         learn, given_learn = (Signal(name=f"main_{name}") for name in ("learn", "given_learn"))
-        reverse = Signal()
-        half_step = Signal(range(half_steps))
-        wait = Signal(range(GATE_CLOCKS + ELEMENTS))
-        row = Signal(range(max(layer.rows, layer.elements, ELEMENTS) + 1))
+        reverse = Signal(name="reverse")
+        half_step = Signal(range(half_steps), name="half_step")
+        wait = Signal(range(GATE_CLOCKS + ELEMENTS), name="wait")
+        row = Signal(range(max(layer.rows, layer.elements, ELEMENTS) + 1), name="row")
         last_fold = Signal(name="main_last_fold")
-        last_phase = Signal()
-        settled = Signal()
+        last_phase = Signal(name="last_phase")
+        settled = Signal(name="settled")
         m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), last_phase.eq(self.phase == layer.phases - 1),
                      settled.eq(last_phase & (half_step == half_steps - 1))]
         self.main_fold, self.main_given_learn = fold, given_learn
@@ -216,8 +216,8 @@ class Sequencer(wiring.Component):
                     m.d.sync += [fold.eq(fold + 1), base.eq(base + layer.rows)]
                     m.next = then
 
-        sought = Signal()
-        sought_neuron = Signal(range(layer.neurons))
+        sought = Signal(name="sought")
+        sought_neuron = Signal(range(layer.neurons), name="sought_neuron")
         with m.FSM(name="main") as machine:
             with m.State("IDLE"):
                 with m.If(self.full):
@@ -416,7 +416,7 @@ class Sequencer(wiring.Component):
         size = Signal(range(layer.elements + 1), name="scan_size")
         last_fold = Signal(name="scan_last_fold")
         learn = Signal(name="scan_learn")
-        scanning = Signal()
+        scanning = Signal(name="scanning")
         self.inside |= {"scanning": scanning, "place": place, "size": size}
         m.d.comb += self.scan_ready.eq(~self.scan_busy & ((self.main_fold != 0) | self.outputs_free))
         with m.If(self.scan_go):
@@ -424,7 +424,7 @@ class Sequencer(wiring.Component):
             is_last = self.main_fold == layer.folds - 1
             m.d.sync += [scanning.eq(1), place.eq(0), last_fold.eq(is_last), learn.eq(self.main_given_learn),
                          size.eq(Mux(is_last, layer.fold_size(layer.folds - 1), layer.elements))]
-        ending = Signal()
+        ending = Signal(name="ending")
         m.d.comb += ending.eq(scanning & (place == size - 1))
         with m.If(scanning):
             m.d.comb += next_control.token_next.eq(1)

@@ -63,7 +63,7 @@ class SharedArray(wiring.Component):
             else:
                 m.d.comb += inner.eq(outer) if member.flow == wiring.In else outer.eq(inner)
 
-        control = Signal(control_layout(array))
+        control = Signal(control_layout(array), name="control")
         m.d.comb += control.eq(sequencer.control)
         outputs, words, products = [], [], []
         for number in range(array.elements):
@@ -73,7 +73,7 @@ class SharedArray(wiring.Component):
             write_enable = Signal(name=f"write_enable_{number}")
             m.submodules[f"element_{number}"] = Instance(
                 ELEMENT, i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control, i_slot=sequencer.slot,
-                i_number=Const(number, range(array.elements)), i_fetched=fetched, o_write_data=data,
+                i_number=Const(number, array.numbers), i_fetched=fetched, o_write_data=data,
                 o_write_enable=write_enable, o_output=output, o_product=product)
             m.submodules[f"weights_{number}"] = single_port_weights.instance(
                 width=array.word_bits, depth=array.depth, init=initial_file(number) if self.initialised else "",

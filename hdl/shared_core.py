@@ -77,8 +77,8 @@ class SharedCore(wiring.Component):
 
         # one register for the reply to an access; one access is under way at a time
         access, reply, asked = commands.access, commands.access_reply, array.access.payload
-        answered = Signal()
-        word = Signal(signed(32))
+        answered = Signal(name="answered")
+        word = Signal(signed(32), name="word")
         m.d.comb += [reply.valid.eq(answered), reply.payload.eq(word), array.access.valid.eq(access.valid & ~answered),
                      asked.write.eq(access.payload.write), asked.layer.eq(access.payload.layer),
                      asked.neuron.eq(access.payload.neuron), asked.row.eq(access.payload.index),

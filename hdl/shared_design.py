@@ -51,6 +51,16 @@ class SharedDesign:
         return sum(layer.folds for layer in self.layers)
 
     @property
+    def numbers(self) -> range:
+        """Shape of an element's number; not without bits, because Verilog has no such port."""
+        return range(max(2, self.elements))
+
+    @property
+    def all_slots(self) -> range:
+        """Shape of a slot's number, likewise."""
+        return range(max(2, self.folds))
+
+    @property
     def depth(self) -> int:
         """Words of weight memory of one element."""
         return sum(layer.depth for layer in self.layers)

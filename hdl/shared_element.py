@@ -23,6 +23,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
 from hdl.gate import gated, not_extinct, population, reverse_gate, wide
+from hdl.memory_ports import read_port, write_port
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
 from hdl.ring import Bracket, shift_ring
@@ -70,9 +71,9 @@ class SharedElement(wiring.Component):
     Members
     -------
     control : In(control_layout(array))
-    number : In(range(elements))
+    number : In(array.numbers)
         Its own, constant.
-    slot : In(range(folds))
+    slot : In(array.all_slots)
         Slot of the memory of gates, constant while a neuron is worked on.
     fetched : In(signed(word_bits))
         The word of weight memory that was addressed one clock ago.
@@ -89,7 +90,7 @@ class SharedElement(wiring.Component):
         self.array = array
         formats = array.formats
         super().__init__({
-            "control": In(control_layout(array)), "number": In(range(array.elements)), "slot": In(range(array.folds)),
+            "control": In(control_layout(array)), "number": In(array.numbers), "slot": In(array.all_slots),
             "fetched": In(signed(array.word_bits)), "write_data": Out(signed(array.word_bits)), "write_enable": Out(1),
             "output": Out(signed(formats.displacement.bits)),
             "product": Out(signed(formats.weight.bits + formats.displacement.bits))})
@@ -101,19 +102,19 @@ class SharedElement(wiring.Component):
         s, scale, operand = formats.displacement, array.operand_scale, array.design.operand_bits
         multiplier = m.submodules.multiplier = Multiplier(operand, array.design.target)
         product = multiplier.product
-        selected = Signal()
+        selected = Signal(name="selected")
         m.d.comb += selected.eq(control.element == self.number)
 
         # ring of evaluation points; its new words come from the half step below
-        half_step = Signal(signed(s.bits))
+        half_step = Signal(signed(s.bits), name="half_step")
         point = shift_ring(m, "point", s.bits, shift=control.state_shift, new=control.state_new, word=half_step,
                            clear=control.clear)
         reverse_signal = point[-network.neuron.input_element % ELEMENTS]
         m.d.comb += self.output.eq(point[network.neuron.output_element])
 
         # accumulator of the links -> drive
-        accumulator = Signal(signed(array.sum_bits), reset_less=True)
-        drive = Signal(signed(formats.drive.bits), reset_less=True)
+        accumulator = Signal(signed(array.sum_bits), reset_less=True, name="accumulator")
+        drive = Signal(signed(formats.drive.bits), reset_less=True, name="drive")
         half = 1 << array.link_shift >> 1
         with m.If(control.latch_drive):
             m.d.sync += [drive.eq(clamp(accumulator[array.link_shift:].as_signed(), formats.drive.bits)),
@@ -122,26 +123,26 @@ class SharedElement(wiring.Component):
             m.d.sync += accumulator.eq(accumulator + product[scale:].as_signed())
 
         # operand B: bracket of the ring, or what is broadcast
-        broadcast = Signal(signed(array.broadcast_bits), reset_less=True)
+        broadcast = Signal(signed(array.broadcast_bits), reset_less=True, name="broadcast")
         m.d.sync += broadcast.eq(gated(drive, control.drive_enable, array.broadcast_bits) | control.broadcast_b
                                  | gated(reverse_signal, control.reverse_enable, array.broadcast_bits))
         m.d.comb += multiplier.b.eq(Bracket(layer).build(m, point, broadcast, control))
 
         # operand A: gate, weight, or what is broadcast. A predictor's gate is doubled, so that both half steps shift alike.
         entering = self._gate(m, point)
-        corrector_gate = Signal(s.bits + 1, reset_less=True)
-        predictor_gate = Signal(s.bits + 1, reset_less=True)
-        word = Signal(signed(operand), reset_less=True)
+        corrector_gate = Signal(s.bits + 1, reset_less=True, name="corrector_gate")
+        predictor_gate = Signal(s.bits + 1, reset_less=True, name="predictor_gate")
+        word = Signal(signed(operand), reset_less=True, name="word")
         m.d.sync += [corrector_gate.eq(Mux(control.corrector_gate, entering, 0)),
                      predictor_gate.eq(Mux(control.predictor_gate, entering, 0)),
                      word.eq(gated(self.fetched, control.word_enable, operand) | control.broadcast_a)]
         m.d.comb += multiplier.a.eq(wide(corrector_gate, operand) | wide(Cat(Const(0, 1), predictor_gate), operand) | word)
 
         # half step: narrow(((s + x) << k) + gate * B, k + 1) as (s + x + (gate * B >> k) + 1) >> 1, since floors nest
-        mean = Signal(signed(s.bits + 1), reset_less=True)
+        mean = Signal(signed(s.bits + 1), reset_less=True, name="mean")
         m.d.sync += mean.eq(self._start(m, half_step) + point[2])
         change = product[:layer.product_bits][network.corrector_shift:].as_signed()
-        rounded = Signal(signed(len(change) + 1), reset_less=True)
+        rounded = Signal(signed(len(change) + 1), reset_less=True, name="rounded")
         m.d.sync += rounded.eq((Cat(Const(1, 1), mean).as_signed() + Cat(Const(1, 1), change).as_signed()) >> 2)
         m.d.comb += [half_step.eq(not_extinct(layer, clamp(rounded, s.bits), control.reverse)),
                      self.product.eq(product[scale:])]
@@ -152,7 +153,7 @@ class SharedElement(wiring.Component):
             exact = (Cat(Const(1, 1), self.fetched).as_signed() + product[shift - 1:].as_signed()) >> 1
         else:
             exact = self.fetched
-        updated = Signal(signed(len(exact)), reset_less=True)
+        updated = Signal(signed(len(exact)), reset_less=True, name="updated")
         enough = fits(updated, formats.weight.bits)
         if formats.drive.bits != formats.weight.bits:
             enough = Mux(control.bias_row, fits(updated, formats.drive.bits), enough)
@@ -170,7 +171,7 @@ class SharedElement(wiring.Component):
             return here
         settled = reverse_gate(layer, point[0])
         m.submodules.gates = gates = memory.Memory(shape=unsigned(len(settled)), depth=array.gate_words, init=[], attrs=BLOCK)
-        keep, show = gates.write_port(), gates.read_port()
+        keep, show = write_port(gates, "keep"), read_port(gates, "show")
         address = Cat(control.gate_place, self.slot)[:len(show.addr)]
         m.d.comb += [show.addr.eq(address), keep.addr.eq(address), keep.data.eq(settled), keep.en.eq(control.gate_write)]
         return Mux(control.reverse, show.data, here)
@@ -179,7 +180,7 @@ class SharedElement(wiring.Component):
         """The step start of the element that was asked for a clock ago."""
         control = self.control
         m.submodules.starts = starts = memory.Memory(shape=half_step.shape(), depth=2 * SLOT, init=[], attrs=BLOCK)
-        keep, show = starts.write_port(), starts.read_port()
+        keep, show = write_port(starts, "keep"), read_port(starts, "show")
         m.d.comb += [show.addr.eq(control.start_read), keep.addr.eq(control.start_place), keep.data.eq(half_step),
                      keep.en.eq(control.start_write)]
         return show.data

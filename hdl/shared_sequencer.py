@@ -90,34 +90,34 @@ class SharedSequencer(wiring.Component):
             "links_exponent": In(exponent_bits(array.design.links_exponents())),
             "bias_exponent": In(exponent_bits(array.design.bias_exponents())),
             "access": In(stream.Signature(access_layout(array))), "access_done": Out(1),
-            "control": Out(control_layout(array)), "address": Out(range(array.depth)), "slot": Out(range(array.folds)),
+            "control": Out(control_layout(array)), "address": Out(range(array.depth)), "slot": Out(array.all_slots),
             "tree_begin": Out(1), "tree_first": Out(1), "tree_valid": Out(1), "idle": Out(1),
             "trace": Out(data.StructLayout({f"step_{layer.index}": 1 for layer in array.layers}))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         array = self.array
-        self.next = Signal(control_layout(array), name="next_control")      # of the next clock
-        self.issue = Signal(data.StructLayout(dict.fromkeys(KINDS, 1)))
-        self.index = Signal(range(array.rows))
-        self.fold = Signal(range(max(2, *(layer.folds for layer in array.layers))))
-        self.base = Signal(range(array.depth + 1))          # first word of the fold that main is at
-        self.links_base = Signal(range(array.depth + 1))
-        self.place = Signal(range(array.folds))             # its slot
-        self.learns = Signal()                              # the image that is worked on is learnt
-        self.chosen = Signal(range(array.elements))         # an element
-        self.phase = Signal(range(array.phases))
-        self.half_step = Signal(range(array.half_steps))
-        self.reverse = Signal()
-        self.settling = Signal()
-        self.updating = Signal()                            # weight memories fetch and write in turn
-        self.odd = Signal()
-        self.full = Signal()                                # the accumulators hold the sums of the next fold
-        self.go = Signal()                                  # play the inputs of the fold at links_base
+        self.next = Signal(control_layout(array), name="next_control")    # of the next clock
+        self.issue = Signal(data.StructLayout(dict.fromkeys(KINDS, 1)), name="issue")
+        self.index = Signal(range(array.rows), name="index")
+        self.fold = Signal(range(max(2, *(layer.folds for layer in array.layers))), name="fold")
+        self.base = Signal(range(array.depth + 1), name="base")    # first word of the fold that main is at
+        self.links_base = Signal(range(array.depth + 1), name="links_base")
+        self.place = Signal(range(array.folds), name="place")    # its slot
+        self.learns = Signal(name="learns")    # the image that is worked on is learnt
+        self.chosen = Signal(range(array.elements), name="chosen")    # an element
+        self.phase = Signal(range(array.phases), name="phase")
+        self.half_step = Signal(range(array.half_steps), name="half_step")
+        self.reverse = Signal(name="reverse")
+        self.settling = Signal(name="settling")
+        self.updating = Signal(name="updating")    # weight memories fetch and write in turn
+        self.odd = Signal(name="odd")
+        self.full = Signal(name="full")    # the accumulators hold the sums of the next fold
+        self.go = Signal(name="go")    # play the inputs of the fold at links_base
         self.inside: dict[str, Any] = {}                    # machines and counters by name, for proofs
-        self.last_fold = Signal()
+        self.last_fold = Signal(name="last_fold")
         m.d.comb += self.last_fold.eq(self.fold == self._of_layer([layer.folds - 1 for layer in array.layers]))
-        fresh = Signal(init=1)                              # accumulators begin with the half that rounds, after any reset
+        fresh = Signal(init=1, name="fresh")    # accumulators begin with the half that rounds, after any reset
         m.d.sync += fresh.eq(0)
         with m.If(fresh):
             m.d.comb += self.next.latch_drive.eq(1)
@@ -140,7 +140,7 @@ class SharedSequencer(wiring.Component):
         array, control = self.array, self.control
         stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(6)]
         m.d.sync += [late.eq(early) for early, late in zip([self.issue, *stages], stages, strict=False)]
-        following = Signal.like(self.next)
+        following = Signal.like(self.next, name="following")
         m.d.sync += [following.eq(self.next), self.slot.eq(self.place)]
         m.d.comb += control.eq(following)
 
@@ -155,12 +155,12 @@ class SharedSequencer(wiring.Component):
         else:
             m.d.comb += self.address.eq(addresses[0])
 
-        value, last = Signal.like(self.items.payload.value), Signal(reset_less=True)
+        value, last = Signal.like(self.items.payload.value, name="value"), Signal(reset_less=True, name="last")
         m.d.sync += [value.eq(self.items.payload.value), last.eq(self.items.payload.last)]
         with m.If(stages[0].link):
             m.d.comb += control.broadcast_b.eq(Mux(last, Const(1 << array.link_shift, signed(array.broadcast_bits)), value))
         m.d.comb += [control.word_enable.eq(stages[1].link | stages[1].tree), control.accumulate.eq(stages[4].link)]
-        operand = Signal.like(control.broadcast_a, name="operand")            # zero when unused
+        operand = Signal.like(control.broadcast_a, name="operand")    # zero when unused
         given = Signal.like(operand, name="given_operand")
         m.d.sync += operand.eq(given)
         m.d.comb += control.broadcast_a.eq(operand)
@@ -188,9 +188,9 @@ class SharedSequencer(wiring.Component):
 
     def _links(self, m: Module) -> None:
         """Forward links of one fold, whenever the multiplier has time."""
-        drain = Signal(range(DRAIN))
-        allowed = Signal()
-        self.latched = Signal()
+        drain = Signal(range(DRAIN), name="drain")
+        allowed = Signal(name="allowed")
+        self.latched = Signal(name="latched")
         m.d.comb += allowed.eq(~self.settling | ((self.phase >= SLOTS.start) & (self.phase < SLOTS.stop)))
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.go):
@@ -220,13 +220,13 @@ class SharedSequencer(wiring.Component):
         array, nxt = self.array, self.next
         rows = self._of_layer([layer.rows for layer in array.layers])
         neurons = max(layer.neurons for layer in array.layers)
-        count = Signal(range(max(array.rows, neurons, ACCESS + 1, UPDATED + 1)))
+        count = Signal(range(max(array.rows, neurons, ACCESS + 1, UPDATED + 1)), name="count")
         size = Mux(self.last_fold, self._of_layer([layer.fold_size(layer.folds - 1) for layer in array.layers]),
                    self._of_layer([layer.elements for layer in array.layers]))
         last_layer = self.layer == len(array.layers) - 1
-        following = Signal.like(self.base)                   # first word of the next fold, or of the next layer
+        following = Signal.like(self.base, name="following")    # first word of the next fold, or of the next layer
         m.d.comb += following.eq(self.base + rows)
-        self.judged, self.erred = Signal(), Signal()          # the verdict, until main looks at it
+        self.judged, self.erred = Signal(name="judged"), Signal(name="erred")    # the verdict, until main looks at it
         with m.If(self.verdict):
             m.d.sync += [self.judged.eq(1), self.erred.eq(self.verdict_error)]
         m.d.comb += self.tree_first.eq(self.fold == 0)
@@ -330,7 +330,7 @@ class SharedSequencer(wiring.Component):
                 nxt.reverse.eq(self.reverse), nxt.gate_place.eq(phase),
                 nxt.start_write.eq(~taps & corrector), nxt.start_place.eq(phase - ELEMENTS),
                 nxt.start_read.eq(Mux(self.half_step[1:].any(), 0, ZEROS) | (phase - 2)[:3])]
-        stepped = Signal()
+        stepped = Signal(name="stepped")
         m.d.sync += stepped.eq(self.settling & last_phase & corrector)
         for layer in array.layers:
             step = Signal(name=f"step_{layer.index}")

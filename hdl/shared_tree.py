@@ -6,6 +6,7 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp, half_up
 from hdl.shared_design import SharedDesign
 from hdl.shared_element import BLOCK
@@ -75,9 +76,13 @@ class SharedTree(wiring.Component):
         half = 1 << ceil_log2(inputs)
         m.submodules.partial = partial = memory.Memory(shape=signed(bits), depth=2 * half if banked else inputs, init=[],
                                                        attrs=BLOCK)
-        into, out_of = partial.write_port(), partial.read_port()
-        row, row_late, place = Signal(range(inputs + 1)), Signal(range(inputs)), Signal(range(inputs + 1))
-        total, adding, giving, taken = Signal(signed(bits), reset_less=True), Signal(), Signal(), Signal()
+        into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
+        row, row_late, place = (
+            Signal(range(inputs + 1), name="row"), Signal(range(inputs), name="row_late"),
+            Signal(range(inputs + 1), name="place"))
+        total, adding, giving, taken = (
+            Signal(signed(bits), reset_less=True, name="total"), Signal(name="adding"), Signal(name="giving"),
+            Signal(name="taken"))
         m.d.sync += [total.eq(sums[0]), row_late.eq(row), adding.eq(valid), giving.eq(self.errors.ready & ~taken)]
         m.d.comb += [
             taken.eq(giving & self.errors.ready),

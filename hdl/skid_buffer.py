@@ -42,11 +42,12 @@ class SkidBuffer(wiring.Component):
     def __init__(self, shape: Any) -> None:
         self.shape = shape
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
-        self.spare, self.held = Signal(shape, reset_less=True), Signal()          # one item more, and whether it is there
+        # one item more, and whether it is there
+        self.spare, self.held = Signal(shape, reset_less=True, name="spare"), Signal(name="held")
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        ready = Signal()
+        ready = Signal(name="ready")
         m.d.comb += self.i.ready.eq(ready)
         with m.If(~self.o.valid | self.o.ready):
             m.d.sync += [self.o.valid.eq(self.held | (self.i.valid & ready)), self.held.eq(0), ready.eq(1)]
@@ -97,11 +98,11 @@ class ShiftQueue(wiring.Component):
         self.shape, self.depth = shape, depth
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
         self.slots = [Signal(shape, name=f"slot_{k}", reset_less=True) for k in range(depth)]
-        self.filled = Signal(depth)           # slot k holds an item: 0...01...1
+        self.filled = Signal(depth, name="filled")    # slot k holds an item: 0...01...1
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        put, get = Signal(), Signal()
+        put, get = Signal(name="put"), Signal(name="get")
         m.d.comb += [
             self.i.ready.eq(~self.filled[-1]),
             self.o.valid.eq(self.filled[0]),

@@ -11,7 +11,7 @@ from hdl.frames import Opcode, Status
 
 # What a request carries after its header, and what its reply does; {image}, {outputs}: words of this core
 REQUESTS = {
-    Opcode.STATUS: ("none", f"{frames.STATUS_WORDS}: magic number, digest, counters, rates"),
+    Opcode.STATUS: ("none", f"{frames.STATUS_WORDS}: magic number, digest, counters, rates, capabilities"),
     Opcode.WRITE: ("address; count parameters", "none"),
     Opcode.READ: ("address", "count parameters"),
     Opcode.INFER: ("{image}: the image", "none, or {outputs} outputs if bit 8 of the header was set"),
@@ -67,8 +67,8 @@ bytes, four a word, the first in [7:0]."""
     if design.learns:
         rates = {"links": design.links_exponents(), "bias": design.bias_exponents()}
         parts.append(_table(("rate 2**-n", "least n", "greatest n", "n after reset"), (
-            (name, *map(str, (allowed.start, allowed.stop - 1, allowed.start) if allowed else (0, 0, 0)))
-            for name, allowed in rates.items())))
+            (name, *map(str, (allowed.start, allowed.stop - 1, allowed.start) if allowed else
+                        (f"{frames.NO_RATE}: a rate of 0", *2 * [frames.NO_RATE]))) for name, allowed in rates.items())))
     parts.append(_table(("status", "name", "what was wrong"), ((str(int(status)), status.name, REASONS[status])
                                                               for status in Status)))
     return "\n\n".join(parts) + "\n"

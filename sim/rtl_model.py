@@ -71,7 +71,8 @@ class RtlModel:
             raise InputError(f"model and Verilog must be of the same network, but the digest of the model begins with "
                              f"{network.digest[:16]} and that of the Verilog with {found}; emit the Verilog of this "
                              f"model again")
-        self.programmable = self.exchange([parameter_frames.probe(network)])[0].status is Status.OK
+        parameter_frames.check_revision(report)
+        self.learns, self.programmable = report.learns, report.programmable
         self.reset()
 
     # ------------------------------------------------------------- frames
@@ -117,8 +118,8 @@ class RtlModel:
         links, bias = exponents["links"], exponents["bias"]
         self.set_exponents(report.links_exponent if links is None else links, report.bias_exponent if bias is None else bias)
 
-    def set_exponents(self, links: int, bias: int) -> None:
-        """Rates 2**-n for the images learnt from now on."""
+    def set_exponents(self, links: int | None, bias: int | None) -> None:
+        """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
         self._accepted([frames.rate(links, bias)])
 
     # ------------------------------------------------------------- images

@@ -22,7 +22,7 @@ class Backend(Protocol):
         """The class of ``image`` and its outputs, signed."""
 
     def learn(self, image: bytes, label: int, links_exponent: int, bias_exponent: int) -> tuple[int, list[int], bool]:
-        """The same, before learning; and whether there was an error to learn from."""
+        """The same, before learning; and whether there was an error to learn from. 0 for parameters that are not learnt."""
 
     def write(self, layer: int, neuron: int, index: int, word: int) -> None:
         """Set a parameter from the low bits of a word of 32 bits."""
@@ -35,7 +35,8 @@ class Backend(Protocol):
 class CommandModel:
     """Answers one frame after the other.
 
-    ``layers``: inputs, then neurons of each layer. ``digest``: 64 bits. Exponents: ranges, and their values after a reset.
+    ``layers``: inputs, then neurons of each layer. ``digest``: 64 bits. Exponents: ranges, and their values after a reset; an
+    empty range and None for parameters that are not learnt.
     """
 
     layers: tuple[int, ...]
@@ -43,8 +44,8 @@ class CommandModel:
     digest: int
     links_exponents: range
     bias_exponents: range
-    initial_links: int
-    initial_bias: int
+    initial_links: int | None
+    initial_bias: int | None
     learns: bool = True
     programmable: bool = False
     inferred: int = field(default=0, init=False)
@@ -90,8 +91,8 @@ class CommandModel:
             return Status.ADDRESS
         if opcode == Opcode.LEARN and argument >= self.layers[-1]:
             return Status.LABEL
-        if opcode == Opcode.RATE and not (frame[1] & 0xFF in self.links_exponents
-                                          and frame[1] >> 8 & 0xFF in self.bias_exponents):
+        if opcode == Opcode.RATE and not (frame[1] & 0xFF in (self.links_exponents or [frames.NO_RATE])
+                                          and frame[1] >> 8 & 0xFF in (self.bias_exponents or [frames.NO_RATE])):
             return Status.RATE
         return Status.OK
 
@@ -108,12 +109,14 @@ class CommandModel:
         """Carries out a frame in which nothing is wrong: value of the reply's header, and the words after it."""
         if opcode == Opcode.STATUS:
             return 0, [frames.MAGIC, self.digest & 0xFFFFFFFF, self.digest >> 32, self.inferred, self.learnt, self.changed,
-                       self.refused, 0, self.links_exponent | self.bias_exponent << 8, self.last_error, 0, 0]
+                       self.refused, 0, frames.rate_bits(self.links_exponent, self.bias_exponent), self.last_error,
+                       *frames.capabilities(self.learns, self.programmable, self.links_exponents, self.bias_exponents)]
         if opcode == Opcode.RESET:
             self.reset()
             return 0, []
         if opcode == Opcode.RATE:
-            self.links_exponent, self.bias_exponent = words[0] & 0xFF, words[0] >> 8 & 0xFF
+            self.links_exponent = words[0] & 0xFF if self.links_exponents else None
+            self.bias_exponent = words[0] >> 8 & 0xFF if self.bias_exponents else None
             return 0, []
         if opcode in (Opcode.READ, Opcode.WRITE):
             neuron, index = words[0] >> 16, words[0] & 0xFFFF
@@ -127,7 +130,7 @@ class CommandModel:
             winner, outputs = self.backend.infer(image)
             self.inferred += 1
         else:
-            winner, outputs, error = self.backend.learn(image, argument, self.links_exponent, self.bias_exponent)
+            winner, outputs, error = self.backend.learn(image, argument, self.links_exponent or 0, self.bias_exponent or 0)
             self.learnt += 1
             self.changed += error
         return winner, outputs if option & frames.WANT_OUTPUTS else []
@@ -172,7 +175,9 @@ class CommandModel:
         if opcode in (Opcode.STATUS, Opcode.RESET):
             return [frames.header(opcode, chance.getrandbits(8), chance.getrandbits(16))]
         if opcode == Opcode.RATE:
-            return frames.rate(chance.choice(self.links_exponents), chance.choice(self.bias_exponents))
+            header, rates = frames.rate(*(chance.choice(allowed) if allowed else None
+                                          for allowed in (self.links_exponents, self.bias_exponents)))
+            return [header, rates | chance.getrandbits(16) << 16]
         if opcode in (Opcode.INFER, Opcode.LEARN):
             share = chance.choice([0, 0.1, 0.5, 1])
             words = [sum(chance.choice([1, 0x80, 0xFF, chance.getrandbits(8)]) << 8 * k for k in range(4)

@@ -95,7 +95,7 @@ module frame_core (
         1: begin
           reply[1] <= 32'h31585557; reply[2] <= `DIGEST; reply[3] <= `DIGEST >> 32; reply[4] <= inferred; reply[5] <= learnt;
           reply[6] <= changed; reply[7] <= refused; reply[8] <= cycles; reply[9] <= rates; reply[10] <= last_error;
-          reply[11] <= 0; reply[12] <= 0;
+          reply[11] <= {8'd1, 22'd0, `EXTRA == 15, 1'b1}; reply[12] <= 32'h0f000f00;
           length <= 13;
           state <= REPLY;
         end

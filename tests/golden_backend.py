@@ -79,16 +79,16 @@ class GoldenBackend:
 
 def command_model(design: Design, values: Parameters) -> CommandModel:
     """What the core of a design must answer, if it starts from these parameters."""
-    links, bias = (exponents or range(1) for exponents in (design.links_exponents(), design.bias_exponents()))
+    links, bias = design.links_exponents(), design.bias_exponents()
     return CommandModel(layers=design.network.layers, backend=GoldenBackend(design.network, values),
                         digest=frames.digest_word(design.network.digest), links_exponents=links, bias_exponents=bias,
-                        initial_links=links.start, initial_bias=bias.start, learns=design.learns,
-                        programmable=design.kind == "programmable")
+                        initial_links=links.start if links else None, initial_bias=bias.start if bias else None,
+                        learns=design.learns, programmable=design.kind == "programmable")
 
 
 def snapshot(layers: Sequence[Layer]) -> Array:
-    """All links and biases in one array."""
-    return np.concatenate([array.reshape(-1) for layer in layers for array in (layer.weights, layer.bias)])
+    """All parameters in one array."""
+    return np.concatenate([array.reshape(-1) for layer in layers for array in (layer.weights, layer.bias, layer.coupling)])
 
 
 def _row(image: bytes) -> Array:

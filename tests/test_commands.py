@@ -19,7 +19,8 @@ from testbenches.flat_ports import FlatPorts
 from testbenches.run import run_bench
 
 USUAL = {"layers": (13, 4, 3), "learns": True, "digest": 0x0123456789ABCDEF, "links_exponents": (2, 9),
-         "bias_exponents": (0, 16), "initial_links": 4, "initial_bias": 5, "programmable": False}
+         "bias_exponents": (0, 16), "initial_links": 4, "initial_bias": 5, "programmable": False, "parameter_bits": (11, 16, 5)}
+NO_RATES = {"links_exponents": (0, 0), "bias_exponents": (0, 0), "initial_links": None, "initial_bias": None}
 
 
 def decoder(settings, commands=Commands):
@@ -35,8 +36,12 @@ def exchange(folder, simulator, settings, commands=Commands, **bench):
 
 CONFIGURATIONS = {
     "learning, two layers": USUAL,
-    "inference only, one layer, one output": USUAL | {"layers": (4, 1), "learns": False},
+    "inference only, one layer, one output": USUAL | {"layers": (4, 1), "learns": False} | NO_RATES,
     "programmable, three layers, one input": USUAL | {"layers": (1, 6, 5, 2), "programmable": True, "digest": 2**64 - 1},
+    "links are not learnt, words of one width": USUAL | {"layers": (4, 2, 3), "links_exponents": (0, 0), "initial_links": None,
+                                                         "parameter_bits": (16, 16, 16), "programmable": True},
+    "bias is not learnt, K is widest": USUAL | {"layers": (4, 2, 3), "bias_exponents": (0, 0), "initial_bias": None,
+                                                "parameter_bits": (7, 7, 32), "programmable": True},
 }
 
 
@@ -61,6 +66,9 @@ BUGS = {
     "neuron beyond the last": ("(neuron <= last_neuron)", "(neuron <= last_neuron + 1)"),
     "words that were not needed are taken": ("over.eq(~needed)", "over.eq(0)"),
     "rate of a refused frame": ("with m.If(status != Status.OK):", "with m.If((status != Status.OK) & ~is_[Opcode.RATE]):"),
+    "a link takes the bits of a bias": ("word: Value = links if len(bias) == len(links)", "word: Value = bias if True"),
+    "a bias takes the bits of a link": ("is_bias.eq(frame.index == inputs)", "is_bias.eq(0)"),
+    "a written word keeps its upper bits": ("written[:bits].as_signed() for bits", "written for bits"),
     "images that changed nothing are counted": ("& result.first & result.changed &", "& result.first &"),
     "learnt images count as inferred": ("with m.If(owed.o.payload):\n                m.d.sync += learnt",
                                         "with m.If(0):\n                m.d.sync += learnt"),
@@ -246,10 +254,10 @@ def test_counters_rates_and_the_last_error_in_status():
 
 
 @pytest.mark.parametrize(("right", "wrong"), [
-    ("[last_error.eq(Status.OK), links", "[links"), ("bias.eq(self.initial_bias)]", "]"),
+    ("report.last_error.eq(Status.OK)", "[]"), ("[rate.register.eq(rate.initial) for", "[[] for"),
     ("for counter in (inferred, learnt, changed, refused, cycles)]", "for counter in (inferred, learnt, changed, refused)]"),
     ("[refused.eq(refused + 1), last_error.eq(status)]", "[refused.eq(refused + 1)]"),
-    ("bias.eq(operand[8:16])", "bias.eq(operand[:8])"),
+    ("rate.register.eq(operand.word_select(place, 8))", "rate.register.eq(operand[:8])"),
 ])
 def test_a_planted_bug_shows_in_status(right, wrong):
     with pytest.raises(AssertionError):
@@ -265,7 +273,11 @@ def check_counters(commands):
         before = host.clock - reset_at[0]
         report = frames.status_report(await host.ask(ctx, frames.status()))
         assert before - 10 <= report.cycles <= host.clock - reset_at[0] + 10
-        return {name: value for name, value in vars(report).items() if name not in ("cycles", "magic", "digest")}
+        assert (report.magic, report.digest, report.revision) == (frames.MAGIC, USUAL["digest"], frames.REVISION)
+        assert (report.learns, report.programmable) == (True, False)
+        assert (report.links_exponents, report.bias_exponents) == (range(2, 9), range(16))
+        told = "inferred", "learnt", "changed", "refused", "links_exponent", "bias_exponent", "last_error"
+        return {name: getattr(report, name) for name in told}
 
     async def bench(ctx):
         fresh = {"inferred": 0, "learnt": 0, "changed": 0, "refused": 0, "links_exponent": 4, "bias_exponent": 5,
@@ -319,9 +331,10 @@ def test_a_hard_reset_amid_a_frame_is_a_fresh_start(cut):
     ({"layers": (65_520, 2)}, "each size in layers must be a whole number from 1 to 65519, not 65520"),
     ({"layers": (3, 2.0)}, "each size in layers must be a whole number from 1 to 65519, not 2.0"),
     ({"digest": 1 << 64}, "digest must be a number of 64 bits, not 18446744073709551616"),
-    ({"links_exponents": (3, 3)}, "links_exponents must be a range within 0 to 255, not range(3, 3)"),
-    ({"bias_exponents": (0, 257)}, "bias_exponents must be a range within 0 to 255, not range(0, 257)"),
-    ({"bias_exponents": (0, 9, 2)}, "bias_exponents must be a range within 0 to 255, not range(0, 9, 2)"),
+    ({"links_exponents": (3, 3)}, "initial_links must be None, because these parameters are not learnt, not 4"),
+    ({"bias_exponents": (0, 256)}, "bias_exponents must be a range within 0 to 254, or empty, not range(0, 256)"),
+    ({"bias_exponents": (0, 9, 2)}, "bias_exponents must be a range within 0 to 254, or empty, not range(0, 9, 2)"),
+    ({"initial_bias": None}, "initial_bias must be one of the exponents 0 to 15, not None"),
     ({"initial_links": 9}, "initial_links must be one of the exponents 2 to 8, not 9"),
 ])
 def test_what_frames_cannot_express_is_refused(changes, message):

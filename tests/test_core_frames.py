@@ -9,7 +9,7 @@ import pytest
 from command_model import CYCLES_WORD
 from golden_backend import command_model, snapshot
 from golden_model import parameters
-from golden_model.network import Integration, Learning, Network
+from golden_model.network import Formats, Integration, Learning, Network
 from hdl import core, emit, frames
 from hdl.design import Design
 from hdl.frames import Opcode, Status
@@ -17,9 +17,13 @@ from planted_bugs import planted
 from sim.compiled import Stuck
 from sim.rtl_model import RtlModel
 
-NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3))
+# links, biases and K of three widths, so that words have bits above their format
+NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3),
+                  formats=Formats(displacement="Q1.10", weight="Q2.8", drive="Q4.10", coupling="Q2.3", bracket="Q6.10",
+                                  error="Q1.10"))
 DESIGNS = {"parallel": Design(network=NETWORK, elements=(2, 3)),
-           "shared": Design(network=NETWORK, elements=(2, 2), arrangement="shared")}
+           "shared": Design(network=NETWORK, elements=(2, 2), arrangement="shared"),
+           "programmable": Design(network=NETWORK, elements=(2, 3), kind="programmable")}
 
 
 class Conversation:

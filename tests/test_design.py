@@ -103,6 +103,24 @@ def test_a_core_that_only_infers_takes_networks_that_learn_otherwise(network):
     assert not any(layer.learns or layer.reverses for layer in design.layers)
 
 
+def test_equal_designs_are_equal():
+    def design(**changes):
+        return Design(**{"network": with_formats(bracket="Q6.12"), "elements": (2, 3)} | changes)
+    assert design() == design() == design(elements=[2, 3])
+    assert hash(design()) == hash(design())
+    assert Design(network=NETWORK) == Design(network=with_learning(), elements=(4, 3))              # as they are by default
+    others = [design(network=NETWORK), design(elements=(4, 3)), design(kind="programmable"), design(target="ecp5"),
+              design(learns=False), design(elements=(2, 2), arrangement="shared")]
+    assert all(design() != other for other in others)
+    assert len({design(), *others}) == 1 + len(others)
+    assert "LayerDesign" not in repr(design())
+
+
+def test_a_core_without_learning_takes_no_rates():
+    assert (Design(network=NETWORK, learns=False).links_exponents(), Design(network=NETWORK, learns=False).bias_exponents()) == (
+        range(0), range(0))
+
+
 def test_elements_are_the_neurons_unless_they_are_named():
     assert Design(network=NETWORK).elements == (4, 3)
     design = Design(network=NETWORK, elements=(3, 1))

@@ -1,9 +1,11 @@
 """Parameters as frames and back, through a core that is a dictionary."""
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from command_model import CommandModel
 from golden_model import parameters
 from golden_model.errors import DeviceError, InputError
 from golden_model.network import ELEMENTS, Network
@@ -58,9 +60,16 @@ def test_K_that_is_wired_cannot_be_written():
         parameter_frames.writes(NETWORK, some(True), False)
 
 
-def test_only_programmable_neurons_accept_the_probe():
-    header, address = parameter_frames.probe(NETWORK)
-    assert (header & 0xFF, header >> 16, address) == (Opcode.READ, 1, 301)
+def test_a_core_of_another_revision_is_not_spoken_to():
+    core = CommandModel(layers=(3, 2), backend=None, digest=1, links_exponents=range(2, 5), bias_exponents=range(0),
+                        initial_links=3, initial_bias=None, programmable=True)
+    report = frames.status_report(frames.parse(core.answer(frames.status())))
+    parameter_frames.check_revision(report)
+    assert (report.learns, report.programmable, report.links_exponents, report.bias_exponents) == (
+        True, True, range(2, 5), range(0))
+    message = ("the core must speak revision 1 of the frames, not 0; build it again with this version of wuxing")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        parameter_frames.check_revision(replace(report, revision=0))
 
 
 def test_what_a_core_has_no_reason_to_refuse():

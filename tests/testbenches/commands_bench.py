@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cocotb
@@ -28,8 +28,9 @@ PERIOD = 10                               # ns
 class PretendedNetwork:
     """Any function of image, label and rates will do, so long as an error in one of them is likely to show."""
 
-    def __init__(self, outputs: int) -> None:
-        self.outputs = outputs
+    def __init__(self, layers: Sequence[int], parameter_bits: Sequence[int]) -> None:
+        self.layers, self.parameter_bits = layers, parameter_bits
+        self.outputs = layers[-1]
         self.parameters: dict[tuple[int, int, int], int] = {}
 
     def infer(self, image: bytes) -> tuple[int, list[int]]:
@@ -41,7 +42,13 @@ class PretendedNetwork:
         return winner, [word + 7 * links_exponent + bias_exponent for word in outputs], winner != label
 
     def write(self, layer: int, neuron: int, index: int, word: int) -> None:
-        self.parameters[layer, neuron, index] = frames.signed(word)
+        inputs = self.layers[layer]
+        bits = self.parameter_bits[0 if index < inputs else 1 if index == inputs else 2]
+        low = word & (1 << bits) - 1
+        self.keep(layer, neuron, index, low - (1 << bits) if low >> bits - 1 else low)
+
+    def keep(self, layer: int, neuron: int, index: int, value: int) -> None:
+        self.parameters[layer, neuron, index] = value
 
     def read(self, layer: int, neuron: int, index: int) -> int:
         return self.parameters.get((layer, neuron, index), 1_000 * layer + 100 * neuron + index)
@@ -55,7 +62,7 @@ class Bench:
         self.chance = random.Random(settings["seed"])                     # of the pauses
         self.layers = tuple(settings["layers"])
         self.inputs, self.outputs = self.layers[0], self.layers[-1]
-        self.network = PretendedNetwork(self.outputs)
+        self.network = PretendedNetwork(self.layers, settings["parameter_bits"])
         self.in_flight: Queue[tuple[bytes, int]] = Queue(maxsize=len(self.layers))
         self.played = self.delivered = 0
         self.ports: dict[str, Any] = {}
@@ -191,7 +198,7 @@ class Bench:
             dut.access_ready.value = 0
             assert int(dut.idle.value), "parameters are asked for only while the network is idle"
             if write:
-                self.network.write(layer, neuron, index, word)
+                self.network.keep(layer, neuron, index, frames.signed(word))      # what is given is what is kept
             await self.wander()
             await self.send("access_reply", data=self.network.read(layer, neuron, index) & 0xFFFFFFFF)
 
@@ -210,7 +217,8 @@ async def every_frame_has_its_reply(dut: Any) -> None:
     settings = run.settings()
     bench = Bench(dut, settings)
     model = CommandModel(
-        layers=bench.layers, backend=PretendedNetwork(bench.outputs), digest=settings["digest"], learns=settings["learns"],
+        layers=bench.layers, backend=PretendedNetwork(bench.layers, settings["parameter_bits"]), digest=settings["digest"],
+        learns=settings["learns"],
         programmable=settings["programmable"], links_exponents=range(*settings["links_exponents"]),
         bias_exponents=range(*settings["bias_exponents"]), initial_links=settings["initial_links"],
         initial_bias=settings["initial_bias"])

@@ -117,8 +117,8 @@ def test_equal_designs_are_equal():
 
 
 def test_a_core_without_learning_takes_no_rates():
-    assert (Design(network=NETWORK, learns=False).links_exponents(), Design(network=NETWORK, learns=False).bias_exponents()) == (
-        range(0), range(0))
+    infers = Design(network=NETWORK, learns=False)
+    assert (infers.links_exponents(), infers.bias_exponents()) == (range(0), range(0))
 
 
 def test_elements_are_the_neurons_unless_they_are_named():

@@ -16,15 +16,15 @@ help:
 	@echo "make clean      remove .venv and build"
 
 demo: $(READY)
-	PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh build/demo
+	$(BIN)/python -m wuxing demo -o build/demo
 
 test: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/pytest -n 2
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
+	$(BIN)/python -m pytest -n 2
 
 test-long: $(READY)
-	$(BIN)/pytest --long
+	$(BIN)/python -m pytest --long
 
 bench: $(READY)
 	mkdir -p build/bench

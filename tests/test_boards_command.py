@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -21,7 +22,7 @@ def said(tmp_path_factory):
     """What the command writes as JSON, and what it prints."""
     output = tmp_path_factory.mktemp("boards") / "boards.json"
     ran = subprocess.run([sys.executable, "-c", PROGRAM, "boards", "--json", output], capture_output=True, text=True,
-                         check=True)
+                         check=True, env=os.environ | {"COLUMNS": "80"})
     return json.loads(output.read_text("utf-8"))["boards"], ran.stdout
 
 
@@ -33,6 +34,17 @@ def test_every_board_is_listed_with_its_pins_and_serial_line(said):
         assert entry["pins"]["rx"] == board.pins["rx"].site
         assert entry["divisor"] == round(entry["MHz"] * 1e6 / entry["baud"])
         assert re.search(rf"^{entry['name']}: .*{re.escape(board.serial)}", shown, re.MULTILINE)
+
+
+def test_the_table_is_whole_in_eighty_columns(said):
+    entries, shown = said
+    table = shown.split("\n\n")[0].splitlines()
+    assert max(map(len, table)) <= 80
+    rows = [line.split()[0] for line in table if line.startswith(tuple(platforms.BOARDS))]
+    assert rows == list(platforms.BOARDS)
+    for entry in entries:
+        assert re.search(rf"^{entry['name']} +{re.escape(entry['device'])} +{entry['MHz']:g} +{entry['baud'] / 1e6:g} ", shown,
+                         re.MULTILINE)
 
 
 @pytest.mark.parametrize("folded", [False, True])

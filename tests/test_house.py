@@ -46,17 +46,24 @@ def dry_run(target: str) -> str:
     return subprocess.run(["make", "--dry-run", target], cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
-def test_ci_calls_the_commands_of_the_readme():
-    commands = ["make demo", "make test"]
-    assert [line for line in read(".ci/run").splitlines() if line.startswith("make")] == commands
-    for command in commands:
+def test_ci_calls_the_commands_of_the_readme_first_on_a_newcomers_machine():
+    """Without data, cache and variables; then the demonstration with data, and in an odd path."""
+    lines = [line.strip() for line in read(".ci/run").splitlines() if not line.startswith("#")]
+    made = [line for line in lines if re.search(r"\bmake\b", line)]
+    assert made == ["make demo", "make test", 'WUXING_DATA="$data" make demo', 'make -C "$odd" demo']
+    for line in ("unset WUXING_DATA WUXING_CACHE", 'export XDG_CACHE_HOME="$empty/cache"'):
+        assert lines.index(line) < lines.index("make demo")
+    odd = re.search(r'^odd="\$empty/(.*)"$', read(".ci/run"), re.MULTILINE)[1]
+    assert " " in odd
+    assert not odd.isascii()
+    for command in made[:2]:
         assert re.search(rf"^{command}\b", read("README.md"), re.MULTILINE)
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
 
 
 @pytest.mark.parametrize(("target", "commands"), [
     ("test", ["ruff check .", "mypy", "pytest -n 2"]),
-    ("demo", ["bash examples/demo.sh build/demo"]),
+    ("demo", ["-m wuxing demo -o build/demo"]),
     ("test-long", ["pytest --long"]),
     ("bench", ["bench/gradient_steps.py", "bench/speed.py"]),
 ])
@@ -65,11 +72,6 @@ def test_make_targets_do_what_they_say(target, commands):
     positions = [plan.find(command) for command in commands]
     assert -1 not in positions
     assert positions == sorted(positions)
-
-
-def test_the_demo_compares_shows_info_and_ranges_writes_verilog_and_ends_on_a_virtual_board():
-    called = re.findall(r"^ *say wuxing (\w+)", read("examples/demo.sh"), re.MULTILINE)
-    assert called == ["compare", "train", "info", "ranges", "verilog", "cosim", "train", "run"]
 
 
 def requirements() -> list[str]:

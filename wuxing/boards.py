@@ -30,9 +30,12 @@ def boards(json: options.JsonOption = None) -> None:
     console.write_json(json, {"nonzero": NONZERO, "boards": listed})
 
     screen = console.out(json)
-    table = console.table("Boards and the largest 784-H-10 that learns there: an element per neuron, then folded",
-                          left=("--board", "chip"), right=("MHz", "Mbaud", "H", "us", "us learnt", "H", "us", "us learnt"))
-    table.caption = f"us per image with {NONZERO} nonzero pixels; all by estimate, host link included"
+    table = console.table("The largest 784-H-10 that a board takes and that learns there",
+                          left=("--board", "chip"), right=("MHz", "M-\nbaud", *2 * ("H", "us", "us\nlearnt")))
+    for column in table.columns[:2]:
+        column.no_wrap = True
+    table.caption = (f"H first with a processing element for each neuron, then folded, on as few as it takes; us of an image "
+                     f"with {NONZERO} pixels that are not 0; all by estimate, host link included")
     table.caption_justify = "left"
     for entry in listed:
         cells = [cell for way in WAYS for cell in _shown(entry[way])]
@@ -47,7 +50,9 @@ def boards(json: options.JsonOption = None) -> None:
 def _shown(found: dict[str, Any] | None) -> tuple[str, str, str]:
     if found is None:
         return "none", "", ""
-    return str(found["layers"][1]), f"{found['us']['inferred']:,.1f}", f"{found['us']['learnt']:,.1f}"
+    times = (found["us"][name] for name in ("inferred", "learnt"))
+    inferred, learnt = (f"{each:,.1f}" if each < 1000 else f"{each:,.0f}" for each in times)
+    return str(found["layers"][1]), inferred, learnt
 
 
 def described(board: Board) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from wuxing import (
     compare,
     console,
     cosim,
+    demo,
     estimate,
     evaluate,
     experiment,
@@ -42,6 +43,7 @@ TRACEBACK = "WUXING_TRACEBACK"            # set: the traceback of a fault of thi
 
 app = typer.Typer(name="wuxing", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})
+app.command("demo")(demo.demo)
 app.command("train")(train.train)
 app.command("eval")(evaluate.evaluate)
 app.command("compare")(compare.compare)

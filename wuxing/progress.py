@@ -1,4 +1,6 @@
-"""Progress of a training: a bar with rate and time left on a terminal, and one line for each epoch anywhere."""
+"""Progress of a training: on a terminal a bar with rate and time left, and anywhere a few lines, after epochs 1, 2, 4, 8 and
+so on, and after the last one.
+"""
 from __future__ import annotations
 
 from types import TracebackType
@@ -61,6 +63,10 @@ class TrainingProgress:
                              completed=epoch * total + done, right=f"{100 * right / done:.1f} % right")
 
     def on_epoch(self, epoch: Epoch) -> None:
+        """A line, if it is the turn of this epoch: every one would fill a log, and soon differs little from the last."""
+        number = epoch.epoch + 1
+        if number & (number - 1) and number != self.epochs:
+            return
         test = "" if epoch.test_accuracy is None else f", {epoch.test_accuracy:.2f} % of the test images after it"
-        self.say(f"{self.title}, epoch {epoch.epoch + 1}/{self.epochs}: {epoch.online_accuracy:.2f} % right while learning"
+        self.say(f"{self.title}, epoch {number}/{self.epochs}: {epoch.online_accuracy:.2f} % right while learning"
                  f"{test}, {epoch.images_per_second:,.0f} images/s")

@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test test-long bench clean
+.PHONY: help demo test test-long bench documents clean
 .DELETE_ON_ERROR:
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test       style, types, tests; those of the RTL need g++, and Icarus Verilog for some"
 	@echo "make test-long  the full figures: 10,000 MNIST images and 200 random networks through the RTL, every planted bug"
 	@echo "make bench      speed and memory, as JSON in build/bench (needs MNIST and PyTorch: .venv/bin/pip install torch==2.13.0)"
+	@echo "make documents  write the recorded figures into README.md and docs, and draw their pictures"
 	@echo "make clean      remove .venv and build"
 
 demo: $(READY)
@@ -30,6 +31,9 @@ bench: $(READY)
 	mkdir -p build/bench
 	$(BIN)/python bench/gradient_steps.py --json build/bench/gradient_steps.json
 	$(BIN)/python bench/speed.py --json build/bench/speed.json
+
+documents: $(READY)
+	$(BIN)/python bench/documents.py
 
 clean:
 	rm -rf .venv build

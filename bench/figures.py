@@ -1,0 +1,203 @@
+"""Measures the figures of the documents, and keeps what they need in docs/figures, one JSON file a record.
+
+    python bench/figures.py                    # lists the records, and which are there
+    python bench/figures.py NAME ...           # measures these, in build/figures
+    python bench/figures.py --all              # everything: about two hours on two cores, without the bitstreams
+    python bench/figures.py --keep NAME ...    # no new run: takes over what lies in build/figures
+
+The commands of a record are those that the documents print. They need MNIST, and PyTorch for `speed`. No record but that one
+holds a time, so that the same program gives the same bytes. What is measured elsewhere: bench/synthesis.json (`python
+bench/synthesis.py ... --json bench/synthesis.json`) and docs/reports (`wuxing build`). `make documents` puts all of it into the
+tables.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from golden_model.atomic_write import write_atomically
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT, RUNS = ROOT / "docs/figures", ROOT / "build/figures"
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """One file of docs/figures.
+
+    ``command``: as the documents print it, run in build/figures; S stands for each of ``seeds``. ``adds``: what the run also
+    needs to leave a JSON file there (S as above), which ``file`` names. ``needs``: records whose runs leave the model that it
+    takes. ``first``: models that are copied or made before it. ``keep``: from what those JSON files hold to what is kept.
+    """
+
+    command: str
+    file: str
+    keep: Callable[[list[dict[str, Any]]], dict[str, Any]]
+    adds: str = ""
+    seeds: tuple[int, ...] = (0,)
+    needs: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+
+
+def compared(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of ``wuxing compare``: accuracies with their spreads, each seed's, and the test accuracies over epochs of the first."""
+    whole = found[0]
+    names = [name for name in whole if name.endswith("_accuracy")]
+    return {"layers": whole["network"]["layers"], "dataset_sha256": whole["dataset_sha256"], "seeds": whole["seeds"],
+            **{name: whole[name] for name in (*names, "gap_points", "agreement")},
+            "spread": {name: whole["spread"][name] for name in names},
+            "runs": [{"seed": run["seed"], **{name: run[name] for name in names},
+                      "p_value": run["mcnemar"]["float_fixed"]["p_value"]} for run in whole["runs"]],
+            "curves": {name: [round(epoch["test_accuracy"], 4) for epoch in curve]
+                       for name, curve in whole["runs"][0]["curves"].items()}}
+
+
+def trained(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of ``wuxing train`` with several seeds: each seed's accuracy."""
+    return {"layers": found[0]["network"]["layers"], "dataset_sha256": found[0]["dataset_sha256"],
+            "epochs": found[0]["complete_epochs"], "accuracies": [run["accuracy"] for run in found]}
+
+
+def simulated(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of ``wuxing cosim``: what was compared, and clocks."""
+    return {name: found[0][name] for name in ("words_compared", "mismatches", "images", "learnt", "cycles_per_image",
+                                              "cycles_per_learnt_image", "elements")}
+
+
+def ran(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of ``wuxing run`` on a virtual board: what was compared, and bytes on the line."""
+    whole = found[0]
+    return {**{name: whole[name] for name in ("board", "baud", "words_compared", "mismatches")},
+            **{phase: {name: whole[phase][name] for name in ("images", "bytes_per_image")} for phase in ("inferred", "learnt")}}
+
+
+def everything(found: list[dict[str, Any]]) -> dict[str, Any]:
+    return found[0]
+
+
+SMALL = "wuxing train --config examples/icebreaker.toml --layers 784,{},10 --arithmetic fixed --epochs 30"
+SHARED = "--arrangement shared --target ice40 --images 200 --learn 100"
+HEADLINE = "--images 10000 --learn 2000"
+
+RECORDS = {
+    "compare-784-128-10": Record(
+        command="wuxing compare --dataset mnist --seeds 3", adds="--json compare-784-128-10.json -q",
+        file="compare-784-128-10.json", keep=compared),
+    "compare-784-256-128-10": Record(
+        command="wuxing compare --dataset mnist --layers 784,256,128,10 --dropout 0.25 --epochs 50 --seeds 3",
+        adds="--json compare-784-256-128-10.json -q", file="compare-784-256-128-10.json", keep=compared),
+    "train-784-32-10": Record(
+        command="wuxing train --dataset mnist --layers 784,32,10 --dropout 0.1 --seed S", seeds=SEEDS,
+        adds="-o small-S.npz --json small-S.json -q", file="small-S.json", keep=trained),
+    "train-784-256-128-10-shifted": Record(
+        command="wuxing train --dataset mnist --layers 784,256,128,10 --dropout 0 --shift 1 --epochs 40 --seed S", seeds=SEEDS,
+        adds="-o shifted-S.npz --json shifted-S.json -q", file="shifted-S.json", keep=trained),
+    "train-784-128-10": Record(
+        command="wuxing train --dataset mnist --layers 784,128,10 --arithmetic fixed -o model.npz",
+        adds="--json model.json -q", file="model.json", keep=trained),
+    "train-icebreaker-784-32-10": Record(
+        command=f"{SMALL.format(32)} --seed S", seeds=SEEDS, adds="-o m32-S.npz --json m32-S.json -q", file="m32-S.json",
+        keep=trained),
+    "train-icebreaker-784-64-10": Record(
+        command=f"{SMALL.format(64)} --seed S", seeds=SEEDS, adds="-o m64-S.npz --json m64-S.json -q", file="m64-S.json",
+        keep=trained),
+    "cosim-784-128-10": Record(
+        command=f"wuxing cosim model.npz {HEADLINE}", adds="--json cosim.json -q", file="cosim.json", keep=simulated,
+        needs=("train-784-128-10",)),
+    "cosim-784-128-10-untrained": Record(
+        command=f"wuxing cosim untrained.npz --dataset mnist {HEADLINE}", adds="--json cosim-untrained.json "
+                                                                               "-q", file="cosim-untrained.json",
+        keep=simulated, first=("untrained 784-128-10 untrained.npz",)),
+    **{f"cosim-784-{hidden}-10-shared": Record(
+        command=f"wuxing cosim m{hidden}.npz {SHARED}", adds=f"--json cosim-m{hidden}.json -q", file=f"cosim-m{hidden}.json",
+        keep=simulated, needs=(f"train-icebreaker-784-{hidden}-10",), first=(f"copy m{hidden}-0.npz m{hidden}.npz",))
+       for hidden in (32, 64)},
+    **{f"cosim-784-{hidden}-10-shared-untrained": Record(
+        command=f"wuxing cosim u{hidden}.npz --dataset mnist {SHARED}", adds=f"--json cosim-u{hidden}.json -q",
+        file=f"cosim-u{hidden}.json", keep=simulated, first=(f"untrained 784-{hidden}-10 u{hidden}.npz",))
+       for hidden in (32, 64)},
+    "run-ulx3s-85f": Record(
+        command="wuxing run model.npz --board ulx3s-85f --baud 33333333 --images 200 --learn "
+                "100", adds="--json run-ulx3s.json -q",
+        file="run-ulx3s.json", keep=ran, needs=("train-784-128-10",)),
+    "run-icebreaker": Record(
+        command="wuxing run m32.npz --board icebreaker --images 200 --learn 100", adds="--json run-icebreaker.json -q",
+        file="run-icebreaker.json", keep=ran, needs=("train-icebreaker-784-32-10",), first=("copy m32-0.npz m32.npz",)),
+    "alternatives": Record(
+        command="python bench/alternatives.py", adds="--json alternatives.json", file="alternatives.json", keep=everything),
+    "speed": Record(command="python bench/speed.py", adds="--json speed.json", file="speed.json", keep=everything),
+}
+
+
+def measure(name: str) -> None:
+    """Run what a record takes, in build/figures."""
+    record = RECORDS[name]
+    RUNS.mkdir(parents=True, exist_ok=True)
+    for folder in ("examples", "bench"):                      # the commands name files as seen from the top of the project
+        if not (RUNS / folder).exists():
+            (RUNS / folder).symlink_to(ROOT / folder)
+    for needed in record.needs:
+        if not all((RUNS / RECORDS[needed].file.replace("S", str(seed))).exists() for seed in RECORDS[needed].seeds):
+            measure(needed)
+    for step in record.first:
+        prepare(*step.split())
+    for seed in record.seeds:
+        words = [word.replace("S", str(seed)) if word in ("S", *record.adds.split()) else word
+                 for word in shlex.split(f"{record.command} {record.adds}")]
+        print(shlex.join(words), flush=True)
+        here = str(Path(sys.executable).parent)
+        subprocess.run(words, cwd=RUNS, check=True, env=os.environ | {"PATH": f"{here}{os.pathsep}{os.environ['PATH']}"})
+
+
+def prepare(what: str, source: str, result: str) -> None:
+    """A copy of a model, or a network as it is before it learnt anything."""
+    from boards import fit
+    from golden_model import model_file, parameters
+    from golden_model.network import Network
+    if what == "copy":
+        shutil.copyfile(RUNS / source, RUNS / result)
+        return
+    layers = tuple(map(int, source.split("-")))
+    network = Network(layers=layers) if layers[1] == 128 else fit.network_for("ice40", layers)
+    model_file.save(RUNS / result, network, "fixed", parameters.initial(network, "fixed"), {})
+
+
+def keep(name: str) -> None:
+    """Take over what the runs of a record left."""
+    record = RECORDS[name]
+    found = [json.loads((RUNS / record.file.replace("S", str(seed))).read_text("utf-8")) for seed in record.seeds]
+    KEPT.mkdir(parents=True, exist_ok=True)
+    kept = {"command": record.command, **record.keep(found)}
+    if len(kept.get("accuracies", ())) > 1:
+        kept |= {"mean": statistics.fmean(kept["accuracies"]), "spread": statistics.stdev(kept["accuracies"])}
+    write_atomically(KEPT / f"{name}.json", json.dumps(kept, indent=1) + "\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", choices=[*RECORDS, []], help="records to measure")
+    parser.add_argument("--all", action="store_true", help="measure all of them")
+    parser.add_argument("--keep", action="store_true", help="measure nothing, take over what lies in build/figures")
+    given = parser.parse_args()
+    for name in RECORDS if given.all else given.names:
+        if not given.keep:
+            measure(name)
+        keep(name)
+    if not given.all and not given.names:
+        for name, record in RECORDS.items():
+            print(f"{'there  ' if (KEPT / f'{name}.json').exists() else 'missing'}  {name}: {record.command}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -224,8 +224,8 @@ def learning(record: dict[str, Any]) -> str:
     for name, colour in (("float", "blue"), ("fixed", "orange")):
         points = [at(epoch, accuracy) for epoch, accuracy in enumerate(curves[name], 1) if accuracy >= low]
         parts.append(line(points, colour, head=False, kind="dashed" if name == "float" else ""))
-    for y, name, colour, said in ((244, "float", "blue", "floating point"),
-                                  (266, "fixed", "orange", "integers, as on the chip")):
+    for y, name, colour, said in ((256, "float", "blue", "floating point"),
+                                  (276, "fixed", "orange", "integers, as on the chip")):
         parts += [line([(300, y - 5), (336, y - 5)], colour, head=False, kind="dashed" if name == "float" else ""),
                   text(344, y, said, colour=colour, anchor="start")]
     parts.append(text(WIDTH / 2, 389, "784-128-10 on MNIST's 10,000 test images, seed 0", kind="small", colour="dim"))

@@ -33,6 +33,7 @@ from golden_model.sections import (
 __all__ = ["ELEMENTS", "PARAMETER_SETS", "Formats", "Initialisation", "Integration", "Learning", "Network", "Neuron", "Wiring"]
 
 TRAINING = ("epochs", "dropout", "average")    # entries of ``learning`` that no circuit and no engine needs for a bit
+BYTE_ORDER_MARK = "\ufeff"                # which some editors put at the beginning of UTF-8
 MOST_NEURONS = 1 << 20                    # of one layer; more is a mistyped size or a hostile file
 
 
@@ -302,7 +303,7 @@ class Network:
     @classmethod
     def from_json(cls, text: str) -> Network:
         try:
-            data = json.loads(text)
+            data = json.loads(text.removeprefix(BYTE_ORDER_MARK))
         except (ValueError, RecursionError) as error:
             raise InputError(f"a network description must be valid JSON: {error}") from None
         return cls.from_dict(data)
@@ -314,7 +315,7 @@ class Network:
     @classmethod
     def from_toml(cls, text: str) -> Network:
         try:
-            data = tomllib.loads(text)
+            data = tomllib.loads(text.removeprefix(BYTE_ORDER_MARK))
         except (ValueError, RecursionError) as error:            # ValueError: an integer of too many digits, too
             raise InputError(f"a network description must be valid TOML: {error}") from None
         return cls.from_dict(data)

@@ -171,7 +171,7 @@ def test_the_summary_of_one_run_is_the_run():
     (["train", "--epoch", "3"],
      "wuxing train: No such option: --epoch (Possible options: --epochs); wuxing train --help lists what there is"),
     (["eval"], "wuxing eval: Missing argument 'MODEL'; wuxing eval --help lists what there is"),
-    (["train", "--dataset", "nope"], "a data set must be mnist, digits, or a folder of four IDX files, not 'nope'"),
+    (["train", "--dataset", "nope"], "a data set must be mnist, mnist-5k, digits, or a folder of four IDX files, not 'nope'"),
     (["train", "--dataset", "digits", "--layers", "64,x"],
      "--layers must be whole numbers with commas between them, as 784,128,10, not '64,x'"),
     (["train", "--dataset", "digits", "--layers", "63,10"], "layers must begin with 64 for images of 8x8, not 63"),
@@ -195,6 +195,9 @@ def test_a_wrong_configuration_names_the_file(tmp_path, capsys):
     said = refused(capsys, ["train", *QUICK, "--config", config])
     assert said.startswith(f"configuration file {config}: learning has no entry 'epoch'; it has ")
     config.write_bytes(b"\xff")
+    assert refused(capsys, ["train", *QUICK, "--config", config]).startswith(
+        f"configuration file {config} must be text in UTF-8, but is not; ")
+    config.write_text("seed =")
     assert refused(capsys, ["train", *QUICK, "--config", config]).startswith(
         f"configuration file {config} must be valid TOML, but: ")
 

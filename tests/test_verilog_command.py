@@ -131,11 +131,11 @@ def test_sentences_about_the_model(tmp_path, capsys):
     out = tmp_path / "core"
     missing, broken, bytes_, small = (tmp_path / name for name in ("no.toml", "broken.json", "bytes.toml", "small.toml"))
     broken.write_text("{")
-    bytes_.write_bytes(b"\xff\xfe")
+    bytes_.write_bytes(b"\xe9")
     small.write_text("layers = [3]")
     assert refused(capsys, missing, "-o", out) == (
         f"network description {missing} must be a file that can be read, but: No such file or directory; give the path of a "
-        f"TOML or JSON file, or of a model file")
+        f"TOML or JSON file, or of a model file that ends in .npz")
     assert refused(capsys, bytes_, "-o", out) == (
         f"network description {bytes_} must be text in UTF-8, but is not; give the path of a TOML or JSON file, or of a model "
         f"file that ends in .npz")

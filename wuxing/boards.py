@@ -31,7 +31,7 @@ def boards(json: options.JsonOption = None) -> None:
 
     screen = console.out(json)
     table = console.table("The largest 784-H-10 that a board takes and that learns there",
-                          left=("--board", "chip"), right=("MHz", "M-\nbaud", *2 * ("H", "us", "us\nlearnt")))
+                          left=("--board", "chip"), right=("MHz", "MBd", *2 * ("H", "us", "us\nlearnt")))
     for column in table.columns[:2]:
         column.no_wrap = True
     table.caption = (f"H first with a processing element for each neuron, then folded, on as few as it takes; us of an image "

@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Annotated
 
@@ -39,24 +39,39 @@ from wuxing import (
 )
 
 UNUSABLE, INTERRUPTED = InputError.exit_code, train.INTERRUPTED
+SUMMARY = "Networks of predator-prey neurons that learn locally: in float, and bit by bit as in hardware."
 TRACEBACK = "WUXING_TRACEBACK"            # set: the traceback of a fault of this program goes to stderr, else into a file
 
 app = typer.Typer(name="wuxing", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})
-app.command("demo")(demo.demo)
-app.command("train")(train.train)
-app.command("eval")(evaluate.evaluate)
-app.command("compare")(compare.compare)
-app.command("ranges")(ranges.ranges)
-app.command("info")(info.info)
-app.command("verilog")(verilog.verilog)
-app.command("cosim")(cosim.cosim)
-app.command("estimate")(estimate.estimate)
-app.command("boards")(boards.boards)
-app.command("build")(build.build)
-app.command("run")(run.run)
-app.command("experiment")(experiment.experiment)
-app.command("sweep")(sweep.sweep)
+# Each command, and what --help says of it: in strings, because python -OO has no docstrings
+COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
+    "demo": (demo.demo,
+        "Learn digits in float and in integers, become Verilog, compare every word, end on a simulated board."),
+    "train": (train.train, "Train a network and write a model file; Ctrl-C keeps the last complete epoch."),
+    "eval": (evaluate.evaluate, "Measure the accuracy of a model on test images."),
+    "compare": (compare.compare,
+        "Train in float and in fixed from the same start, and compare them with each other and with two baselines."),
+    "ranges": (ranges.ranges,
+        "Show least, greatest and saturation of every signal, worst cases of all sums, and propose formats."),
+    "info": (info.info, "Show the description, sizes, memory, exact sums and training record of a model."),
+    "verilog": (verilog.verilog, "Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."),
+    "cosim": (cosim.cosim,
+        "Run images through a model's Verilog and compare every word with the golden model; exit code 1 if any differs."),
+    "estimate": (estimate.estimate,
+        "Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."),
+    "boards": (boards.boards,
+        "List the boards: chip, clock, serial line, and the largest 784-H-10 with on-chip learning that fits."),
+    "build": (build.build,
+        "Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."),
+    "run": (run.run,
+        "Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."),
+    "experiment": (experiment.experiment, "Run an experiment, or what of it was not run before, and show what it says."),
+    "sweep": (sweep.sweep,
+        "Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."),
+}
+for _name, (_command, _sentence) in COMMANDS.items():
+    app.command(_name, help=_sentence)(_command)
 
 
 def _version(asked: bool) -> None:
@@ -65,7 +80,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=SUMMARY)
 def wuxing(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True,
                                                  help="Show the version and exit.")] = False) -> None:
     """Networks of predator-prey neurons that learn locally: in float, and bit by bit as in hardware."""

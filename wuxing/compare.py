@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import numpy as np
 import numpy.typing as npt
 import typer
-from rich.table import Table
 
 from golden_model import parameters
 from golden_model.arithmetic import Array
@@ -216,11 +215,10 @@ def _timed(model: CompiledModel, images: Array) -> tuple[npt.NDArray[np.int64], 
 def _print(result: dict[str, Any], json: Path | None, report: Path | None) -> None:
     screen = console.out(json)
     several = result["seeds"] > 1
-    table = Table(title=f"{'-'.join(map(str, result['network']['layers']))} on {console.shown(result['dataset'])}: "
-                        f"{result['test_images']:,} test images, "
-                        + (f"means of {result['seeds']} seeds" if several else f"seed {result['seed']}"))
-    for heading in ("", "accuracy %", "learnt/s", "inferred/s"):
-        table.add_column(heading, justify="left" if not heading else "right")
+    table = console.table(f"{'-'.join(map(str, result['network']['layers']))} on {console.shown(result['dataset'])}: "
+                          f"{result['test_images']:,} test images, "
+                          + (f"means of {result['seeds']} seeds" if several else f"seed {result['seed']}"),
+                          left=("",), right=("accuracy %", "learnt/s", "inferred/s"))
     for name, title in CONTESTANTS.items():
         speed = result["images_per_second"].get(name)
         spread = f" ± {result['spread'][f'{name}_accuracy']:.2f}" if several else ""

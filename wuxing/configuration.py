@@ -16,6 +16,7 @@ from golden_model import datasets
 from golden_model.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Network
+from wuxing import text_file
 
 if TYPE_CHECKING:
     from boards.platforms import Board
@@ -151,14 +152,12 @@ def read_description(path: Path | None) -> dict[str, Any]:
     """The TOML file as plain data, checked as a network description but for layers it leaves out; None: nothing."""
     if path is None:
         return {}
+    text = text_file.read(path, "configuration file", "give the path of a TOML file")
     try:
-        description = tomllib.loads(path.read_text("utf-8"))
+        description = tomllib.loads(text)
         Network.from_dict({"layers": [1, 1]} | description)
-    except OSError as error:
-        raise InputError(f"configuration file {path} must be a file that can be read, but: {error.strerror}; "
-                         f"give the path of a TOML file") from None
     except InputError as error:
         raise InputError(f"configuration file {path}: {error}") from None
-    except (ValueError, RecursionError) as error:             # bytes that are not UTF-8, too
+    except (ValueError, RecursionError) as error:
         raise InputError(f"configuration file {path} must be valid TOML, but: {error}; mend it there") from None
     return description

@@ -9,10 +9,10 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
+from wuxing.sheet import Sheet
 
 STDOUT = Path("-")
 
@@ -27,9 +27,9 @@ def err() -> Console:
     return Console(stderr=True, highlight=False, emoji=False)
 
 
-def table(title: str, *, left: tuple[str, ...] = (), right: tuple[str, ...] = ()) -> Table:
-    """A table with the columns ``left`` and then ``right`` (numbers). What is too wide it breaks; it cuts nothing."""
-    made = Table(title=title, title_justify="left", min_width=len(title), box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+def table(title: str, *, left: tuple[str, ...] = (), right: tuple[str, ...] = ()) -> Sheet:
+    """A table with the columns ``left`` (text) and then ``right`` (numbers)."""
+    made = Sheet(title=title, title_justify="left", min_width=len(title), box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
                  show_edge=False, pad_edge=False)
     for heading in left:
         made.add_column(heading, overflow="fold")

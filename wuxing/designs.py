@@ -12,6 +12,7 @@ from golden_model import datasets, model_file, parameters
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
+from wuxing import text_file
 from wuxing.evaluate import converted
 
 if TYPE_CHECKING:
@@ -41,15 +42,11 @@ def read(model: Path) -> Given:
         loaded = model_file.load(model)
         note = "a float model: its parameters were rounded to the formats of its network" * (loaded.arithmetic == "float")
         return Given(network=loaded.network, values=converted(loaded, "fixed"), note=note, record=loaded.record)
+    text = text_file.read(model, "network description", "give the path of a TOML or JSON file, or of a model file that ends in "
+                          ".npz")
     try:
-        network = parse(model.read_text("utf-8"))
+        network = parse(text)
         return Given(network=network, values=parameters.initial(network, "fixed"))
-    except OSError as error:
-        raise InputError(f"network description {model} must be a file that can be read, but: {error.strerror}; give the path "
-                         f"of a TOML or JSON file, or of a model file") from None
-    except UnicodeDecodeError:
-        raise InputError(f"network description {model} must be text in UTF-8, but is not; give the path of a TOML or JSON "
-                         f"file, or of a model file that ends in .npz") from None
     except InputError as error:
         raise InputError(f"network description {model}: {error}") from None
 

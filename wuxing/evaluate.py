@@ -7,7 +7,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.table import Table
 
 from golden_model import datasets, model_file, parameters
 from golden_model.engine import CompiledModel
@@ -42,10 +41,8 @@ def evaluate(model: ModelArgument,
         "model": str(model), "digest": loaded.network.digest, "arithmetic": used, "model_arithmetic": loaded.arithmetic,
         "dataset": data.name, "dataset_sha256": data.sha256, "images": len(predictions), "accuracy": reached,
         "confusion": counts, "images_per_second": rate})
-    table = Table(title=f"{reached:.2f} % of {len(predictions):,} test images of {console.shown(data.name)} right, {used}, "
-                        f"{rate:,.0f} images/s")
-    for heading in ("class", "images", "right", "most often taken for"):
-        table.add_column(heading, justify="right")
+    table = console.table(f"{reached:.2f} % of {len(predictions):,} test images of {console.shown(data.name)} right, {used}, "
+                          f"{rate:,.0f} images/s", right=("class", "images", "right", "most often taken for"))
     for label, row in enumerate(counts):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
         worst = f"{int(np.argmax(wrong))} ({max(wrong)} times)" if max(wrong) else ""

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from golden_model import datasets, model_file
 from golden_model.atomic_write import write_atomically
@@ -15,6 +14,7 @@ from golden_model.ranges import Ranges, proposed_formats
 from wuxing import configuration as options
 from wuxing import console, training_data
 from wuxing.evaluate import ModelArgument, converted
+from wuxing.sheet import Sheet
 
 IMAGES, LEARN = 1000, 200                 # by default, if the data set has so many
 KINDS = {".svg": "svg", ".png": "png"}
@@ -62,7 +62,7 @@ def ranges(model: ModelArgument,
     screen.print(table)
 
 
-def _signals(found: Ranges) -> Table:
+def _signals(found: Ranges) -> Sheet:
     """Of K only what is trained: the rest stands in the network's description."""
     bounds = found.worst_case()
     table = console.table(f"Signals of {found.inferred:,} images inferred and {found.learnt:,} learnt, as reals",
@@ -84,7 +84,7 @@ def _share(at_ends: float | None) -> str:
     return "<0.01" if 0 < at_ends < 1e-4 else f"{100 * at_ends:.2f}"
 
 
-def _sums(found: Ranges) -> Table:
+def _sums(found: Ranges) -> Sheet:
     table = console.table("Exact sums: the bits that are enough for any images and parameters", left=("sum",),
                           right=("bits",))
     table.add_column("of", overflow="fold")

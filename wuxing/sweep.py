@@ -23,7 +23,7 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import ARITHMETICS
 from wuxing import configuration as options
-from wuxing import console, cost, tasks
+from wuxing import console, cost, tasks, text_file
 from wuxing.experiment import SchedulerOption, StoreOption, WorkersOption, perform
 from wuxing.experiments import learner
 from wuxing.experiments.description import check_entries
@@ -123,11 +123,9 @@ def read(path: Path) -> dict[str, Any]:
     InputError
         If it cannot be read or an entry is not what it must be.
     """
+    text = text_file.read(path, "grid", "give the path of a TOML file")
     try:
-        given = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise InputError(f"grid {path} must be a file that can be read, but: {error.strerror}; give the path of a TOML "
-                         f"file") from None
+        given = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"grid {path} must be valid TOML, but: {error}; mend it there") from None
     described = DEFAULTS | {"network": {}} | given

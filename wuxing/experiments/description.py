@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from golden_model.errors import InputError
+from wuxing import text_file
 from wuxing.experiments.summary import Experiment
 
 FOLDER = Path(__file__).parent
@@ -60,8 +61,9 @@ def load(name: str, quick: bool = False, folder: Path = FOLDER) -> Description:
     if not path.is_file():
         known = ", ".join(sorted(each.stem for each in folder.glob("*.toml"))) or f"none, because {folder} has no TOML files"
         raise InputError(f"an experiment must be a TOML file or one of those known, not {name!r}; known are: {known}")
+    text = text_file.read(path, "experiment", "give the path of a TOML file")
     try:
-        data = tomllib.loads(path.read_text("utf-8"))
+        data = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path} must be valid TOML, but: {error}; mend it there") from None
     try:

@@ -1,0 +1,46 @@
+"""Help: every command and option says what it is, also without docstrings."""
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from wuxing import cli
+from wuxing.cli import COMMANDS, SUMMARY, app, main
+
+
+def without_docstrings(*arguments):
+    ran = subprocess.run([sys.executable, "-OO", "-m", "wuxing", *arguments], check=True, capture_output=True, text=True)
+    return " ".join(ran.stdout.split())
+
+
+def test_help_without_docstrings():
+    said = without_docstrings("--help")
+    assert SUMMARY in said
+    for name, (_, sentence) in COMMANDS.items():
+        assert f"{name} {sentence[:30]}" in said
+
+
+def test_help_of_each_command_without_docstrings():
+    program = ("import sys\n"
+               "from wuxing.cli import COMMANDS, main\n"
+               "sys.exit(max(main([name, '--help']) for name in COMMANDS))")
+    ran = subprocess.run([sys.executable, "-OO", "-c", program], check=True, capture_output=True, text=True)
+    said = "".join(ran.stdout.split())                    # lines may end at a hyphen
+    for name, (_, sentence) in COMMANDS.items():
+        assert f"Usage:wuxing{name}" in said
+        assert "".join(sentence.split()) in said
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_help_says_what_the_docstring_says(name):
+    function, sentence = COMMANDS[name]
+    assert sentence == function.__doc__
+    assert cli.wuxing.__doc__ == SUMMARY
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_option_has_a_sentence(name, capsys):
+    assert main([name, "--help"]) == 0
+    for option in get_command(app).commands[name].params:
+        assert option.help

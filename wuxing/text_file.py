@@ -1,0 +1,28 @@
+"""Text files that people write (TOML, JSON), as editors of all systems save them."""
+from __future__ import annotations
+
+from pathlib import Path
+
+from golden_model.errors import InputError
+
+UTF_16 = b"\xff\xfe", b"\xfe\xff"         # how a file in UTF-16 begins
+
+
+def read(path: Path, what: str, remedy: str) -> str:
+    """The text of a file in UTF-8, without the byte order mark that some editors put before it.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is not UTF-8; ``what`` names the file, ``remedy`` says what to do.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{what} {path} must be a file that can be read, but: {error.strerror}; {remedy}") from None
+    if content.startswith(UTF_16):
+        raise InputError(f"{what} {path} must be text in UTF-8, not UTF-16; save it as UTF-8")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{what} {path} must be text in UTF-8, but is not; {remedy}") from None

@@ -2,6 +2,8 @@
 import json
 import re
 import shlex
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,11 @@ def test_what_a_description_says_itself_stays():
     assert found == {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"},
                      "learning": {"epochs": 4, "halvings": 3}}
     assert fit.described(platforms.board("ulx3s-85f"), said, *DIGITS) == said
+
+
+def test_the_example_for_an_icebreaker_says_what_train_chooses():
+    text = (Path(__file__).parent.parent / "examples/icebreaker.toml").read_text("utf-8")
+    assert tomllib.loads(text) == fit.NEEDS["ice40"]
 
 
 def test_images_that_are_too_large_for_a_board():

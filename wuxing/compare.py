@@ -46,7 +46,8 @@ Predictions = dict[str, npt.NDArray[np.int64]]
 def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
             board: options.BoardOption = None, epochs: options.EpochsOption = None, batch: options.BatchOption = None,
             seed: options.SeedOption = None,
-            seeds: Annotated[int, typer.Option("--seeds", help="Runs, with seeds from the given one upwards.")] = 1,
+            seeds: Annotated[int, typer.Option("--seeds", help="Number of runs, with seeds from --seed upwards; their "
+                                                         "means are shown.")] = 1,
             rate: options.RateOption = None, margin: options.MarginOption = None, halvings: options.HalvingsOption = None,
             average: options.AverageOption = None, dropout: options.DropoutOption = None,
             shift: options.ShiftOption = 0, hold_out: options.HoldOutOption = None,

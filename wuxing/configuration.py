@@ -31,20 +31,26 @@ BoardOption = Annotated[str | None, typer.Option("--board", help="Train a networ
                                                  "boards lists: with words that its multipliers take and, without --layers, "
                                                  "a hidden layer that fits.")]
 EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]
-BatchOption = Annotated[int | None, typer.Option("--batch", help="Images between two updates.")]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="Decides initial links, order and shifts.")]
-RateOption = Annotated[float | None, typer.Option("--rate", help="Rate of links and biases; fixed needs a power of two.")]
-MarginOption = Annotated[float | None, typer.Option("--margin", help="An output that is right by it says nothing.")]
-HalvingsOption = Annotated[int | None, typer.Option("--halvings", help="How often the rates are halved on the way.")]
-AverageOption = Annotated[int | None, typer.Option("--average", help="Last epochs whose parameters are averaged; 0: a sixth.")]
-DropoutOption = Annotated[float | None, typer.Option("--dropout", help="Share of pixels lost at random while learning.")]
+BatchOption = Annotated[int | None, typer.Option("--batch", help="Images learnt together; hardware needs 1.")]
+SeedOption = Annotated[int | None, typer.Option(
+    "--seed", help="Draws the initial links, the order of images and their shifts.")]
+RateOption = Annotated[float | None, typer.Option(
+    "--rate", help="Learning rate of links and biases; integers need a power of two.")]
+MarginOption = Annotated[float | None, typer.Option(
+    "--margin", help="From an output that is right by so much nothing is learnt.")]
+HalvingsOption = Annotated[int | None, typer.Option(
+    "--halvings", help="How often the learning rates are halved during training.")]
+AverageOption = Annotated[int | None, typer.Option(
+    "--average", help="The result is the mean over so many last epochs; 0: a sixth of all.")]
+DropoutOption = Annotated[float | None, typer.Option("--dropout", help="Share of pixels set to 0 at random while learning.")]
 ShiftOption = Annotated[int, typer.Option("--shift", help="Most pixels by which training images are shifted at random.")]
 HoldOutOption = Annotated[int | None, typer.Option(
     "--hold-out", help="Test on that many training images, which are not trained on, instead of the test images.")]
 TrainImagesOption = Annotated[int | None, typer.Option("--train-images", help="Use only the first N training images.")]
 TestImagesOption = Annotated[int | None, typer.Option("--test-images", help="Use only the first N test images.")]
-JsonOption = Annotated[Path | None, typer.Option("--json", help="Write the result as JSON to this file; - is stdout.")]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")]
+JsonOption = Annotated[Path | None, typer.Option(
+    "--json", help="Write the result as JSON to this file; - is the standard output.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
 
 
 @dataclass(frozen=True, kw_only=True)

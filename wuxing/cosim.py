@@ -34,11 +34,11 @@ ArrangementOption = Annotated[str, typer.Option("--arrangement", help="parallel:
                                                 "does all layers.")]
 TargetOption = Annotated[str, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40.")]
 KindOption = Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")]
-StatesOption = Annotated[int, typer.Option("--states", min=0, help="So many images of both kinds have every neuron compared "
-                                                                   "after every step (not with cocotb).")]
-PausesOption = Annotated[float, typer.Option("--pauses", min=0, max=0.9, help="Share of clocks in which who sends and who "
-                                                                              "receives hesitates.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Draws images and pauses.")]
+StatesOption = Annotated[int, typer.Option("--states", min=0, help="Of so many images of each kind, compare the state of "
+                                                                   "every neuron after every step (not with cocotb).")]
+PausesOption = Annotated[float, typer.Option("--pauses", min=0, max=0.9, help="Share of clocks in which sender and receiver "
+                                                                              "make the core wait.")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Draws the images and the pauses.")]
 TraceOption = Annotated[Path | None, typer.Option("--trace", help="Write an FST trace to this file: of the images around a "
                                                   "mismatch, else of a few. Without it a mismatch goes to MODEL.fst.")]
 

@@ -87,7 +87,7 @@ def run(model: ModelArgument,
                                                      "board, as 128,10; by default as wuxing build chooses.")] = None,
         most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
                                                           "--elements.")] = None,
-        seed: Annotated[int, typer.Option("--seed", min=0, help="Draws images.")] = 0,
+        seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the images.")] = 0,
         dataset: training_data.DatasetOption = None,
         json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."""

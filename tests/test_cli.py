@@ -1,8 +1,6 @@
 """The command line: results, JSON, errors of one sentence, Ctrl-C, full disks."""
 import json
-import os
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -223,33 +221,3 @@ def test_a_full_disk_gets_one_sentence(model, capsys):
     assert done.returncode == 2
     assert done.stderr == ("wuxing: the output must be readable and writable, but: No space left on device; mend it or choose "
                            "another place\n")
-
-
-def test_ctrl_c_keeps_the_last_complete_epoch(tmp_path):
-    path = tmp_path / "m.npz"
-    command = [sys.executable, "-u", "-m", "wuxing", "train", "--dataset", "digits", "--epochs", "1000000", "-o", str(path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ,
-                          "PYTHONUNBUFFERED": "1"}) as process:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if "epoch 2/" in line:
-                break
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-        process.wait()
-    assert process.returncode == 130
-    record = model_file.load(path).record
-    assert record["interrupted"]
-    assert record["complete_epochs"] == len(record["epochs"]) >= 2
-    assert f"holds the model after {record['complete_epochs']} of 1000000 epochs" in rest
-    assert [file.name for file in tmp_path.iterdir()] == ["m.npz"]
-
-
-def test_ctrl_c_before_an_epoch_is_complete_writes_nothing(tmp_path, capsys, monkeypatch):
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-    monkeypatch.setattr("wuxing.train.run_training", interrupt)
-    path = tmp_path / "m.npz"
-    assert main(["train", *QUICK, "-o", str(path)]) == 130
-    assert capsys.readouterr().err.splitlines()[-1] == "wuxing: interrupted: nothing was written"
-    assert not path.exists()

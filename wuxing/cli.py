@@ -4,7 +4,8 @@ sweep.
 Errors are one sentence. Exit codes:
 
 0: done. 1: cosim or run found a difference, a claim of an experiment does not hold, or what reads our output went away. 2 to 5:
-as the classes of ``golden_model.errors`` say; 2 also if a file is not read or written, or memory not enough. 130: Ctrl-C.
+as the classes of ``golden_model.errors`` say; 2 also if a file is not read or written, or memory not enough. 130: Ctrl-C; 143
+and 129: SIGTERM and SIGHUP.
 """
 from __future__ import annotations
 
@@ -31,14 +32,16 @@ from wuxing import (
     evaluate,
     experiment,
     info,
+    interruption,
     ranges,
     run,
+    streams,
     sweep,
     train,
     verilog,
 )
 
-UNUSABLE, INTERRUPTED = InputError.exit_code, train.INTERRUPTED
+UNREAD, UNUSABLE = 1, InputError.exit_code
 SUMMARY = "Networks of predator-prey neurons that learn locally: in float, and bit by bit as in hardware."
 TRACEBACK = "WUXING_TRACEBACK"            # set: the traceback of a fault of this program goes to stderr, else into a file
 
@@ -89,9 +92,18 @@ def wuxing(version: Annotated[bool, typer.Option("--version", callback=_version,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (by default the program's) and return its exit code. Errors are one sentence on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    with streams.guarded() as (out, _), interruption.watched():
+        code = _ended(given or ["--help"])
+        out.flush()                                           # a full disk behind stdout shows itself here
+        if code or out.error is None:
+            return code
+        return UNREAD if isinstance(out.error, BrokenPipeError) else _fail(_unusable(out.error))
+
+
+def _ended(arguments: list[str]) -> int:
+    """The exit code of a command line, whatever ended it."""
     try:
-        code = _run(given or ["--help"])
-        sys.stdout.flush()                                    # a full disk behind stdout shows itself here
+        return _run(arguments)
     except InternalError as error:
         return _fault(str(error), error)
     except WuxingError as error:
@@ -99,21 +111,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except typer.TyperException as error:
         return _fail(_usage(error))
     except (KeyboardInterrupt, typer.Abort):
-        _say("interrupted: nothing was written")
-        return INTERRUPTED
-    except BrokenPipeError:
-        _drop_stdout()
-        return 1
+        return _fail("interrupted: the result was not written", interruption.exit_code())
     except OSError as error:
-        _drop_stdout()
-        name = f"{error.filename}" if error.filename else "the output"
-        return _fail(f"{name} must be readable and writable, but: {error.strerror or error}; mend it or choose another place")
+        return _fail(_unusable(error))
     except MemoryError:
         return _fail("memory must hold the network and its data, but does not; choose fewer or smaller layers or less data")
     except Exception as error:
         said = "".join(traceback.format_exception_only(error)).strip()
         return _fault(str(InternalError(f"no input should end in an error of Python, but this did: {said}")), error)
-    return code
 
 
 def _run(arguments: list[str]) -> int:
@@ -132,6 +137,11 @@ def _usage(error: typer.TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "wuxing"
     return f"{command}: {error.format_message().rstrip('.')}; {command} --help lists what there is"
+
+
+def _unusable(error: OSError) -> str:
+    name = f"{error.filename}" if error.filename else "the output"
+    return f"{name} must be readable and writable, but: {error.strerror or error}; mend it or choose another place"
 
 
 def _fail(sentence: str, code: int = UNUSABLE) -> int:
@@ -161,8 +171,3 @@ def _kept(trace: str) -> str | None:
 
 def _say(sentence: str) -> None:
     print(console.printable(" ".join(f"wuxing: {sentence}".split())), file=sys.stderr)
-
-
-def _drop_stdout() -> None:
-    """What could not be written must not be tried again when Python ends."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

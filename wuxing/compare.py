@@ -28,7 +28,7 @@ from golden_model.parameters import Parameters
 from golden_model.training import Training, percentage
 from golden_model.training import train as run_training
 from wuxing import configuration as options
-from wuxing import console
+from wuxing import console, interruption
 from wuxing.configuration import Settings
 from wuxing.evaluate import confusion
 from wuxing.progress import TrainingProgress
@@ -67,24 +67,46 @@ def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOpti
     data = settings.data(seed or 0)
     network = settings.network(data)
     network.check_fixed()
+    with interruption.keeping():
+        with TrainingProgress(quiet) as progress:
+            runs, details = _runs(network, data, shift, seeds, progress)
+        result = {**summary(runs), "dataset": data.name, "dataset_sha256": data.sha256, "train_images": len(data.train_labels),
+                  "test_images": len(data.test_labels), "network": network.to_dict(), "digest": network.digest,
+                  "options": settings.to_dict(), "board": board, "versions": versions()}
+        console.write_json(json, result)
+        if report is not None:
+            from wuxing.report import write_report
+            write_report(report, result, details)
+    _print(result, json, report)
+    if len(runs) < seeds:
+        console.err().print(f"interrupted: this is of {len(runs)} of {seeds} seeds", soft_wrap=True)
+        raise typer.Exit(interruption.exit_code())
+
+
+def _runs(network: Network, data: Dataset, shift: int, seeds: int,
+          progress: TrainingProgress) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The runs of all seeds, when interrupted of those that are complete, and what the report shows of the first.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If none is complete.
+    """
     runs: list[dict[str, Any]] = []
     details: dict[str, Any] = {}
-    with TrainingProgress(quiet) as progress:
-        progress.say_data(data)
-        logistic = LogisticRegression(data, progress)
+    progress.say_data(data)
+    logistic = LogisticRegression(data, progress)
+    try:
         for number in range(seeds):
             run, found = compare_once(Network.from_dict(network.to_dict() | {"seed": network.seed + number}), data, shift,
                                       logistic, progress)
-            runs.append(run)
             details = details or found
-    result = {**summary(runs), "dataset": data.name, "dataset_sha256": data.sha256, "train_images": len(data.train_labels),
-              "test_images": len(data.test_labels), "network": network.to_dict(), "digest": network.digest,
-              "options": settings.to_dict(), "board": board, "versions": versions()}
-    console.write_json(json, result)
-    if report is not None:
-        from wuxing.report import write_report
-        write_report(report, result, details)
-    _print(result, json, report)
+            runs.append(run)
+        interruption.hold()
+    except KeyboardInterrupt:
+        if not runs:
+            raise
+    return runs, details
 
 
 class LogisticRegression:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from rich.markup import escape
 
 from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
+from wuxing import streams
 from wuxing.sheet import Sheet
 
 STDOUT = Path("-")
@@ -60,8 +62,10 @@ def write_json(path: Path | None, result: dict[str, Any]) -> None:
 
 
 def check_writable(*paths: Path | None) -> None:
-    """Refuse, before hours of training, files that could not be written after it."""
+    """Refuse, before hours of training, files that could not be written after it, and ``-`` where stdout is closed."""
     for path in paths:
+        if path == STDOUT and streams.closed(sys.stdout):
+            raise InputError("stdout must be open to write - to it, but is closed; name a file")
         if path is None or path == STDOUT:
             continue
         reason = None

@@ -9,13 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from golden_model.errors import InputError, ToolError
 from wuxing import configuration as options
-from wuxing import console, tasks
+from wuxing import console, interruption, tasks
 from wuxing.experiments import description as descriptions
 from wuxing.experiments import report as pages
 from wuxing.experiments.description import Description
 from wuxing.experiments.summary import Claim, Run, Summary
 from wuxing.tasks import Store, Task
-from wuxing.train import INTERRUPTED, versions
+from wuxing.train import versions
 
 REPORT = Path("build/report")             # where --all writes, unless --report names a folder
 WRONG_DIRECTION = 1                       # the exit code of a quick run of which a claim does not hold
@@ -80,7 +80,7 @@ def collect(described: Description, store: Store, workers: int, scheduler: str |
 
 def perform(title: str, wanted: list[Task], store: Store, workers: int, scheduler: str | None,
             quiet: bool) -> list[tasks.Record]:
-    """``tasks.run`` with a bar; Ctrl-C says what is kept."""
+    """``tasks.run`` with a bar; when interrupted it says what is kept."""
     screen = console.err()
     finished = total = 0
     with Progress(TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn(), console=screen,
@@ -98,7 +98,7 @@ def perform(title: str, wanted: list[Task], store: Store, workers: int, schedule
             progress.stop()
             screen.print(f"interrupted: {finished} of {total} runs of {title} are kept in {console.shown(store.folder)}; the "
                          f"same command goes on from there", soft_wrap=True)
-            raise typer.Exit(INTERRUPTED) from None
+            raise typer.Exit(interruption.exit_code()) from None
 
 
 def _result(described: Description, runs: list[Run], names: list[str], summary: Summary, claims: list[Claim]) -> dict[str, Any]:

@@ -13,14 +13,12 @@ from golden_model import model_file
 from golden_model.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.network import Network
-from golden_model.training import Training, accuracy
+from golden_model.training import Epoch, Training, accuracy
 from golden_model.training import train as run_training
 from wuxing import configuration as options
-from wuxing import console
+from wuxing import console, interruption
 from wuxing.configuration import Settings
 from wuxing.progress import TrainingProgress
-
-INTERRUPTED = 130                         # the exit code of a command that Ctrl-C ended
 
 
 def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
@@ -33,24 +31,29 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
           train_images: options.TrainImagesOption = None, test_images: options.TestImagesOption = None,
           output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.npz"),
           json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
-    """Train a network and write a model file; Ctrl-C keeps the last complete epoch."""
+    """Train a network and write a model file; if interrupted (Ctrl-C, SIGTERM, SIGHUP), with the last complete epoch."""
     settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed, rate=rate,
                         margin=margin, halvings=halvings, average=average, dropout=dropout, shift=shift, hold_out=hold_out,
                         train_images=train_images, test_images=test_images, board=board)
     console.check_writable(output, json)
     data = settings.data(seed or 0)
     network = settings.network(data)
-    with TrainingProgress(quiet) as progress:
-        progress.say_data(data)
-        progress.begin(arithmetic, network.learning.epochs, len(data.train_labels))
-        training = run_training(network, arithmetic, data, shift=shift, evaluate_each_epoch=True,
-                                on_progress=progress.on_progress, on_epoch=progress.on_epoch)
-    model = CompiledModel(network, arithmetic, training.parameters)
-    reached = accuracy(model, data.test_images, data.test_labels)
-    record = training_record(network, arithmetic, data, training, settings, reached)
-    model_file.save(output, network, arithmetic, training.parameters, record)
-    console.write_json(json, {"model": str(output), "digest": network.digest, **record,
-                              "images_per_second": training.images_per_second, "network": network.to_dict()})
+    with interruption.keeping():
+        with TrainingProgress(quiet) as progress:
+            def on_epoch(epoch: Epoch) -> None:
+                progress.on_epoch(epoch)
+                if epoch.epoch + 1 == network.learning.epochs:
+                    interruption.hold()
+            progress.say_data(data)
+            progress.begin(arithmetic, network.learning.epochs, len(data.train_labels))
+            training = run_training(network, arithmetic, data, shift=shift, evaluate_each_epoch=True,
+                                    on_progress=progress.on_progress, on_epoch=on_epoch)
+        model = CompiledModel(network, arithmetic, training.parameters)
+        reached = accuracy(model, data.test_images, data.test_labels)
+        record = training_record(network, arithmetic, data, training, settings, reached)
+        model_file.save(output, network, arithmetic, training.parameters, record)
+        console.write_json(json, {"model": str(output), "digest": network.digest, **record,
+                                  "images_per_second": training.images_per_second, "network": network.to_dict()})
     table = console.out(json)
     on = "test images" if hold_out is None else "held-out training images"
     table.print(f"[bold]{reached:.2f} %[/bold] of {len(data.test_labels):,} {on} right, "
@@ -58,7 +61,7 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
     if training.interrupted:
         console.err().print(f"interrupted: {console.shown(output)} holds the model after {training.complete_epochs} of "
                             f"{network.learning.epochs} epochs", soft_wrap=True)
-        raise typer.Exit(INTERRUPTED)
+        raise typer.Exit(interruption.exit_code())
 
 
 def training_record(network: Network, arithmetic: str, data: Dataset, training: Training, settings: Settings,

@@ -104,6 +104,10 @@ class Dataset:
         object.__setattr__(self, "sha256", digest.hexdigest())
         object.__setattr__(self, "whole_sha256", self.whole_sha256 or self.sha256)
 
+    def untaught(self, outputs: int) -> list[int]:
+        """The classes 0..``outputs`` - 1 that have no training image: nothing teaches their outputs when to speak."""
+        return np.flatnonzero(np.bincount(self.train_labels, minlength=outputs) == 0).tolist()
+
     def hold_out(self, count: int, seed: int = 0) -> Dataset:
         """Training images only: ``count`` of them, drawn at random, become the test set, the rest stays in order.
 

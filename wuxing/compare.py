@@ -70,7 +70,8 @@ def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOpti
     with interruption.keeping():
         with TrainingProgress(quiet) as progress:
             runs, details = _runs(network, data, shift, seeds, progress)
-        result = {**summary(runs), "dataset": data.name, "dataset_sha256": data.sha256, "train_images": len(data.train_labels),
+        result = {**summary(runs), "dataset": data.name, "dataset_sha256": data.sha256,
+                  "classes_without_images": data.untaught(network.layers[-1]), "train_images": len(data.train_labels),
                   "test_images": len(data.test_labels), "network": network.to_dict(), "digest": network.digest,
                   "options": settings.to_dict(), "board": board, "versions": versions()}
         console.write_json(json, result)
@@ -94,7 +95,7 @@ def _runs(network: Network, data: Dataset, shift: int, seeds: int,
     """
     runs: list[dict[str, Any]] = []
     details: dict[str, Any] = {}
-    progress.say_data(data)
+    progress.say_data(data, network.layers[-1])
     logistic = LogisticRegression(data, progress)
     try:
         for number in range(seeds):

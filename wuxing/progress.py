@@ -47,9 +47,11 @@ class TrainingProgress:
         if not self.quiet:
             self.progress.console.print(console.shown(sentence), soft_wrap=True)
 
-    def say_data(self, data: Dataset) -> None:
-        """Which data set this is, and how much of it."""
+    def say_data(self, data: Dataset, outputs: int) -> None:
+        """Which data set this is, how much of it, and which outputs of a network it does not teach."""
         self.say(f"{data.name}: {data.source}; {len(data.train_labels):,} images to train, {len(data.test_labels):,} to test")
+        if note := untaught_note(data, outputs):
+            self.say(note)
 
     def begin(self, title: str, epochs: int, images: int) -> None:
         """The next training: what is trained, and how many epochs of how many images."""
@@ -70,3 +72,18 @@ class TrainingProgress:
         test = "" if epoch.test_accuracy is None else f", {epoch.test_accuracy:.2f} % of the test images after it"
         self.say(f"{self.title}, epoch {number}/{self.epochs}: {epoch.online_accuracy:.2f} % right while learning"
                  f"{test}, {epoch.images_per_second:,.0f} images/s")
+
+
+def untaught_note(data: Dataset, outputs: int) -> str:
+    """A sentence about the classes without a training image, ranges as 3..7; nothing if every output has one."""
+    classes = data.untaught(outputs)
+    if not classes:
+        return ""
+    starts = [at for at, label in enumerate(classes) if at == 0 or label != classes[at - 1] + 1]
+    ranges = [f"{classes[a]}..{classes[b - 1]}" if b - a > 1 else str(classes[a])
+              for a, b in zip(starts, [*starts[1:], len(classes)], strict=True)]
+    listed = ", ".join(ranges[:8]) + (f" and {len(ranges) - 8} more ranges" if len(ranges) > 8 else "")
+    taught = outputs - len(classes)
+    return (f"{len(classes)} of {outputs} classes have no training image ({listed}): their outputs learn only to be silent, "
+            f"and each takes a neuron, on a chip too; if there are no such classes, number the labels 0..{taught - 1} and let "
+            f"layers end with {taught}")

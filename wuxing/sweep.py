@@ -29,6 +29,7 @@ from wuxing.experiments import learner
 from wuxing.experiments.description import check_entries
 from wuxing.experiments.report import markdown
 from wuxing.experiments.summary import Table, deviation, mean, spread
+from wuxing.progress import untaught_note
 from wuxing.tasks import Store, Task
 from wuxing.train import versions
 
@@ -87,6 +88,8 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
     held = {"hold_out": described["hold_out"], "train_images": described.get("train_images"), "shift": described["shift"]}
     for point in points:
         datasets.check_fits(data, point.network)
+    if not quiet and (note := untaught_note(data, data.classes)):
+        console.err().print(note, soft_wrap=True)
     nonzero = cost.nonzero_inputs(data.train_images)
     costs = [cost.of(point.network, point.arithmetic, point.board, nonzero) for point in points]
     wanted = [Task(learner.__name__, learner.VERSION, learner.setting_of(

@@ -44,7 +44,7 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
                 progress.on_epoch(epoch)
                 if epoch.epoch + 1 == network.learning.epochs:
                     interruption.hold()
-            progress.say_data(data)
+            progress.say_data(data, network.layers[-1])
             progress.begin(arithmetic, network.learning.epochs, len(data.train_labels))
             training = run_training(network, arithmetic, data, shift=shift, evaluate_each_epoch=True,
                                     on_progress=progress.on_progress, on_epoch=on_epoch)
@@ -69,6 +69,7 @@ def training_record(network: Network, arithmetic: str, data: Dataset, training: 
     """What a model file says about its training. No times and no paths: the same command gives the same bytes."""
     board = {} if settings.board is None else {"board": settings.board}
     return {**board, "dataset": data.name, "dataset_sha256": data.sha256, "whole_dataset_sha256": data.whole_sha256,
+            "classes_without_images": data.untaught(network.layers[-1]),
             "seed": network.seed, "arithmetic": arithmetic, "accuracy": reached,
             "complete_epochs": training.complete_epochs, "interrupted": training.interrupted,
             "epochs": [{key: value for key, value in asdict(epoch).items() if key != "images_per_second"}

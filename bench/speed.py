@@ -95,7 +95,7 @@ def pytorch(torch: Any, network: Network, data: Dataset, count: int) -> dict[str
 def peak_memory(layers: tuple[int, ...]) -> float:
     """MiB that a fresh process needs at most to learn MNIST for one epoch and infer its test images."""
     here = [sys.executable, __file__, "--memory-alone", "--layers", ",".join(map(str, layers))]
-    return float(subprocess.run(here, check=True, stdout=subprocess.PIPE, text=True).stdout)
+    return float(subprocess.run(here, check=True, stdout=subprocess.PIPE, text=True, timeout=3600).stdout)
 
 
 def memory_alone(network: Network) -> float:

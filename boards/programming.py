@@ -2,11 +2,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 from boards.platforms import Board
 from boards.tools import complaint
+from golden_model import programs
 from golden_model.errors import ToolError
 
 
@@ -22,11 +22,10 @@ def program(board: Board, bitstream: Path) -> str:
         found = shutil.which(programmer.name)
         if found is None:
             continue
-        done = subprocess.run([found, *programmer.arguments, str(bitstream)], capture_output=True, text=True, errors="replace",
-                              check=False)
-        if done.returncode:
+        done = programs.run([found, *programmer.arguments, str(bitstream)], programmer.name, usual=programs.SHORT)
+        if done.code:
             raise ToolError(f"{programmer.name} must load {bitstream} onto the {board.title}, but it ended with "
-                            f"{done.returncode}: {complaint(done.stdout + done.stderr)}; is the board plugged in, and may "
+                            f"{done.code}: {complaint(done.said + done.complained)}; is the board plugged in, and may "
                             f"you use it?")
         return programmer.name
     names = " or ".join(programmer.name for programmer in board.programmers)

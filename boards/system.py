@@ -1,7 +1,6 @@
 """What is on every board: the core and its host link, in one clock domain. Boards add a PLL and pins."""
 from __future__ import annotations
 
-from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Instance, Module, ResetSignal, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
@@ -11,9 +10,9 @@ from boards.reply_buffer import checked_slots
 from boards.request_buffer import MOST_SIZE
 from boards.uart import checked_divisor
 from golden_model.network import Network
-from hdl import emit
+from hdl import emit, yosys
 from hdl.design import Design
-from hdl.verilog_text import readable, without_banner
+from hdl.verilog_text import readable
 
 TOP = "wuxing_system"
 SLOTS = {"ice40": 2, "ecp5": 8, "portable": 8}    # one block RAM each
@@ -67,8 +66,7 @@ def core_verilog(design: Design, initialised: bool = False) -> str:
 
 def system_verilog(design: Design, divisor: int, core: str | None = None, slots: int | None = None) -> str:
     """Link and core as one text with the top module ``TOP``; ``core``: the core's Verilog, by default that of the design."""
-    text, _ = without_banner(verilog.convert(System(design, divisor, slots), name=TOP, emit_src=False,
-                                             strip_internal_attrs=True))
+    text, _ = yosys.converted(System(design, divisor, slots), TOP)
     return f"{readable(text, ('clk', 'rst', 'rx', 'tx'))}\n{core_verilog(design) if core is None else core}"
 
 

@@ -5,16 +5,16 @@ They come from PyPI (``pip install wuxing[boards]``) and are WebAssembly: they s
 """
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
+from golden_model import cache, programs
 from golden_model.errors import ToolError
 
 PROGRAMS = {"ice40": ("yosys", "nextpnr-ice40", "icepack"), "ecp5": ("yosys", "nextpnr-ecp5", "ecppack")}
@@ -29,7 +29,7 @@ class Ran:
     said: str
 
 
-@cache
+@functools.cache
 def tool(name: str) -> str:
     """The program ``name``: what the environment variable of its name (YOSYS, NEXTPNR_ECP5, ...) says, else yowasp-NAME.
 
@@ -54,27 +54,28 @@ def check(target: str) -> None:
         tool(name)
 
 
-def run(name: str, arguments: list[str], folder: Path, log: str | None = None, may_fail: bool = False) -> Ran:
+def run(name: str, arguments: list[str], folder: Path, log: str | None = None, may_fail: bool = False,
+        usual: float = programs.LONG) -> Ran:
     """Run a program in ``folder``; file names among the arguments are relative to it. ``log``: file there for what it says,
-    while it says it.
+    while it says it. ``usual``: see ``golden_model.programs.limit``.
 
     Raises
     ------
     ToolError
-        If it is not there, or if it fails and may not.
+        If it is not there, takes too long, or fails and may not.
     """
     try:
         with tempfile.TemporaryFile() if log is None else (folder / log).open("wb+") as output:
-            done = subprocess.run([tool(name), *arguments], cwd=folder, stdin=subprocess.DEVNULL, stdout=output,
-                                  stderr=subprocess.STDOUT, check=False)
+            done = programs.run([tool(name), *arguments], name, usual=usual, folder=folder, environment=cache.environment(),
+                                output=output)
             output.seek(0)
             said = output.read().decode("utf-8", "replace")
     except OSError as error:
         raise ToolError(f"{name} must run, but: {error.strerror or error}; mend or reinstall it") from error
-    if done.returncode and not may_fail:
-        raise ToolError(f"{name} must succeed, but it ended with {done.returncode}: {complaint(said)}; "
+    if done.code and not may_fail:
+        raise ToolError(f"{name} must succeed, but it ended with {done.code}: {complaint(said)}; "
                         f"{f'{log} has all it said' if log else 'run it by hand on what it was given'}")
-    return Ran(code=done.returncode, said=said)
+    return Ran(code=done.code, said=said)
 
 
 def complaint(said: str) -> str:
@@ -83,9 +84,10 @@ def complaint(said: str) -> str:
     return " ".join((found[1] if found else said[-SHOWN:]).split())[:SHOWN].rstrip(".")
 
 
-@cache
+@functools.cache
 def version(name: str) -> str:
     """What a program says it is; empty if it does not say."""
-    said = run(name, ["-V" if name == "yosys" else "--version"], Path.cwd(), may_fail=True).said
+    said = run(name, ["-V" if name == "yosys" else "--version"], Path.cwd(), may_fail=True,
+               usual=programs.SHORT).said
     found = re.search(r"(?:Yosys|Version) (\S+)", said)
     return found[1].strip('",)') if found else ""

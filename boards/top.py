@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Elaboratable, Module, ResetSignal, Signal
 
 from boards.platforms import Board
 from boards.pll import Ice40Pll, Pll
 from boards.reset import Reset
-from hdl.verilog_text import readable, without_banner
+from hdl import yosys
+from hdl.verilog_text import readable
 
 TOP = "wuxing_board"
 PLL_PADS = ("35",)                        # of the packages that boards here have: the pin that is wired to iCE40's PLL
@@ -66,6 +66,6 @@ class Top(Elaboratable):
 
 def to_verilog(top: Top) -> str:
     """The top level without the core. Equal boards, systems and clocks give equal texts."""
-    text, banner = without_banner(verilog.convert(top, name=TOP, ports=top.ports, emit_src=False, strip_internal_attrs=True))
+    text, banner = yosys.converted(top, TOP, top.ports)
     heading = f"// {TOP}: clock, reset and pins of {top.board.title}, and the system there\n// {banner}\n"
     return heading + readable(text, [port.name for port in top.ports])

@@ -2,14 +2,17 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from boards import system
+from golden_model import programs
 from golden_model.errors import DeviceError, InputError
 from hdl import emit
 from hdl.design import Design
@@ -56,9 +59,14 @@ class VirtualBoard:
         root = str(Path(__file__).parent.parent)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "boards.virtual_process", str(built), str(divisor), self.port], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, text=True, bufsize=1,
+            stdout=subprocess.PIPE, bufsize=0,
             env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])})
-        self._answer()
+        self._said = b""
+        try:
+            self._answer()
+        except BaseException:
+            self.close()
+            raise
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +79,11 @@ class VirtualBoard:
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
-        self._process.wait()
+        try:
+            self._process.wait(programs.limit(programs.SHORT))
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
         self._folder.cleanup()
 
     def unplug(self) -> None:
@@ -100,17 +112,21 @@ class VirtualBoard:
 
     def _order(self, order: str) -> str:
         assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(f"{order}\n")
-            self._process.stdin.flush()
-        except OSError:
-            pass                                          # its end is noticed and named when it does not answer
+        with suppress(OSError):                           # its end is noticed and named when it does not answer
+            self._process.stdin.write(f"{order}\n".encode())
         return self._answer()
 
     def _answer(self) -> str:
         assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise DeviceError(f"the process of the virtual board must run, but it ended with code {self._process.wait()}; "
-                              f"start the virtual board again")
-        return line.strip()
+        most = programs.limit(programs.SHORT)
+        while b"\n" not in self._said:
+            if not select.select([self._process.stdout], [], [], most)[0]:
+                self._process.kill()
+                raise programs.late("the virtual board's answer to an order", most)
+            came = os.read(self._process.stdout.fileno(), 4096)
+            if not came:
+                raise DeviceError(f"the process of the virtual board must run, but it ended with code {self._process.wait()}; "
+                                  f"start the virtual board again")
+            self._said += came
+        line, _, self._said = self._said.partition(b"\n")
+        return line.decode().strip()

@@ -28,6 +28,7 @@ class Bridge:
     def __init__(self, chip: VirtualChip, port: Path) -> None:
         self.chip, self.port = chip, port
         self.master, self.slave, self.backlog, self.quiet = -1, -1, b"", 0
+        self.orders = b""                                # what came of lines that are not complete
 
     def plug(self) -> None:
         """A new pseudo-terminal under the same name."""
@@ -68,13 +69,19 @@ class Bridge:
                 self.backlog = (self.backlog + came)[:BACKLOG]
 
     def obey(self) -> None:
-        """One order from stdin."""
-        order = sys.stdin.readline().split()
+        """The orders that came on stdin, which is read without a buffer: ``select`` would not see what lies in one."""
+        came = os.read(sys.stdin.fileno(), CHUNK)
+        if not came:
+            self.unplug()
+            raise SystemExit
+        *lines, self.orders = (self.orders + came).split(b"\n")
+        for line in lines:
+            self.carry_out(line.decode(errors="replace").split())
+
+    def carry_out(self, order: list[str]) -> None:
+        """One order, and the line in return."""
         answer = "done"
         match order:
-            case []:
-                self.unplug()
-                raise SystemExit
             case ["plug"]:
                 self.plug()
             case ["unplug"]:

@@ -16,6 +16,8 @@ from golden_model import arithmetic as arithmetics
 from golden_model import instincts, kernels, parameters, recurrent_kernels, shared_kernels
 from golden_model.arguments import begun, check_images, check_threads, lesson
 from golden_model.circuits import MIRROR, mirrored
+from golden_model.compiling import COMPILES
+from golden_model.model import Model
 from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters
 from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Frames, Instinct, Instincts, Places, Plan, Store, Words
@@ -329,3 +331,27 @@ class CompiledModel:
                         step=np.array([network.sign_step(name, exponent) for (name, _), exponent in places], self._type),
                         product_shift=np.array([network.controller(*entry).product_shift for entry in entries]),
                         limits=np.array([(word.least, word.greatest) for word in words]).ravel())
+
+
+class Interpreted(Model):
+    """``CompiledModel`` where nothing may be compiled: the definition computes, slowly; integers have the same bits."""
+
+    def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None, threads: int | None = None) -> None:
+        super().__init__(network, arithmetic, values)
+        self.threads = 1 if threads is None else check_threads(threads)
+
+    @property
+    def parameters(self) -> Parameters:
+        """A copy of what has been learnt: int64, or float32."""
+        dtype = np.int64 if self.arithmetic.name == "fixed" else np.float32
+        return [Layer(*(array.astype(dtype) for array in (layer.weights, layer.bias, layer.coupling)))
+                for layer in super().parameters]
+
+    def outputs(self, images: npt.ArrayLike) -> Array:
+        """Output displacements (images, classes): int64, or float32."""
+        found = super().outputs(images)
+        return found if self.arithmetic.name == "fixed" else found.astype(np.float32)
+
+
+if not COMPILES:
+    CompiledModel = Interpreted  # type: ignore[assignment, misc]

@@ -15,6 +15,7 @@ from golden_model import parameters, upsets
 from golden_model.arguments import lesson
 from golden_model.arithmetic import Array, Fixed
 from golden_model.circuits import MIRROR
+from golden_model.compiling import COMPILES
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
@@ -217,6 +218,10 @@ class FaultyCompiledModel(CompiledModel):
         for layer, (kept, ones) in self._held:
             weights = self._links(self._store.weights, layer)
             weights[:] = weights & kept | ones
+
+
+if not COMPILES:
+    FaultyCompiledModel = FaultyModel  # type: ignore[assignment, misc]
 
 
 def check(network: Network, faults: Faults) -> None:

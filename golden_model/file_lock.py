@@ -50,3 +50,32 @@ def locked(path: Path) -> Iterator[None]:
             yield
         finally:
             _unlock(file)
+
+
+def shared(path: Path) -> BinaryIO:
+    """``path``, which exists, open, and marked as in use until it is closed or the process ends; several may use it.
+
+    Windows needs no mark: there a file that is open cannot be removed.
+    """
+    file = path.open("rb")
+    if sys.platform != "win32":
+        fcntl.flock(file, fcntl.LOCK_SH)
+    return file
+
+
+@contextmanager
+def unused(path: Path) -> Iterator[bool]:
+    """Whether ``path`` exists and nobody has it ``shared``; as long as this lasts nobody can."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        yield False
+        return
+    with file:
+        if sys.platform != "win32":
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+        yield True

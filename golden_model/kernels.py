@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 
 from golden_model import upsets, words
+from golden_model.compiling import kernel
 from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN
 from golden_model.words import cast, clamp
 
@@ -40,7 +41,7 @@ def _half(s, x, gate, b, rate, low, high, rounding):
     return words.half_step(s, x, gate, words.rounded(b, rounding), rate, low, high)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, rounding, hit=None):
     """Improved Euler from rest for one layer, in place in ``state`` [block, row, lane].
 
@@ -87,7 +88,7 @@ def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, ro
                 state[i4] = _half(s4, w4, g4, b4, c, l4, high, rounding)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def reverse_gates(state, gates, blocks, gate_rows, const):
     """Settled populations in mirrored order; the floor where extinct or at the upper limit."""
     floor, high = const.floor, const.high
@@ -102,7 +103,7 @@ def reverse_gates(state, gates, blocks, gate_rows, const):
                 gates[to + lane] = floor if s >= high or population < floor else population
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def link_sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active):
     """total[n] = sum_m C[n, m] x[m], exact, over the inputs that are not zero, four rows at a time.
 
@@ -138,7 +139,7 @@ def link_sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active
         start = end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def forward_image(image, signals, states, plan, const, store, scratch):
     """Settle all layers for one image (bytes); leaves every layer's input signals and states."""
     narrow, total, drives, active = scratch
@@ -160,7 +161,7 @@ def forward_image(image, signals, states, plan, const, store, scratch):
     upsets.counted(store.upsets)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def scratch_for(plan, store, outputs, wide):
     """Work space of ``forward_image``: narrow and wide sums, drives, list of active inputs."""
     units = len(store.bias)
@@ -168,7 +169,7 @@ def scratch_for(plan, store, outputs, wide):
             np.empty(max(plan.inputs) + 1, np.int64))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def infer(images, outputs, wide, plan, const, store):
     """Outputs (images, classes) of bytes (images, inputs). ``wide``: any array of the type of exact sums."""
     classes = plan.neurons[-1]
@@ -180,7 +181,7 @@ def infer(images, outputs, wide, plan, const, store):
         outputs[image] = signals[plan.signal_at[-1]:]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def output_errors(outputs, label, errors, const):
     """Hinge errors of one image; returns whether any is not zero."""
     found = False
@@ -194,7 +195,7 @@ def output_errors(outputs, label, errors, const):
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def reverse_links(r, weights, weight_at, inputs, lanes, shift, const, errors, wide):
     """errors[m] = narrow(sum_n C[n, m] r[n]) for the layer before; padding gets zeros."""
     like = wide[0]
@@ -208,7 +209,7 @@ def reverse_links(r, weights, weight_at, inputs, lanes, shift, const, errors, wi
     errors[inputs:] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def change_row(row, r, x, rate, least, high):
     """row[n] += rate * (r[n] x); a weight that would overflow is held."""
     for n in range(len(row)):
@@ -217,7 +218,7 @@ def change_row(row, r, x, rate, least, high):
         row[n] = new if clamp(new, least, high) == new else old
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def sign_row(row, products, step, least, high):
     """row[n] += step * sign of products[n]; a weight that would overflow is held."""
     for n in range(len(row)):
@@ -234,7 +235,7 @@ def _controlled(product, integral, previous, gains, shift, leak, limits):
     return gains[0] * product + gains[1] * total + gains[2] * (word - previous), total, word
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def pid_row(row, products, integral, previous, gains, shift, leak, limits, rate, least, high):
     """As ``sign_row``, for a pid instinct, which brings its memory up to date whether or not a weight is held."""
     for n in range(len(row)):
@@ -246,7 +247,7 @@ def pid_row(row, products, integral, previous, gains, shift, leak, limits, rate,
             row[n] = new
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def update_links(signals, r, erring, at, inputs, lanes, store, weight_at, layer, instinct, const, sums):
     """Links from the inputs that were not zero in an erring image learn from the sums of r[n] x[m] over the images.
 
@@ -304,7 +305,7 @@ def changed(old, product, memory, instinct, entry):
     return old + words.change(exact, instinct.rate[entry])
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def update_bias(r, batch, unit_at, neurons, store, instinct, const, wide):
     """Biases learn from the sums of r[n] over the images; a bias that would overflow is held."""
     like, memory = wide[0], store.bias_memory
@@ -317,7 +318,7 @@ def update_bias(r, batch, unit_at, neurons, store, instinct, const, wide):
             store.bias[n] = new
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def update_coupling(states, reverse_states, batch, unit_at, neurons, coupling, remembered, output_row, instinct, const,
                     wide):
     """K1, K2, K3 of one layer learn from their local products, summed over the images.
@@ -351,7 +352,7 @@ def update_coupling(states, reverse_states, batch, unit_at, neurons, coupling, r
                     coupling[kind, i, unit_at + n] = new
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def learn(images, labels, predictions, outputs, wide, batch_size, plan, const, store, instincts):
     """Learn images in order, updating after every ``batch_size``. Order of operations: the arithmetic contract's.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 LANES = 16                                # neurons of a block
-ROWS = 5
+ROWS = 5                                  # of a block: one for each element of the ring
 PROPORTIONAL, SIGN, PID = range(3)
 
 

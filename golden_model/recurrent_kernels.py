@@ -7,14 +7,14 @@ sends signals both ways. The reverse circuit is the forward circuit with these t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from golden_model import kernels, words
+from golden_model.compiling import kernel
 from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN
 from golden_model.words import add_product, cast, clamp, item
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _exchange(x, row, links, neurons, lanes, shift, const, values, total, wide, out):
     """out[n] = narrow(sum_m links[m, n] x[m]), what reciprocal links bring from element ``row`` of every neuron."""
     like = wide[0]
@@ -37,7 +37,7 @@ def _exchange(x, row, links, neurons, lanes, shift, const, values, total, wide, 
             out[at + n] = words.error(cast(total[n], like), shift, const.drive_least, const.drive_high)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _half(s, x, to, gate, drive, gained, lost, row, rate, rows, blocks, const, coupling, rounding):
     """Half a step of all neurons: ``to`` from the state ``s`` at the point of evaluation ``x``."""
     e0, e1, e2, e3, e4 = const.rest
@@ -71,7 +71,7 @@ def _half(s, x, to, gate, drive, gained, lost, row, rate, rows, blocks, const, c
             to[i4] = kernels._half(s[i4], x4, g4, b4, rate, l4, high, rounding)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def step(s, to, gates, drive, row, links, back, rows, neurons, blocks, shift, const, coupling, rounding, scratch, wide):
     """One step from ``s`` to ``to``. Row 0 is driven over ``links`` from ``row``, which loses over ``back``.
 
@@ -89,14 +89,14 @@ def step(s, to, gates, drive, row, links, back, rows, neurons, blocks, shift, co
     _half(s, predictor, to, second, drive, gained, lost, row, const.corrector, rows, blocks, const, coupling, rounding)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def scratch_of(lanes, like, exact):
     """Work space of ``step``: what links bring and take, signals, sums, the predictor."""
     return (np.zeros(lanes, like.dtype), np.zeros(lanes, like.dtype), np.zeros(lanes, exact.dtype),
             np.zeros(LANES, exact.dtype), np.zeros(lanes * ROWS, like.dtype))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _exact_links(weights, inputs, neurons, lanes, exact):
     """The reciprocal links of the first layer [pre, post] and [post, pre], flat, exactly."""
     links, back = np.zeros(neurons * lanes, exact.dtype), np.zeros(neurons * lanes, exact.dtype)
@@ -106,7 +106,7 @@ def _exact_links(weights, inputs, neurons, lanes, exact):
     return links, back
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _first_layer(image, course, plan, frames, const, store, links, back, scratch, sums, wide):
     """Run the recurrent layer through all frames of an image (bytes); ``course[t]`` is its state before step t."""
     blocks, neurons = plan.blocks[0], plan.neurons[0]
@@ -126,7 +126,7 @@ def _first_layer(image, course, plan, frames, const, store, links, back, scratch
             t += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _forward_image(image, signals, states, course, plan, frames, const, store, links, back, scratch, sums, wide):
     """All layers for one image; leaves the course of the first, and signals and states of the others."""
     narrow, total, drives, active, _ = sums
@@ -148,14 +148,14 @@ def _forward_image(image, signals, states, course, plan, frames, const, store, l
             signals[to + n] = state[(n // LANES * ROWS + plan.output_row) * LANES + n % LANES]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _sums(plan, store, outputs, wide):
     units, most = len(store.bias), max(max(plan.inputs), plan.signal_at[1]) + 1
     return (np.empty(units, outputs.dtype), np.empty(units, wide.dtype), np.zeros(units, outputs.dtype),
             np.empty(most, np.int64), np.empty(most, outputs.dtype))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def infer(images, outputs, wide, exact, plan, frames, const, store):
     """Outputs (images, classes) of bytes (images, inputs). ``exact``: any array of the type of exact sums of signals."""
     lanes = plan.blocks[0] * LANES
@@ -169,7 +169,7 @@ def infer(images, outputs, wide, exact, plan, frames, const, store):
         outputs[image] = signals[plan.signal_at[-1]:]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _reverse_first(course, errors, plan, frames, const, store, links, back, scratch, gates, r, driven, entered, wide):
     """Run the recurrent layer backwards; of the instant after step t ``driven[t]`` is r_a, ``entered[t]`` r_b."""
     blocks, neurons, like = plan.blocks[0], plan.neurons[0], wide[0]
@@ -196,7 +196,7 @@ def _reverse_first(course, errors, plan, frames, const, store, links, back, scra
         after, before = before, after
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _add_products(image, course, plan, frames, const, driven, entered, signals_of, products, of_bias, heard_inputs, exact):
     """Add the local products of one image: of input links, of reciprocal links, of biases."""
     lanes, neurons = plan.blocks[0] * LANES, plan.neurons[0]
@@ -230,7 +230,7 @@ def _add_products(image, course, plan, frames, const, driven, entered, signals_o
                 add_product(products, place, taken, t * lanes + at, item(minus, m * instants + t))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _update_first(products, of_bias, heard_inputs, plan, store, links, back, instincts, const, wide):
     """Links and biases of the recurrent layer learn from their exact sums."""
     lanes, neurons, like, instinct = plan.blocks[0] * LANES, plan.neurons[0], wide[0], instincts.links
@@ -264,7 +264,7 @@ def _update_first(products, of_bias, heard_inputs, plan, store, links, back, ins
                 store.bias[n] = new
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def learn(images, labels, predictions, outputs, wide, exact, batch_size, plan, frames, const, store, instincts):
     """Learn images in order, updating after every ``batch_size``; see ``kernels.learn``."""
     units, last, first = len(store.bias), len(plan.inputs) - 1, plan.blocks[0] * LANES

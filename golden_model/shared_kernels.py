@@ -7,14 +7,14 @@ blocks. Inner loops run over the lanes of one block, a number known to the compi
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from golden_model import kernels, words
+from golden_model.compiling import kernel
 from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN
 from golden_model.words import add_product, cast, clamp, item
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _settle(drive, gate, state, rows, plan, positions, blocks, unit_at, const, coupling, rounding):
     """``kernels.settle`` at each position, where the channels have the same K."""
     if coupling is None:
@@ -27,7 +27,7 @@ def _settle(drive, gate, state, rows, plan, positions, blocks, unit_at, const, c
                        rows, plan.steps, blocks, unit_at, const, coupling, rounding)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _link_sums(x, taps, weights, weight_at, blocks, chunk, narrow, total, active, values):
     """total[n] = sum_t C[n, t] x[taps[t]], exact, over the inputs that are not zero; see ``kernels.link_sums``."""
     count, lanes = 0, blocks * LANES
@@ -58,14 +58,14 @@ def _link_sums(x, taps, weights, weight_at, blocks, chunk, narrow, total, active
         start = end
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _links(weights, plan, layer):
     """The links of a layer (taps, lanes of its channels)."""
     at, taps, lanes = plan.weight_at[layer], plan.inputs[layer], plan.blocks[layer] * LANES
     return weights[at:at + taps * lanes].reshape((taps, lanes))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _forward_image(image, signals, states, plan, places, const, store, scratch):
     """Settle all layers for one image (bytes); leaves every layer's input signals and states."""
     narrow, total, drives, active, values = scratch
@@ -93,14 +93,14 @@ def _forward_image(image, signals, states, plan, places, const, store, scratch):
                 to += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _scratch(plan, places, outputs, wide):
     return (np.empty(LANES, outputs.dtype), np.empty(max(plan.blocks) * LANES, wide.dtype),
             np.empty(places.lanes, outputs.dtype), np.empty(max(plan.inputs) + 1, np.int64),
             np.empty(max(plan.inputs) + 1, outputs.dtype))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def infer(images, outputs, wide, plan, places, const, store):
     """Outputs (images, classes) of bytes (images, inputs). ``wide``: any array of the type of exact sums."""
     signals = np.empty(places.signals, outputs.dtype)
@@ -111,7 +111,7 @@ def infer(images, outputs, wide, plan, places, const, store):
         outputs[image] = signals[plan.signal_at[-1]:]
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _reverse_links(r, plan, places, layer, const, store, errors, sums):
     """Errors of the layer below, in its lanes, from r of every position of ``layer``; padding gets zeros."""
     links, lanes = _links(store.weights, plan, layer), plan.blocks[layer] * LANES
@@ -140,7 +140,7 @@ def _reverse_links(r, plan, places, layer, const, store, errors, sums):
                 errors[position * below + n] = 0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _update_links(signals, r, erring, plan, places, layer, store, instinct, const, narrow, sums):
     """Links that met an input that was not zero, in an erring image, learn from the sums over images and positions."""
     blocks, positions = plan.blocks[layer], places.positions[layer]
@@ -200,7 +200,7 @@ def _update_links(signals, r, erring, plan, places, layer, store, instinct, cons
                             instinct.leak, instinct.limits, instinct.rate[layer], least, high)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _update_bias(r, batch, plan, places, layer, store, instinct, const, wide):
     """Biases learn from the sums of r over images and positions; see ``kernels.update_bias``."""
     like, unit_at, lanes = wide[0], plan.unit_at[layer], plan.blocks[layer] * LANES
@@ -216,7 +216,7 @@ def _update_bias(r, batch, plan, places, layer, store, instinct, const, wide):
             store.bias[n] = new
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _update_coupling(states, reverse_states, batch, plan, places, layer, coupling, remembered, instinct, const, wide):
     """K learns from local products summed over images and positions; see ``kernels.update_coupling``."""
     if coupling is None:
@@ -249,7 +249,7 @@ def _update_coupling(states, reverse_states, batch, plan, places, layer, couplin
                     coupling[kind, i, n] = new
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def learn(images, labels, predictions, outputs, wide, batch_size, plan, places, const, store, instincts):
     """Learn images in order, updating after every ``batch_size``; see ``kernels.learn``."""
     last, lanes_of_all = len(plan.inputs) - 1, places.lanes
@@ -304,7 +304,7 @@ def learn(images, labels, predictions, outputs, wide, batch_size, plan, places, 
                              instincts.K, const, wide)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _spread(dense, spaced, positions, channels, lanes):
     """Values of neurons one after the other into the lanes of their positions."""
     for position in range(positions):

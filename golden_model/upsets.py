@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from golden_model.network import ELEMENTS
+from golden_model.compiling import kernel
 from golden_model.plan import LANES, ROWS
 from golden_model.words import cast, clamp
 
@@ -57,7 +57,7 @@ def masks(seed: int, numbers: Array, way: int, layer: int, step: int, neurons: i
     reaches up to the end of an int64.
     """
     image = mixed(mixed(np.array([seed]), numbers), place(way, layer))
-    elements = np.arange(ELEMENTS, dtype=np.uint64) + np.uint64(step << 32)
+    elements = np.arange(ROWS, dtype=np.uint64) + np.uint64(step << 32)
     found = mixed(mixed(image[None, :], elements[:, None])[:, :, None], np.arange(neurons))
     bit = ((found & LOW) * np.uint64(bits) >> S32).astype(np.int64)
     flipped = np.where(bit == bits - 1, -1 << bits - 1, np.int64(1) << bit)
@@ -86,12 +86,12 @@ def counted(upsets: Any) -> None:
         upsets[NUMBER] += np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def strike(state: Any, at: Any, block: Any, step: Any, hit: Any, lows: Any, high: Any) -> None:
     """Flip bits in the words of a block before a step, in place; populations stay at 0 or above. Padding is left alone."""
     key, limit, bits, first, turn, way, neurons = hit
     for row in range(ROWS):
-        element = (first + row) % ELEMENTS if way == FORWARD else (first + turn - row) % ELEMENTS
+        element = (first + row) % ROWS if way == FORWARD else (first + turn - row) % ROWS
         here = mixed_word(key, np.uint64(step) << S32 | np.uint64(element))
         for lane in range(min(LANES, neurons - block * LANES)):
             found = mixed_word(here, np.uint64(block * LANES + lane))

@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from amaranth.back import verilog
 from amaranth.lib import wiring
 
 from golden_model.errors import InputError
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Layer, Parameters, check
-from hdl import frames, single_port_weights, templates, weights
+from hdl import frames, single_port_weights, templates, weights, yosys
 from hdl.array import branch_module, control_module, element_module, initial_file, output_latency
 from hdl.control import ControlBranch, ControlRegister, branches, control_latency
 from hdl.core import RESET_VERILOG, Core
@@ -30,7 +29,7 @@ from hdl.shared_array import initial_file as shared_file
 from hdl.shared_core import SharedCore
 from hdl.shared_design import SharedDesign
 from hdl.shared_element import SharedElement
-from hdl.verilog_text import keep_hierarchy, readable, without_banner
+from hdl.verilog_text import keep_hierarchy, readable
 
 TOP = "wuxing_core"
 VERILOG, MANIFEST, INSTANCE, REGISTERS, WAIVERS = f"{TOP}.v", "manifest.json", "instance.v", "registers.md", "lint.vlt"
@@ -48,27 +47,23 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
     simulator or the synthesis is started; without it they begin with zeros. Equal designs give equal texts.
     """
     if design.arrangement == "shared":
-        parts = [_converted(SharedCore(design, initialised), TOP),
-                 _converted(SharedElement(SharedDesign(design)), SHARED_ELEMENT)]
+        parts = [yosys.converted(SharedCore(design, initialised), TOP),
+                 yosys.converted(SharedElement(SharedDesign(design)), SHARED_ELEMENT)]
         memory = single_port_weights.verilog(design.target)
     else:
-        parts = [_converted(Core(design, initialised), TOP)]
+        parts = [yosys.converted(Core(design, initialised), TOP)]
         memory = f"{RESET_VERILOG}\n{weights.VERILOG}"
         for layer in design.layers:
             copies: list[tuple[str, wiring.Component]] = [(control_module(layer), ControlRegister(layer))]
             if branches(layer):
                 copies.append((branch_module(layer), ControlBranch(layer)))
             for name, component in copies:                          # of one register, which synthesis would merge
-                register, banner = _converted(component, name)
+                register, banner = yosys.converted(component, name)
                 parts.append((keep_hierarchy(register, name), banner))
-            parts.append(_converted(Element(layer), element_module(layer)))
+            parts.append(yosys.converted(Element(layer), element_module(layer)))
     order = [port["name"] for port in ports()]
     body = readable("\n".join(text for text, _ in parts), order)
     return f"{_heading(design, parts[0][1])}\n{body}\n{memory}"
-
-
-def _converted(component: wiring.Component, name: str) -> tuple[str, str]:
-    return without_banner(verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True))
 
 
 def _heading(design: Design, generated: str) -> str:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from golden_model import programs
 from golden_model.errors import DeviceError, InputError, ToolError
 from sim import simulators
 from sim.compiled import PATIENCE, Array, Exchange, Probe, Samples, Stuck
@@ -38,7 +39,8 @@ DUMP = """module dump;
     end
 endmodule
 """
-ENDED = "ended"                           # what the process says when it has come to its end
+PLAIN, MOST_NAME = "/tmp", 60            # where a folder may be whose name matters; most letters of a place that is as good
+ENDED, LATE = "ended", "late"             # what is said for the process when it has come to its end, or was ended
 
 
 class CocotbCore:
@@ -79,7 +81,7 @@ class CocotbCore:
         self.waits = {"s_axis": 0, "m_axis": 0}
         self._clocks = 0
         self._trace_file: Path | None = None
-        self._folder = Path(tempfile.mkdtemp(prefix="wuxing-cocotb-"))
+        self._folder = _plain_folder()
         self._process: subprocess.Popen[bytes] | None = None
         self._finalizer = weakref.finalize(self, shutil.rmtree, self._folder, True)
         for name, text in {"core.v": verilog, **(files or {})}.items():
@@ -140,8 +142,12 @@ class CocotbCore:
         try:
             self._connection.send({"do": "close"})
         except OSError:
-            _killed(process)
-        process.wait()
+            programs.end(process)
+        try:
+            process.wait(programs.limit(programs.SHORT))
+        except subprocess.TimeoutExpired:
+            programs.end(process)
+            process.wait()
         self._connection.close()
         found = next(iter(sorted((self._folder / "build").glob("*.fst"))), None) if self._trace_file else None
         try:
@@ -156,7 +162,7 @@ class CocotbCore:
     def __del__(self) -> None:
         process = getattr(self, "_process", None)
         if process is not None:
-            _killed(process)
+            programs.end(process)
             process.wait()
 
     # ------------------------------------------------------------- the process
@@ -176,8 +182,11 @@ class CocotbCore:
             self._process = subprocess.Popen([sys.executable, "-m", "sim.cocotb_runner", json.dumps(settings)],
                                              cwd=self._folder, env=environment, stdout=log, stderr=subprocess.STDOUT,
                                              stdin=subprocess.DEVNULL, start_new_session=True)
-            threading.Thread(target=_say_when_ended, args=(self._process, address, key), daemon=True).start()
-            return listener.accept()
+            called = threading.Event()
+            threading.Thread(target=_say_when_ended, args=(self._process, address, key, called), daemon=True).start()
+            connection = listener.accept()
+            called.set()
+            return connection
 
     def _asked(self, order: dict[str, Any]) -> dict[str, Any]:
         if self._process is None:
@@ -189,12 +198,19 @@ class CocotbCore:
         return self._received()
 
     def _received(self) -> dict[str, Any]:
+        most = programs.limit(programs.LONG)
         try:
+            if not self._connection.poll(most):
+                if self._process is not None:
+                    programs.end(self._process)
+                raise programs.late(f"{self.simulator} under cocotb", most)
             told = self._connection.recv()
         except (EOFError, OSError):
             raise self._broken() from None
         if told == ENDED:
             raise self._broken()
+        if told == LATE:
+            raise programs.late(f"{self.simulator} under cocotb", most)
         if "error" in told:
             raise DeviceError(f"{self.top} must obey its interface, but: {told['error']}")
         self._clocks = told["clocks"]
@@ -217,22 +233,40 @@ def _installed(package: str) -> bool:
         return False
 
 
-def _killed(process: subprocess.Popen[bytes]) -> None:
-    """The process and what it started, which is a group of their own."""
+def _plain_folder() -> Path:
+    """A private folder for the simulator, in a place whose name make and the linker understand, short enough for a socket's."""
+    usual = tempfile.gettempdir()
+    plain = re.fullmatch(r"[A-Za-z0-9/._-]+", usual) and len(usual) <= MOST_NAME
+    return Path(tempfile.mkdtemp(prefix="wuxing-cocotb-", dir=usual if plain else PLAIN))
+
+
+def _say_when_ended(process: subprocess.Popen[bytes], address: str, key: bytes, called: threading.Event) -> None:
+    """If the process ends before the bench has called, nobody else would; nor if it takes too long to build."""
+    said = ENDED
     try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        process.poll()
-
-
-def _say_when_ended(process: subprocess.Popen[bytes], address: str, key: bytes) -> None:
-    """If the process ends before the bench has called, nobody else would."""
-    process.wait()
+        process.wait(programs.limit(programs.LONG))
+    except subprocess.TimeoutExpired:
+        if called.is_set():
+            return                                                    # a long simulation
+        programs.end(process)
+        said = LATE
     try:
         with Client(address, authkey=key) as connection:
-            connection.send(ENDED)
+            connection.send(said)
     except OSError:
         return                                                        # the bench had called, and the listener is closed
+
+
+def _linked(folder: Path) -> None:
+    """Names for Verilator's and cocotb's folders that make and the linker understand, whatever their own are."""
+    from cocotb_tools import config
+    for name in ("libs_dir", "share_dir"):
+        (folder / name).symlink_to(getattr(config, name))
+        setattr(config, name, folder / name)
+    found = shutil.which("verilator")
+    if found is not None and (Path(found).resolve().parent.parent / "include/verilated.h").is_file():
+        (folder / "verilator").symlink_to(Path(found).resolve().parent.parent)
+        os.environ["VERILATOR_ROOT"] = str(folder / "verilator")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -247,6 +281,7 @@ def main(arguments: Sequence[str]) -> None:
         options += ["-s", "dump"]
     elif traced:
         options.append("--trace-fst")
+    _linked(folder)
     runner = get_runner(settings["simulator"])
     runner.build(sources=sources, hdl_toplevel=settings["top"], build_dir=folder / "build", build_args=options,
                  timescale=("1ns", "1ps"), waves=traced and settings["simulator"] == "verilator", log_file=folder / "build.log")

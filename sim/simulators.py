@@ -10,11 +10,11 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from golden_model import programs
 from golden_model.errors import ToolError
 
 LEAST_VERILATOR = (5, 36)                 # cocotb 2 and --make json need it
@@ -109,10 +109,10 @@ def _verilator_at(path: Path) -> Tool:
 @cache
 def _tool(name: str, path: Path, option: str, pattern: str) -> Tool:
     try:
-        ran = subprocess.run([path, option], capture_output=True, text=True, errors="replace", check=False)
+        ran = programs.run([path, option], name, usual=programs.SHORT)
     except OSError as error:
         raise ToolError(f"{name} must run, but {path} says: {error.strerror}; mend or reinstall it") from error
-    found = re.search(pattern, ran.stdout + ran.stderr)
+    found = re.search(pattern, ran.said + ran.complained)
     return Tool(name=name, path=path, version=found[1] if found else "")
 
 

@@ -1,9 +1,10 @@
 """Verilog to a shared library: Verilator, then the C++ compiler; built once per configuration and kept in a cache.
 
-The cache is ``WUXING_CACHE``, else the user's cache folder. In it ``rtl/<hash>/`` holds a library and the SHA-256 of it,
-where the hash is that of everything the library depends on, tool versions included; ``rtl/runtime-<hash>/`` holds the
-objects that are the same for all designs. A folder is written aside and renamed; one that is damaged is built again; a
-lock makes processes that need the same one wait for the first.
+In the folder of ``sim.library_cache`` ``<hash>`` holds a library, where the hash is that of everything the library depends on,
+tool versions included; ``runtime-<hash>`` holds the objects that are the same for all designs.
+
+Folders may have any name: what Verilator and the compiler read names no folder of the user, but for files that the library
+reads, whose names are written in octal.
 """
 from __future__ import annotations
 
@@ -12,15 +13,13 @@ import json
 import os
 import re
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from golden_model import programs
 from golden_model.errors import InputError, ToolError
-from golden_model.file_lock import locked
-from sim import simulators
+from sim import library_cache, simulators
 
 WRAPPER = Path(__file__).with_name("verilated.cpp")
 LIBRARY = "core.so"
@@ -62,7 +61,7 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
     for name in files:
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or '"' in name:
             raise InputError(f"files must have relative names within one folder, not {name!r}")
-    cache = _cache()
+    cache = library_cache.folder()
     key = _hash(wrapper.read_text("utf-8"), verilator.label, str(verilator.path), compiler.label, str(compiler.path),
                 FAST, SLOW, *VERILATOR_OPTIONS, *COMPILER_OPTIONS, verilog, top, json.dumps(sorted(files.items())),
                 json.dumps(sorted(set(public))), str(trace), str(cache) if files else "")
@@ -73,7 +72,7 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content, "utf-8")
-            text = text.replace(f'"{name}"', f'"{kept / name}"')
+            text = text.replace(f'"{name}"', f'"{_octal(kept / name)}"')
         work = folder / "work"
         work.mkdir()
         (work / "core.v").write_text(text, "utf-8")
@@ -81,7 +80,7 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
         _compile(verilator, compiler, work, folder / LIBRARY, top, trace, wrapper, ports)
         shutil.rmtree(work)
 
-    return _kept(cache / key, make) / LIBRARY
+    return library_cache.kept(key, make) / LIBRARY
 
 
 def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, library: Path, top: str, trace: bool,
@@ -90,15 +89,16 @@ def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, 
     _run([verilator.path, "--cc", "--make", "json", "--prefix", "Vcore", "--top-module", top, "--Mdir", "cpp", *options,
           "core.vlt", "core.v"], work, f"the Verilog of {top} must be accepted by {verilator.label}")
     _check_ports(top, (work / "cpp/Vcore.h").read_text("utf-8"), ports)
-    plan = json.loads((work / "cpp/Vcore.json").read_text("utf-8"))
+    plan = json.loads(_without_octal((work / "cpp/Vcore.json").read_text("utf-8")))
     sources, include = plan["sources"], Path(plan["system"]["verilator_root"]) / "include"
     common = [str(compiler.path), *COMPILER_OPTIONS, "-I", str(include), "-I", str(include / "vltstd")]
     runtime = [_runtime(common, Path(source)) for source in sources["global"]]
     units = [(path, FAST) for path in (Path(name) for name in sources.get("classes_fast", []))]
     units += [(Path(name), SLOW) for kind in ("classes_slow", "support_fast", "support_slow") for name in sources.get(kind, [])]
-    units = _gathered(work / "cpp", [(wrapper, FAST), *units])
+    shutil.copyfile(wrapper, work / "cpp" / wrapper.name)
+    units = _gathered(work / "cpp", [(Path("cpp") / wrapper.name, FAST), *units])
     variant = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}"]
-    objects = _objects([*common, *variant, "-I", str(work / "cpp")], units, work)
+    objects = _objects([*common, *variant, "-I", "cpp"], units, work)
     lz4 = ["-llz4"] if trace and (include / "fstcpp").is_dir() else []       # which Verilator forgets to name
     libraries = [*plan["options"].get("ldflags", []), *lz4, "-pthread"]
     _run([compiler.path, "-shared", "-Wl,-Bsymbolic", "-o", library, *objects, *runtime, *libraries], work,
@@ -106,31 +106,34 @@ def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, 
 
 
 def _gathered(folder: Path, units: Sequence[tuple[Path, str]], most: int = 300_000) -> list[tuple[Path, str]]:
-    """Small sources joined by #include, for each option at least one unit: reading the headers is most of the work."""
+    """Small sources joined by #include, for each option at least one unit: reading the headers is most of the work.
+
+    ``units``: sources in ``folder``, relative to its parent, where the compiler is started; and the option of each.
+    """
     joined: list[tuple[Path, str]] = []
     for option in dict.fromkeys(option for _, option in units):
         batch: list[Path] = []
         size = 0
         for path in [path for path, needed in units if needed == option]:
-            if batch and size + path.stat().st_size > most:
+            if batch and size + (folder.parent / path).stat().st_size > most:
                 joined.append((_including(folder, batch, len(joined)), option))
                 batch, size = [], 0
             batch.append(path)
-            size += path.stat().st_size
+            size += (folder.parent / path).stat().st_size
         joined.append((_including(folder, batch, len(joined)), option))
     return joined
 
 
 def _including(folder: Path, paths: Sequence[Path], number: int) -> Path:
     unit = folder / f"unit_{number}.cpp"
-    unit.write_text("".join(f'#include "{path}"\n' for path in paths), "utf-8")
+    unit.write_text("".join(f'#include "{path.name}"\n' for path in paths), "utf-8")     # they lie beside it
     return unit
 
 
 def _runtime(common: Sequence[str], source: Path) -> Path:
     """One of Verilator's own sources, which are the same for every core, as an object from the cache or new."""
     key = _hash(*common, str(source), source.read_text("utf-8"))
-    folder = _kept(_cache() / f"runtime-{key}", lambda aside: _objects(common, [(source, FAST)], aside))
+    folder = library_cache.kept(f"runtime-{key}", lambda aside: _objects(common, [(source, FAST)], aside))
     return folder / f"{source.stem}.o"
 
 
@@ -167,72 +170,6 @@ def _public_file(public: Sequence[tuple[str, str]]) -> str:
     return "`verilator_config\n" + "".join(lines)
 
 
-# ---------------------------------------------------------------- cache
-
-
-def _cache() -> Path:
-    """The folder of all libraries, made if it is not there."""
-    if named := os.environ.get("WUXING_CACHE"):
-        cache = Path(named)
-    else:
-        import pooch
-        cache = Path(pooch.os_cache("wuxing"))
-    cache = (cache / "rtl").absolute()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unwritable(cache, error) from None
-    return cache
-
-
-def _unwritable(folder: Path, error: OSError) -> InputError:
-    return InputError(f"compiled cores must have a cache folder that can be written, but {folder} says: {error.strerror}; "
-                      f"set WUXING_CACHE to another folder")
-
-
-def _kept(folder: Path, make: Callable[[Path], object]) -> Path:
-    """``folder`` with what ``make`` writes into it, from an earlier call if that is undamaged."""
-    if _intact(folder):
-        return folder
-    with _locked(folder):
-        if _intact(folder):                                       # another process was faster
-            return folder
-        aside = folder.with_name(f"{folder.name}.part")
-        for left in (aside, folder):                              # of a process that was killed; damaged
-            shutil.rmtree(left, ignore_errors=True)
-        try:
-            aside.mkdir()
-            make(aside)
-            (aside / "sums.json").write_text(json.dumps(_sums(aside)), "utf-8")
-            aside.rename(folder)
-        except OSError as error:
-            raise _unwritable(folder.parent, error) from error
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-    return folder
-
-
-def _sums(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "sums.json"}
-
-
-def _intact(folder: Path) -> bool:
-    try:
-        return bool(json.loads((folder / "sums.json").read_text("utf-8")) == _sums(folder))
-    except (OSError, ValueError):
-        return False
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    try:
-        with locked(folder.with_name(f"{folder.name}.lock")):
-            yield
-    except OSError as error:
-        raise _unwritable(folder.parent, error) from None
-
-
 def _hash(*parts: str) -> str:
     digest = hashlib.sha256()
     for part in parts:
@@ -244,8 +181,21 @@ def _hash(*parts: str) -> str:
 def _run(command: Sequence[str | Path], folder: Path, must: str, remedy: str = "") -> None:
     """Run a tool; what it complains of first is the reason in the error."""
     environment = {name: value for name, value in os.environ.items() if name != "VERILATOR_ROOT"}     # each has its own
-    ran = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", check=False)
-    if ran.returncode:
-        lines = [line.strip() for line in (ran.stderr + ran.stdout).splitlines() if line.strip()]
-        reason = next((line for line in lines if "error" in line.lower()), lines[0] if lines else f"exit code {ran.returncode}")
+    ran = programs.run(command, Path(command[0]).name, folder=folder, environment=environment)
+    if ran.code:
+        lines = [line.strip() for line in (ran.complained + ran.said).splitlines() if line.strip()]
+        reason = next((line for line in lines if "error" in line.lower()), lines[0] if lines else f"exit code {ran.code}")
         raise ToolError(f"{must}, but: {reason}{remedy}")
+
+
+def _octal(path: Path) -> str:
+    """The name of a file for a Verilog string: what is no letter, digit or one of ``/._-`` as octal numbers of its bytes."""
+    return "".join(chr(byte) if chr(byte).isascii() and (chr(byte).isalnum() or chr(byte) in "/._-") else f"\\{byte:03o}"
+                   for byte in os.fsencode(path))
+
+
+def _without_octal(text: str) -> str:
+    """JSON of Verilator, which writes the bytes of other letters than ASCII as octal numbers, against the rules."""
+    def decoded(found: re.Match[str]) -> str:
+        return found[1] + os.fsdecode(bytes(int(number, 8) for number in re.findall(r"\\(\d+)", found[2])))
+    return re.sub(r"(?<!\\)((?:\\\\)*)((?:\\[0-3][0-7]{2})+)", decoded, text)

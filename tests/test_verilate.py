@@ -42,7 +42,7 @@ def test_a_library_is_built_once(cache, compiled):
     assert compiled == ["module m;"]
     assert first.read_text() == "m False `verilator_config\n"
     assert sorted(path.name for path in first.parent.iterdir()) == ["core.so", "sums.json"]
-    assert {path.name for path in cache.iterdir()} == {first.parent.name, f"{first.parent.name}.lock"}
+    assert {path.name for path in cache.iterdir()} == {first.parent.name, f"core-{first.parent.name[:2]}.lock"}
 
 
 def test_everything_that_the_library_depends_on_tells_it_apart(cache, compiled, monkeypatch):
@@ -113,7 +113,7 @@ def test_what_fails_leaves_nothing_and_what_a_killed_process_left_is_swept(cache
         patch.setattr(verilate, "_compile", interrupted)
         with pytest.raises(KeyboardInterrupt):
             verilate.build("module m;", "m")
-    assert [path.name for path in cache.iterdir()] == [f"{library.parent.name}.lock"]
+    assert [path.name for path in cache.iterdir()] == [f"core-{library.parent.name[:2]}.lock"]
     assert verilate.build("module m;", "m") == library
 
 
@@ -140,15 +140,6 @@ def test_processes_that_need_the_same_library_wait_for_the_first(cache, tmp_path
         worker.join()
         assert worker.exitcode == 0
     assert len(log.read_text().splitlines()) == 1
-
-
-def test_a_cache_that_cannot_be_written_is_named(monkeypatch, tmp_path):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("WUXING_CACHE", str(tmp_path / "file"))
-    message = (f"compiled cores must have a cache folder that can be written, but {tmp_path}/file/rtl says: Not a directory; "
-               f"set WUXING_CACHE to another folder")
-    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        verilate.build("module m;", "m")
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(cache, monkeypatch):
@@ -218,7 +209,7 @@ def test_small_sources_share_a_unit_and_great_ones_do_not(tmp_path):
         (tmp_path / name).write_text(" " * size)
         units.append((tmp_path / name, "-O0" if name == "c" else "-O2"))
     joined = verilate._gathered(tmp_path, units, most=215)
-    assert [(re.findall(r'/(\w)"', path.read_text()), option) for path, option in joined] == [
+    assert [(re.findall(r'"(\w)"', path.read_text()), option) for path, option in joined] == [
         (["a", "b"], "-O2"), (["d"], "-O2"), (["e"], "-O2"), (["c"], "-O0")]
 
 

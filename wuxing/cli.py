@@ -1,5 +1,5 @@
-"""The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, build, run, experiment,
-sweep.
+"""The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, build, run, cache,
+experiment, sweep.
 
 Errors are one sentence. Exit codes:
 
@@ -13,17 +13,20 @@ import os
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from typer.main import get_command
 
+from golden_model.cache import CacheWarning
 from golden_model.errors import InputError, InternalError, WuxingError
 from wuxing import (
     boards,
     build,
+    cache,
     compare,
     console,
     cosim,
@@ -69,6 +72,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
         "Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."),
     "run": (run.run,
         "Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."),
+    "cache": (cache.cache, "Show where compiled code is kept and how much there is; empty it."),
     "experiment": (experiment.experiment, "Run an experiment, or what of it was not run before, and show what it says."),
     "sweep": (sweep.sweep,
         "Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."),
@@ -92,7 +96,8 @@ def wuxing(version: Annotated[bool, typer.Option("--version", callback=_version,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (by default the program's) and return its exit code. Errors are one sentence on stderr."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    with streams.guarded() as (out, _), interruption.watched():
+    with warnings.catch_warnings(), streams.guarded() as (out, _), interruption.watched():
+        warnings.showwarning = _shown_warning
         code = _ended(given or ["--help"])
         out.flush()                                           # a full disk behind stdout shows itself here
         if code or out.error is None:
@@ -167,6 +172,15 @@ def _kept(trace: str) -> str | None:
     except OSError:
         return None
     return file.name
+
+
+def _shown_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+                   line: str | None = None) -> None:
+    """A warning of ours as a sentence on stderr, others as Python shows them."""
+    if issubclass(category, CacheWarning):
+        _say(str(message))
+    else:
+        print(warnings.formatwarning(message, category, filename, lineno, line), end="", file=file or sys.stderr)
 
 
 def _say(sentence: str) -> None:

@@ -4,6 +4,10 @@ Drawn with matplotlib's object interface: no window, no global state but the set
 """
 from __future__ import annotations
 
+import wuxing.matplotlib_folder  # noqa: F401  (before matplotlib)
+
+# isort: split
+
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence

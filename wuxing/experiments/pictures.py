@@ -1,6 +1,10 @@
 """Pictures of experiments: SVG files on white that stand alone. Equal data give equal bytes."""
 from __future__ import annotations
 
+import wuxing.matplotlib_folder  # noqa: F401  (before matplotlib)
+
+# isort: split
+
 import io
 import re
 from collections.abc import Callable

@@ -1,0 +1,133 @@
+"""``kernel``: a function of the engine, compiled by Numba when it is first called, its machine code kept in the cache.
+
+Numba's own cache looks at the file that defines a function, and not at what is inlined from other files: with a change there
+it would go on with machine code of the old text. Here each state of the sources has a folder of its own. It is named by a hash
+of all modules of this package that a kernel's module imports, directly or not, and of the versions of the compiler.
+"""
+from __future__ import annotations
+
+import ast
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba.core.caching import FunctionCache, NullCache
+
+from golden_model import cache as caches
+from golden_model.errors import InputError
+from golden_model.file_lock import locked
+
+settings: Any = numba.config
+COMPILES = not settings.DISABLE_JIT       # NUMBA_DISABLE_JIT=1 is for those who look for a fault or measure coverage
+STATES = 8                                # of the sources whose machine code is kept: those used last
+PACKAGE = __name__.partition(".")[0]
+_modules: set[str] = set()                # in which kernels were defined
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """A decorator: compile without Python's interpreter and its lock, and keep the machine code.
+
+    With ``NUMBA_DISABLE_JIT`` it is the function itself.
+    """
+    compiled: Any = numba.njit(nogil=True)(function)
+    if COMPILES:
+        _modules.add(function.__module__)
+        compiled._cache = _Kept(function)
+    return compiled
+
+
+class _Kept(NullCache):
+    """Numba's cache of one function, in our folder, one process at a time.
+
+    Two processes that saved at once could take the same file for different types of arguments. What cannot be read or written
+    is as if it were not there: then the function is compiled, and that is all.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._made: tuple[Path, FunctionCache] | None = None
+
+    @property
+    def cache_path(self) -> str | None:
+        return None if self._made is None else str(self._made[1].cache_path)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        return self._locked("load_overload", sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._locked("save_overload", sig, data)
+
+    def _locked(self, what: str, *arguments: Any) -> Any:
+        made = self._cache()
+        if made is None:
+            return None
+        folder, numbas = made
+        with suppress(OSError), locked(folder / "lock"):
+            try:
+                return getattr(numbas, what)(*arguments)
+            except Exception:             # of whatever kind damaged files lead to
+                numbas.flush()
+        return None
+
+    def _cache(self) -> tuple[Path, FunctionCache] | None:
+        if self._made is None and (folder := machine_code()) is not None:
+            before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder)
+            try:
+                made = FunctionCache(self._function)
+            except (OSError, RuntimeError):               # RuntimeError: Numba found no place for it
+                return None
+            finally:
+                settings.CACHE_DIR = before
+            if Path(made.cache_path).is_relative_to(folder):      # it is elsewhere if NUMBA_CACHE_LOCATOR_CLASSES says so
+                self._made = folder, made
+        return self._made
+
+
+@cache
+def machine_code() -> Path | None:
+    """The folder for machine code of the present sources; None if there can be none. Others than the last used are removed."""
+    try:
+        part = caches.part("numba")
+        folder = part / sources_hash()
+        folder.mkdir(0o700, exist_ok=True)
+        (folder / "lock").touch()
+        states = sorted((each for each in part.iterdir() if (each / "lock").is_file()),
+                        key=lambda each: (each / "lock").stat().st_mtime_ns, reverse=True)
+    except (InputError, OSError):
+        return None
+    for old in states[STATES:]:
+        shutil.rmtree(old, ignore_errors=True)
+    return folder
+
+
+def sources_hash() -> str:
+    """Of all that machine code is made from: the texts of ``sources``, Python, Numba and LLVM."""
+    digest = hashlib.sha256(f"{sys.version} {numba.__version__} {llvmlite.__version__}".encode())
+    for path in sources(_modules):
+        text = path.read_bytes()
+        digest.update(f" {path.name} {len(text)} ".encode() + text)
+    return digest.hexdigest()[:32]
+
+
+def sources(modules: set[str]) -> list[Path]:
+    """The files of these modules and of all of this package that they import, in the order of their names."""
+    folder, left, found = Path(__file__).parent, set(modules), {}
+    while left:
+        name = left.pop()
+        path = folder.joinpath(*name.split(".")[1:]).with_suffix(".py")
+        if name in found or not name.startswith(f"{PACKAGE}.") or not path.is_file():
+            continue
+        found[name] = path
+        for node in ast.walk(ast.parse(path.read_bytes())):
+            if isinstance(node, ast.Import):
+                left |= {each.name for each in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                left |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+    return [found[name] for name in sorted(found)]

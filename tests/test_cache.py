@@ -1,0 +1,159 @@
+"""One rule for all caches: a folder that is named, else the user's, else a private one; never one that others can write."""
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from golden_model import cache, model_file, parameters
+from golden_model.cache import CacheWarning
+from golden_model.errors import InputError
+from golden_model.network import Network
+
+ROOT = Path(__file__).parent.parent
+LIMIT = 3600                              # seconds after which a program of a test hangs
+
+
+@pytest.fixture
+def unnamed(monkeypatch, tmp_path):
+    """No folder is named, and the user's cache folder is an empty one. What a test exports is forgotten after it."""
+    monkeypatch.setenv(cache.VARIABLE, "")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    return tmp_path
+
+
+def test_the_folder_that_is_named_comes_before_that_of_the_user(unnamed, monkeypatch):
+    assert cache.root() == unnamed / "user/wuxing"
+    monkeypatch.setenv(cache.VARIABLE, str(unnamed / "named/deep"))
+    assert cache.root() == unnamed / "named/deep"
+    assert cache.part("rtl") == unnamed / "named/deep/rtl"
+    for place in (cache.root(), cache.part("rtl")):
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+
+
+def test_a_relative_folder_does_not_move_with_the_process(unnamed, monkeypatch):
+    monkeypatch.chdir(unnamed)
+    monkeypatch.setenv(cache.VARIABLE, "near")
+    assert cache.root() == unnamed / "near"
+
+
+def warned(folder: Path) -> tuple[Path, str]:
+    """The folder that serves in place of one that cannot, and what is said."""
+    with pytest.warns(CacheWarning) as said:
+        found = cache.root()
+    assert len(said) == 1
+    assert found != folder
+    assert stat.S_IMODE(found.stat().st_mode) == 0o700
+    assert cache.root() == found, "and it is not said again"
+    assert os.environ[cache.VARIABLE] == str(found), "children use the same"
+    return found, str(said[0].message)
+
+
+def test_where_the_named_folder_cannot_be_a_temporary_one_serves(unnamed, monkeypatch):
+    (unnamed / "file").write_text("")
+    monkeypatch.setenv(cache.VARIABLE, str(unnamed / "file/in"))
+    _, said = warned(unnamed / "file/in")
+    assert said == (f"WUXING_CACHE must name a folder that you and nobody else can write, but {unnamed}/file is a file; "
+                    f"every run compiles anew until you set WUXING_CACHE to such a folder")
+
+
+def test_where_that_of_the_user_cannot_be_a_temporary_one_serves(unnamed, monkeypatch):
+    (unnamed / "user").write_text("")
+    _, said = warned(unnamed / "user/wuxing")
+    assert said == (f"what is compiled must be kept in a folder that you and nobody else can write, but {unnamed}/user is a "
+                    f"file; every run compiles anew until you set WUXING_CACHE to such a folder")
+
+
+@pytest.mark.parametrize(("place", "mode"), [("named", 0o777), ("named", 0o1777), ("", 0o777), ("named", 0o722)])
+def test_a_folder_that_others_can_write_is_not_used(unnamed, monkeypatch, place, mode):
+    (unnamed / "named").mkdir(0o700)
+    (unnamed / place).chmod(mode)
+    monkeypatch.setenv(cache.VARIABLE, str(unnamed / "named"))
+    _, said = warned(unnamed / "named")
+    assert f"but others can write {unnamed / place}; every run" in said
+    (unnamed / place).chmod(0o700)
+
+
+def test_a_folder_in_one_where_each_has_his_own_is_used(unnamed, monkeypatch):
+    """As in /tmp, whose sticky bit lets nobody exchange what is another's."""
+    unnamed.chmod(0o1777)
+    monkeypatch.setenv(cache.VARIABLE, str(unnamed / "named"))
+    assert cache.root() == unnamed / "named"
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() != 0, reason="only root can give files away")
+def test_a_folder_of_another_user_is_not_used(unnamed, monkeypatch):
+    (unnamed / "named").mkdir(0o700)
+    os.chown(unnamed / "named", 12345, 12345)
+    monkeypatch.setenv(cache.VARIABLE, str(unnamed / "named"))
+    assert f"but {unnamed / 'named'} belongs to another user; every run" in warned(unnamed / "named")[1]
+
+
+def test_a_part_that_others_can_write_is_refused(unnamed):
+    cache.part("rtl").chmod(0o777)
+    with pytest.raises(InputError, match=r"rtl must be a folder that you and nobody else can write, but others can write .*rtl"
+                                         r"; remove it or set WUXING_CACHE to another folder$"):
+        cache.part("rtl")
+
+
+def test_without_even_a_temporary_folder_one_must_be_named(unnamed, monkeypatch):
+    (unnamed / "user").write_text("")
+    monkeypatch.setattr("tempfile.mkdtemp", lambda prefix: (_ for _ in ()).throw(FileNotFoundError(2, "No usable folder")))
+    with pytest.raises(InputError, match=r"^compiled code must have a folder that can be written, but there is none, not even "
+                                         r"a temporary one \(No usable folder\); set WUXING_CACHE to a folder$"):
+        cache.root()
+    assert cache.environment() == dict(os.environ)
+
+
+def test_the_caches_of_tools_are_parts_of_ours(unnamed, monkeypatch):
+    monkeypatch.delenv("YOWASP_CACHE_DIR", raising=False)
+    told = cache.environment()
+    assert (told["XDG_CACHE_HOME"], told["YOWASP_CACHE_DIR"]) == (str(cache.root()), str(cache.root() / "yowasp"))
+    monkeypatch.setenv("YOWASP_CACHE_DIR", "/elsewhere")
+    assert cache.environment()["YOWASP_CACHE_DIR"] == "/elsewhere"
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model file that nobody has trained, and that is small."""
+    network = Network(layers=(64, 2, 10))
+    model_file.save(tmp_path / "m.npz", network, "fixed", parameters.initial(network, "fixed"), {})
+    return tmp_path / "m.npz"
+
+
+def program(folder: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A Python program in a process of its own, in a folder."""
+    inherited = {name: value for name, value in os.environ.items() if name not in ("YOWASP_CACHE_DIR", "MPLCONFIGDIR")}
+    return subprocess.run([sys.executable, *arguments], cwd=folder, capture_output=True, text=True, timeout=LIMIT,
+                          env={**inherited, "PYTHONPATH": str(ROOT), **environment}, check=False)
+
+
+def test_without_any_folder_that_can_be_written_programs_work_with_one_sentence(tmp_path, model):
+    """As for a user of a container who owns nothing: neither home, nor cache, nor the place of installation."""
+    (tmp_path / "file").write_text("")
+    nowhere = {name: str(tmp_path / "file/in") for name in ("HOME", "XDG_CACHE_HOME", "WUXING_CACHE")}
+    said = program(tmp_path, "-m", "wuxing", "--version", **nowhere)
+    assert (said.returncode, said.stderr) == (0, "")
+    for arguments in (("-m", "wuxing", "verilog", model, "-o", "core"), ("-c", "import wuxing.plots")):
+        said = program(tmp_path, *arguments, **nowhere)
+        assert said.returncode == 0, said.stderr
+        assert said.stderr.count("WUXING_CACHE must name a folder that you and nobody else can write") == 1
+        assert "matplotlib" not in said.stderr.lower().replace("matplotlib_folder", "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["core", "file", "m.npz"]
+
+
+def test_any_letters_may_be_in_the_name_of_the_cache(tmp_path, model):
+    """Spaces, letters beyond ASCII and quotes, and the same for the folder in which it is started."""
+    place = tmp_path / "dépôt \"de\" café"
+    place.mkdir()
+    names = {name: str(place / "cache") for name in ("HOME", "XDG_CACHE_HOME", "WUXING_CACHE")}
+    checked = program(place, "-m", "wuxing", "cosim", model, "--dataset", "digits", "--images", "2", "--learn", "1", **names)
+    assert (checked.returncode, checked.stderr) == (0, "")
+    shown = program(place, "-m", "wuxing", "cache", **names)
+    assert shown.stdout.splitlines()[0] == str(place / "cache")
+    assert program(place, "-m", "wuxing", "cache", "--clear", **names).returncode == 0
+    assert [path for path in (place / "cache").rglob("*") if path.is_file() and path.suffix != ".lock"] == []

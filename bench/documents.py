@@ -148,7 +148,9 @@ def headline() -> str:
                                                              simulated["cycles_per_learnt_image"],
                                                               untrained["cycles_per_learnt_image"]))
     rows = [
-        [(f"RTL against the golden model, trained ({trained['accuracies'][0]:.1f} %): {images:,} test images inferred, "
+        [f"integers, {trained['epochs']} epochs (seed 0)", f"{percent(trained['accuracies'][0])} of the MNIST test images",
+         code(trained["command"])],
+        [(f"RTL against the golden model, this model: {images:,} test images inferred, "
           f"{learnt:,} learnt"),
          equal(simulated), code(simulated["command"])],
         ["clocks for an inferred image, for a learnt one (mean of these)", clocks_of(simulated), "the same"],

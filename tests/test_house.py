@@ -217,13 +217,6 @@ def test_the_description_in_the_readme_is_the_default():
     assert network == Network(layers=network.layers)
 
 
-def test_the_python_of_the_readme_runs(capsys):
-    block = re.search(r"```python\n(.*?)```", read("README.md"), re.DOTALL)[1]
-    exec(compile(block, "README.md", "exec"), {})
-    accuracy = float(capsys.readouterr().out)
-    assert 90 < accuracy <= 100
-
-
 @pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/arithmetic.md", "docs/model.md", "docs/learning.md",
                                       "docs/registers.md", "docs/verilog.md", "docs/hardware.md", "docs/link.md",
                                       "docs/boards.md", "docs/experiments.md"])

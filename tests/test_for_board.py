@@ -80,6 +80,24 @@ def test_a_model_trained_for_a_board_is_run_there(tmp_path, monkeypatch, capsys)
     assert (told["board"], told["arrangement"], told["mismatches"]) == ("icebreaker", "shared", 0)
 
 
+def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
+    """The core of ``run`` above."""
+    model, result = tmp_path / "model.npz", tmp_path / "result.json"
+    assert main(["train", "--board", "icebreaker", "--layers", "64,4,10", *QUICK, "-o", str(model)]) == 0
+    given = ["--board", "icebreaker", "--elements", "2", "--json", str(result), "-q"]
+    assert main(["cosim", str(model), *given, "--images", "3", "--learn", "2", "--states", "0"]) == 0
+    told = json.loads(result.read_text("utf-8"))
+    assert (told["mismatches"], told["elements"]) == (0, [2, 2])
+    assert main(["verilog", str(model), "-o", str(tmp_path / "core"), *given]) == 0
+    told = json.loads(result.read_text("utf-8"))
+    assert (told["target"], told["elements"]) == ("ice40", [2, 2])
+    manifest = json.loads((tmp_path / "core/manifest.json").read_text("utf-8"))
+    assert manifest["arrangement"] == "shared"
+    for option in ("--target", "--arrangement"):
+        assert refused(capsys, ["cosim", model, "--board", "icebreaker", option, "none"]) == (
+            "--arrangement and --target must not be given with --board, which decides them; leave them out")
+
+
 def test_compare_and_sweep_take_a_board(tmp_path, capsys):
     result = tmp_path / "compare.json"
     assert main(["compare", "--board", "icebreaker", *QUICK, "--json", str(result)]) == 0

@@ -30,9 +30,6 @@ EngineOption = Annotated[str, typer.Option("--engine", help="compiled, or cocotb
 SimulatorOption = Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")]
 ElementsOption = Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; one "
                                                        "number stands for all; by default one per neuron.")]
-ArrangementOption = Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; shared: one array "
-                                                "does all layers.")]
-TargetOption = Annotated[str, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40.")]
 KindOption = Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")]
 StatesOption = Annotated[int, typer.Option("--states", min=0, help="Of so many images of each kind, compare the state of "
                                                                    "every neuron after every step (not with cocotb).")]
@@ -51,28 +48,28 @@ class OnProgress(Protocol):
 
 def cosim(model: ModelArgument, images: ImagesOption = None, learn: LearnOption = None, engine: EngineOption = "compiled",
           simulator: SimulatorOption = "verilator", elements: ElementsOption = None, kind: KindOption = "shift",
-          arrangement: ArrangementOption = "parallel", target: TargetOption = "portable",
+          arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
+          board: designs.CoreBoardOption = None,
           learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
           states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: training_data.DatasetOption = None,
           trace: TraceOption = None, json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run images through a model's Verilog and compare every word with the golden model; exit code 1 if any differs."""
-    from hdl.design import Design
     from sim.cosim import cosim as compare
     console.check_writable(json, trace)
     designs.check_learn(learn, learning)
     loaded = model_file.load(model)
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
-    values = converted(loaded, "fixed")
-    design = Design(network=loaded.network, elements=designs.counts(elements, len(loaded.network.layers) - 1), kind=kind,
-                    learns=learning, arrangement=arrangement, target=target)
+    given = designs.Given(network=loaded.network, values=converted(loaded, "fixed"), record=loaded.record)
+    design = designs.core(given, elements, None, kind=kind, learns=learning, board=board, arrangement=arrangement,
+                          target=target)
     data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, loaded.network)
     random = np.random.default_rng(seed)
     shown = drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
     taught = drawn(random, learn, LEARN if learning else 0, len(data.train_labels), "--learn", "training")
     with progress_bar(quiet) as on_progress:
-        report = compare(design, values, data.test_images[shown], data.train_images[taught], data.train_labels[taught],
+        report = compare(design, given.values, data.test_images[shown], data.train_images[taught], data.train_labels[taught],
                          states=states, engine=engine, simulator=simulator, idle=pauses, stall=pauses, seed=seed,
                          trace=trace, keep=model.with_suffix(".fst"), on_progress=on_progress)
     console.write_json(json, {"model": str(model), "dataset": data.name, "dataset_sha256": data.sha256, **report.to_dict()})

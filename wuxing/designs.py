@@ -21,6 +21,12 @@ if TYPE_CHECKING:
 
 BoardOption = Annotated[str | None, typer.Option("--board", help="One of those that wuxing boards lists; by default the "
                                                  "one that the model was trained for.")]
+CoreBoardOption = Annotated[str | None, typer.Option("--board", help="The core that wuxing build makes for this board, "
+                                                     "instead of --arrangement and --target.")]
+ArrangementOption = Annotated[str | None, typer.Option("--arrangement", help="parallel: an array for each layer; shared: "
+                                                       "one array does all layers. By default parallel.")]
+TargetOption = Annotated[str | None, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40. By default "
+                                                  "portable.")]
 DESCRIPTIONS = {".toml": Network.from_toml, ".json": Network.from_json}
 
 
@@ -117,6 +123,25 @@ def for_board(board: Board, given: Given, text: str | None = None, most: int | N
         if kind != "shift" or _fits(board, given.network, learns):    # the network is not at fault
             raise
         raise InputError(f"{error}; or train a network that fits: {training_command(board, given.record)}") from None
+
+
+def core(given: Given, text: str | None, most: int | None, *, kind: str, learns: bool, board: str | None,
+         arrangement: str | None, target: str | None) -> Design:
+    """The design of a core that somebody describes by options, or that ``for_board`` makes for a board.
+
+    Raises
+    ------
+    InputError
+        If it cannot be made, or both a board and what it decides are given.
+    """
+    from hdl.design import Design
+    if board is not None:
+        if arrangement is not None or target is not None:
+            raise InputError("--arrangement and --target must not be given with --board, which decides them; leave them out")
+        return for_board(board_of(board, given.record), given, text, most, kind=kind, learns=learns)
+    arrangement = arrangement or "parallel"
+    return Design(network=given.network, elements=elements(given.network, text, most, arrangement), kind=kind, learns=learns,
+                  target=target or "portable", arrangement=arrangement)
 
 
 def _fits(board: Board, network: Network, learns: bool) -> bool:

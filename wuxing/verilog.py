@@ -25,23 +25,21 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
                                                               "--elements.")] = None,
             kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
                             ] = "shift",
-            arrangement: Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; shared: one "
-                                                         "array does all layers.")] = "parallel",
-            target: Annotated[str, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40.")] = "portable",
+            arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
+            board: designs.CoreBoardOption = None,
             learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
             json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."""
     from hdl import emit
-    from hdl.design import Design
     console.check_writable(json)
     check_replaceable(output)
     given = designs.read(model)
-    network, values, note = given.network, given.values, given.note
-    counts = designs.elements(network, elements, most_elements, arrangement)
-    design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning, arrangement=arrangement)
-    if note and not quiet:
-        console.err().print(note, soft_wrap=True)
-    files = emit.core_files(design, values)
+    network = given.network
+    design = designs.core(given, elements, most_elements, kind=kind, learns=learning, board=board, arrangement=arrangement,
+                          target=target)
+    if given.note and not quiet:
+        console.err().print(given.note, soft_wrap=True)
+    files = emit.core_files(design, given.values)
     write_folder(output, files)
     manifest = emit.read_manifest(output)
     console.write_json(json, {"folder": str(output), "manifest": str(output / emit.MANIFEST),
@@ -49,8 +47,8 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
                                                                 "multipliers", "memory_bits", "files")}})
     screen = console.out(json)
     does = "infers and learns" if learning else "infers"
-    screen.print(f"[bold]{console.shown(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, {target}\n"
-                 f"digest {network.digest}", soft_wrap=True)
+    screen.print(f"[bold]{console.shown(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, "
+                 f"{design.target}\ndigest {network.digest}", soft_wrap=True)
     table = console.table("Layers; each element has a memory of so many words of so many bits",
                           right=("layer", "inputs", "neurons", "elements", "folds", "words", "bits", "memory bits"))
     for layer in design.layers:

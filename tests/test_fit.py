@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 from amaranth.back import verilog
@@ -14,6 +15,7 @@ from golden_model.network import Network
 from hdl import estimate
 from hdl.design import Design
 
+ROOT = Path(__file__).parent.parent
 SMALL = platforms.board("ulx3s-12f")
 LARGE = platforms.board("ulx3s-85f")
 
@@ -45,6 +47,8 @@ def test_the_link_of_ice40_takes_what_is_said(tmp_path):
     said = (tmp_path / "log").read_text("utf-8")
     used = {name: int(count) for name, count in re.findall(r"(ICESTORM_LC|ICESTORM_RAM):\s+(\d+)/", said)}
     assert used["ICESTORM_RAM"] == 5
+    said = re.search(r"takes (\d+) logic cells and (\d+) block RAMs", (ROOT / "docs/link.md").read_text("utf-8"))
+    assert (used["ICESTORM_LC"], used["ICESTORM_RAM"]) == (int(said[1]), int(said[2]))
     assert used["ICESTORM_LC"] + 12 == pytest.approx(fit.LINK["ice40"].cells, rel=0.03)
 
 

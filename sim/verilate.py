@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -181,6 +182,8 @@ def _hash(*parts: str) -> str:
 def _run(command: Sequence[str | Path], folder: Path, must: str, remedy: str = "") -> None:
     """Run a tool; what it complains of first is the reason in the error."""
     environment = {name: value for name, value in os.environ.items() if name != "VERILATOR_ROOT"}     # each has its own
+    if (binary := Path(command[0]).parent / "verilator_bin").is_file():
+        environment["VERILATOR_BIN"] = shlex.quote(str(binary))      # its driver gives the name to a shell as it is
     ran = programs.run(command, Path(command[0]).name, folder=folder, environment=environment)
     if ran.code:
         lines = [line.strip() for line in (ran.complained + ran.said).splitlines() if line.strip()]

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import stat
 from pathlib import Path
 
@@ -228,3 +229,14 @@ def test_a_top_module_with_other_ports_and_its_own_wrapper(cache, tmp_path):
         verilate.build("module m(input a, input c, output b); assign b = a & c; endmodule", "m", wrapper=wrapper, ports=ports)
     with pytest.raises(InputError, match=re.escape("m must have the output b of 1 bits, not no such port")):
         verilate.build("module m(input a); endmodule", "m", wrapper=wrapper, ports=ports)
+
+
+def test_verilator_runs_from_any_folder(tmp_path):
+    """Its driver gives the name of the program to a shell; ``make`` installs it wherever this project lies."""
+    package = simulators.verilator().path.parent.parent
+    installed, work = tmp_path / "été, Wǔ Xíng; 'x'" / "verilator", tmp_path / "work"
+    shutil.copytree(package, installed)
+    work.mkdir()
+    (work / "m.v").write_text("module m; endmodule\n", "utf-8")
+    verilate._run([installed / "bin/verilator", "--cc", "--prefix", "Vm", "--Mdir", "cpp", "m.v"], work, "m must be accepted")
+    assert (work / "cpp/Vm.h").is_file()

@@ -1,10 +1,9 @@
-"""A serial port of this machine, and in one sentence why it cannot be used."""
+"""A serial port of this machine, or what pyserial reaches by a URL, and in one sentence why it cannot be used."""
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import termios
 from pathlib import Path
 
 import serial
@@ -13,6 +12,12 @@ from serial.tools import list_ports
 from golden_model.errors import DeviceError
 
 READ_WAIT = 0.01                          # seconds
+REFUSALS: tuple[type[Exception], ...] = (serial.SerialException, OSError, ValueError)
+try:
+    import termios
+    REFUSALS += (termios.error,)
+except ImportError:                       # Windows
+    pass
 
 
 class ConnectionLost(DeviceError):
@@ -25,7 +30,8 @@ class SerialPort:
     Parameters
     ----------
     name : str
-        As the system calls it.
+        As the system calls it (``/dev/ttyUSB1``, ``COM7``), or a URL of pyserial (``socket://host:port``,
+        ``rfc2217://host:port``).
     baud : int
         Bits a second. A pseudo-terminal ignores it.
 
@@ -38,8 +44,8 @@ class SerialPort:
     def __init__(self, name: str, baud: int) -> None:
         self.name = name
         try:
-            self._port = serial.Serial(name, baud, timeout=READ_WAIT, write_timeout=5, exclusive=True)
-        except (serial.SerialException, OSError, ValueError, termios.error) as error:
+            self._port = serial.serial_for_url(name, baud, timeout=READ_WAIT, write_timeout=5, exclusive=True)
+        except REFUSALS as error:
             raise DeviceError(_reason(name, baud, error)) from None
         with contextlib.suppress(ValueError, OSError, AttributeError, NotImplementedError):
             self._port.set_low_latency_mode(True)         # FTDI chips then wait 1 ms instead of 16 for more bytes
@@ -70,7 +76,9 @@ class SerialPort:
 
 def _reason(name: str, baud: int, error: Exception) -> str:
     code = error.errno if isinstance(error, OSError) else None
-    if code == errno.ENOENT or (code is None and not Path(name).exists()):
+    if code is None and "PermissionError" in str(error):      # what Windows says of a port that is open
+        code = errno.EBUSY
+    if code == errno.ENOENT or (code is None and "://" not in name and not Path(name).exists()):
         found = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
         return f"port {name} must be there, but it is not; plug the board in or choose another port (there are: {found})"
     if code in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):

@@ -13,7 +13,7 @@ from typing import Self
 
 from boards import system
 from golden_model import programs
-from golden_model.errors import DeviceError, InputError
+from golden_model.errors import DeviceError, InputError, ToolError
 from hdl import emit
 from hdl.design import Design
 from sim import verilate
@@ -31,8 +31,13 @@ def library(design: Design, divisor: int = DIVISOR, core: str | None = None) -> 
     Raises
     ------
     ToolError, InputError
-        As ``sim.verilate.build``.
+        As ``sim.verilate.build``; also on a system without pseudo-terminals.
     """
+    try:
+        import pty  # noqa: F401
+    except ImportError:
+        raise ToolError("a virtual board must have the pseudo-terminals of Linux or macOS, which this system lacks; run it in "
+                        "WSL on Windows, or a real board with --port COM7") from None
     text = "\n".join([system.system_verilog(design, divisor, core), *emit.cells(design).values()])
     return verilate.build(text, system.TOP, wrapper=WRAPPER, ports=PORTS)
 

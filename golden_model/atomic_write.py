@@ -52,10 +52,10 @@ def _replace(target: Path, data: bytes, mode: int | None) -> None:
     try:
         with aside.open("xb") as file:
             file.write(data)
-            if mode is not None:
-                os.fchmod(file.fileno(), stat.S_IMODE(mode))
             file.flush()
             os.fsync(file.fileno())
+        if mode is not None:
+            aside.chmod(stat.S_IMODE(mode))
         aside.replace(target)
     except BaseException:                                 # Ctrl-C too leaves nothing behind
         aside.unlink(missing_ok=True)

@@ -77,6 +77,9 @@ class CocotbCore:
             if not _installed(package):
                 raise ToolError(f"the cocotb engine must find the package {package.replace('.', '-')}, but it is not "
                                 f"installed; install it with `pip install {package.replace('.', '-')}`")
+        if not hasattr(os, "killpg"):
+            raise ToolError("the cocotb engine must have the sockets and process groups of Linux or macOS, which this system "
+                            "lacks; run it in WSL on Windows")
         self.top, self.simulator, self._traces = top, simulator, trace
         self.waits = {"s_axis": 0, "m_axis": 0}
         self._clocks = 0

@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def raising(error: BaseException) -> Callable[..., None]:
-    def call(*_: object) -> None:
+    def call(*_: object, **__: object) -> None:
         raise error
     return call
 
@@ -81,7 +81,7 @@ def test_write_that_the_system_refuses_half_way(file: Path) -> None:
     assert list(file.parent.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("call", ["fsync", "fchmod", "replace"])
+@pytest.mark.parametrize("call", ["fsync", "chmod", "replace"])
 def test_full_disk(file: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     monkeypatch.setattr(os, call, raising(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
     with pytest.raises(InputError, match=sentence(file, "No space left on device")):
@@ -98,7 +98,7 @@ def test_full_device() -> None:
     assert stat.S_ISCHR(path.stat().st_mode)              # still the device, not a file of its name
 
 
-@pytest.mark.parametrize("call", ["fsync", "fchmod", "replace"])
+@pytest.mark.parametrize("call", ["fsync", "chmod", "replace"])
 def test_interrupt_while_writing(file: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
     monkeypatch.setattr(os, call, raising(KeyboardInterrupt()))
     with pytest.raises(KeyboardInterrupt):

@@ -74,7 +74,7 @@ class Phase:
 def run(model: ModelArgument,
         board: designs.BoardOption = None,
         port: Annotated[str, typer.Option("--port", help="The serial port of the board, as /dev/ttyUSB1 or COM7; or virtual: "
-                                                         "board's gateware, simulated.")] = VIRTUAL,
+                                                         "the board's gateware, simulated.")] = VIRTUAL,
         images: Annotated[int | None, typer.Option("--images", min=0, help="Test images to classify, drawn at random; by "
                                                    f"default at most {IMAGES}.")] = None,
         learn: Annotated[int, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share at "

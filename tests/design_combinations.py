@@ -1,0 +1,151 @@
+"""Designs in which every pair of options meets: a covering array of all that ``Design`` can be told, but for what it refuses.
+
+An option has a few values. ``covering`` chooses, always in the same way, designs so that each two values of two options are
+together in one of them; or else ``refused`` gives the sentence with which ``Design`` refuses the two, whatever the others are.
+"""
+from __future__ import annotations
+
+import functools
+import random
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+
+from golden_model.errors import InputError
+from golden_model.network import Formats, Integration, Learning, Network, Neuron, Wiring
+from golden_model.parameters import Layer, initial, masks
+from hdl.design import Design
+from random_designs import Case
+
+Choice = tuple[tuple[str, str], ...]      # of each option its value, by name
+
+UNEQUAL_K = {"K1": (0.5, 1.0, -0.5, 1.5, 0.0), "K2": (0.5, -1.0, 0.5, 0.5, 1.0), "K3": (1.0, 0.5, 0.0, 1.5, 0.5)}
+# what the widest sum of this kind of neuron needs; words of one width, of three, and the narrowest
+FORMATS = {
+    "usual": {"bracket": "Q4.12"}, "exact bracket": {"displacement": "Q1.10", "weight": "Q2.12", "drive": "Q3.10",
+                                                      "error": "Q1.10"},
+    "three widths": {"displacement": "Q1.10", "weight": "Q2.8", "drive": "Q4.10", "coupling": "Q2.3", "error": "Q1.10",
+                     "bracket": "Q5.10"},
+    "narrow": {"displacement": "Q1.6", "drive": "Q3.6", "error": "Q2.6", "weight": "Q2.8", "input": "Q2.8", "bracket": "Q6.6"}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "kind": {"shift": "shift", "programmable": "programmable"},
+    "arrangement": {"parallel": "parallel", "shared": "shared"},
+    "learns": {"learns": True, "infers": False},
+    "target": {"portable": "portable", "ecp5": "ecp5", "ice40": "ice40"},
+    "elements": {"one": 1, "two": 2, "all": 0},
+    "depth": {"one layer": (5, 4), "two layers": (6, 5, 3), "three layers": (5, 4, 3, 4), "ones": (1, 1, 1)},
+    "formats": FORMATS,
+    "rest": {"one": (1.0,) * 5, "all lower": (0.75,) * 5, "unequal": (0.5, 0.75, 1.0, 1.0, 0.75)},
+    "K": {"default": {}, "oscillator": {"K3": (0.0,) * 5}, "unequal": UNEQUAL_K, "of the model": {}},
+    "rates": {"both": (0.0625, 0.125), "links": (0.25, 0.0), "bias": (0.0, 0.5), "none": (0.0, 0.0)},
+    "frozen": {"none": 0, "first": 1},
+    "wiring": {"full": "full", "random": "random 1"},
+    "populations": {"default": {}, "others": {"input_element": 3, "output_element": 0}},
+    "settling": {"three steps": (0.5, 3), "one whole step": (1.0, 1), "two of a quarter": (0.25, 2)},
+}
+
+SHARED_K = "a shared array must have one neuron.K1 for all five elements"
+OWN_K = "coupling of layer 0 must be that of the description, because kind shift"
+REFUSED = {
+    (("kind", "programmable"), ("arrangement", "shared")): "a shared array must be of kind shift",
+    (("arrangement", "shared"), ("rest", "unequal")): "a shared array must have one neuron.rest for all five elements",
+    (("arrangement", "shared"), ("K", "unequal")): SHARED_K,
+    (("arrangement", "shared"), ("K", "of the model")): OWN_K,             # for it is of kind shift
+    (("learns", "learns"), ("wiring", "random")): "a core that learns must have full wiring",
+    (("kind", "shift"), ("K", "of the model")): OWN_K,
+}
+
+
+def design_of(choice: Choice) -> Design:
+    """The design; ``InputError`` if it is refused."""
+    at = {option: OPTIONS[option][value] for option, value in choice}
+    layers = at["depth"]
+    links, bias = at["rates"]
+    network = Network(
+        layers=layers, seed=1, formats=Formats(**at["formats"]),
+        neuron=Neuron(rest=at["rest"], **at["K"], **at["populations"]),
+        integration=Integration(dt=at["settling"][0], steps=at["settling"][1]),
+        wiring=Wiring(layers=(at["wiring"],) * (len(layers) - 1) if at["wiring"] != "full" else ()),
+        learning=Learning(links=links, bias=bias, epochs=2, halvings=1, frozen=at["frozen"], dropout=0.0))
+    elements = tuple(min(at["elements"] or size, size) for size in layers[1:])
+    if at["arrangement"] == "shared":
+        elements = (at["elements"] or max(layers[1:]),) * (len(layers) - 1)
+    return Design(network=network, elements=elements, kind=at["kind"], target=at["target"], learns=at["learns"],
+                  arrangement=at["arrangement"])
+
+
+def pairs(choice: Choice) -> set[Choice]:
+    return set(combinations(choice, 2))
+
+
+def all_pairs() -> set[Choice]:
+    return {((one, a), (other, b)) for one, other in combinations(OPTIONS, 2) for a, b in product(OPTIONS[one], OPTIONS[other])}
+
+
+@functools.cache
+def covering() -> tuple[Choice, ...]:
+    """Choices in which every pair occurs that is not in ``REFUSED``.
+
+    Raises
+    ------
+    AssertionError
+        If a pair is neither in a design that can be built nor in ``REFUSED``.
+    """
+    chance = random.Random(1)
+    left, chosen = all_pairs() - set(REFUSED), []
+    while left:
+        wanted = min(left)
+        found = [choice for _ in range(40) for choice in [_around(wanted, left, chance)] if choice is not None]
+        tries = 0
+        while not found and tries < 400:
+            choice, tries = _around(wanted, set(), chance), tries + 1
+            found = [] if choice is None else [choice]
+        assert found, f"{wanted} must be built in some design, or be in REFUSED"
+        best = max(found, key=lambda choice: len(pairs(choice) & left))
+        left -= pairs(best)
+        chosen.append(best)
+    return tuple(chosen)
+
+
+def _around(wanted: Choice, left: set[Choice], chance: random.Random) -> Choice | None:
+    """A choice with these two values, the others one by one as they meet most pairs that are left; None if it is refused."""
+    values = dict(wanted)
+    for option in chance.sample(list(OPTIONS), len(OPTIONS)):
+        if option not in values:
+            def met(value: str, option: str = option) -> int:
+                given = [(name, values.get(name) if name != option else value) for name in OPTIONS]
+                there = tuple((name, given_value) for name, given_value in given if given_value is not None)
+                together = {pair for pair in combinations(there, 2) if (option, value) in pair}
+                return -1_000 if together & set(REFUSED) else len(together & left)
+            values[option] = max(chance.sample(list(OPTIONS[option]), len(OPTIONS[option])), key=met)
+    choice = tuple((option, values[option]) for option in OPTIONS)
+    if pairs(choice) & set(REFUSED):
+        return None
+    try:
+        design_of(choice)
+    except InputError:
+        return None
+    return choice
+
+
+def case_of(choice: Choice, seed: int, count: int = 6) -> Case:
+    """The design with parameters from small to their formats' limits, K of each neuron if the model brings its own, images."""
+    design, at, chance = design_of(choice), dict(choice), np.random.default_rng(seed)
+    network, formats = design.network, design.network.formats
+    values = []
+    for layer, mask in zip(initial(network, "fixed"), masks(network), strict=True):
+        weights, bias = (np.where(chance.random(shape) < 0.3, chance.choice([word.least, word.greatest], shape),
+                                  chance.integers(word.least // 4, word.greatest // 4, shape, endpoint=True))
+                         for word, shape in ((formats.weight, layer.weights.shape), (formats.drive, layer.bias.shape)))
+        coupling = layer.coupling
+        if at["K"] == "of the model":
+            one = formats.coupling.one
+            coupling = chance.integers([[[-one]], [[-one]], [[0]]], 2 * one, coupling.shape)
+        values.append(Layer(weights * (1 if mask is None else mask), bias, coupling))
+
+    def images(number: int) -> Any:
+        shape, share = (number, network.layers[0]), chance.choice([0, 0.5, 1], (number, 1))
+        return (chance.integers(0, 256, shape) * (chance.random(shape) < share)).astype(np.uint8)
+    learnt = count if design.learns else 0
+    return Case(design, values, images(count), images(learnt), chance.integers(0, network.layers[-1], learnt))

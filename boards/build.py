@@ -185,14 +185,15 @@ def _format(folder: Path) -> object:
 
 
 def clear(folder: Path) -> None:
-    """Remove what an earlier build left: a build that is refused leaves no old bitstream behind."""
+    """Remove what an earlier build left, and nothing else: a build that is refused leaves no old bitstream behind."""
     if not folder.is_dir():
         return
     old = [folder / name for name in (*BITSTREAMS.values(), *CONFIGURATIONS.values(), *constraints.FILES.values(), TOP_FILE,
                                       synthesis.NETLIST, routing.REPORT, synthesis.LOG, synthesis.CARRY.name, PAGE)]
     core = folder / CORE
     for path in (*old, *folder.glob("nextpnr-*.log"), *(core.iterdir() if core.is_dir() else ())):
-        path.unlink(missing_ok=True)
+        if (path.parent != core or emit.is_name_of_core(path.name)) and not path.is_dir():
+            path.unlink(missing_ok=True)
 
 
 def _write(folder: Path, files: Mapping[str, str]) -> None:

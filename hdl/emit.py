@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from importlib import metadata
@@ -167,6 +168,12 @@ def core_files(design: Design, parameters: Parameters) -> dict[str, str]:
              WAIVERS: (SOURCES / WAIVERS).read_text("utf-8"), **cells(design)}
     files[MANIFEST] = json.dumps(manifest(design, files), indent=2) + "\n"
     return files
+
+
+def is_name_of_core(name: str) -> bool:
+    """Whether some core has a file of this name."""
+    fixed = {VERILOG, INSTANCE, REGISTERS, WAIVERS, MANIFEST, *(each for target in CELLS.values() for each in target)}
+    return name in fixed or re.fullmatch(r"weights_\d+(_\d+)?\.hex", name) is not None
 
 
 def cells(design: Design) -> dict[str, str]:

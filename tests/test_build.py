@@ -128,6 +128,21 @@ def test_a_core_that_is_not_the_golden_model_is_not_synthesised(toolchain, tmp_p
     assert not (tmp_path / "out" / synthesis.NETLIST).exists()
 
 
+def test_a_build_leaves_alone_what_is_not_its_own(toolchain, tmp_path):
+    """Beside its files and beside those of the core, folders too; what an earlier build left of another core goes."""
+    built(tmp_path / "out", clock=50)
+    mine = [tmp_path / "out" / name for name in ("notes.txt", "core/notes.txt", "core/weights_mine.hex", "core/waves/a.vcd")]
+    old = [tmp_path / "out/core" / name for name in ("weights_7_9.hex", "weights_9.hex")]
+    (tmp_path / "out/core/waves").mkdir()
+    for path in (*mine, *old):
+        path.write_text("mine")
+    built(tmp_path / "out", clock=50)
+    assert [path.read_text() for path in mine] == ["mine"] * 4
+    assert not any(path.exists() for path in old)
+    listed = set(emit.read_manifest(tmp_path / "out/core")["files"]) | {emit.MANIFEST}
+    assert all(map(emit.is_name_of_core, listed))
+
+
 def test_a_core_that_changes_after_it_was_verified_is_refused(toolchain, tmp_path):
     def verify(core):
         (core / emit.VERILOG).write_text("module wuxing_core; endmodule", "utf-8")

@@ -58,7 +58,8 @@ def test_a_new_one_makes_room(rtl, monkeypatch):
 def test_what_a_process_uses_stays(rtl):
     """Even where another process empties the folder."""
     unused = rtl("unused", 1000, 5)
-    with subprocess.Popen([sys.executable, "-c", USES, "used"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as user:
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", USES, "used"], cwd=ROOT, **streams) as user:
         assert user.stdout is not None
         assert user.stdout.readline() == b"used\n"
         assert library_cache.trim(unused.parent, 0)[0] == 1

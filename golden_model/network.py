@@ -114,10 +114,6 @@ class Network:
         """Bits that a product r x drops to become a change of weight at rate 2**-``exponent``."""
         return self.formats.displacement.fraction + self.input_fraction(layer) - self.formats.weight.fraction + exponent
 
-    def coupling_shift(self, exponent: int) -> int:
-        """Bits that a product of two displacements drops to become a change of K at rate 2**-``exponent``."""
-        return 2 * self.formats.displacement.fraction - self.formats.coupling.fraction + exponent
-
     def parameter_format(self, name: str) -> Format:
         """The format of the parameters of a set (``links``, ``bias``, ``K1``, ``K2``, ``K3``)."""
         return {"links": self.formats.weight, "bias": self.formats.drive}.get(name, self.formats.coupling)
@@ -154,6 +150,14 @@ class Network:
 
     def check_fixed(self) -> None:
         """Raise an ``InputError`` if the integers of the contract cannot be formed for this description."""
+        self.check_words()
+        if not self.fits():
+            from golden_model.remedies import remedy
+            name, bits = max(self.widths().items(), key=lambda item: item[1])
+            raise InputError(f"every exact sum must fit {MOST_BITS} bits, not {bits} for {name}; choose {remedy(self)}")
+
+    def check_words(self) -> None:
+        """Raise an ``InputError`` if a constant, a rate or a shift of the contract has no word; widths are not looked at."""
         formats, neuron = self.formats, self.neuron
         for name in ("K1", "K2", "K3"):
             for value in getattr(neuron, name):
@@ -170,29 +174,51 @@ class Network:
             if self.input_shift < 0:
                 raise InputError(f"formats.input must have at most the {formats.displacement.fraction} fraction bits of a "
                                  f"displacement for a recurrent layer, not {formats.input.fraction}")
-        exponents = self.learning.exponents(0)
-        for layer in range(len(self.layers) - 1):
-            if (missing := -self.link_shift(layer)) > 0:
-                raise InputError(f"formats.weight must have at least {formats.weight.fraction + missing} fraction bits for "
-                                 f"the drive of layer {layer}, not {formats.weight.fraction}")
-            if exponents["links"] is not None and (excess := -self.change_shift("links", layer, exponents["links"])) > 0:
-                raise InputError(f"formats.weight must have at most {formats.weight.fraction - excess} fraction bits for "
-                                 f"the products of layer {layer} at this rate, not {formats.weight.fraction}")
-        for name in ("K1", "K2", "K3"):
-            if (rate := exponents[name]) is not None and (excess := -self.change_shift(name, 0, rate)) > 0:
-                raise InputError(f"formats.coupling must have at most {formats.coupling.fraction - excess} fraction bits for "
-                                 f"the products of {name} at this rate, not {formats.coupling.fraction}")
-        for name, slowest in self.learning.slowest().items():
-            least = self.parameter_format(name).fraction
-            if self.learning.instinct(name) == "sign" and slowest is not None and slowest > least:
-                raise InputError(
-                    f"a sign instinct must change by a step of {self.parameter_format(name)} (2**{-least}) or more, not by "
-                    f"2**{-slowest} as learning.{name} after {self.learning.halvings} halvings; choose a greater rate, fewer "
-                    "halvings or a finer format")
-        name, bits = max(self.widths().items(), key=lambda item: item[1])
-        if bits > MOST_BITS:
-            remedy = "greater rates of learning" if name.startswith("updated") else "narrower formats"
-            raise InputError(f"every exact sum must fit {MOST_BITS} bits, not {bits} for {name}; choose {remedy}")
+        self._check_rates()
+
+    def _check_rates(self) -> None:
+        """That no sum would have to be shifted left on its way to a word: of all layers and sets at once."""
+        formats, exponents, layers = self.formats, self.learning.exponents(0), range(len(self.layers) - 1)
+        weight, coupling = formats.weight.fraction, formats.coupling.fraction
+        layer = min(layers, key=self.link_shift)
+        if (missing := -self.link_shift(layer)) > 0:
+            raise InputError(f"formats.weight must have at least {weight + missing} fraction bits for the drive of layer "
+                             f"{layer}, not {weight}")
+        if (rate := exponents["links"]) is not None:
+            excess, layer = max((-self.change_shift("links", layer, rate), layer) for layer in layers)
+            if excess > 0:
+                raise InputError(f"formats.weight must have at most {weight - excess} fraction bits for the products of layer "
+                                 f"{layer} at this rate, not {weight}; choose such a format, or learning.links = 2**-"
+                                 f"{rate + excess} or less")
+        if couplings := [(-self.change_shift(name, 0, rate), name, rate) for name in ("K1", "K2", "K3")
+                         if (rate := exponents[name]) is not None]:
+            excess, name, _ = max(couplings)
+            if excess > 0:
+                rates = ", ".join(f"learning.{each} = 2**-{rate + over} or less" for over, each, rate in couplings if over > 0)
+                raise InputError(f"formats.coupling must have at most {coupling - excess} fraction bits for the products of "
+                                 f"{name} at this rate, not {coupling}; choose {rates}")
+        self._check_sign_steps()
+
+    def _check_sign_steps(self) -> None:
+        """That every step of a sign instinct is one of its format; the remedy is one for all sets together."""
+        halvings = self.learning.halvings
+        slow = {name: (slowest, least) for name, slowest in self.learning.slowest().items() if slowest is not None
+                and self.learning.instinct(name) == "sign" and slowest > (least := self.parameter_format(name).fraction)}
+        if slow:
+            layers = range(len(self.layers) - 1)
+            room = [self.product_fraction(name, layer) for name in slow if name != "bias" for layer in layers]
+            fewer = min(halvings, *room, *(least for _, least in slow.values()))      # more, and a shift would be to the left
+            rates = [f"learning.{name} = {f'2**-{least - fewer} or more' if least > fewer else '1'}"
+                     for name, (_, least) in slow.items()]
+            if fewer < halvings:
+                rates.insert(0, f"learning.halvings = {fewer}")
+            name, (slowest, least) = next(iter(slow.items()))
+            raise InputError(f"a sign instinct must change by a step of {self.parameter_format(name)} (2**{-least}) or more, "
+                             f"not by 2**{-slowest} as learning.{name} after {halvings} halvings; choose {', '.join(rates)}")
+
+    def fits(self) -> bool:
+        """Whether every exact sum fits the 62 bits of a word of this program."""
+        return max(self.widths().values()) <= MOST_BITS
 
     def widths(self, any_coupling: bool = False) -> dict[str, int]:
         """Bits (signed) that each exact sum of the contract can need, whatever the parameters: interval analysis.

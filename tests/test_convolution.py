@@ -150,7 +150,7 @@ def test_a_shared_parameter_learns_the_sum_over_positions_narrowed_once(batch):
         s = seen[f"displacement[{index}]"]
         biases = r[0].reshape(batch, positions, channels).sum(axis=(0, 1))
         np.testing.assert_array_equal(model.layers[index].bias, ((before[index].bias << 4) + biases + 8) >> 4)
-        k = network.coupling_shift(6)
+        k = network.change_shift("K3", index, 6)
         products = (-r * s).reshape(5, batch * positions, channels).sum(axis=1)
         np.testing.assert_array_equal(model.layers[index].coupling[2],
                                       ((before[index].coupling[2] << k) + products + (1 << k >> 1)) >> k)

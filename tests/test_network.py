@@ -384,28 +384,31 @@ def not_held(name, word, value):
     ({"formats": {"weight": "Q2.3"}},
      "formats.weight must have at least 4 fraction bits for the drive of layer 0, not 3"),
     ({"formats": {"weight": "Q2.26"}},
-     "formats.weight must have at most 24 fraction bits for the products of layer 0 at this rate, not 26"),
+     ("formats.weight must have at most 24 fraction bits for the products of layer 0 at this rate, not 26; choose such a "
+     "format, or learning.links = 2**-6 or less")),
     ({"learning": {"K1": 1.0}, "formats": {"coupling": "Q2.30", "weight": "Q2.14"}},
-     "formats.coupling must have at most 24 fraction bits for the products of K1 at this rate, not 30"),
+     ("formats.coupling must have at most 24 fraction bits for the products of K1 at this rate, not 30; choose "
+     "learning.K1 = 2**-6 or less")),
     ({"formats": {"weight": "Q40.14"}},
-     "every exact sum must fit 62 bits, not 74 for reverse_link_sum[0]; choose narrower formats"),
+     "every exact sum must fit 62 bits, not 74 for reverse_link_sum[0]; choose formats.weight = \"Q16.14\""),
     ({"learning": {"links": 2.0**-60}},
-     "every exact sum must fit 62 bits, not 92 for updated_weight[1]; choose greater rates of learning"),
+     "every exact sum must fit 62 bits, not 92 for updated_weight[1]; choose learning.links = 2**-30"),
     ({"learning": {"bias": 2.0**-1074}},
-     "every exact sum must fit 62 bits, not 1096 for updated_bias; choose greater rates of learning"),
+     "every exact sum must fit 62 bits, not 1096 for updated_bias; choose learning.bias = 2**-40"),
     ({"learning": {"K2": 2.0**-30, "halvings": 30}},
-     "every exact sum must fit 62 bits, not 87 for updated_coupling; choose greater rates of learning"),
+     "every exact sum must fit 62 bits, not 87 for updated_coupling; choose learning.K2 = 2**-5"),
     ({"learning": {"bias": 2**-8, "bias_instinct": "sign"}},
      ("a sign instinct must change by a step of Q4.12 (2**-12) or more, not by 2**-13 as learning.bias after 5 halvings; "
-      "choose a greater rate, fewer halvings or a finer format")),
+      "choose learning.bias = 2**-7 or more")),
     ({"learning": {"K1": 2**-12, "K_instinct": "sign"}},
      ("a sign instinct must change by a step of Q2.1 (2**-1) or more, not by 2**-17 as learning.K1 after 5 halvings; "
-      "choose a greater rate, fewer halvings or a finer format")),
+      "choose learning.halvings = 1, learning.K1 = 1")),
     ({"learning": {"links_instinct": "pid", "links_gains": [1, 2**-16, 1]}, "formats": {"local_product": "Q2.38",
                                                                                         "integral": "Q4.38"}},
-     "every exact sum must fit 62 bits, not 66 for updated_weight[0]; choose greater rates of learning"),
+     "every exact sum must fit 62 bits, not 66 for updated_weight[0]; choose learning.links = 1"),
     ({"learning": {"bias_instinct": "pid"}, "formats": {"local_product": "Q1.61", "integral": "Q1.61"}},
-     "every exact sum must fit 62 bits, not 64 for integral; choose narrower formats"),
+     ("every exact sum must fit 62 bits, not 64 for integral; choose formats.local_product = \"Q1.30\", formats.integral = "
+     "\"Q1.30\"")),
 ])
 def test_what_integers_refuse(data, sentence):
     network = Network.from_dict({"layers": [784, 128, 10], **data})

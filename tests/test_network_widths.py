@@ -19,7 +19,7 @@ def test_shifts_of_the_default_are_those_of_the_contract():
     assert (DEFAULT.link_shift(0), DEFAULT.link_shift(1)) == (14 + 8 - 12, 14 + 12 - 12)
     assert DEFAULT.reverse_link_shift == 14
     assert (DEFAULT.update_shift(0, 4), DEFAULT.update_shift(1, 4)) == (12 + 8 - 14 + 4, 12 + 12 - 14 + 4)
-    assert DEFAULT.coupling_shift(4) == 12 + 12 - 1 + 4
+    assert DEFAULT.change_shift("K1", 0, 4) == 12 + 12 - 1 + 4
     assert (DEFAULT.input_fraction(0), DEFAULT.input_fraction(1)) == (8, 12)
     assert DEFAULT.formats.bracket_fraction == DEFAULT.formats.exact_bracket_fraction == 13
 
@@ -151,7 +151,7 @@ def test_widths_of_links_are_attained(formats, layers, rate, halvings):
         attained(f"update[{layer}]", [3 * a * b for a, b in itertools.product(signal, x)])
         attained(f"updated_weight[{layer}]", [3 * a * b + c for a, b, c in itertools.product(signal, x, kept)])
     attained("updated_bias", [3 * a + b for a, b in itertools.product(signal, shifted(formats.drive, rate + halvings))])
-    kept = shifted(formats.coupling, network.coupling_shift(rate + halvings))
+    kept = shifted(formats.coupling, network.change_shift("K1", 0, rate + halvings))
     attained("updated_coupling", [3 * (a * b - c * d) + e for a, b, c, d, e in itertools.product(*[signal] * 4, kept)])
 
 

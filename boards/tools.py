@@ -1,6 +1,6 @@
 """The programs that make a bitstream: where they are, their versions, running them.
 
-They come from PyPI (``pip install wuxing[boards]``) and are WebAssembly: they see the folder in which they are started, but a
+They come from PyPI (``pip install 'wuxing[boards]'``) and are WebAssembly: they see the folder in which they are started, but a
 ``/tmp`` of their own. So every file they are given lies in that folder and is named relative to it.
 """
 from __future__ import annotations
@@ -44,7 +44,7 @@ def tool(name: str) -> str:
     found = str(beside) if beside.is_file() else shutil.which(wanted)
     if found is None:
         raise ToolError(f"{wanted} must be installed to build a bitstream, but is not on PATH; install it with "
-                        f"`pip install wuxing[boards]`, or name another {name} in {variable}")
+                        f"`pip install 'wuxing[boards]'`, or name another {name} in {variable}")
     return found
 
 

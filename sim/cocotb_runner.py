@@ -76,7 +76,7 @@ class CocotbCore:
         for package in ("cocotb", "cocotbext.axi"):
             if not _installed(package):
                 raise ToolError(f"the cocotb engine must find the package {package.replace('.', '-')}, but it is not "
-                                f"installed; install it with `pip install {package.replace('.', '-')}`")
+                                "installed; pip install 'wuxing[cocotb]' brings it")
         if not hasattr(os, "killpg"):
             raise ToolError("the cocotb engine must have the sockets and process groups of Linux or macOS, which this system "
                             "lacks; run it in WSL on Windows")

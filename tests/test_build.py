@@ -163,7 +163,7 @@ def test_a_program_that_is_missing_is_named_with_how_to_install_it(toolchain, tm
     monkeypatch.setenv("ECPPACK", "no-such-packer")
     tools.tool.cache_clear()
     text = ("no-such-packer must be installed to build a bitstream, but is not on PATH; install it with `pip install "
-            "wuxing[boards]`, or name another ecppack in ECPPACK")
+            "'wuxing[boards]'`, or name another ecppack in ECPPACK")
     with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
         built(tmp_path / "out")
     assert not (tmp_path / "out").exists()

@@ -120,8 +120,8 @@ def test_what_cannot_be_used_is_refused(options, sentence):
 
 def test_a_missing_package_is_told_with_what_to_install(monkeypatch):
     monkeypatch.setattr(cocotb_runner, "_installed", lambda package: package != "cocotbext.axi")
-    sentence = ("the cocotb engine must find the package cocotbext-axi, but it is not installed; install it with `pip install "
-                "cocotbext-axi`")
+    sentence = ("the cocotb engine must find the package cocotbext-axi, but it is not installed; "
+                "pip install 'wuxing[cocotb]' brings it")
     with pytest.raises(ToolError, match=f"^{re.escape(sentence)}$"):
         CocotbCore("", "wuxing_core")
 

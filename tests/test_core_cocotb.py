@@ -11,7 +11,7 @@ import pytest
 
 from command_model import CYCLES_WORD
 from golden_backend import command_model, snapshot
-from golden_model import learning, model_file, parameters
+from golden_model import datasets, learning, model_file, parameters
 from golden_model.errors import DeviceError, InputError, ToolError
 from golden_model.network import Initialisation, Integration, Learning, Network
 from hdl import emit, frames
@@ -161,7 +161,8 @@ def model(tmp_path):
     """A model file for the digits, 64-3-10."""
     network = Network(layers=(64, 3, 10), integration=Integration(steps=2), initialisation=Initialisation(bias=0.0))
     path = tmp_path / "model.npz"
-    model_file.save(path, network, "fixed", parameters.initial(network, "fixed"), {"dataset": "digits"})
+    model_file.save(path, network, "fixed", parameters.initial(network, "fixed"),
+                    {"dataset": "digits", "dataset_sha256": datasets.load("digits").sha256})
     return path
 
 

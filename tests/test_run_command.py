@@ -27,7 +27,8 @@ def cache(monkeypatch):
 def model(tmp_path):
     def made(network):
         path = tmp_path / "model.npz"
-        model_file.save(path, network, "fixed", parameters.initial(network, "fixed"), {"dataset": "digits"})
+        model_file.save(path, network, "fixed", parameters.initial(network, "fixed"),
+                        {"dataset": "digits", "dataset_sha256": datasets.load("digits").sha256})
         return str(path)
     return made
 

@@ -21,6 +21,7 @@ from golden_model.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import narrow
+from golden_model.learner import Learner
 from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
@@ -151,7 +152,7 @@ def all_pixels(network: Network, arithmetic: str, parameters: Parameters) -> Par
     return [scaled, *parameters[1:]]
 
 
-def accuracy(model: AnyModel, images: Array, labels: Array) -> float:
+def accuracy(model: Learner, images: Array, labels: Array) -> float:
     """Per cent of the images that the model gives their label."""
     return percentage(model.predict(images) == labels)
 

@@ -39,6 +39,12 @@ def writes(network: Network, values: Parameters, programmable: bool) -> list[lis
             for start in range(0, len(words), frames.MOST_COUNT)]
 
 
+def rate(network: Network, epoch: int) -> list[int]:
+    """The frame that brings the rates of an epoch of the description's schedule into force."""
+    exponents = network.learning.exponents(epoch)
+    return frames.rate(exponents["links"], exponents["bias"])
+
+
 def reads(network: Network, programmable: bool) -> list[list[int]]:
     """Frames whose replies ``parameters`` takes."""
     return [frames.read(index, neuron, start, min(frames.MOST_COUNT, count - start))

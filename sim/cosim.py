@@ -336,7 +336,7 @@ class _Runs:
         try:
             rtl.core.start_trace(file)
             rtl.infer(self.images[:TRACED], outputs=True)
-            rtl.learn(self.taught[:TRACED], self.labels[:TRACED], outputs=True)
+            rtl.teach(self.taught[:TRACED], self.labels[:TRACED], outputs=True)
             rtl.status()
             rtl.core.stop_trace()
         finally:
@@ -374,7 +374,7 @@ class _Runs:
         if labels is not None:
             rtl.set_rate(chunk.epoch)
         began = time.perf_counter()
-        answers = rtl.infer(images, outputs=True) if labels is None else rtl.learn(images, labels, outputs=True)
+        answers = rtl.infer(images, outputs=True) if labels is None else rtl.teach(images, labels, outputs=True)
         tally.seconds += 0 if chunk.learning else time.perf_counter() - began
         tally.distances[chunk.learning] += np.diff(answers.answered).tolist()
         rtl.status()                                      # answered when the last image is learnt

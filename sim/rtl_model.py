@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.arguments import check_images, check_labels
+from golden_model.arguments import check_epoch, check_images, lesson
 from golden_model.errors import DeviceError, InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
@@ -42,7 +42,7 @@ class Answers:
 
 
 class RtlModel:
-    """A network as the emitted Verilog computes it, with the methods of ``golden_model.model.Model``.
+    """A network as the emitted Verilog computes it; see ``golden_model.learner.Learner``.
 
     Parameters
     ----------
@@ -113,10 +113,8 @@ class RtlModel:
         return parameter_frames.parameters(self.network, replies, self.programmable)
 
     def set_rate(self, epoch: int) -> None:
-        """The rates of the description's schedule in ``epoch``; a rate of zero leaves the one in force."""
-        exponents, report = self.network.learning.exponents(epoch), self.status()
-        links, bias = exponents["links"], exponents["bias"]
-        self.set_exponents(report.links_exponent if links is None else links, report.bias_exponent if bias is None else bias)
+        """The rates of the description's schedule in ``epoch`` for the images learnt from now on."""
+        self._accepted([parameter_frames.rate(self.network, check_epoch(epoch))])
 
     def set_exponents(self, links: int | None, bias: int | None) -> None:
         """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
@@ -124,15 +122,30 @@ class RtlModel:
 
     # ------------------------------------------------------------- images
 
-    def infer(self, images: Array, outputs: bool = False) -> Answers:
+    def outputs(self, images: npt.ArrayLike) -> Array:
+        """Output displacements (images, classes): int64 in ``formats.displacement``."""
+        found = self.infer(images, outputs=True).outputs
+        assert found is not None
+        return found
+
+    def predict(self, images: npt.ArrayLike) -> Array:
+        """Classes (images,), int64: the greatest output, the first of equals."""
+        return self.infer(images).classes
+
+    def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
+        """Learn images in the given order at the rates of ``epoch``; the class (images,) of each before it was learnt."""
+        images, labels, epoch = lesson(self.network, images, labels, epoch)
+        self.set_rate(epoch)
+        return self.teach(images, labels).classes
+
+    def infer(self, images: npt.ArrayLike, outputs: bool = False) -> Answers:
         """Classify images (images, inputs) of bytes."""
         images = check_images(self.network, images)
         return self._images(Opcode.INFER, images, np.zeros(len(images), np.int64), outputs)
 
-    def learn(self, images: Array, labels: Array, outputs: bool = False) -> Answers:
-        """Learn images in the given order; the answers are those before each was learnt."""
-        images = check_images(self.network, images)
-        labels = check_labels(self.network, images, labels)
+    def teach(self, images: npt.ArrayLike, labels: npt.ArrayLike, outputs: bool = False) -> Answers:
+        """Learn images in the given order at the rates in force; the answers are those before each was learnt."""
+        images, labels, _ = lesson(self.network, images, labels, 0)
         return self._images(Opcode.LEARN, images, labels, outputs)
 
     def _images(self, opcode: Opcode, images: Array, labels: Array, outputs: bool) -> Answers:

@@ -116,9 +116,8 @@ def check(core: str) -> str:
     changed = 0
     for epoch, part in enumerate((slice(0, 15), slice(15, 30), slice(30, 40))):
         before = golden.parameters
-        rtl.set_rate(epoch)
-        learnt = rtl.learn(images[part], labels[part])
-        failed["classes"] |= not np.array_equal(learnt.classes, golden.learn(images[part], labels[part], epoch))
+        learnt = rtl.learn(images[part], labels[part], epoch)
+        failed["classes"] |= not np.array_equal(learnt, golden.learn(images[part], labels[part], epoch))
         changed += _differs(before, golden.parameters)
         failed["parameters"] |= _differs(rtl.parameters, golden.parameters)
     quiet = golden.parameters                          # an image without any error, then one that errs
@@ -127,7 +126,7 @@ def check(core: str) -> str:
     golden = Model(network, "fixed", quiet)
     rtl.load_parameters(quiet)
     for some, right in ((images[:4], np.array([1, 2, 1, 1])), (images[4:8], np.array([1, 1, 3, 1]))):
-        rtl.learn(some, right)
+        rtl.teach(some, right)
         golden.learn(some, right, 2)
         failed["parameters"] |= _differs(rtl.parameters, golden.parameters)
     report = rtl.status()

@@ -77,7 +77,7 @@ def test_a_reset_in_the_middle():
     rtl = core("icarus")
     rtl.load_parameters(VALUES)
     pictures, labels = images(4)
-    rtl.learn(pictures, labels)
+    rtl.teach(pictures, labels)
     rtl.reset(3)
     report = rtl.status()
     assert (report.learnt, report.inferred, report.refused) == (0, 0, 0)

@@ -131,7 +131,7 @@ def test_images_are_learnt_in_order(model, images):
     labels = np.random.default_rng(2).integers(0, 3, 50)
     values = words(NETWORK)
     model.load_parameters(values)
-    found = model.learn(images, labels, outputs=True)
+    found = model.teach(images, labels, outputs=True)
     bias, changed = values[0].bias.copy(), 0
     for image, label, outputs, chosen in zip(images, labels, found.outputs, found.classes, strict=True):
         expected = values[0].weights @ image.astype(np.int64) + bias
@@ -149,23 +149,25 @@ def test_images_are_learnt_in_order(model, images):
 def test_no_images(model):
     found = model.infer(np.zeros((0, 6), np.uint8), outputs=True)
     assert (found.classes.shape, found.outputs.shape, found.clocks, found.clocks_per_image) == ((0,), (0, 3), 0, 0)
-    assert model.learn(np.zeros((0, 6), np.uint8), np.zeros(0, np.int64)).classes.shape == (0,)
+    assert model.teach(np.zeros((0, 6), np.uint8), np.zeros(0, np.int64)).classes.shape == (0,)
 
 
 def test_images_and_labels_must_be_of_the_network(model, images):
     with pytest.raises(InputError, match=re.escape("images must be uint8 of shape (images, 6), not uint8 of shape (50, 5)")):
         model.infer(images[:, :5])
     with pytest.raises(InputError, match=re.escape("labels must be outputs 0..2 of this network, not 3")):
-        model.learn(images, np.full(50, 3))
+        model.teach(images, np.full(50, 3))
     assert model.status().inferred == 0
 
 
 def test_rates_follow_the_schedule(model):
     model.set_exponents(3, 5)
     model.set_rate(1)
-    assert (model.status().links_exponent, model.status().bias_exponent) == (3, 4)     # links are not trained: as before
+    assert (model.status().links_exponent, model.status().bias_exponent) == (0, 4)     # links are not trained
     model.set_rate(2)
-    assert (model.status().links_exponent, model.status().bias_exponent) == (3, 5)
+    assert (model.status().links_exponent, model.status().bias_exponent) == (0, 5)
+    with pytest.raises(InputError, match=r"^epoch must be a whole number, 0 or more, not -1; the first is 0$"):
+        model.set_rate(-1)
 
 
 def test_a_rate_that_the_core_does_not_know_is_refused(model):
@@ -217,6 +219,6 @@ def test_an_emitted_core_computes_what_the_golden_model_does(stalls):
     assert np.array_equal(model.infer(images, outputs=True).outputs, golden.outputs(images))
     for epoch in (0, 1):
         model.set_rate(epoch)
-        assert np.array_equal(model.learn(images, labels).classes, golden.learn(images, labels, epoch))
+        assert np.array_equal(model.teach(images, labels).classes, golden.learn(images, labels, epoch))
         assert same(golden.parameters, model.parameters)
     assert not same(model.parameters, words(network))

@@ -24,7 +24,7 @@ from wuxing.cosim import DIFFERS, OnProgress, drawn, progress_bar
 from wuxing.evaluate import ModelArgument, converted
 
 if TYPE_CHECKING:
-    from boards.board import Board
+    from boards.connection import Connection
     from hdl.design import Design
 
 VIRTUAL = "virtual"
@@ -91,7 +91,7 @@ def run(model: ModelArgument,
         dataset: training_data.DatasetOption = None,
         json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."""
-    from boards.board import Board
+    from boards.connection import Connection
     console.check_writable(json, output)
     loaded = model_file.load(model)
     chosen = designs.board_of(board, loaded.record)
@@ -110,7 +110,8 @@ def run(model: ModelArgument,
     rate = chosen.baud if baud is None else baud
     with progress_bar(quiet) as on_progress, ExitStack() as stack:
         name = port if design is None else stack.enter_context(virtual_board(design)).port
-        opened = stack.enter_context(Board(network, name, rate, patience=PATIENCE[design is not None], reconnect_for=RECONNECT))
+        opened = stack.enter_context(Connection(network, name, rate, patience=PATIENCE[design is not None],
+                                                reconnect_for=RECONNECT))
         golden, tally = Model(network, "fixed", values), Tally()
         opened.load_parameters(values)
         opened.soft_reset()
@@ -118,7 +119,7 @@ def run(model: ModelArgument,
                           lambda done, _: on_progress(done, len(shown) + len(taught)))
         learnt = _learn(opened, golden, data.train_images[taught], data.train_labels[taught], tally,
                         lambda done, _: on_progress(len(shown) + done, len(shown) + len(taught)))
-        found = opened.read_parameters()
+        found = opened.parameters
         for index, (expected, layer) in enumerate(zip(golden.parameters, found, strict=True)):
             for field in FIELDS:
                 tally.compare(f"{field} of layer {index},", getattr(expected, field), getattr(layer, field))
@@ -147,7 +148,7 @@ def virtual_board(design: Design) -> Any:
     return virtual.VirtualBoard(virtual.library(design))
 
 
-def _infer(board: Board, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
+def _infer(board: Connection, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
     began, clocks, sent = time.perf_counter(), board.status().cycles, board.transport.statistics.bytes_sent
     answers = board.infer(images, outputs=True, on_progress=on_progress)
     seconds = time.perf_counter() - began
@@ -157,7 +158,7 @@ def _infer(board: Board, golden: Model, images: Array, labels: Array, tally: Tal
     return phase
 
 
-def _learn(board: Board, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
+def _learn(board: Connection, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
     """Images in chunks, each at its rate; the golden model learns the same in between, off the clock."""
     from sim.cosim import schedule
     seconds, clocks, sent, right = 0.0, 0, 0, 0
@@ -169,7 +170,7 @@ def _learn(board: Board, golden: Model, images: Array, labels: Array, tally: Tal
             def further(done: int, total: int, start: int = start) -> None:
                 on_progress(start + done, total)
             began, before, cycles = time.perf_counter(), board.transport.statistics.bytes_sent, board.status().cycles
-            answers = board.learn(images[part], labels[part], outputs=True, on_progress=further)
+            answers = board.teach(images[part], labels[part], outputs=True, on_progress=further)
             clocks += (board.status().cycles - cycles) % 2**32          # answered when the last one is learnt
             seconds += time.perf_counter() - began
             sent += board.transport.statistics.bytes_sent - before

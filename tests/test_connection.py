@@ -1,4 +1,4 @@
-"""``Board`` against a virtual board with a real core: everything as the golden model, bit for bit, whatever goes wrong."""
+"""``Connection`` against a virtual board with a real core: everything as the golden model, bit for bit, whatever goes wrong."""
 import random
 import re
 import signal
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import boards.virtual
-from boards.board import Board
+from boards.connection import Connection
 from boards.serial_port import ConnectionLost
 from boards.transport import Transport
 from boards.virtual import VirtualBoard
@@ -49,7 +49,7 @@ def start():
 
 @pytest.fixture
 def board(virtual, start):
-    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
+    with Connection(NETWORK, virtual.port, patience=PATIENCE) as board:
         board.load_parameters(start)
         yield board
 
@@ -61,7 +61,7 @@ def same(one, other):
 
 def test_parameters_come_back(board, start):
     assert not board.programmable
-    assert same(board.read_parameters(), start)
+    assert same(board.parameters, start)
 
 
 @pytest.mark.parametrize("noise", [0, 1e-4])
@@ -76,8 +76,8 @@ def test_everything_is_as_in_the_golden_model(virtual, board, start, blobs, nois
     for epoch in (0, 2):
         board.set_rate(epoch)
         part = slice(60 + 20 * epoch, 100 + 20 * epoch)
-        assert np.array_equal(board.learn(images[part], labels[part]).classes, model.learn(images[part], labels[part], epoch))
-    values = board.read_parameters()
+        assert np.array_equal(board.teach(images[part], labels[part]).classes, model.learn(images[part], labels[part], epoch))
+    values = board.parameters
     assert not same(values, start)
     for name, learnt in (("board.npz", values), ("golden.npz", model.parameters)):
         model_file.save(tmp_path / name, network=NETWORK, arithmetic="fixed", parameters=learnt, record={})
@@ -103,7 +103,7 @@ def test_what_does_not_fit_the_network_is_refused_before_it_is_sent(board, blobs
     with pytest.raises(InputError, match=re.escape("images must be uint8 of shape (images, 30), not uint8 of shape (600, 29)")):
         board.infer(blobs[0][:, :29])
     with pytest.raises(InputError, match=re.escape("labels must be outputs 0..3 of this network, not 4")):
-        board.learn(blobs[0][:2], np.array([0, 4]))
+        board.teach(blobs[0][:2], np.array([0, 4]))
     with pytest.raises(DeviceError, match=r"^RATE must be accepted by the core, but it answered RATE with status RATE; see "
                                           r"docs/registers.md$"):
         board.set_exponents(1, 1)
@@ -116,8 +116,8 @@ def test_a_bitstream_of_another_network(virtual):
                f"{other.digest[:16]} and that of the board at {virtual.port} with {NETWORK.digest[:16]}; build this model and "
                f"load its bitstream")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        Board(other, virtual.port)
-    Board(NETWORK, virtual.port, patience=PATIENCE).close()                             # it is free again
+        Connection(other, virtual.port)
+    Connection(NETWORK, virtual.port, patience=PATIENCE).close()                             # it is free again
 
 
 def test_an_interrupted_call_is_finished_after_the_cable_is_back(virtual, board, start, blobs):
@@ -130,14 +130,14 @@ def test_an_interrupted_call_is_finished_after_the_cable_is_back(virtual, board,
 
     pulled = threading.Event()
     with pytest.raises(ConnectionLost):
-        board.learn(images[:100], labels[:100], on_progress=pull)
+        board.teach(images[:100], labels[:100], on_progress=pull)
     with pytest.raises(DeviceError, match=rf"^port {virtual.port} must be there, but it is not"):
         board.resume()
     virtual.plug()
     found = board.resume()
     model = Model(NETWORK, "fixed", start)
     assert np.array_equal(found.classes, model.learn(images[:100], labels[:100]))
-    assert same(board.read_parameters(), model.parameters)
+    assert same(board.parameters, model.parameters)
     assert board.status().learnt == 100
 
 
@@ -152,15 +152,15 @@ def test_a_cable_that_comes_back_in_time_is_not_noticed(virtual, start, blobs):
             virtual.plug()
             time.sleep(0.1)
 
-    with Board(NETWORK, virtual.port, patience=PATIENCE, reconnect_for=PATIENCE) as board:
+    with Connection(NETWORK, virtual.port, patience=PATIENCE, reconnect_for=PATIENCE) as board:
         board.load_parameters(start)
         begun, person = threading.Event(), threading.Thread(target=hands)
         person.start()
-        found = board.learn(images[:300], labels[:300], on_progress=lambda done, total: begun.set())
+        found = board.teach(images[:300], labels[:300], on_progress=lambda done, total: begun.set())
         person.join()
         model = Model(NETWORK, "fixed", start)
         assert np.array_equal(found.classes, model.learn(images[:300], labels[:300]))
-        assert same(board.read_parameters(), model.parameters)
+        assert same(board.parameters, model.parameters)
         assert board.transport.statistics.reconnected > 0
 
 
@@ -183,11 +183,11 @@ def test_nothing_to_resume(board):
 
 HOST = """
 import sys, numpy as np
-from boards.board import Board
+from boards.connection import Connection
 from golden_model.network import Network
 found = np.load(sys.argv[2])
-board = Board(Network.from_json(sys.argv[3]), sys.argv[1], patience=60)
-board.learn(found["images"], found["labels"], on_progress=lambda done, total: print(done, flush=True))
+board = Connection(Network.from_json(sys.argv[3]), sys.argv[1], patience=60)
+board.teach(found["images"], found["labels"], on_progress=lambda done, total: print(done, flush=True))
 """
 
 
@@ -195,7 +195,7 @@ board.learn(found["images"], found["labels"], on_progress=lambda done, total: pr
 def test_a_host_that_is_killed(virtual, start, blobs, tmp_path, after):
     """Each image was learnt once or not at all; the next host finds out how many, and finds the board ready."""
     images, labels = blobs
-    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
+    with Connection(NETWORK, virtual.port, patience=PATIENCE) as board:
         board.load_parameters(start)
     np.savez(tmp_path / "images.npz", images=images, labels=labels)
     with subprocess.Popen([sys.executable, "-c", HOST, virtual.port, tmp_path / "images.npz", NETWORK.to_json()], cwd=ROOT,
@@ -204,21 +204,21 @@ def test_a_host_that_is_killed(virtual, start, blobs, tmp_path, after):
             if int(line) > after:
                 break
         host.send_signal(signal.SIGKILL)
-    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
+    with Connection(NETWORK, virtual.port, patience=PATIENCE) as board:
         learnt = board.status().learnt
         assert after < learnt < len(images)
         model = Model(NETWORK, "fixed", start)
         model.learn(images[:learnt], labels[:learnt])
-        assert same(board.read_parameters(), model.parameters)
+        assert same(board.parameters, model.parameters)
         rest = slice(learnt, learnt + 20)
-        assert np.array_equal(board.learn(images[rest], labels[rest]).classes, model.learn(images[rest], labels[rest]))
-        assert same(board.read_parameters(), model.parameters)
+        assert np.array_equal(board.teach(images[rest], labels[rest]).classes, model.learn(images[rest], labels[rest]))
+        assert same(board.parameters, model.parameters)
 
 
 def random_bytes(virtual, start, count):
     """Random bytes into the port, some of them in pieces of real packets; then everything is as before."""
     chance = random.Random(9)
-    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
+    with Connection(NETWORK, virtual.port, patience=PATIENCE) as board:
         board.load_parameters(start)
         board.soft_reset()
     transport = Transport(virtual.port, patience=PATIENCE)
@@ -226,8 +226,8 @@ def random_bytes(virtual, start, count):
         transport._port.write(chance.randbytes(4096))
         transport._port.read()
     transport.close()
-    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
-        assert same(board.read_parameters(), start)
+    with Connection(NETWORK, virtual.port, patience=PATIENCE) as board:
+        assert same(board.parameters, start)
         report = board.status()
         assert (report.inferred, report.learnt, report.changed) == (0, 0, 0)
 
@@ -246,14 +246,14 @@ def test_6_000_images_over_a_bad_line(virtual, start, blobs):
     """Nothing wrong is accepted: every reply right, every image learnt once, through flipped bits in both directions."""
     images, labels = blobs
     model = Model(NETWORK, "fixed", start)
-    with Board(NETWORK, virtual.port, patience=PATIENCE) as board:
+    with Connection(NETWORK, virtual.port, patience=PATIENCE) as board:
         board.load_parameters(start)
         virtual.noise(1e-4, seed=2)
         expected = model.outputs(images)
         for count in range(10):
             assert np.array_equal(board.infer(images, outputs=True).outputs, expected), count
-        assert np.array_equal(board.learn(images, labels).classes, model.learn(images, labels))
-        assert same(board.read_parameters(), model.parameters)
+        assert np.array_equal(board.teach(images, labels).classes, model.learn(images, labels))
+        assert same(board.parameters, model.parameters)
         assert frames.status_report(frames.parse(board.transport.exchange([frames.status()])[0])).learnt == len(images)
         assert virtual.flipped > 500
         assert board.transport.statistics.damaged > 100

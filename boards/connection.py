@@ -1,4 +1,4 @@
-"""``Board``: a network on a board, real or virtual, with the methods of the golden model."""
+"""``Connection``: a network on a board, real or virtual, with the methods of the golden model."""
 from __future__ import annotations
 
 import time
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from boards.serial_port import ConnectionLost
 from boards.transport import Transport
-from golden_model.arguments import check_images, check_labels
+from golden_model.arguments import check_epoch, check_images, lesson
 from golden_model.errors import DeviceError, InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
@@ -40,8 +40,10 @@ class Answers:
         return len(self.classes) / self.seconds if len(self.classes) else None
 
 
-class Board:
-    """An open board. A context manager. ``learns``, ``programmable``: what its core says that it can do.
+class Connection:
+    """The open line to a board, on which a network infers and learns; see ``golden_model.learner.Learner``.
+
+    A context manager. ``learns``, ``programmable``: what the core says that it can do.
 
     Parameters
     ----------
@@ -105,16 +107,15 @@ class Board:
         """Write all parameters. K must be the description's if the core's neurons are not programmable."""
         self._accepted(parameter_frames.writes(self.network, values, self.programmable), _nothing)
 
-    def read_parameters(self) -> Parameters:
+    @property
+    def parameters(self) -> Parameters:
         """All parameters as the board has them now, the same integers as the golden model's."""
         return self._accepted(parameter_frames.reads(self.network, self.programmable),
                               lambda found: parameter_frames.parameters(self.network, found, self.programmable))
 
     def set_rate(self, epoch: int) -> None:
-        """The rates of the description's schedule in ``epoch``; a rate of zero leaves the one in force."""
-        exponents, report = self.network.learning.exponents(epoch), self.status()
-        links, bias = exponents["links"], exponents["bias"]
-        self.set_exponents(report.links_exponent if links is None else links, report.bias_exponent if bias is None else bias)
+        """The rates of the description's schedule in ``epoch`` for the images learnt from now on."""
+        self._accepted([parameter_frames.rate(self.network, check_epoch(epoch))], _nothing)
 
     def set_exponents(self, links: int | None, bias: int | None) -> None:
         """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
@@ -122,17 +123,32 @@ class Board:
 
     # ------------------------------------------------------------- images
 
-    def infer(self, images: Array, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:
+    def outputs(self, images: npt.ArrayLike) -> Array:
+        """Output displacements (images, classes): int64 in ``formats.displacement``."""
+        found = self.infer(images, outputs=True).outputs
+        assert found is not None
+        return found
+
+    def predict(self, images: npt.ArrayLike) -> Array:
+        """Classes (images,), int64: the greatest output, the first of equals."""
+        return self.infer(images).classes
+
+    def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
+        """Learn images in the given order, each once, at the rates of ``epoch``; the class of each before it was learnt."""
+        images, labels, epoch = lesson(self.network, images, labels, epoch)
+        requests = [parameter_frames.rate(self.network, epoch), *_taught(images, labels, False)]
+        return self._accepted(requests, lambda found: np.array([reply.argument for reply in found[1:]], np.int64))
+
+    def infer(self, images: npt.ArrayLike, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:
         """Classify images (images, inputs) of bytes."""
         images = check_images(self.network, images)
         return self._images([frames.infer(image, outputs) for image in images], outputs, on_progress)
 
-    def learn(self, images: Array, labels: Array, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:
-        """Learn images in the given order, each once; the answers are those before each was learnt."""
-        images = check_images(self.network, images)
-        labels = check_labels(self.network, images, labels)
-        return self._images([frames.learn(image, int(label), outputs) for image, label in zip(images, labels, strict=True)],
-                            outputs, on_progress)
+    def teach(self, images: npt.ArrayLike, labels: npt.ArrayLike, outputs: bool = False,
+              on_progress: OnProgress | None = None) -> Answers:
+        """Learn images in the given order, each once, at the rates in force; the answers are those before each was learnt."""
+        images, labels, _ = lesson(self.network, images, labels, 0)
+        return self._images(_taught(images, labels, outputs), outputs, on_progress)
 
     def _images(self, requests: list[list[int]], outputs: bool, on_progress: OnProgress | None) -> Answers:
         began = time.perf_counter()
@@ -197,6 +213,11 @@ class Board:
                     if not self.transport.lost:
                         raise error from None
             raise lost from None
+
+
+def _taught(images: Array, labels: Array, outputs: bool) -> list[list[int]]:
+    """The frames that teach."""
+    return [frames.learn(image, int(label), outputs) for image, label in zip(images, labels, strict=True)]
 
 
 def _parsed(replies: list[list[int]]) -> list[Reply]:

@@ -78,7 +78,7 @@ module frame_core (
         else if ((opcode == 2 || opcode == 3) && (layer != 0 || neuron >= `OUTPUTS || argument == 0 || argument > 255
                                                   || index + argument > COUNT)) status = 4;
         else if (opcode == 5 && argument >= `OUTPUTS) status = 5;
-        else if (opcode == 6 && (frame[1][7:0] > 15 || frame[1][15:8] > 15)) status = 7;
+        else if (opcode == 6 && ((frame[1][7:0] > 15 && frame[1][7:0] != 255) || frame[1][15:8] > 15)) status = 7;
         step <= 0;
         best <= 32'h80000000;
         winner <= 0;

@@ -163,9 +163,9 @@ def test_images_and_labels_must_be_of_the_network(model, images):
 def test_rates_follow_the_schedule(model):
     model.set_exponents(3, 5)
     model.set_rate(1)
-    assert (model.status().links_exponent, model.status().bias_exponent) == (0, 4)     # links are not trained
+    assert (model.status().links_exponent, model.status().bias_exponent) == (None, 4)  # links are not trained
     model.set_rate(2)
-    assert (model.status().links_exponent, model.status().bias_exponent) == (0, 5)
+    assert (model.status().links_exponent, model.status().bias_exponent) == (None, 5)
     with pytest.raises(InputError, match=r"^epoch must be a whole number, 0 or more, not -1; the first is 0$"):
         model.set_rate(-1)
 

@@ -94,7 +94,7 @@ class Conversation:
 
 
 def converse(arrangement, count):
-    conversation = Conversation(DESIGNS[arrangement], 1)
+    conversation = Conversation(DESIGNS[arrangement], 1, cut=0.25)
     conversation.go(count)
     conversation.end()
     assert conversation.resets > count // 3000

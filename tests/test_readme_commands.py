@@ -28,11 +28,10 @@ def commands():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A newcomer's: no data, no cache, the examples beside."""
+    """A newcomer's: no data, the examples beside."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("WUXING_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
 
@@ -43,10 +42,9 @@ def test_the_table_has_every_command():
     assert {words[0] for words in commands()} == set(get_command(app).commands)
 
 
-def test_the_table_runs_with_small_networks(folder, monkeypatch, capsys):
+def test_the_table_runs_with_small_networks(folder, capsys):
     """But for ``demo``, which has tests of its own, and ``build``, whose place and route takes minutes: it is asked whether it
     would take the model."""
-    monkeypatch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
     for words in commands():
         name, *rest = [SMALL.get(word, word) for word in words]
         if name == "demo":
@@ -64,7 +62,8 @@ def test_the_table_runs_with_small_networks(folder, monkeypatch, capsys):
 
 
 @pytest.mark.long                         # the table as it stands: trains, compiles two cores, places and routes
-def test_the_table_runs_as_it_stands(folder):
+def test_the_table_runs_as_it_stands(folder, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))           # empty
     for words in commands():
         ran = subprocess.run([sys.executable, "-m", "wuxing", *words], capture_output=True, text=True, check=False,
                              timeout=3600)

@@ -11,7 +11,7 @@ import typer
 from boards.serial_port import ConnectionLost
 from golden_model.errors import DeviceError, InputError, InternalError, ToolError, WuxingError
 from sim.compiled import Stuck
-from tests.test_house import ROOT, table
+from test_house import ROOT, table
 from wuxing import cli
 
 CODES = {InputError: 2, ToolError: 3, DeviceError: 4, InternalError: 5}

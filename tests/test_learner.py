@@ -17,8 +17,8 @@ from golden_model.parameters import initial
 from hdl import emit
 from hdl.design import Design
 from sim.rtl_model import RtlModel
-from tests.test_connection import NETWORK as USUAL
-from tests.test_connection import PATIENCE, library  # noqa: F401 (a fixture)
+from test_connection import NETWORK as USUAL
+from test_connection import PATIENCE, library  # noqa: F401 (a fixture)
 
 LINKS_ALONE = Network(layers=(13, 5, 3), seed=1, learning=Learning(bias=0.0, epochs=3, halvings=2))
 ARRANGEMENTS = {"parallel": {"elements": (5, 3)}, "shared": {"arrangement": "shared"}}

@@ -31,8 +31,8 @@ BUGS = {
     "half is not added": ("(value[shift - 1:].as_signed() + 1) >> 1", "value[shift:].as_signed()"),
     "wraps instead of saturating": ("Mux(fits(value, bits), value[:bits], limit)", "value[:bits]"),
     "sign is not looked at": ("top = value[bits - 1:]", "top = value[bits:]"),
-    "carry has no room": ("rounded = Signal(signed(self.bits - self.shift + 1))",
-                          "rounded = Signal(signed(self.bits - self.shift))"),
+    "carry has no room": ("rounded = Signal(signed(self.bits - self.shift + 1), ",
+                          "rounded = Signal(signed(self.bits - self.shift), "),
 }
 
 

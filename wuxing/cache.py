@@ -16,7 +16,7 @@ MIB = 1 << 20
 
 def cache(clear: Annotated[bool, typer.Option("--clear", help="Remove all of it but what a running program uses; it will be "
                                                                "compiled again when it is needed.")] = False) -> None:
-    """Show where compiled code is kept and how much there is; with ``clear``, remove it first."""
+    """Show where compiled code is kept and how much there is; with --clear, remove it first."""
     folder = caches.root()
     if clear:
         cleared(folder)

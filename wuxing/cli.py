@@ -54,7 +54,8 @@ app = typer.Typer(name="wuxing", add_completion=False, rich_markup_mode=None, pr
 COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
     "demo": (demo.demo,
         "Learn digits in float and in integers, become Verilog, compare every word, end on a simulated board."),
-    "train": (train.train, "Train a network and write a model file; Ctrl-C keeps the last complete epoch."),
+    "train": (train.train,
+        "Train a network and write a model file; if interrupted (Ctrl-C, SIGTERM, SIGHUP), with the last complete epoch."),
     "eval": (evaluate.evaluate, "Measure the accuracy of a model on test images."),
     "compare": (compare.compare,
         "Train in float and in fixed from the same start, and compare them with each other and with two baselines."),
@@ -72,7 +73,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
         "Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."),
     "run": (run.run,
         "Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."),
-    "cache": (cache.cache, "Show where compiled code is kept and how much there is; empty it."),
+    "cache": (cache.cache, "Show where compiled code is kept and how much there is; with --clear, remove it first."),
     "experiment": (experiment.experiment, "Run an experiment, or what of it was not run before, and show what it says."),
     "sweep": (sweep.sweep,
         "Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."),

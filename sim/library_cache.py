@@ -5,6 +5,7 @@ for the first. Those that were not used for longest go when there is more than `
 """
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import os
@@ -22,6 +23,12 @@ PART = "rtl"
 SUMS = "sums.json"                        # SHA-256 of the other files; locked by those who use them, touched when they begin
 MOST_BYTES = 1 << 30
 _used: dict[Path, BinaryIO] = {}          # folders that this process uses to its end
+
+
+@atexit.register
+def _closed() -> None:
+    while _used:
+        _used.popitem()[1].close()
 
 
 def folder() -> Path:

@@ -72,6 +72,12 @@ def compiler() -> Tool:
     return _tool(name, _on_path(name, "install it, on Debian with `apt-get install g++`"), "--version", r"(\d+(?:\.\d+)+)")
 
 
+@cache
+def is_gcc(tool: Tool) -> bool:
+    """Whether this compiler is GCC; what is called g++ is Clang on some systems."""
+    return "Free Software Foundation" in programs.run([tool.path, "--version"], tool.name, usual=programs.SHORT).said
+
+
 def make() -> Tool:
     """GNU make, which cocotb's runner calls for Verilator."""
     return _tool("make", _on_path("make", "install it, on Debian with `apt-get install make`"), "--version",

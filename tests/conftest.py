@@ -23,9 +23,11 @@ with contextlib.suppress(ToolError):     # the tests that need Verilator say tha
 
 os.environ.setdefault("WUXING_TRACEBACK", "1")          # a test that fails by a fault of ours shows where it is
 
-# A shell starts a background job with Ctrl-C ignored, and its children inherit that; those that tests interrupt must not
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell starts a background job with Ctrl-C ignored, and nohup any job with hang-ups ignored; children inherit that, and
+# those that tests interrupt would run for ever
+for name, handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), handler)
 
 
 def pytest_addoption(parser):

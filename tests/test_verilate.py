@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from golden_model import programs
 from golden_model.errors import InputError, ToolError
 from sim import simulators, verilate
 
@@ -189,6 +190,7 @@ def test_what_the_compiler_refuses_is_told_in_its_words(cache, monkeypatch, tmp_
     broken.write_text("int wrong = nothing;\n")
     monkeypatch.setattr(verilate, "WRAPPER", broken)
     monkeypatch.setattr(verilate, "_runtime", lambda common, source: source)
+    monkeypatch.setattr(verilate, "_headers", lambda compiler, command: [])
     compiler = simulators.compiler().path
     message = rf"^unit_0\.cpp must be accepted by {re.escape(str(compiler))}, but: .*verilated\.cpp:1:\d+: error: .*$"
     with pytest.raises(ToolError, match=message):
@@ -201,6 +203,32 @@ def test_missing_headers_of_the_trace_are_told_with_what_to_install(cache, monke
     with pytest.raises(ToolError, match=r"no_such_header_of_lz4\.h: No such file or directory; install the headers of zlib "
                                         r"and LZ4, on Debian with `apt-get install zlib1g-dev liblz4-dev`$"):
         verilate._runtime([str(simulators.compiler().path)], source)
+
+
+def test_headers_are_read_once_for_all_designs(cache, tmp_path):
+    """GCC says with an exclamation mark which it took as they were kept: none that were read with other options."""
+    compiler = simulators.compiler()
+    headers = verilate._headers(compiler, [str(compiler.path), *_include(), verilate.FAST])
+    assert headers == ["-include", str(next(cache.glob("headers-*/core.h")))]
+    (tmp_path / "unit.cpp").write_text('#include "verilated.h"\n')
+    for option, taken in (("-std=c++17", True), ("-std=c++20", False)):
+        options = [*_include(), verilate.FAST, option, *headers, "-H"]
+        ran = programs.run([compiler.path, *options, "-c", "unit.cpp", "-o", "unit.o"], "g++", folder=tmp_path)
+        assert ran.code == 0, ran.complained
+        assert (f"! {headers[1]}.gch\n" in ran.complained) is taken
+    clang = simulators.Tool(name="g++", path=_program(tmp_path, "Apple clang version 17.0.0"), version="17.0.0")
+    assert verilate._headers(clang, [str(clang.path)]) == []
+
+
+def _include():
+    return [*verilate.COMPILER_OPTIONS, "-I", str(simulators.verilator().path.parent.parent / "include")]
+
+
+def _program(folder, says):
+    path = folder / "g++"
+    path.write_text(f"#!/bin/sh\necho '{says}'\n")
+    path.chmod(0o755)
+    return path
 
 
 def test_small_sources_share_a_unit_and_great_ones_do_not(tmp_path):

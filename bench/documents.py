@@ -286,7 +286,7 @@ def build(name: str) -> str:
 def line() -> str:
     """What the serial line costs."""
     from boards import platforms
-    from wuxing.boards import LINE_BYTES, line_images_per_second
+    from wuxing.commands.boards import LINE_BYTES, line_images_per_second
     found = record("run-icebreaker")
     parameters = 32 * 785 + 10 * 33
     bauds = sorted({board.baud for board in platforms.BOARDS.values()})

@@ -68,6 +68,22 @@ class ModelFile:
     parameters: Parameters
     record: dict[str, Any]
 
+    def converted(self, arithmetic: str) -> Parameters:
+        """The parameters in that arithmetic: exact to reals, rounded and saturated to integers.
+
+        Raises
+        ------
+        InputError
+            If the arithmetic is neither float nor fixed, or the network has no integers.
+        """
+        learnt.check_arithmetic(arithmetic)
+        if arithmetic == self.arithmetic:
+            return self.parameters
+        if arithmetic == "fixed":
+            self.network.check_fixed()
+            return learnt.quantised(self.network, self.parameters)
+        return learnt.to_real(self.network, self.parameters)
+
 
 def save(path: str | os.PathLike[str], network: Network, arithmetic: str, parameters: Parameters,
          record: dict[str, Any]) -> None:

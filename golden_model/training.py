@@ -162,6 +162,12 @@ def percentage(right: npt.NDArray[Any]) -> float:
     return 100 * float(np.count_nonzero(right)) / max(len(right), 1)
 
 
+def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[list[int]]:
+    """Counts of images by label (row) and prediction (column)."""
+    counts: list[list[int]] = np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, -1).tolist()
+    return counts
+
+
 def _pass(model: AnyModel, dataset: Dataset, shift: int, epoch: int,
           on_progress: Callable[[int, int, int, int], None] | None) -> Epoch:
     seed, batch = model.network.seed, model.network.learning.batch

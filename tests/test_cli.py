@@ -13,7 +13,7 @@ from golden_model.datasets import load
 from golden_model.network import Network
 from golden_model.parameters import initial
 from wuxing.cli import main
-from wuxing.compare import mcnemar, summary
+from wuxing.commands.compare import mcnemar, summary
 
 QUICK = ["--dataset", "digits", "--layers", "64,8,10", "--epochs", "2", "--train-images", "200", "--test-images", "60", "-q"]
 

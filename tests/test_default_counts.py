@@ -7,8 +7,8 @@ from typer.main import get_command
 
 from boards import fit
 from golden_model import datasets, model_file, parameters
-from wuxing import cosim, ranges, run
 from wuxing.cli import app, main
+from wuxing.commands import cosim, ranges, run
 
 LAYERS = (4, 2, 2)
 TEST, TRAINING = 7, 9                     # images: fewer than any command takes by default

@@ -7,8 +7,8 @@ import shutil
 import pytest
 
 from golden_model import datasets
-from wuxing import demo
 from wuxing.cli import main
+from wuxing.commands import demo
 
 SCREENS, COLUMNS = 2 * 45, 100
 

@@ -16,7 +16,7 @@ from golden_model.integrators import IMPROVED_EULER, integrate
 from golden_model.model import Model
 from golden_model.network import Learning, Network
 from golden_model.neuron import Ring, derivative, equilibrium
-from wuxing import experiment, tasks
+from wuxing import exit_codes, tasks
 from wuxing.cli import main
 from wuxing.experiments import description, learner, neuron, report, reversibility
 from wuxing.experiments.summary import Claim, Figure, Summary, Table, spread
@@ -222,7 +222,7 @@ def test_finished_runs_are_not_run_again_and_workers_give_the_same(toml, tmp_pat
 def test_a_claim_that_fails_ends_a_quick_run_with_1_and_a_full_one_with_0(toml, tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(neuron, "check", lambda values: [Claim("The moon is cheese", False)])
     arguments = ["experiment", str(toml()), "-q", "--store", str(tmp_path / "store")]
-    assert main([*arguments, "--quick"]) == experiment.WRONG_DIRECTION == 1
+    assert main([*arguments, "--quick"]) == exit_codes.CLAIM_FAILS == 1
     assert "does not hold: The moon is cheese" in capsys.readouterr().out
     assert main(arguments) == 0
     assert "does not hold: The moon is cheese" in capsys.readouterr().out

@@ -13,7 +13,7 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from wuxing import designs
 from wuxing.cli import main
-from wuxing.sweep import expand, read
+from wuxing.commands.sweep import expand, read
 
 MNIST, DIGITS = (784, 10, 128), (64, 10, 32)      # inputs, classes, usual hidden size
 QUICK = ["--dataset", "digits", "--epochs", "1", "--train-images", "100", "--test-images", "50", "-q"]

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from golden_model import model_file
-from wuxing import compare, interruption, train
+from wuxing import interruption
 from wuxing.cli import main
+from wuxing.commands import compare, train
 from wuxing.experiments import neuron
 from wuxing.progress import TrainingProgress
 

@@ -12,7 +12,7 @@ from golden_model.errors import InputError
 from golden_model.network import Learning, Network
 from golden_model.ranges import record
 from wuxing import plots
-from wuxing.ranges import ranges as ranges_command
+from wuxing.commands.ranges import ranges as ranges_command
 from wuxing.report import page, write_report
 
 NETWORK = Network(layers=(6, 4), learning=Learning(epochs=2), seed=1)

@@ -21,9 +21,9 @@ from hdl import estimate
 from hdl.design import Design
 from wuxing import cost
 from wuxing.cli import main
+from wuxing.commands.sweep import COLUMNS, expand, front, read
+from wuxing.cost import memory, pareto
 from wuxing.experiments import learner
-from wuxing.info import memory
-from wuxing.sweep import COLUMNS, expand, front, pareto, read
 
 NO_BOARD = ("board must be one of icebreaker, icesugar, upduino-v3, ulx3s-12f, ulx3s-25f, ulx3s-45f, ulx3s-85f, "
             "orangecrab-25f, orangecrab-85f, ecpix5-45f, ecpix5-85f, colorlight-5a-75b, not 'desk'; wuxing boards lists them")

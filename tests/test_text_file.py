@@ -5,7 +5,8 @@ import pytest
 
 from golden_model.errors import InputError
 from golden_model.network import Network
-from wuxing import configuration, designs, sweep
+from wuxing import configuration, designs
+from wuxing.commands import sweep
 from wuxing.experiments import description
 
 NETWORK = Network(layers=(6, 4, 3), seed=7)

@@ -12,8 +12,8 @@ from golden_model.errors import InputError
 from golden_model.network import Formats, Learning, Network
 from golden_model.parameters import initial, quantised, to_real
 from hdl import emit
-from wuxing import verilog
 from wuxing.cli import main
+from wuxing.commands import verilog
 
 NETWORK = Network(layers=(3, 2, 3), seed=5)
 

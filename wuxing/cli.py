@@ -23,28 +23,26 @@ from typer.main import get_command
 
 from golden_model.cache import CacheWarning
 from golden_model.errors import InputError, InternalError, WuxingError
-from wuxing import (
+from wuxing import console, exit_codes, interruption, streams
+from wuxing.commands import (
     boards,
     build,
     cache,
     compare,
-    console,
     cosim,
     demo,
     estimate,
     evaluate,
     experiment,
     info,
-    interruption,
     ranges,
     run,
-    streams,
     sweep,
     train,
     verilog,
 )
 
-UNREAD, UNUSABLE = 1, InputError.exit_code
+UNUSABLE = InputError.exit_code
 SUMMARY = "Networks of predator-prey neurons that learn locally: in float, and bit by bit as in hardware."
 TRACEBACK = "WUXING_TRACEBACK"            # set: the traceback of a fault of this program goes to stderr, else into a file
 
@@ -103,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         out.flush()                                           # a full disk behind stdout shows itself here
         if code or out.error is None:
             return code
-        return UNREAD if isinstance(out.error, BrokenPipeError) else _fail(_unusable(out.error))
+        return exit_codes.UNREAD if isinstance(out.error, BrokenPipeError) else _fail(_unusable(out.error))
 
 
 def _ended(arguments: list[str]) -> int:

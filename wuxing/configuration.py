@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import typer
 
 from golden_model import datasets
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 SMALL_IMAGE = 100                         # pixels
 SMALL_HIDDEN, HIDDEN = 32, 128            # neurons between pixels and classes, of small images and of others
 
+ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.", show_default=False)]
 DatasetOption = Annotated[str, typer.Option("--dataset", help="mnist, mnist-5k, digits, or a folder of four IDX files.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")]
 LayersOption = Annotated[str | None, typer.Option("--layers", help="Sizes from pixels to classes, as 784,128,10.")]
@@ -48,6 +50,9 @@ HoldOutOption = Annotated[int | None, typer.Option(
     "--hold-out", help="Test on that many training images, which are not trained on, instead of the test images.")]
 TrainImagesOption = Annotated[int | None, typer.Option("--train-images", help="Use only the first N training images.")]
 TestImagesOption = Annotated[int | None, typer.Option("--test-images", help="Use only the first N test images.")]
+WorkersOption = Annotated[int, typer.Option("--workers", help="Processes on this machine.")]
+SchedulerOption = Annotated[str | None, typer.Option("--scheduler", help="Address of a Dask scheduler that runs them instead.")]
+StoreOption = Annotated[Path, typer.Option("--store", help="Folder in which finished runs are kept.")]
 JsonOption = Annotated[Path | None, typer.Option(
     "--json", help="Write the result as JSON to this file; - is the standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
@@ -138,6 +143,11 @@ def count(given: int | None, usual: int, there: int, option: str, what: str) -> 
     if given is not None and given > there:
         raise InputError(f"{option} must be at most the {there} {what} images that there are, not {given}")
     return min(usual, there) if given is None else given
+
+
+def drawn(random: np.random.Generator, given: int | None, usual: int, there: int, option: str, what: str) -> Any:
+    """Indices of different images: as many as ``count`` says."""
+    return random.permutation(there)[:count(given, usual, there, option, what)]
 
 
 def default_layers(dataset: Dataset) -> list[int]:

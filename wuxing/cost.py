@@ -1,15 +1,16 @@
 """What a network costs in hardware: bits of its parameters; by estimate clocks, cells and time of the core that learns it."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from golden_model import parameters
 from golden_model.errors import InputError
 from golden_model.network import Network
-from wuxing import info
 
 if TYPE_CHECKING:
     from hdl.design import Design
@@ -83,9 +84,24 @@ def design(network: Network, board: str | None = None) -> Design:
     return fit.chosen(platforms.board(board), network)
 
 
+def memory(network: Network) -> list[dict[str, int]]:
+    """For each layer counts of parameters, and the bits of memory for those that a neuron or link has of its own.
+
+    K is memory only where it is trained; else it is the description's, wired.
+    """
+    formats, result = network.formats, []
+    for shapes in parameters.layer_shapes(network):
+        neurons, inputs = shapes["weights"]
+        rates = shapes["coupling"][0] * shapes["coupling"][1] * neurons if network.learning.trains_K else 0
+        result.append({"inputs": inputs, "neurons": neurons, "links": neurons * inputs, "biases": neurons, "K": rates,
+                       "bits": neurons * inputs * formats.weight.bits + neurons * formats.drive.bits
+                       + rates * formats.coupling.bits})
+    return result
+
+
 def memory_bits(network: Network) -> int:
     """Bits of all parameters that a neuron or link has of its own."""
-    return sum(layer["bits"] for layer in info.memory(network))
+    return sum(layer["bits"] for layer in memory(network))
 
 
 def nonzero_inputs(images: npt.NDArray[np.uint8]) -> int:
@@ -100,3 +116,11 @@ def check_board(name: str | None) -> None:
     from boards.platforms import BOARDS
     if not isinstance(name, str) or name not in BOARDS:
         raise InputError(f"board must be one of {', '.join(BOARDS)}, not {name!r}; wuxing boards lists them")
+
+
+def pareto(costs: Sequence[Sequence[float]]) -> list[bool]:
+    """Which rows no other row beats: none is as good in every column and better in one (less is better)."""
+    def beats(one: Sequence[float], other: Sequence[float]) -> bool:
+        return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)
+
+    return [not any(beats(other, row) for other in costs) for row in costs]

@@ -13,7 +13,6 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from wuxing import text_file
-from wuxing.evaluate import converted
 
 if TYPE_CHECKING:
     from boards.platforms import Board
@@ -47,7 +46,7 @@ def read(model: Path) -> Given:
     if parse is None:
         loaded = model_file.load(model)
         note = "a float model: its parameters were rounded to the formats of its network" * (loaded.arithmetic == "float")
-        return Given(network=loaded.network, values=converted(loaded, "fixed"), note=note, record=loaded.record)
+        return Given(network=loaded.network, values=loaded.converted("fixed"), note=note, record=loaded.record)
     text = text_file.read(model, "network description", "give the path of a TOML or JSON file, or of a model file that ends in "
                           ".npz")
     try:

@@ -3,14 +3,28 @@ so on, and after the last one.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
+from typing import Protocol
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeRemainingColumn
+import typer
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from golden_model.datasets import Dataset
 from golden_model.training import Epoch
-from wuxing import console
+from wuxing import console, interruption, tasks
 
 
 class Rate(ProgressColumn):
@@ -87,3 +101,45 @@ def untaught_note(data: Dataset, outputs: int) -> str:
     return (f"{len(classes)} of {outputs} classes have no training image ({listed}): their outputs learn only to be silent, "
             f"and each takes a neuron, on a chip too; if there are no such classes, number the labels 0..{taught - 1} and let "
             f"layers end with {taught}")
+
+
+class OnProgress(Protocol):
+    """Called with images done and images in all."""
+
+    def __call__(self, done: int, total: int) -> None: ...
+
+
+@contextmanager
+def images_bar(quiet: bool) -> Iterator[OnProgress]:
+    """On stderr, if that is a terminal."""
+    screen = console.err()
+    columns = TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn(compact=True)
+    with Progress(*columns, console=screen, transient=True, disable=quiet or not screen.is_terminal) as progress:
+        task = progress.add_task("building the simulator", total=None)
+
+        def on_progress(done: int, total: int) -> None:
+            progress.update(task, description="images", completed=done, total=total)
+        yield on_progress
+
+
+def run_tasks(title: str, wanted: list[tasks.Task], store: tasks.Store, workers: int, scheduler: str | None,
+            quiet: bool) -> list[tasks.Record]:
+    """``tasks.run`` with a bar; when interrupted it says what is kept."""
+    screen = console.err()
+    finished = total = 0
+    with Progress(TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn(), console=screen,
+                  transient=True, disable=quiet or not screen.is_terminal) as progress:
+        bar = progress.add_task(title, total=len(wanted))
+
+        def show(done: int, of: int) -> None:
+            nonlocal finished, total
+            finished, total = done, of
+            progress.update(bar, completed=done, total=of)
+
+        try:
+            return tasks.run(wanted, store, workers=workers, scheduler=scheduler, on_finished=show)
+        except KeyboardInterrupt:
+            progress.stop()
+            screen.print(f"interrupted: {finished} of {total} runs of {title} are kept in {console.shown(store.folder)}; the "
+                         f"same command goes on from there", soft_wrap=True)
+            raise typer.Exit(interruption.exit_code()) from None

@@ -22,7 +22,7 @@ from typing import Any
 
 from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError, ToolError
-from wuxing.train import versions
+from wuxing.versions import versions
 
 STORE = Path("build/experiments")         # where results are kept unless another folder is named
 MOST_CRASHES = 3                          # worker processes in a row that may die without a result between them

@@ -67,7 +67,7 @@ def cost(network: Network) -> dict[str, Any]:
 
 
 def summarise(runs: list[Run]) -> Summary:
-    from wuxing.sweep import pareto
+    from wuxing.cost import pareto
     points: list[dict[str, Any]] = []
     for key, group in grouped(runs, *AXES).items():
         network = Network.from_dict(group[0].setting["network"])
@@ -127,8 +127,8 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 
 def _draw(points: list[dict[str, Any]]) -> bytes:
+    from wuxing.cost import pareto
     from wuxing.experiments.pictures import picture
-    from wuxing.sweep import pareto
 
     def paint(axes: Any) -> None:
         labels = {"memory_bits": "memory (bits)", "clocks": "clocks of a learnt image"}

@@ -1,24 +1,19 @@
 """``wuxing cosim``: a model's hardware against the golden model, every word. Exit code 1 if any differs."""
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from golden_model import datasets, model_file
 from wuxing import configuration as options
-from wuxing import console, designs, training_data
-from wuxing.evaluate import ModelArgument, converted
+from wuxing import console, designs, exit_codes, training_data
+from wuxing.progress import images_bar
 
 if TYPE_CHECKING:
     from sim.cosim import Report
-
-DIFFERS = 1                               # the exit code if hardware and golden model differ
 
 IMAGES, LEARN = 100, 20                   # by default, if the data set has so many
 
@@ -40,15 +35,9 @@ TraceOption = Annotated[Path | None, typer.Option("--trace", help="Write an FST 
                                                   "mismatch, else of a few. Without it a mismatch goes to MODEL.fst.")]
 
 
-class OnProgress(Protocol):
-    """Called with images done and images in all."""
-
-    def __call__(self, done: int, total: int) -> None: ...
-
-
-def cosim(model: ModelArgument, images: ImagesOption = None, learn: LearnOption = None, engine: EngineOption = "compiled",
-          simulator: SimulatorOption = "verilator", elements: ElementsOption = None, kind: KindOption = "shift",
-          arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
+def cosim(model: options.ModelArgument, images: ImagesOption = None, learn: LearnOption = None,
+          engine: EngineOption = "compiled", simulator: SimulatorOption = "verilator", elements: ElementsOption = None,
+          kind: KindOption = "shift", arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
           board: designs.CoreBoardOption = None,
           learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
           states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: training_data.DatasetOption = None,
@@ -60,15 +49,15 @@ def cosim(model: ModelArgument, images: ImagesOption = None, learn: LearnOption 
     loaded = model_file.load(model)
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
-    given = designs.Given(network=loaded.network, values=converted(loaded, "fixed"), record=loaded.record)
+    given = designs.Given(network=loaded.network, values=loaded.converted("fixed"), record=loaded.record)
     design = designs.core(given, elements, None, kind=kind, learns=learning, board=board, arrangement=arrangement,
                           target=target)
     data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, loaded.network)
     random = np.random.default_rng(seed)
-    shown = drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
-    taught = drawn(random, learn, LEARN if learning else 0, len(data.train_labels), "--learn", "training")
-    with progress_bar(quiet) as on_progress:
+    shown = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
+    taught = options.drawn(random, learn, LEARN if learning else 0, len(data.train_labels), "--learn", "training")
+    with images_bar(quiet) as on_progress:
         report = compare(design, given.values, data.test_images[shown], data.train_images[taught], data.train_labels[taught],
                          states=states, engine=engine, simulator=simulator, idle=pauses, stall=pauses, seed=seed,
                          trace=trace, keep=model.with_suffix(".fst"), on_progress=on_progress)
@@ -77,25 +66,7 @@ def cosim(model: ModelArgument, images: ImagesOption = None, learn: LearnOption 
     if report.first is not None:
         kept = f"a trace is in {report.trace}" if report.trace else f"there is no trace: {report.trace_problem}"
         console.err().print(console.shown(f"the first difference: {report.first.sentence}; {kept}"), soft_wrap=True)
-        raise typer.Exit(DIFFERS)
-
-
-def drawn(random: np.random.Generator, given: int | None, usual: int, there: int, option: str, what: str) -> Any:
-    """Indices of different images: as many as ``options.count`` says."""
-    return random.permutation(there)[:options.count(given, usual, there, option, what)]
-
-
-@contextmanager
-def progress_bar(quiet: bool) -> Iterator[OnProgress]:
-    """On stderr, if that is a terminal."""
-    screen = console.err()
-    columns = TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeRemainingColumn(compact=True)
-    with Progress(*columns, console=screen, transient=True, disable=quiet or not screen.is_terminal) as progress:
-        task = progress.add_task("building the simulator", total=None)
-
-        def on_progress(done: int, total: int) -> None:
-            progress.update(task, description="images", completed=done, total=total)
-        yield on_progress
+        raise typer.Exit(exit_codes.DIFFERS)
 
 
 def _summary(report: Report) -> Any:

@@ -5,24 +5,20 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from golden_model.errors import InputError, ToolError
 from wuxing import configuration as options
-from wuxing import console, interruption, tasks
+from wuxing import console, exit_codes, tasks
 from wuxing.experiments import description as descriptions
 from wuxing.experiments import report as pages
 from wuxing.experiments.description import Description
 from wuxing.experiments.summary import Claim, Run, Summary
+from wuxing.progress import run_tasks
 from wuxing.tasks import Store, Task
-from wuxing.train import versions
+from wuxing.versions import versions
 
 REPORT = Path("build/report")             # where --all writes, unless --report names a folder
-WRONG_DIRECTION = 1                       # the exit code of a quick run of which a claim does not hold
 
-WorkersOption = Annotated[int, typer.Option("--workers", help="Processes on this machine.")]
-SchedulerOption = Annotated[str | None, typer.Option("--scheduler", help="Address of a Dask scheduler that runs them instead.")]
-StoreOption = Annotated[Path, typer.Option("--store", help="Folder in which finished runs are kept.")]
 
 
 def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An experiment, or the path of a TOML file.",
@@ -31,8 +27,8 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
                quick: Annotated[bool, typer.Option("--quick", help="Small settings; exit code 1 if a claim fails.")] = False,
                json: options.JsonOption = None,
                report: Annotated[Path | None, typer.Option("--report", help="Write page and pictures to this folder.")] = None,
-               workers: WorkersOption = 1, scheduler: SchedulerOption = None, store: StoreOption = tasks.STORE,
-               quiet: options.QuietOption = False) -> None:
+               workers: options.WorkersOption = 1, scheduler: options.SchedulerOption = None,
+               store: options.StoreOption = tasks.STORE, quiet: options.QuietOption = False) -> None:
     """Run an experiment, or what of it was not run before, and show what it says."""
     if (name is None) != every:
         raise InputError(f"an experiment must be named, or --all given, but not both; "
@@ -65,7 +61,7 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
     if failures:
         raise type(failures[0])("; ".join(map(str, failures)))
     if quick and failed:
-        raise typer.Exit(WRONG_DIRECTION)
+        raise typer.Exit(exit_codes.CLAIM_FAILS)
 
 
 def collect(described: Description, store: Store, workers: int, scheduler: str | None,
@@ -73,32 +69,9 @@ def collect(described: Description, store: Store, workers: int, scheduler: str |
     """All runs of an experiment in the order of its tasks, and the names of the tasks."""
     module = described.module
     wanted = [Task(described.module_name, module.VERSION, setting) for setting in module.tasks(described.settings)]
-    records = perform(described.experiment, wanted, store, workers, scheduler, quiet)
+    records = run_tasks(described.experiment, wanted, store, workers, scheduler, quiet)
     return ([Run(task.setting, record["result"]) for task, record in zip(wanted, records, strict=True)],
             [task.name for task in wanted])
-
-
-def perform(title: str, wanted: list[Task], store: Store, workers: int, scheduler: str | None,
-            quiet: bool) -> list[tasks.Record]:
-    """``tasks.run`` with a bar; when interrupted it says what is kept."""
-    screen = console.err()
-    finished = total = 0
-    with Progress(TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn(), console=screen,
-                  transient=True, disable=quiet or not screen.is_terminal) as progress:
-        bar = progress.add_task(title, total=len(wanted))
-
-        def show(done: int, of: int) -> None:
-            nonlocal finished, total
-            finished, total = done, of
-            progress.update(bar, completed=done, total=of)
-
-        try:
-            return tasks.run(wanted, store, workers=workers, scheduler=scheduler, on_finished=show)
-        except KeyboardInterrupt:
-            progress.stop()
-            screen.print(f"interrupted: {finished} of {total} runs of {title} are kept in {console.shown(store.folder)}; the "
-                         f"same command goes on from there", soft_wrap=True)
-            raise typer.Exit(interruption.exit_code()) from None
 
 
 def _result(described: Description, runs: list[Run], names: list[str], summary: Summary, claims: list[Claim]) -> dict[str, Any]:

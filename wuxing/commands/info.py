@@ -4,19 +4,18 @@ from __future__ import annotations
 import json as notation
 from typing import Any
 
-from golden_model import model_file, parameters
-from golden_model.network import SECTIONS, Network
+from golden_model import model_file
+from golden_model.network import SECTIONS
 from wuxing import configuration as options
-from wuxing import console
-from wuxing.evaluate import ModelArgument
+from wuxing import console, cost
 
 
-def info(model: ModelArgument, json: options.JsonOption = None) -> None:
+def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
     """Show the description, sizes, memory, exact sums and training record of a model."""
     console.check_writable(json)
     loaded = model_file.load(model)
     network = loaded.network
-    sizes, widths = memory(network), network.widths()
+    sizes, widths = cost.memory(network), network.widths()
     console.write_json(json, {"model": str(model), "digest": network.digest, "arithmetic": loaded.arithmetic,
                               "network": network.to_dict(), "layers": sizes, "widths": widths, "record": loaded.record})
     screen = console.out(json)
@@ -48,21 +47,6 @@ def info(model: ModelArgument, json: options.JsonOption = None) -> None:
             table.add_row(*(console.shown(_hundredths(epoch.get(key)))
                             for key in ("epoch", "online_accuracy", "test_accuracy")))
         screen.print(table)
-
-
-def memory(network: Network) -> list[dict[str, int]]:
-    """For each layer counts of parameters, and the bits of memory for those that a neuron or link has of its own.
-
-    K is memory only where it is trained; else it is the description's, wired.
-    """
-    formats, result = network.formats, []
-    for shapes in parameters.layer_shapes(network):
-        neurons, inputs = shapes["weights"]
-        rates = shapes["coupling"][0] * shapes["coupling"][1] * neurons if network.learning.trains_K else 0
-        result.append({"inputs": inputs, "neurons": neurons, "links": neurons * inputs, "biases": neurons, "K": rates,
-                       "bits": neurons * inputs * formats.weight.bits + neurons * formats.drive.bits
-                       + rates * formats.coupling.bits})
-    return result
 
 
 def _print_pairs(screen: Any, title: str, pairs: dict[str, str]) -> None:

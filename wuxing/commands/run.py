@@ -19,9 +19,8 @@ from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.parameters import Parameters
 from wuxing import configuration as options
-from wuxing import console, designs, training_data
-from wuxing.cosim import DIFFERS, OnProgress, drawn, progress_bar
-from wuxing.evaluate import ModelArgument, converted
+from wuxing import console, designs, exit_codes, training_data
+from wuxing.progress import OnProgress, images_bar
 
 if TYPE_CHECKING:
     from boards.connection import Connection
@@ -71,7 +70,7 @@ class Phase:
         return self.images / self.seconds if self.images else None
 
 
-def run(model: ModelArgument,
+def run(model: options.ModelArgument,
         board: designs.BoardOption = None,
         port: Annotated[str, typer.Option("--port", help="The serial port of the board, as /dev/ttyUSB1 or COM7; or virtual: "
                                                          "the board's gateware, simulated.")] = VIRTUAL,
@@ -97,7 +96,7 @@ def run(model: ModelArgument,
     chosen = designs.board_of(board, loaded.record)
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
-    values, network = converted(loaded, "fixed"), loaded.network
+    values, network = loaded.converted("fixed"), loaded.network
     given = designs.Given(network=network, values=values, record=loaded.record)
     design = designs.for_board(chosen, given, elements, most_elements) if port == VIRTUAL else None
     if design is None and (elements is not None or most_elements is not None):
@@ -105,10 +104,10 @@ def run(model: ModelArgument,
     data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
-    shown = drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
-    taught = drawn(random, learn, learn, len(data.train_labels), "--learn", "training")
+    shown = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
+    taught = options.drawn(random, learn, learn, len(data.train_labels), "--learn", "training")
     rate = chosen.baud if baud is None else baud
-    with progress_bar(quiet) as on_progress, ExitStack() as stack:
+    with images_bar(quiet) as on_progress, ExitStack() as stack:
         name = port if design is None else stack.enter_context(virtual_board(design)).port
         opened = stack.enter_context(Connection(network, name, rate, patience=PATIENCE[design is not None],
                                                 reconnect_for=RECONNECT))
@@ -139,7 +138,7 @@ def run(model: ModelArgument,
     console.out(json).print(_summary(result, chosen.title))
     if tally.first is not None:
         console.err().print(console.shown(f"the first difference: {tally.first}"), soft_wrap=True)
-        raise typer.Exit(DIFFERS)
+        raise typer.Exit(exit_codes.DIFFERS)
 
 
 def virtual_board(design: Design) -> Any:

@@ -25,14 +25,13 @@ from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
-from golden_model.training import Training, percentage
+from golden_model.training import Training, confusion, percentage
 from golden_model.training import train as run_training
 from wuxing import configuration as options
 from wuxing import console, interruption
 from wuxing.configuration import Settings
-from wuxing.evaluate import confusion
 from wuxing.progress import TrainingProgress
-from wuxing.train import versions
+from wuxing.versions import versions
 
 CONTESTANTS = {"float": "float", "quantised": "float, quantised afterwards", "fixed": "fixed: learnt in integers",
                "last_layer_only": "last layer alone, float", "logistic": "logistic regression"}

@@ -13,14 +13,13 @@ from golden_model.errors import InputError
 from golden_model.ranges import Ranges, proposed_formats
 from wuxing import configuration as options
 from wuxing import console, training_data
-from wuxing.evaluate import ModelArgument, converted
 from wuxing.sheet import Sheet
 
 IMAGES, LEARN = 1000, 200                 # by default, if the data set has so many
 KINDS = {".svg": "svg", ".png": "png"}
 
 
-def ranges(model: ModelArgument,
+def ranges(model: options.ModelArgument,
            dataset: training_data.DatasetOption = None,
            images: Annotated[int | None, typer.Option("--images", min=0, help="Test images to infer, from the first; by "
                                                       f"default at most {IMAGES}.")] = None,
@@ -38,7 +37,7 @@ def ranges(model: ModelArgument,
     network = loaded.network
     data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, network)
-    parameters = converted(loaded, "fixed")
+    parameters = loaded.converted("fixed")
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     found = Ranges(network)

@@ -1,9 +1,7 @@
 """``wuxing train``: a network learns a data set and becomes a model file."""
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +17,7 @@ from wuxing import configuration as options
 from wuxing import console, interruption
 from wuxing.configuration import Settings
 from wuxing.progress import TrainingProgress
+from wuxing.versions import versions
 
 
 def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
@@ -75,8 +74,3 @@ def training_record(network: Network, arithmetic: str, data: Dataset, training: 
             "epochs": [{key: value for key, value in asdict(epoch).items() if key != "images_per_second"}
                        for epoch in training.epochs],
             "options": settings.to_dict(), "versions": versions()}
-
-
-def versions() -> dict[str, str]:
-    """Of what computes: this package, Python, NumPy, Numba."""
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in ("wuxing", "numpy", "numba")}}

@@ -24,14 +24,13 @@ from golden_model.network import Network
 from golden_model.parameters import ARITHMETICS
 from wuxing import configuration as options
 from wuxing import console, cost, tasks, text_file
-from wuxing.experiment import SchedulerOption, StoreOption, WorkersOption, perform
 from wuxing.experiments import learner
 from wuxing.experiments.description import check_entries
 from wuxing.experiments.report import markdown
 from wuxing.experiments.summary import Table, deviation, mean, spread
-from wuxing.progress import untaught_note
+from wuxing.progress import run_tasks, untaught_note
 from wuxing.tasks import Store, Task
-from wuxing.train import versions
+from wuxing.versions import versions
 
 MOST_POINTS = 10_000                      # combinations of a grid; more is a mistake
 DEFAULTS: dict[str, Any] = {"dataset": "mnist", "arithmetic": "fixed", "seeds": [0, 1, 2], "shift": 0}
@@ -70,8 +69,8 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
                                                     "networks get words that its multipliers take.")] = None,
           json: options.JsonOption = None,
           report: Annotated[Path | None, typer.Option("--report", help="Folder for a Markdown table and a plot.")] = None,
-          workers: WorkersOption = 1, scheduler: SchedulerOption = None, store: StoreOption = tasks.STORE,
-          quiet: options.QuietOption = False) -> None:
+          workers: options.WorkersOption = 1, scheduler: options.SchedulerOption = None,
+          store: options.StoreOption = tasks.STORE, quiet: options.QuietOption = False) -> None:
     """Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."""
     console.check_writable(json)
     if report is not None and report.exists() and not report.is_dir():
@@ -95,7 +94,7 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
     wanted = [Task(learner.__name__, learner.VERSION, learner.setting_of(
         Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, described["dataset"], **held))
         for point in points for seed in described["seeds"]]
-    records = perform(grid.name, wanted, Store(store), workers, scheduler, quiet)
+    records = run_tasks(grid.name, wanted, Store(store), workers, scheduler, quiet)
     accuracies = [record["result"]["accuracy"] for record in records]
     count = len(described["seeds"])
     rows = [_row(point, accuracies[at:at + count], each)
@@ -174,19 +173,11 @@ def expand(described: dict[str, Any], layers: Sequence[int]) -> list[Point]:
     return points
 
 
-def pareto(costs: Sequence[Sequence[float]]) -> list[bool]:
-    """Which rows no other row beats: none is as good in every column and better in one (less is better)."""
-    def beats(one: Sequence[float], other: Sequence[float]) -> bool:
-        return all(a <= b for a, b in zip(one, other, strict=True)) and tuple(one) != tuple(other)
-
-    return [not any(beats(other, row) for other in costs) for row in costs]
-
-
 def front(rows: Sequence[dict[str, Any]], columns: Sequence[Column] = COLUMNS) -> list[bool]:
     """Which rows no other beats in accuracy and these costs, of those that have each cost that any row has, and fit."""
     names = [column.name for column in columns if any(row[column.name] is not None for row in rows)]
     compared = [row["fits"] is not False and all(row[name] is not None for name in names) for row in rows]
-    best = iter(pareto([[-row["accuracy"], *(row[name] for name in names)]
+    best = iter(cost.pareto([[-row["accuracy"], *(row[name] for name in names)]
                         for row, taken in zip(rows, compared, strict=True) if taken]))
     return [taken and next(best) for taken in compared]
 

@@ -2,24 +2,19 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 
-from golden_model import datasets, model_file, parameters
+from golden_model import datasets, model_file
 from golden_model.engine import CompiledModel
-from golden_model.model_file import ModelFile
-from golden_model.parameters import Parameters
-from golden_model.training import percentage
+from golden_model.training import confusion, percentage
 from wuxing import configuration as options
 from wuxing import console, training_data
 
-ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.", show_default=False)]
 
-
-def evaluate(model: ModelArgument,
+def evaluate(model: options.ModelArgument,
              dataset: training_data.DatasetOption = None,
              arithmetic: Annotated[str | None, typer.Option("--arithmetic", help="float or fixed; by default the model's. A "
                                                             "float model is quantised to its formats for fixed.")] = None,
@@ -30,7 +25,7 @@ def evaluate(model: ModelArgument,
     data = training_data.load(dataset, loaded.record).first(None, test_images)
     datasets.check_fits(data, loaded.network)
     used = arithmetic or loaded.arithmetic
-    engine = CompiledModel(loaded.network, used, converted(loaded, used))
+    engine = CompiledModel(loaded.network, used, loaded.converted(used))
     engine.predict(data.test_images[:1])                  # compiles before the clock runs
     began = time.perf_counter()
     predictions = engine.predict(data.test_images)
@@ -49,20 +44,3 @@ def evaluate(model: ModelArgument,
         right = f"{100 * row[label] / sum(row):.2f} %" if sum(row) else ""
         table.add_row(str(label), str(sum(row)), right, worst)
     console.out(json).print(table)
-
-
-def converted(loaded: ModelFile, arithmetic: str) -> Parameters:
-    """The model's parameters in that arithmetic: exact to reals, rounded and saturated to integers."""
-    parameters.check_arithmetic(arithmetic)
-    if arithmetic == loaded.arithmetic:
-        return loaded.parameters
-    if arithmetic == "fixed":
-        loaded.network.check_fixed()
-        return parameters.quantised(loaded.network, loaded.parameters)
-    return parameters.to_real(loaded.network, loaded.parameters)
-
-
-def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[list[int]]:
-    """Counts of images by label (row) and prediction (column)."""
-    counts: list[list[int]] = np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, -1).tolist()
-    return counts

@@ -4,7 +4,8 @@
     python bench/documents.py --check    # changes nothing; exit code 1 and the names, if something is not up to date
 
 The figures come from docs/figures (`python bench/figures.py`), bench/synthesis.json (`python bench/synthesis.py`), docs/reports
-(`wuxing build`) and, for clocks by formula, from hdl/estimate.py. The pictures of docs/pictures are drawn as well.
+(`wuxing build`) and, for clocks by formula, from hdl/estimate.py. The pictures of docs/pictures are drawn as well, and
+docs/api.md is written from the docstrings of the public names.
 """
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pictures
+import reference
 
 from boards import fit
 from golden_model.atomic_write import write_atomically
@@ -395,6 +397,7 @@ def outdated() -> dict[str, str]:
     """Paths, as seen from the top of the project, of what is not as it would be written now, with what it would be."""
     wanted = {document: filled(document) for document in PARTS}
     wanted |= {f"docs/pictures/{name}.svg": draw() for name, draw in pictures.drawings().items()}
+    wanted["docs/api.md"] = reference.page()
     return {name: text for name, text in wanted.items()
             if not (ROOT / name).exists() or (ROOT / name).read_text("utf-8") != text}
 

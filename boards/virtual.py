@@ -73,6 +73,11 @@ class VirtualBoard:
             self.close()
             raise
 
+    @classmethod
+    def of(cls, design: Design, divisor: int = DIVISOR) -> Self:
+        """A board with the core of a design, compiled if the cache has it not; raises what ``library`` raises too."""
+        return cls(library(design, divisor), divisor)
+
     def __enter__(self) -> Self:
         return self
 

@@ -51,6 +51,15 @@ class Controller(NamedTuple):
 class Network:
     """Everything that golden model and hardware must agree on before a parameter is learnt.
 
+    Parameters
+    ----------
+    layers : tuple of int
+        Sizes from inputs (the pixels of an image, 0..255 each) to classes.
+    neuron, integration, formats, initialisation, learning, wiring
+        Sections of the description, each with defaults of its own.
+    seed : int
+        Draws the initial links, random wirings, and what training draws.
+
     Raises
     ------
     InputError

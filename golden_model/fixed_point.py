@@ -17,6 +17,7 @@ Signed operands can need every one of these bits. An unsigned operand counts wit
 """
 from __future__ import annotations
 
+import math
 import re
 import reprlib
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 Integers = npt.NDArray[np.int64]
 MOST_BITS = 62                            # a word and one carry still fit an int64
+MOST_USUAL = 24                           # bits of a format that a refusal proposes
 
 
 class Rounding(Enum):
@@ -127,8 +129,22 @@ class Format:
         """The integer of a constant that must be held exactly; ``name`` is for the message."""
         if not self.holds(value):
             raise InputError(f"{name} must be a multiple of {1 / self.one:g} in [{self.minimum:g}, {self.maximum:g}] to be "
-                             f"held in {self}, not {value:g}; choose another value or a wider format")
+                             f"held in {self}, not {value:g}; choose {self._instead_of(value)}")
         return int(value * self.one)
+
+    def _instead_of(self, value: float) -> str:
+        """A wider format that holds a constant, if a word of usual width does; else the nearest value that is not 0."""
+        if not math.isfinite(value):
+            return "a finite value"
+        exact = Fraction(value)
+        for bits in range(self.bits, MOST_USUAL + 1):
+            for fraction in range(self.fraction, bits + 1):
+                if bits - fraction >= self.bits - self.fraction and (wider := Format(bits, fraction, self.signed)).holds(value):
+                    return f"{wider}, which holds it"
+        near = min(max(round(exact * self.one), self.least), self.greatest)
+        if near == 0:
+            near = 1 if value > 0 else max(self.least, -1)
+        return f"{near / self.one!r}, which is near"
 
     def quantise(self, values: npt.ArrayLike, rounding: Rounding = Rounding.HALF_UP,
                  overflow: Overflow = Overflow.SATURATE) -> Integers:

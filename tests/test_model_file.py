@@ -383,7 +383,7 @@ def head(**changes: Any) -> bytes:
     (head(network={"layers": [3, 2], "neuron": {"K4": 1}}),
      "neuron has no entry 'K4'; it has K1, K2, K3, rest, input_element, output_element, gate_floor"),
     (head(network={"layers": [3, 2], "neuron": {"K1": [0.3] * 5}}),
-     "neuron.K1 must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not 0.3; choose another value or a wider format"),
+     "neuron.K1 must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not 0.3; choose 0.5, which is near"),
     (b'{"format": "wuxing model 1", "arithmetic": "fixed", "network": {"layers": [' + b"9" * 400 + b", 2]}}",
      "model.json must be valid JSON, but: an integer of 400 digits; train anew"),
 ])

@@ -364,21 +364,20 @@ COUPLING, DRIVE = ("0.5", "[-2, 1.5]", "Q2.1"), ("0.000244141", "[-8, 7.99976]",
 DISPLACEMENT = ("0.000244141", "[-1, 0.999756]", "Q1.12")
 
 
-def not_held(name, word, value):
+def not_held(name, word, value, remedy):
     step, span, text = word
-    return (f"{name} must be a multiple of {step} in {span} to be held in {text}, not {value}; "
-            "choose another value or a wider format")
+    return f"{name} must be a multiple of {step} in {span} to be held in {text}, not {value}; choose {remedy}"
 
 
 @pytest.mark.parametrize(("data", "sentence"), [
-    ({"neuron": {"K1": [0.3] * 5}}, not_held("neuron.K1", COUPLING, "0.3")),
-    ({"neuron": {"K3": [2] * 5}}, not_held("neuron.K3", COUPLING, "2")),
+    ({"neuron": {"K1": [0.3] * 5}}, not_held("neuron.K1", COUPLING, "0.3", "0.5, which is near")),
+    ({"neuron": {"K3": [2] * 5}}, not_held("neuron.K3", COUPLING, "2", "Q3.1, which holds it")),
     ({"neuron": {"rest": [1, 1, 1, 1, 2]}},
-     not_held("-neuron.rest (the displacement of an extinct element)", DISPLACEMENT, "-2")),
-    ({"neuron": {"gate_floor": 0.1}}, not_held("neuron.gate_floor", DISPLACEMENT, "0.1")),
-    ({"learning": {"margin": 0.7}}, not_held("learning.margin", DISPLACEMENT, "0.7")),
-    ({"initialisation": {"bias": 8}}, not_held("initialisation.bias", DRIVE, "8")),
-    ({"learning": {"K1": 0.5, "K3_minimum": 0.25}}, not_held("learning.K3_minimum", COUPLING, "0.25")),
+     not_held("-neuron.rest (the displacement of an extinct element)", DISPLACEMENT, "-2", "Q2.12, which holds it")),
+    ({"neuron": {"gate_floor": 0.1}}, not_held("neuron.gate_floor", DISPLACEMENT, "0.1", "0.10009765625, which is near")),
+    ({"learning": {"margin": 0.7}}, not_held("learning.margin", DISPLACEMENT, "0.7", "0.699951171875, which is near")),
+    ({"initialisation": {"bias": 8}}, not_held("initialisation.bias", DRIVE, "8", "Q5.12, which holds it")),
+    ({"learning": {"K1": 0.5, "K3_minimum": 0.25}}, not_held("learning.K3_minimum", COUPLING, "0.25", "Q2.2, which holds it")),
     ({"learning": {"links": 0.1}},
      "learning.links must be a power of two for integer arithmetic, not 0.1; the nearest is 2**-3"),
     ({"formats": {"weight": "Q2.3"}},

@@ -97,8 +97,8 @@ def test_gains_scale_their_layers():
 def test_what_initial_refuses():
     odd = Network(layers=(4, 2), neuron=Neuron(K1=(0.3,) * 5))
     assert initial(odd, "float")[0].coupling[0, 0, 0] == 0.3
-    with fails("neuron.K1 must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not 0.3; choose another value or a "
-               "wider format"):
+    with fails("neuron.K1 must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not 0.3; choose 0.5, which is "
+               "near"):
         initial(odd, "fixed")
     with fails("arithmetic must be float or fixed, not 'double'"):
         initial(DEFAULT, "double")

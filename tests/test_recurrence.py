@@ -62,8 +62,8 @@ def test_what_cannot_be_is_one_sentence(layers, words, learning, text):
 
 def test_integers_need_a_damping_that_their_format_holds():
     network = replace(SMALL, formats=Formats())
-    text = ("K3 of the recurrent layer must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not 0.0625; choose another "
-            "value or a wider format")
+    text = ("K3 of the recurrent layer must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not 0.0625; choose "
+            "Q2.4, which holds it")
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
         CompiledModel(network, "fixed")
 

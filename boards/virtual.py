@@ -64,7 +64,7 @@ class VirtualBoard:
         root = str(Path(__file__).parent.parent)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "boards.virtual_process", str(built), str(divisor), self.port], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, bufsize=0,
+            stdout=subprocess.PIPE, bufsize=0, start_new_session=True,       # no Ctrl-C of this terminal reaches the chip
             env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])})
         self._said = b""
         try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import sys
 import tty
 from pathlib import Path
@@ -96,6 +97,8 @@ class Bridge:
 
 
 def main() -> None:
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):      # whoever started it ends it, by its stdin
+        signal.signal(number, signal.SIG_IGN)
     library, divisor, port = sys.argv[1:]
     bridge = Bridge(VirtualChip(library, int(divisor)), Path(port))
     bridge.plug()

@@ -121,6 +121,13 @@ def test_a_signal_after_the_last_epoch_changes_nothing(tmp_path, monkeypatch):
 
 # ---------------------------------------------------------------- other commands
 
+def test_ctrl_c_while_the_program_is_imported_is_one_sentence(tmp_path):
+    """An import that is interrupted stands for all: numba's takes the most of them."""
+    (tmp_path / "numba.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
+    done = subprocess.run([sys.executable, "-m", "wuxing", "--version"], capture_output=True, text=True, check=False,
+                          env=os.environ | {"PYTHONPATH": str(tmp_path)})
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "wuxing: interrupted: nothing was done\n")
+
 
 def test_a_comparison_keeps_the_seeds_that_are_complete(tmp_path, capsys, monkeypatch):
     at(monkeypatch, TrainingProgress, "begin", 5, signal.SIGTERM)     # three trainings a seed: within the second one

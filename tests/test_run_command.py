@@ -1,5 +1,7 @@
 """``wuxing run`` with virtual boards: nothing differs, what it says, and what it refuses."""
 import json
+import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,11 +9,13 @@ import numpy as np
 import pytest
 
 from boards import fit, virtual
+from boards.connection import Connection
 from golden_model import datasets, model_file, parameters
 from golden_model.model import Model
 from golden_model.network import Network
 from hdl.design import Design
 from wuxing.cli import main
+from wuxing.commands import run
 
 ROOT = Path(__file__).parent.parent
 ECP5 = Network(layers=(64, 4, 10))
@@ -60,6 +64,45 @@ def test_a_virtual_board_learns_as_the_golden_model(model, tmp_path, capsys, boa
     assert learnt.record["learnt_on_board"] == {"board": board, "virtual": True, "images": 20}
     assert learnt.network == network
     assert not np.array_equal(learnt.parameters[0].weights, parameters.initial(network, "fixed")[0].weights)
+
+
+def test_what_a_board_has_learnt_when_it_is_interrupted_is_kept(model, tmp_path, capsys, monkeypatch):
+    """Two signals, as from a system that shuts down; the second chunk of images is under way."""
+    monkeypatch.setattr(run, "CHUNK", 4)
+    calls, teach = [], Connection.teach
+
+    def interrupted(self, *arguments, **options):
+        calls.append(0)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGHUP)
+        return teach(self, *arguments, **options)
+    monkeypatch.setattr(Connection, "teach", interrupted)
+    path, learnt = model(ECP5), tmp_path / "learnt.npz"
+    options = ["--board", "ulx3s-25f", "--most-elements", "2", "--images", "2", "--learn", "40",
+               "--json", str(tmp_path / "run.json")]
+    assert main(["run", path, *options, "-o", str(learnt), "-q"]) == 143
+    result, found = json.loads((tmp_path / "run.json").read_text("utf-8")), model_file.load(learnt)
+    assert (result["interrupted"], result["mismatches"]) == (True, 0)
+    assert result["learnt"]["images"] == found.record["learnt_on_board"]["images"] == 6      # of the first rate, by 4 and 2
+    assert not np.array_equal(found.parameters[0].weights, parameters.initial(ECP5, "fixed")[0].weights)
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"interrupted: {learnt} holds the model after 6 of 40 images learnt on the board")
+
+    calls.clear()                                         # nothing is to be kept: the first signal ends it
+    assert main(["run", path, *options[:-2], "-q"]) == 143
+    assert capsys.readouterr().err.splitlines()[-1] == "wuxing: interrupted: the result was not written"
+
+
+def test_signals_do_not_reach_the_chip():
+    """Ctrl-C goes to every program of a terminal; the chip would be gone before what it learnt is read."""
+    with virtual.VirtualBoard.of(Design(network=ECP5, elements=(2, 2), target="ecp5")) as board:
+        process = board._process
+        assert os.getpgid(process.pid) != os.getpgid(0)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            process.send_signal(number)
+        assert board.clocks >= 0
+    assert process.returncode == 0
 
 
 def test_a_board_at_a_port(model, tmp_path, capsys):

@@ -1,7 +1,16 @@
-"""``python -m wuxing``."""
+"""``python -m wuxing``, and where the program ``wuxing`` begins: before anything large is imported."""
 import sys
 
-from wuxing.cli import main
+
+def main() -> int:
+    """The command line of this process. Ctrl-C is one sentence from the start, while modules are imported too."""
+    try:
+        from wuxing.cli import main as run
+    except KeyboardInterrupt:
+        print("wuxing: interrupted: nothing was done", file=sys.stderr)
+        return 130
+    return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

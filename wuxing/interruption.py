@@ -17,15 +17,19 @@ SIGNALLED = 128                           # exit codes of programs that a signal
 
 
 class _Watch:
-    """``number``: the first signal that came. ``keeping``: only the first one interrupts. ``holding``: none does."""
+    """``number``: the first signal that came. ``keeping``: only the first one interrupts. ``holding``: none does.
+    ``asking``: none does either, the first one is a request.
+    """
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.keeping = self.holding = False
+        self.keeping = self.holding = self.asking = False
 
     def take(self, number: int, frame: FrameType | None) -> None:
         if self.number is None:
             self.number = number
+        if self.asking:
+            self.holding = True
         if not self.holding:
             self.holding = self.keeping
             raise KeyboardInterrupt
@@ -64,6 +68,23 @@ def keeping() -> Iterator[None]:
         yield
     finally:
         _watch.keeping = _watch.holding = False
+
+
+@contextmanager
+def asked_first(wanted: bool) -> Iterator[None]:
+    """Within it, if that is wanted, a signal is a request to come to an end, which ``asked`` tells of. It interrupts nothing,
+    and neither do those after it, until the program ends: what is there is to be written.
+    """
+    _watch.asking = wanted
+    try:
+        yield
+    finally:
+        _watch.asking = False
+
+
+def asked() -> bool:
+    """Whether somebody asked for the end within ``asked_first``."""
+    return _watch.holding
 
 
 def hold() -> None:

@@ -19,7 +19,7 @@ from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.parameters import Parameters
 from wuxing import configuration as options
-from wuxing import console, designs, exit_codes, training_data
+from wuxing import console, designs, exit_codes, interruption, training_data
 from wuxing.progress import OnProgress, images_bar
 
 if TYPE_CHECKING:
@@ -116,15 +116,17 @@ def run(model: options.ModelArgument,
         opened.soft_reset()
         inferred = _infer(opened, golden, data.test_images[shown], data.test_labels[shown], tally,
                           lambda done, _: on_progress(done, len(shown) + len(taught)))
-        learnt = _learn(opened, golden, data.train_images[taught], data.train_labels[taught], tally,
-                        lambda done, _: on_progress(len(shown) + done, len(shown) + len(taught)))
-        found = opened.parameters
+        with interruption.asked_first(output is not None):       # what the board has learnt is to be written
+            learnt = _learn(opened, golden, data.train_images[taught], data.train_labels[taught], tally,
+                            lambda done, _: on_progress(len(shown) + done, len(shown) + len(taught)))
+            interrupted = interruption.asked()
+            found = opened.parameters
         for index, (expected, layer) in enumerate(zip(golden.parameters, found, strict=True)):
             for field in FIELDS:
                 tally.compare(f"{field} of layer {index},", getattr(expected, field), getattr(layer, field))
         statistics = asdict(opened.transport.statistics)
     if output is not None:
-        _save(output, loaded.record, network, found, chosen.name, port, learn)
+        _save(output, loaded.record, network, found, chosen.name, port, learnt.images)
     result = {
         "model": str(model), "digest": network.digest, "board": chosen.name, "port": port, "baud": rate,
         "elements": None if design is None else list(design.elements),
@@ -133,12 +135,16 @@ def run(model: options.ModelArgument,
         "accuracy": 100 * inferred.right / len(shown) if len(shown) else None, "words_compared": tally.words,
         "mismatches": tally.mismatches, "first_mismatch": tally.first,
         "inferred": _numbers(inferred, rate), "learnt": _numbers(learnt, rate), "link": statistics,
-        "output": None if output is None else str(output)}
+        "interrupted": interrupted, "output": None if output is None else str(output)}
     console.write_json(json, result)
     console.out(json).print(_summary(result, chosen.title))
     if tally.first is not None:
         console.err().print(console.shown(f"the first difference: {tally.first}"), soft_wrap=True)
         raise typer.Exit(exit_codes.DIFFERS)
+    if interrupted:
+        console.err().print(f"interrupted: {console.shown(output)} holds the model after {learnt.images:,} of {len(taught):,} "
+                            f"images learnt on the board", soft_wrap=True)
+        raise typer.Exit(interruption.exit_code())
 
 
 def virtual_board(design: Design) -> Any:
@@ -158,16 +164,22 @@ def _infer(board: Connection, golden: Model, images: Array, labels: Array, tally
 
 
 def _learn(board: Connection, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
-    """Images in chunks, each at its rate; the golden model learns the same in between, off the clock."""
+    """Images in chunks, each at its rate; the golden model learns the same in between, off the clock.
+
+    A signal that was ``asked_first`` ends it after the chunk that is under way.
+    """
     from sim.cosim import schedule
-    seconds, clocks, sent, right = 0.0, 0, 0, 0
+    seconds, clocks, sent, right, done = 0.0, 0, 0, 0, 0
     for first, last, epoch in schedule(board.network, len(images)):
         board.set_rate(epoch)
         for start in range(first, last, CHUNK):
+            if interruption.asked():
+                console.err().print("interrupted: no more images are learnt, what the board has learnt is read back")
+                return Phase(images=done, right=right, seconds=seconds, clocks=clocks, bytes=sent)
             part = slice(start, min(start + CHUNK, last))
 
-            def further(done: int, total: int, start: int = start) -> None:
-                on_progress(start + done, total)
+            def further(count: int, total: int, start: int = start) -> None:
+                on_progress(start + count, total)
             began, before, cycles = time.perf_counter(), board.transport.statistics.bytes_sent, board.status().cycles
             answers = board.teach(images[part], labels[part], outputs=True, on_progress=further)
             clocks += (board.status().cycles - cycles) % 2**32          # answered when the last one is learnt
@@ -179,7 +191,8 @@ def _learn(board: Connection, golden: Model, images: Array, labels: Array, tally
                 expected.append(golden.outputs(image[None])[0])
                 golden.learn(image[None], np.array([label]), epoch)
             _compare(tally, "learnt", start, np.array(expected), answers)
-    return Phase(images=len(images), right=right, seconds=seconds, clocks=clocks, bytes=sent)
+            done = part.stop
+    return Phase(images=done, right=right, seconds=seconds, clocks=clocks, bytes=sent)
 
 
 def _compare(tally: Tally, what: str, start: int, expected: Array, answers: Any) -> None:

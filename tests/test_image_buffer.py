@@ -4,13 +4,13 @@ import random
 import re
 
 import pytest
-from amaranth.back import verilog
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden_model.errors import InputError
 from hdl.image_buffer import LATENCY, MOST_INPUTS, ImageBuffer
+from hdl.yosys import converted
 from planted_bugs import planted
 
 
@@ -185,5 +185,5 @@ def test_a_number_of_inputs_that_frames_cannot_address_is_refused(inputs):
 
 def test_memory_has_a_row_for_every_word_of_two_images():
     """784 inputs: 196 words, so 2 x 256 rows of number (8 bits), nonzero bytes (4), bytes (32)."""
-    text = verilog.convert(ImageBuffer(784))
+    text = converted(ImageBuffer(784), "image_buffer")[0]
     assert re.search(r"reg \[43:0\] bank\b.* \[511:0\]", text)

@@ -11,18 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boards import platforms, pll
+from golden_model.cache import environment
 from golden_model.errors import InputError
 
 
 def icepll(reference, wanted):
     said = subprocess.run(["yowasp-icepll", "-i", f"{reference}", "-o", f"{wanted}"], capture_output=True, text=True,
-                          check=True).stdout
+                          env=environment(), check=True).stdout
     return {name: int(re.search(rf"{name}: +(\d+)", said)[1]) for name in ("DIVR", "DIVF", "DIVQ", "FILTER_RANGE")}
 
 
 def ecppll(reference, wanted, folder):
     said = subprocess.run(["yowasp-ecppll", "-i", f"{reference}", "-o", f"{wanted}", "-f", "pll.v"], capture_output=True,
-                          text=True, check=True, cwd=folder).stdout
+                          text=True, env=environment(), check=True, cwd=folder).stdout
     divisors = {name: int(re.search(rf"{name} divisor: (\d+)", said)[1]) for name in ("Refclk", "Feedback", "clkout0")}
     return divisors, (folder / "pll.v").read_text("utf-8")
 

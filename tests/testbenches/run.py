@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.lib import wiring
 from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from hdl.verilog_text import readable
+from hdl.yosys import converted
 
 SETTINGS = "WUXING_BENCH"                 # environment variable with the settings of a bench as JSON
 TOP = "bench_top"
@@ -39,7 +39,7 @@ def run_bench(folder: Path, component: wiring.Component, bench: str, settings: M
         With the simulator's log, if a test of the bench fails or there is none.
     """
     source, log = folder / "top.v", folder / "test.log"
-    text = verilog.convert(component, name=TOP, emit_src=False) + modules
+    text = converted(component, TOP)[0] + modules
     source.write_text(readable(text) + memories, "utf-8")
     runner = get_runner(simulator)
     with _precompiled_headers():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from golden_model.errors import InputError
 from golden_model.network import ELEMENTS
@@ -64,6 +65,11 @@ class Event:
     finished: int
 
 
+def _latest(ready: Sequence[int]) -> list[int]:
+    """From each item on, the greatest of ready[j] - j: with one item a clock, none is waited for from that clock on."""
+    return list(accumulate((ready[j] - j for j in reversed(range(len(ready)))), max))[::-1]
+
+
 class LayerClocks:
     """Where one layer's machines stand: the first clock at which each is free for the next image."""
 
@@ -79,31 +85,40 @@ class LayerClocks:
         self.latched: list[int] = []
         self.waiting = 0                              # for the verdict, from this clock on
 
-    def play(self, start: int, ready: Sequence[int]) -> int:
-        """The clock in which the last item is taken. Item j is on offer from ready[j] on."""
+    def play(self, start: int, ready: Sequence[int], latest: Sequence[int]) -> int:
+        """The clock in which the last item is taken. Item j is on offer from ready[j] on; ``latest`` is ``_latest(ready)``."""
         clock = start + self.list_latency - 1
-        for earliest in ready:
-            clock = self._allowed(max(clock + 1, earliest))
+        for number, earliest in enumerate(ready):
+            if latest[number] <= clock + 1 - number:          # none that is left is ever waited for
+                return self._taken(clock + 1, len(ready) - number)
+            clock = self._taken(max(clock + 1, earliest), 1)
         return clock
 
-    def _allowed(self, clock: int) -> int:
-        """The first clock from ``clock`` on in which the multiplier has time for an input."""
-        half_step, phase = divmod(clock - self.latch - 1, self.layer.phases)
-        if not 0 <= clock - self.latch - 1 < self.settling or phase in self.slots:
-            return clock
-        if self.slots and phase < self.slots.start:
-            return clock + self.slots.start - phase
-        following = (half_step + 1) * self.layer.phases + self.slots.start
-        return self.latch + 1 + min(following, self.settling) if self.slots else self.latch + 1 + self.settling
+    def _taken(self, clock: int, items: int) -> int:
+        """The clock in which the last of so many items is taken if all are on offer from ``clock`` on: one a clock, but while
+        the layer settles only in those in which the multiplier has time for an input."""
+        begins, slots = self.latch + 1, len(self.slots)
+        if clock < begins:                                    # those that come before it settles
+            items -= begins - clock
+            if items <= 0:
+                return begins + items - 1
+            clock = begins
+        half_steps, phase = divmod(min(clock - begins, self.settling), self.layer.phases)
+        passed = half_steps * slots + sorted((0, phase - self.slots.start, slots))[1]      # such clocks, from its beginning on
+        left = self.settling // self.layer.phases * slots - passed
+        if items > left:
+            return max(clock, begins + self.settling) + items - left - 1
+        half_steps, slot = divmod(passed + items - 1, slots)
+        return begins + half_steps * self.layer.phases + self.slots.start + slot
 
     def forward(self, available: int, ready: Sequence[int], outputs_free: int, learn: bool) -> list[int]:
         """Links, settling and scan of one image; the clock of each output."""
         layer = self.layer
         start = max(self.links_free, available)
         outputs: list[int] = []
-        self.latched = []
+        self.latched, latest = [], _latest(ready)
         for fold in range(layer.folds):
-            last = self.play(start, ready)
+            last = self.play(start, ready, latest)
             self.latch = start = max(last + 1 + DRAIN, self.main_free)
             self.latched.append(self.latch)
             scan = max(self.latch + self.settling + 1, self.scan_free, outputs_free if fold == 0 else 0)

@@ -2,17 +2,20 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from golden_model.errors import InputError
 from golden_model.learning import output_error
 from golden_model.model import Model
-from golden_model.network import Integration, Learning, Network
+from golden_model.network import Formats, Integration, Learning, Network
 from hdl import emit
 from hdl.design import Design
-from hdl.schedule import Image, Schedule, answers
+from hdl.schedule import Image, LayerClocks, Schedule, _latest, answers
 from sim.rtl_model import RtlModel
 
 IMAGES = 8
@@ -27,6 +30,7 @@ DESIGNS = {
     "shared array": Design(network=Network(layers=(30, 9, 5)), arrangement="shared"),
     "branches to many elements": Design(network=Network(layers=(12, 70, 33, 3), integration=Integration(steps=2))),
     "folded, two steps": Design(network=Network(layers=(21, 5, 4), integration=Integration(steps=2)), elements=(2, 3)),
+    "programmable": Design(network=Network(layers=(9, 4, 3), formats=Formats(bracket="Q6.12")), kind="programmable"),
 }
 
 
@@ -62,6 +66,21 @@ def test_every_reply_comes_in_the_clock_of_the_schedule(name):
             if (found.answered - first).tolist() != expected:
                 mistakes.append((density, learn, outputs, (found.answered - first).tolist(), expected))
     assert mistakes == []
+
+
+@given(data=st.data(), name=st.sampled_from(["folded, two steps", "programmable"]))
+def test_items_are_taken_as_if_each_was_looked_for_clock_by_clock(data, name):
+    clocks = LayerClocks(DESIGNS[name].layers[0])
+    clocks.latch = data.draw(st.integers(-clocks.settling - 1, 60))
+    start, steps = data.draw(st.integers(0, 80)), data.draw(st.lists(st.integers(-2, 3), max_size=80))
+    ready = [max(0, clock) for clock in accumulate(steps)]
+    expected = start + clocks.list_latency - 1
+    for earliest in ready:
+        expected = max(expected + 1, earliest)
+        while 0 <= expected - clocks.latch - 1 < clocks.settling and (
+                (expected - clocks.latch - 1) % clocks.layer.phases not in clocks.slots):
+            expected += 1
+    assert clocks.play(start, ready, _latest(ready)) == expected
 
 
 def test_an_image_without_error_is_learnt_in_the_time_that_the_verdict_takes():

@@ -2,7 +2,8 @@
 
 Numba's own cache looks at the file that defines a function, and not at what is inlined from other files: with a change there
 it would go on with machine code of the old text. Here each state of the sources has a folder of its own. It is named by a hash
-of all modules of this package that a kernel's module imports, directly or not, and of the versions of the compiler.
+of all modules of this package that a kernel's module imports, directly or not, and of the versions of the compiler. Wherever
+a copy of these sources is installed, it takes the same machine code; and what one process compiles, others wait for.
 """
 from __future__ import annotations
 
@@ -11,14 +12,15 @@ import hashlib
 import shutil
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import llvmlite
 import numba
-from numba.core.caching import FunctionCache, NullCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
+from numba.core.compiler_lock import global_compiler_lock
 
 from golden_model import cache as caches
 from golden_model.errors import InputError
@@ -39,8 +41,38 @@ def kernel(function: Callable[..., Any]) -> Any:
     compiled: Any = numba.njit(nogil=True)(function)
     if COMPILES:
         _modules.add(function.__module__)
-        compiled._cache = _Kept(function)
+        compiled._cache = kept = _Kept(function)
+        compiled.compile = kept.alone(compiled.compile)
     return compiled
+
+
+class _Place(_CacheLocator):
+    """The folder of the present sources, for a function in one of them. Its name says all that there is to say of them."""
+
+    def __init__(self, folder: Path, line: int) -> None:
+        self._folder, self._line = folder, line
+
+    def get_cache_path(self) -> str:
+        return str(self._folder)
+
+    def get_source_stamp(self) -> str:
+        return self._folder.name
+
+    def get_disambiguator(self) -> str:
+        return str(self._line)
+
+    @classmethod
+    def from_function(cls, py_func: Any, py_file: str) -> _Place | None:
+        folder = machine_code()
+        return None if folder is None else cls(folder, py_func.__code__.co_firstlineno)
+
+
+class _Results(CompileResultCacheImpl):
+    _locator_classes = [_Place]
+
+
+class _Numbas(FunctionCache):
+    _impl_class = _Results
 
 
 class _Kept(NullCache):
@@ -57,6 +89,20 @@ class _Kept(NullCache):
     @property
     def cache_path(self) -> str | None:
         return None if self._made is None else str(self._made[1].cache_path)
+
+    def alone(self, compile_: Callable[..., Any]) -> Callable[..., Any]:
+        """``compile_``, which loads, else compiles and saves, while no other process does it for the same types.
+
+        No two processes wait for each other: those locks that one takes meanwhile are of functions that this one calls.
+        """
+        def compiled(types: Any) -> Any:
+            with global_compiler_lock, ExitStack() as held:       # in this order, for another thread may compile a caller
+                if (made := self._cache()) is not None:
+                    name = f"{self._function.__module__}.{self._function.__qualname__} {types}"
+                    with suppress(OSError):
+                        held.enter_context(locked(made[0] / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"))
+                return compile_(types)
+        return compiled
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         return self._locked("load_overload", sig, target_context)
@@ -78,13 +124,10 @@ class _Kept(NullCache):
 
     def _cache(self) -> tuple[Path, FunctionCache] | None:
         if self._made is None and (folder := machine_code()) is not None:
-            before, settings.CACHE_DIR = settings.CACHE_DIR, str(folder)
             try:
-                made = FunctionCache(self._function)
+                made = _Numbas(self._function)
             except (OSError, RuntimeError):               # RuntimeError: Numba found no place for it
                 return None
-            finally:
-                settings.CACHE_DIR = before
             if Path(made.cache_path).is_relative_to(folder):      # it is elsewhere if NUMBA_CACHE_LOCATOR_CLASSES says so
                 self._made = folder, made
         return self._made

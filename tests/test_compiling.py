@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,16 @@ def test_a_change_of_what_is_inlined_is_seen_with_a_warm_cache(tmp_path):
     for path in (tmp_path / "cache").rglob("*.nbc"):
         path.write_bytes(path.read_bytes()[:1000])
     assert settled(tmp_path, tmp_path / "cache") == (False, right), "what is damaged is compiled again"
+
+
+def test_copies_of_the_same_sources_share_machine_code_and_processes_compile_it_once(tmp_path):
+    """A checkout and an installation; both begin at once, and one of them waits for the other."""
+    for name in ("one", "other"):
+        shutil.copytree(ROOT / "golden_model", tmp_path / name / "golden_model", ignore=shutil.ignore_patterns("__pycache__"))
+    with ThreadPoolExecutor() as pool:
+        ran = list(pool.map(lambda name: settled(tmp_path / name, tmp_path / "cache"), ("one", "other")))
+    assert sorted(found for found, _ in ran) == [False, True]
+    assert ran[0][1] == ran[1][1]
 
 
 def test_without_a_cache_folder_it_is_compiled_all_the_same(monkeypatch, tmp_path):

@@ -23,6 +23,7 @@ from hdl.control import ControlBranch, ControlRegister, branches, control_latenc
 from hdl.core import RESET_VERILOG, Core
 from hdl.design import Design, LayerDesign
 from hdl.element import Element
+from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.sequencer import WORD_LATENCY
 from hdl.shared_array import ELEMENT as SHARED_ELEMENT
@@ -63,7 +64,7 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
                 parts.append((keep_hierarchy(register, name), banner))
             parts.append(yosys.converted(Element(layer), element_module(layer)))
     order = [port["name"] for port in ports()]
-    body = readable("\n".join(text for text, _ in parts), order)
+    body = agreeing(readable("\n".join(text for text, _ in parts), order))
     return f"{_heading(design, parts[0][1])}\n{body}\n{memory}"
 
 

@@ -30,7 +30,7 @@ HEADER = re.compile(r"module (\S+?)\s*\([^)]*\);\n")
 ACCESS = "UNUSEDSIGNAL", "words of parameters are as wide as those of the host, and wider than what this core has"
 ANSWERS = "UNUSEDSIGNAL", "modules below have answers that other layers, other designs or simulators need"
 CARRIED = "UNUSEDSIGNAL", "words that go from stage to stage are whole, whatever the last stage needs of them"
-DROPPED = "UNUSEDSIGNAL", "rounding and saturation drop bits"
+DROPPED = "UNUSEDSIGNAL", "rounding and saturation drop bits; points of a step are named for simulators"
 EXTENDED = "WIDTHEXPAND", "operands of a sum or comparison are extended, those with a sign by their sign"
 ALWAYS = "UNUSEDSIGNAL", "ports are the same whether a core learns or not"
 PICKED = "WIDTHTRUNC", "one place is picked from a word by shifting it"
@@ -39,6 +39,7 @@ WAIVED = {                                                 # by the last part of
     "output_unit": (ALWAYS,), "wuxing_control": (CARRIED,), "layer": (ANSWERS,), "array": (ANSWERS,),
     "sequencer": (CARRIED, EXTENDED), "pipeline": (CARRIED, EXTENDED),
     "tree": (DROPPED, EXTENDED), "wuxing_element": (DROPPED, EXTENDED), "wuxing_shared_element": (DROPPED, EXTENDED)}
+
 
 def agreeing(text: str) -> str:
     """Modules as Yosys writes them, one statement a line, with plain names: the same modules in fewer lines; see above."""

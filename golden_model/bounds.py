@@ -153,33 +153,34 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
     mirror = circuits.MIRROR
     sizes = list(zip(network.layers, network.layers[1:], strict=False))
     for k, (inputs, neurons) in enumerate(sizes):
-        x = s[neuron.output_element] if k else word["input"] << network.input_shift
-        recurrence = None if k else network.wiring.recurrence
+        x = s[neuron.output_element] if k else word["input"] << network.input_shift(0)
+        wiring = network.wirings[k]
         coupling = described[:, :, None] if parameters is None else parameters[k].coupling
-        if parameters is None and recurrence:
+        if parameters is None:
             coupling = coupling.copy()
-            coupling[2] = formats.coupling.exact(recurrence.K3, "K3 of the recurrent layer")
+            coupling[2] = [[formats.coupling.exact(K3, "K3")] for K3 in wiring.damping(network.neuron.K3)]
         K = [[word["coupling"] if getattr(network.learning, name) else Interval(int(each.min()), int(each.max()))
               for each in rates] for name, rates in zip(("K1", "K2", "K3"), coupling, strict=True)]
-        fan_in = network.wiring.fan_in(k, inputs)
+        fan_in = wiring.fan_in(inputs)
         links = bound(f"link_sum[{k}]", (x * word["weight"]).times(fan_in), f"{fan_in} products of a link and its input")
         bound(f"biased_link_sum[{k}]", links + (word["drive"] << network.link_shift(k)), "the link sum and the bias, shifted")
+        mutual = wiring.reciprocal
         circuit(f"displacement[{k}]", s, gates, word["drive"], neuron.input_element, K,
-                neuron.output_element if recurrence else None)
+                neuron.output_element if mutual else None)
         circuit(f"reverse[{k}]", [r] * ELEMENTS, [gates[i] for i in mirror], word["error"],
-                int(mirror[neuron.output_element]), _mirrored(K), int(mirror[neuron.input_element]) if recurrence else None)
-        if recurrence:
+                int(mirror[neuron.output_element]), _mirrored(K), int(mirror[neuron.input_element]) if mutual else None)
+        if mutual:
             ends = _union([s[neuron.input_element], s[neuron.output_element]])
             for name, signals in (("displacement", ends), ("reverse", r)):
                 bound(f"{name}[{k}]_exchange_sum", (signals * word["weight"]).times(neurons),
                       f"{neurons} products of a reciprocal link and a displacement")
         if k:
-            fan_out = network.wiring.fan_out(k, neurons)
+            fan_out = wiring.fan_out(neurons)
             bound(f"reverse_link_sum[{k}]", (r * word["weight"]).times(fan_out),
                   f"{fan_out} products of a link and a reverse displacement")
-        count = batch * network.wiring.uses(k)
+        count = batch * wiring.uses
         product = r * x
-        if recurrence:
+        if mutual:
             product |= r * ends - r * ends
         products = bound(f"update[{k}]", product.times(count), f"{count} products of a reverse displacement and an input")
         updated(f"updated_weight[{k}]", "links", "weight", k, products)

@@ -7,18 +7,16 @@ the elements of the ring. The arithmetic decides whether they are reals or integ
 """
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from golden_model.arithmetic import Arithmetic, Array
-from golden_model.network import ELEMENTS
+from golden_model.ring import ELEMENTS, MIRROR, mirrored
 
-MIRROR = -np.arange(ELEMENTS) % ELEMENTS      # element e of the mirrored ring is element -e
+if TYPE_CHECKING:                         # descriptions know circuits by their wirings, and arithmetics know descriptions
+    from golden_model.arithmetic import Arithmetic, Array
 
-
-def mirrored(coupling: Array) -> Array:
-    """K of the mirrored ring: K1'_e = K1_{1-e}, K2'_e = K2_{-e-2}, K3'_e = K3_{-e}. Shape (3, 5, ...)."""
-    element = np.arange(ELEMENTS)
-    return np.stack([coupling[0][(1 - element) % ELEMENTS], coupling[1][(-element - 2) % ELEMENTS], coupling[2][MIRROR]])
+__all__ = ["MIRROR", "bracket", "improved_euler", "mirrored", "reverse_gate", "settle", "settle_reverse"]
 
 
 def bracket(x: Array, drive: Array, element: int, coupling: Array) -> Array:

@@ -22,7 +22,7 @@ from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters
 from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Frames, Instinct, Instincts, Places, Plan, Store, Words
 from golden_model.sections import INSTINCTS
-from golden_model.wiring import masks
+from golden_model.wirings import Recurrent, masks
 
 Array = arithmetics.Array
 SLICE = 256                                   # images that a thread infers at a time
@@ -51,7 +51,7 @@ class CompiledModel:
         self.fixed = arithmetic == "fixed"
         self._type, self._wide = self._types(self._brings_coupling(given))
         self._plan = self._planned()
-        self._places = self._placed() if network.wiring.shares else None
+        self._places = self._placed() if any(wiring.tied for wiring in network.wirings) else None
         self._frames = self._framed()
         self._words = self._constants()
         self._store = self._stored(given)
@@ -154,10 +154,9 @@ class CompiledModel:
         if not self.fixed:
             return np.float32, np.float32
         widths, formats = self.network.widths(any_coupling), self.network.formats
-        if self.network.wiring.shares:            # whose sums of products are wide, but one product is not
-            product = formats.displacement.bits + max(formats.displacement.bits, formats.input.bits + 1)
-            widths |= {f"update[{layer}]": product for layer in range(len(self.network.layers) - 1)
-                       if self.network.wiring.positions(layer) > 1}
+        product = formats.displacement.bits + max(formats.displacement.bits, formats.input.bits + 1)
+        widths |= {f"update[{layer}]": product for layer, wiring in enumerate(self.network.wirings)
+                   if wiring.positions > 1}      # whose sums of products are wide, but one product is not
         exact = [bits for name, bits in widths.items() if name in ("bracket", "product") or name.startswith("update[")]
         held = [word.bits + 2 for word in (formats.drive, formats.weight, formats.error, formats.coupling, formats.input)]
         rates = self.network.learning.slowest()["links"] or 0
@@ -175,7 +174,7 @@ class CompiledModel:
         if word is np.int32:
             formats = network.formats
             reach = np.full(len(inputs), -formats.displacement.least)
-            reach[0] = max(formats.input.greatest, -formats.input.least) << network.input_shift
+            reach[0] = max(formats.input.greatest, -formats.input.least) << network.input_shift(0)
             chunk = np.maximum((2**31 - 1) // (reach * -formats.weight.least), 1)
         a, b = neuron.input_element, neuron.output_element
         # row j of the forward ring is element a + j; row j of the reverse ring is element -(b' + j), b' mirrored b
@@ -200,9 +199,8 @@ class CompiledModel:
     def _placed(self) -> Places:
         network, plan, formats = self.network, self._plan, self.network.formats
         layers = range(len(plan.inputs))
-        shared = [network.wiring.convolution(layer) for layer in layers]
-        bases = [np.zeros(1, np.int64) if each is None else each.bases() for each in shared]
-        taps = [np.arange(plan.inputs[layer]) if (each := shared[layer]) is None else each.offsets() for layer in layers]
+        bases = [wiring.bases() for wiring in network.wirings]
+        taps = [wiring.offsets(network.layers[layer]) for layer, wiring in enumerate(network.wirings)]
         positions = np.array([len(each) for each in bases])
         lanes = positions * plan.blocks * LANES
         reach = [max(-formats.displacement.least, formats.input.greatest if layer == 0 else 0) for layer in layers]
@@ -217,8 +215,8 @@ class CompiledModel:
                       signals=sum(network.layers))
 
     def _framed(self) -> Frames | None:
-        network, formats, recurrence = self.network, self.network.formats, self.network.wiring.recurrence
-        if recurrence is None:
+        network, formats, recurrence = self.network, self.network.formats, self.network.wirings[0]
+        if not isinstance(recurrence, Recurrent):
             return None
         widths = network.widths(True)
         exact = max(bits for name, bits in widths.items() if name == "exchange_sum" or name == "update[0]")
@@ -249,7 +247,7 @@ class CompiledModel:
 
         drive, error, weight, coupling = (limits(name) for name in ("drive", "error", "weight", "coupling"))
         decode = exact.encode(np.arange(256))
-        decode = (decode << network.input_shift if self.fixed else decode).astype(word)
+        decode = (decode << network.input_shift(0) if self.fixed else decode).astype(word)
         return Words(predictor=word(predictor), corrector=word(corrector), least=word(exact.least), high=word(exact.high),
                      floor=word(exact.floor), margin=word(exact.margin), drive_least=drive[0], drive_high=drive[1],
                      error_least=error[0], error_high=error[1], weight_least=weight[0], weight_high=weight[1],

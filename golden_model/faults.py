@@ -23,7 +23,7 @@ from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
 from golden_model.sections import number, set_whole, shown
-from golden_model.wiring import masks
+from golden_model.wirings import masks
 
 DEAD_STREAM, STUCK_STREAM, MISMATCH_STREAM = 11, 12, 13   # of the seed of the faults
 
@@ -229,6 +229,7 @@ def check(network: Network, faults: Faults) -> None:
     if faults.mismatch:
         raise InputError(f"faults of a model must have mismatch 0, not {faults.mismatch:g}: it belongs into parameters, "
                          "which faults.mismatched gives")
-    for word in network.wiring.layers:
-        if not (word in ("full", "one-to-one") or word.startswith("random ")):
-            raise InputError(f"faults must be those of a network whose links are full, one-to-one or random, not {shown(word)}")
+    for wiring in network.wirings:
+        if not wiring.bears_faults:
+            raise InputError("faults must be those of a network whose links are full, one-to-one or random, not "
+                             f"{shown(str(wiring))}")

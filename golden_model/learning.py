@@ -3,18 +3,19 @@
     dC_nm = eta r_n,a x_m     dbias_n = eta r_n,a
     dK1_i = eta (r_i s_{i-1} - r_{i-1} s_i)    dK2_i = eta (r_i s_{i+2} - r_{i+2} s_i)    dK3_i = -eta r_i s_i
 
-A batch adds its products exactly, and so do the positions of a convolution, whose neurons share their parameters; an instinct
-turns the sum into a change, which is narrowed once. A batch of one image is the hardware's order.
+A batch adds its products exactly, and so do the positions of a convolution, whose neurons have parameters in common; an
+instinct turns the sum into a change, which is narrowed once. A batch of one image is the hardware's order.
 """
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from golden_model import links, reciprocal
 from golden_model.arithmetic import Arithmetic, Array
 from golden_model.instincts import Memory, changes
 from golden_model.parameters import Layer
-from golden_model.wiring import Mask
+from golden_model.wirings import LayerState, LayerWiring, Mask
 
 
 def output_error(arithmetic: Arithmetic, outputs: Array, labels: Array, layer: int) -> Array:
@@ -32,24 +33,23 @@ def coupling_products(r: Array, s: Array) -> Array:
     return np.stack([r * s[mother] - r[mother] * s, r * s[prey] - r[prey] * s, -r * s]).sum(axis=2)
 
 
-def update(arithmetic: Arithmetic, parameters: Layer, x: Array, s: Array, r: Array, layer: int, epoch: int,
+def update(arithmetic: Arithmetic, wiring: LayerWiring, parameters: Layer, state: LayerState, r: Any, layer: int, epoch: int,
            memory: dict[str, Memory], mask: Mask | None, erring: Array) -> Layer:
     """The parameters of a layer after one batch.
 
     Parameters
     ----------
-    x : array (images, M)
-        What the links carried.
-    s, r : arrays (5, images, N)
-        Forward and reverse displacements.
+    wiring : LayerWiring
+        That of the layer, which sums its local products.
+    state, r
+        What ``wiring.settle`` and ``wiring.settle_reverse`` returned.
     memory : dict
         What its pid instincts remember, brought up to date in place.
-    mask : bool array (N, M), or None
+    mask : bool array in the shape of the weights, or None
         Which links exist.
     erring : bool array (images,)
         Which images had an error at the outputs.
     """
-    signal = r[arithmetic.network.neuron.input_element]
     always = np.array(erring.any())
 
     def change(name: str, products: Array, addressed: Array = always) -> Array:
@@ -57,31 +57,12 @@ def update(arithmetic: Arithmetic, parameters: Layer, x: Array, s: Array, r: Arr
 
     coupling = parameters.coupling
     if arithmetic.network.learning.trains_K:
-        products = links.over_positions(arithmetic, coupling_products(r, s), layer)
+        products = wiring.over_positions(coupling_products(r, state.displacement))
         coupling = np.stack([arithmetic.updated_coupling(coupling[k], change(name, products[k]), name, layer, epoch)
                              for k, name in enumerate(("K1", "K2", "K3"))])
-    products = links.products(arithmetic, signal, x, layer)
+    of_links, of_biases = wiring.products(arithmetic, state, r)
     if mask is not None:
-        products = products * mask
-    heard = links.addressed(arithmetic, x[erring], layer)
-    return Layer(arithmetic.updated_weights(parameters.weights, change("links", products, heard), layer, epoch),
-                 arithmetic.updated_bias(parameters.bias, change("bias", links.over_positions(
-                     arithmetic, signal.sum(axis=0), layer)), layer, epoch), coupling)
-
-
-def update_recurrent(arithmetic: Arithmetic, parameters: Layer, course: reciprocal.Course, signals: list[Array], epoch: int,
-                     memory: dict[str, Memory], erring: Array) -> Layer:
-    """The parameters of a recurrent first layer after one batch; see ``update``.
-
-    ``course``: states and inputs of every step; ``signals``: the reverse signals of the same instants.
-    """
-    recurrence = arithmetic.network.wiring.recurrence
-    assert recurrence is not None
-    products, of_bias = reciprocal.products(arithmetic, recurrence, course, signals)
-    always = np.array(erring.any())
-    heard = np.any([(x[erring] != 0).any(axis=0) for x in course.frames], axis=0)
-    addressed = np.concatenate([heard, np.full(len(parameters.bias), bool(always))])
-    weights = changes(arithmetic, "links", products, 0, memory, addressed)
-    bias = changes(arithmetic, "bias", of_bias, 0, memory, always)
-    return Layer(arithmetic.updated_weights(parameters.weights, weights, 0, epoch),
-                 arithmetic.updated_bias(parameters.bias, bias, 0, epoch), parameters.coupling)
+        of_links = of_links * mask
+    weights = change("links", of_links, wiring.addressed(state, erring))
+    return Layer(arithmetic.updated_weights(parameters.weights, weights, layer, epoch),
+                 arithmetic.updated_bias(parameters.bias, change("bias", of_biases), layer, epoch), coupling)

@@ -4,30 +4,16 @@
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from golden_model import arithmetic as arithmetics
-from golden_model import circuits, instincts, learning, links, parameters, reciprocal
+from golden_model import instincts, learning, parameters
 from golden_model.arguments import begun, check_images, lesson
 from golden_model.arithmetic import Array, Observer
 from golden_model.network import Network
-from golden_model.parameters import Layer, Parameters
-from golden_model.wiring import masks
-
-
-@dataclass
-class LayerState:
-    """What one layer knows of a batch: its inputs (images, M) and settled displacements (5, images, N).
-
-    ``course``: how a recurrent layer came there.
-    """
-
-    inputs: Array
-    displacement: Array
-    course: reciprocal.Course | None = None
+from golden_model.parameters import Parameters
+from golden_model.wirings import LayerState, masks
 
 
 class Model:
@@ -73,32 +59,14 @@ class Model:
         """Settle every layer in turn; images are bytes (images, inputs)."""
         x = self.arithmetic.encode(check_images(self.network, images))
         states = []
-        for index, layer in enumerate(self.layers):
-            if index == 0 and self.network.wiring.recurrence:
-                states.append(self._run(x, layer))
-                x = states[0].displacement[self.network.neuron.output_element]
-                continue
-            drive = links.forward(self.arithmetic, x, layer.weights, layer.bias, index)
-            s = circuits.settle(self.arithmetic, drive, links.each_neuron(self.arithmetic, layer.coupling, index), index)
-            states.append(LayerState(x, s))
-            x = s[self.network.neuron.output_element]
+        for index, (wiring, layer) in enumerate(zip(self.network.wirings, self.layers, strict=True)):
+            states.append(wiring.settle(self.arithmetic, x, layer, index))
+            x = states[-1].outputs
         return states
-
-    def _run(self, x: Array, layer: Layer) -> LayerState:
-        """The recurrent layer through all frames of the images."""
-        recurrence = self.network.wiring.recurrence
-        assert recurrence is not None
-        if self.arithmetic.name == "fixed":
-            x = x << self.network.input_shift
-        frames = np.split(x, recurrence.frames, axis=1)
-        weights, mutual = np.split(layer.weights, [frames[0].shape[1]], axis=1)
-        drives = [links.forward(self.arithmetic, frame, weights, layer.bias, 0) for frame in frames]
-        course = reciprocal.run(self.arithmetic, recurrence, drives, frames, layer.coupling, mutual, 0)
-        return LayerState(x, course.states[-1], course)
 
     def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes)."""
-        return self.forward(images)[-1].displacement[self.network.neuron.output_element]
+        return self.forward(images)[-1].outputs
 
     def predict(self, images: npt.ArrayLike) -> Array:
         """Classes (images,): the greatest output, the first of equals."""
@@ -118,22 +86,14 @@ class Model:
 
     def _learn_batch(self, images: Array, labels: Array, epoch: int) -> Array:
         states = self.forward(images)
-        neuron, last = self.network.neuron, len(self.layers) - 1
-        outputs = states[-1].displacement[neuron.output_element]
+        outputs, last, frozen = states[-1].outputs, len(self.layers) - 1, self.network.learning.frozen
         error = learning.output_error(self.arithmetic, outputs, labels, last)
-        frozen, erring = self.network.learning.frozen, np.any(error, axis=1)
+        erring = np.any(error, axis=1)
         for index in range(last, frozen - 1, -1):
-            layer, state = self.layers[index], states[index]
-            if state.course is not None:
-                mutual = layer.weights[:, -len(layer.bias):]
-                signals = reciprocal.run_reverse(self.arithmetic, state.course, error, layer.coupling, mutual, index)
-                self.layers[index] = learning.update_recurrent(self.arithmetic, layer, state.course, signals, epoch,
-                                                               self._memory[index], erring)
-                continue
-            coupling = links.each_neuron(self.arithmetic, layer.coupling, index)
-            r = circuits.settle_reverse(self.arithmetic, state.displacement, error, coupling, index)
+            wiring, layer, state = self.network.wirings[index], self.layers[index], states[index]
+            r = wiring.settle_reverse(self.arithmetic, state, error, layer, index)
             if index > frozen:                               # with the old weights, before they learn
-                error = links.reverse(self.arithmetic, r[neuron.input_element], layer.weights, index - 1)
-            self.layers[index] = learning.update(self.arithmetic, layer, state.inputs, state.displacement, r, index, epoch,
-                                                 self._memory[index], self._masks[index], erring)
+                error = wiring.error_before(self.arithmetic, r, layer, index)
+            self.layers[index] = learning.update(self.arithmetic, wiring, layer, state, r, index, epoch, self._memory[index],
+                                                 self._masks[index], erring)
         return outputs.argmax(axis=1)

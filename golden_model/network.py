@@ -11,6 +11,7 @@ import json
 import math
 import tomllib
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 from golden_model.errors import InputError
@@ -29,6 +30,7 @@ from golden_model.sections import (
     shown,
     whole,
 )
+from golden_model.wirings import Full, LayerWiring
 
 __all__ = ["ELEMENTS", "PARAMETER_SETS", "Formats", "Initialisation", "Integration", "Learning", "Network", "Neuron", "Wiring"]
 
@@ -85,9 +87,14 @@ class Network:
                 raise InputError(f"{name} must be a {section.__name__}, not {shown(getattr(self, name))}")
         set_whole(self, "seed", 0, 2**63 - 1)
         self.wiring.check(self.layers)
-        if self.wiring.recurrence and self.learning.trains_K:
+        if self.learning.trains_K and not all(wiring.learns_K for wiring in self.wirings):
             raise InputError("learning.K1, K2 and K3 must be 0 in a network with a recurrent layer, whose K is not trained, "
                              "but are not")
+
+    @cached_property
+    def wirings(self) -> tuple[LayerWiring, ...]:
+        """The wiring of each layer of neurons."""
+        return self.wiring.parsed or (Full(),) * (len(self.layers) - 1)
 
     # ------------------------------------------------------------- integers of the arithmetic contract
 
@@ -103,12 +110,13 @@ class Network:
 
     def input_fraction(self, layer: int) -> int:
         """Fraction bits of what layer ``layer`` (0: the first with neurons) receives."""
-        return self.formats.displacement.fraction if layer or self.wiring.recurrence else self.formats.input.fraction
+        given = self.formats.displacement if layer else self.formats.input
+        return given.fraction + self.input_shift(layer)
 
-    @property
-    def input_shift(self) -> int:
-        """Bits by which an input word is shifted left for a recurrent first layer, whose links are all of one kind; else 0."""
-        return self.formats.displacement.fraction - self.formats.input.fraction if self.wiring.recurrence else 0
+    def input_shift(self, layer: int) -> int:
+        """Bits by which an input word is shifted left for a first layer whose reciprocal links carry displacements; else 0."""
+        shifted = layer == 0 and self.wirings[0].reciprocal
+        return self.formats.displacement.fraction - self.formats.input.fraction if shifted else 0
 
     def link_shift(self, layer: int) -> int:
         """Bits that a forward link sum drops to become a drive."""
@@ -149,9 +157,8 @@ class Network:
         return fraction - self.parameter_format(name).fraction + exponent + self.dwell(layer)
 
     def dwell(self, layer: int) -> int:
-        """d, where 2**d is the number of steps of a recurrent layer, rounded up: its rates are divided by it; else 0."""
-        recurrence = self.wiring.recurrence
-        return (recurrence.instants - 1).bit_length() if recurrence and layer == 0 else 0
+        """d, where the learning rates of a layer are divided by 2**d; 0 unless it is recurrent."""
+        return self.wirings[layer].dwell
 
     def sign_step(self, name: str, exponent: int) -> int:
         """The change that a sign instinct makes at rate 2**-``exponent``: at least one step, see ``check_fixed``."""
@@ -178,11 +185,8 @@ class Network:
         formats.drive.exact(self.initialisation.bias, "initialisation.bias")
         if self.learning.trains_K:
             formats.coupling.exact(self.learning.K3_minimum, "learning.K3_minimum")
-        if recurrence := self.wiring.recurrence:
-            formats.coupling.exact(recurrence.K3, "K3 of the recurrent layer")
-            if self.input_shift < 0:
-                raise InputError(f"formats.input must have at most the {formats.displacement.fraction} fraction bits of a "
-                                 f"displacement for a recurrent layer, not {formats.input.fraction}")
+        for wiring in self.wirings:
+            wiring.check_words(formats)
         self._check_rates()
 
     def _check_rates(self) -> None:
@@ -251,9 +255,9 @@ class Network:
         else:
             rates = max(math.ceil(formats.coupling.one * (
                 abs(K1[i]) + abs(K1[(i + 1) % 5]) + abs(K2[i]) + abs(K2[i - 2]) + K3[i])) for i in range(ELEMENTS))
-        if self.wiring.recurrence:                                   # what links bring besides the drive, and what they take
-            rates = max(rates, math.ceil(formats.coupling.one * (max(map(abs, K1)) * 2 + max(map(abs, K2)) * 2
-                                                                 + max(*K3, self.wiring.recurrence.K3))))
+        if reciprocal := [wiring for wiring in self.wirings if wiring.reciprocal]:      # what links bring and take besides
+            damping = max(max(K3), *(max(wiring.damping(K3)) for wiring in reciprocal))
+            rates = max(rates, math.ceil(formats.coupling.one * (max(map(abs, K1)) * 2 + max(map(abs, K2)) * 2 + damping)))
             drive += bias if neuron.input_element != neuron.output_element else 2 * bias
         bracket = rates * signal + (drive << formats.coupling.fraction)
         operand = bracket if formats.bracket is None else -formats.bracket.least
@@ -262,19 +266,19 @@ class Network:
                   "half_step": _signed_bits((2 * signal << self.corrector_shift) + gate * operand
                                             + (1 << self.corrector_shift))}
         weight, batch, slowest = -formats.weight.least, self.learning.batch, self.learning.slowest()
-        for layer, (inputs, outputs) in enumerate(zip(self.layers, self.layers[1:], strict=False)):
-            reach = signal if layer else max(formats.input.greatest, -formats.input.least) << max(self.input_shift, 0)
-            widths[f"link_sum[{layer}]"] = _signed_bits(self.wiring.fan_in(layer, inputs) * reach * weight
+        for layer, (wiring, inputs, outputs) in enumerate(zip(self.wirings, self.layers, self.layers[1:], strict=False)):
+            reach = signal if layer else max(formats.input.greatest, -formats.input.least) << max(self.input_shift(0), 0)
+            widths[f"link_sum[{layer}]"] = _signed_bits(wiring.fan_in(inputs) * reach * weight
                                                         + (bias << max(self.link_shift(layer), 0)))
-            widths[f"reverse_link_sum[{layer}]"] = _signed_bits(self.wiring.fan_out(layer, outputs) * signal * weight)
-            products = batch * self.wiring.uses(layer) * signal * reach
-            if layer == 0 and self.wiring.recurrence:
+            widths[f"reverse_link_sum[{layer}]"] = _signed_bits(wiring.fan_out(outputs) * signal * weight)
+            products = batch * wiring.uses * signal * reach
+            if wiring.reciprocal:
                 widths["exchange_sum"] = _signed_bits(outputs * signal * weight)
-                products = max(products, 2 * batch * self.wiring.uses(0) * signal**2)
+                products = max(products, 2 * batch * wiring.uses * signal**2)
             widths[f"update[{layer}]"] = _signed_bits(products)
             if (rate := slowest["links"]) is not None:
                 widths[f"updated_weight[{layer}]"] = self._updated_bits("links", layer, products, rate, widths)
-        batch *= max(self.wiring.uses(layer) for layer in range(len(self.layers) - 1))
+        batch *= max(wiring.uses for wiring in self.wirings)
         if (rate := slowest["bias"]) is not None:
             widths["updated_bias"] = self._updated_bits("bias", 0, batch * signal, rate, widths)
         if couplings := {name: rate for name in ("K1", "K2", "K3") if (rate := slowest[name]) is not None}:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from golden_model.errors import InputError
 from golden_model.network import ELEMENTS, Network
 from golden_model.sections import shown
-from golden_model.wiring import masks
+from golden_model.wirings import masks
 
 ARITHMETICS = ("float", "fixed")
 
@@ -39,12 +39,9 @@ Parameters = list[Layer]
 def layer_shapes(network: Network) -> list[dict[str, tuple[int, ...]]]:
     """The shapes of ``weights``, ``bias`` and ``coupling`` of every layer."""
     shapes: list[dict[str, tuple[int, ...]]] = []
-    for layer, (inputs, neurons) in enumerate(zip(network.layers, network.layers[1:], strict=False)):
-        if shared := network.wiring.convolution(layer):
-            inputs, neurons = shared.taps, neurons // shared.positions
-        elif layer == 0 and (recurrence := network.wiring.recurrence):
-            inputs = inputs // recurrence.frames + neurons
-        shapes.append({"weights": (neurons, inputs), "bias": (neurons,), "coupling": (3, ELEMENTS, neurons)})
+    for wiring, inputs, neurons in zip(network.wirings, network.layers, network.layers[1:], strict=False):
+        own, links = wiring.shape(inputs, neurons)
+        shapes.append({"weights": (own, links), "bias": (own,), "coupling": (3, ELEMENTS, own)})
     return shapes
 
 
@@ -60,20 +57,14 @@ def initial(network: Network, arithmetic: str) -> Parameters:
         network.check_fixed()
     formats, start = network.formats, network.initialisation
     random = np.random.default_rng([network.seed, 0])
-    parameters, recurrence = [], network.wiring.recurrence
-    for index, (shapes, mask) in enumerate(zip(layer_shapes(network), masks(network), strict=True)):
-        gain = start.gain if index else start.input_gain
+    parameters = []
+    for index, (wiring, shapes, mask) in enumerate(zip(network.wirings, layer_shapes(network), masks(network), strict=True)):
         uniform = random.random(shapes["weights"]) * 2 - 1
-        fan_in = network.wiring.fan_in(index, network.layers[index])
-        uniform[:, :fan_in if recurrence and index == 0 else None] *= gain * np.sqrt(3 / fan_in)
-        if recurrence and index == 0:
-            uniform[:, fan_in:] *= start.gain * np.sqrt(3 / network.layers[1])
-        weights = formats.weight.quantise(uniform)
+        weights = formats.weight.quantise(wiring.scaled(uniform, start, index, network.layers[index]))
         if mask is not None:
             weights *= mask
         bias = np.full(shapes["bias"], start.bias)
-        damping = (recurrence.K3,) * ELEMENTS if recurrence and index == 0 else network.neuron.K3
-        rates = np.array([network.neuron.K1, network.neuron.K2, damping])
+        rates = np.array([network.neuron.K1, network.neuron.K2, wiring.damping(network.neuron.K3)])
         coupling = np.repeat(rates[:, :, None], shapes["bias"][0], axis=2)
         parameters.append(Layer(formats.weight.real(weights), bias, coupling))
     return parameters if arithmetic == "float" else quantised(network, parameters)

@@ -12,14 +12,17 @@ Arrays: links (N, N), signals (5, images, N), drives (images, N), K (3, 5, N), i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from golden_model import circuits
-from golden_model.arithmetic import Arithmetic, Array
 from golden_model.links import exact_product
-from golden_model.network import ELEMENTS
-from golden_model.recurrence import Recurrence
+from golden_model.ring import ELEMENTS
+
+if TYPE_CHECKING:
+    from golden_model.arithmetic import Arithmetic, Array
+    from golden_model.wirings.recurrent import Recurrent
 
 
 @dataclass
@@ -50,7 +53,7 @@ def step(arithmetic: Arithmetic, s: Array, gates: tuple[Array, Array] | None, dr
     return x
 
 
-def run(arithmetic: Arithmetic, recurrence: Recurrence, drives: list[Array], frames: list[Array], coupling: Array, links: Array,
+def run(arithmetic: Arithmetic, recurrence: Recurrent, drives: list[Array], frames: list[Array], coupling: Array, links: Array,
         layer: int) -> Course:
     """From rest through all frames, each with its drives (images, N)."""
     neuron = arithmetic.network.neuron
@@ -80,7 +83,7 @@ def run_reverse(arithmetic: Arithmetic, course: Course, error: Array, coupling: 
     return [signal[mirror] for signal in reversed(signals)]
 
 
-def products(arithmetic: Arithmetic, recurrence: Recurrence, course: Course, signals: list[Array]) -> tuple[Array, Array]:
+def products(arithmetic: Arithmetic, recurrence: Recurrent, course: Course, signals: list[Array]) -> tuple[Array, Array]:
     """The local products, exact, over images and steps: of links (N, M + N), inputs first, and of biases (N,).
 
     Of an input link r_n,a x; of a reciprocal link r_n,a s_m,b - r_m,b s_n,a, its own antisymmetric product; at each step of

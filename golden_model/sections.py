@@ -3,19 +3,18 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import reprlib
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from golden_model.convolution import Convolution
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.recurrence import Recurrence
+from golden_model.ring import ELEMENTS
+from golden_model.wirings import Full, LayerWiring, parse
 
-ELEMENTS = 5                              # Wood, Fire, Earth, Metal, Water
 PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
 INSTINCTS = ("proportional", "sign", "pid")
 Rates = tuple[float, float, float, float, float]
@@ -258,8 +257,8 @@ class Wiring:
 
     ``layers`` has one word for each layer of neurons: ``full``; ``random K``, K inputs for each neuron, drawn by the seed of
     the network; ``one-to-one``, neuron n hears input n alone; ``convolution 5x5 stride 2 of 28x28x1``, local fields with
-    shared links (``golden_model.convolution``); ``recurrent 28 steps 2 K3 0.0625``, of the first layer alone, reciprocal links
-    between its neurons and inputs in frames (``golden_model.recurrence``). Empty: all layers are full.
+    tied links; ``recurrent 28 steps 2 K3 0.0625``, of the first layer alone, reciprocal links between its neurons and inputs in
+    frames (``golden_model.wirings`` has one file for each). Empty: all layers are full.
     """
 
     layers: tuple[str, ...] = ()
@@ -267,94 +266,39 @@ class Wiring:
     def __post_init__(self) -> None:
         if not isinstance(self.layers, (tuple, list)):
             raise InputError(f"wiring.layers must be one word for each layer of neurons, not {shown(self.layers)}")
-        for word in self.layers:
-            if not (isinstance(word, str) and (word in ("full", "one-to-one") or _RANDOM.fullmatch(word)
-                                               or Convolution.parse(word) or Recurrence.parse(word))):
-                raise InputError(f'each of wiring.layers must be "full", "one-to-one" or like "random 16", "convolution 5x5 '
-                                 f'stride 2 of 28x28x1" or "recurrent 28 steps 2 K3 0.0625", not {shown(word)}')
-        words = tuple(self.layers)
-        object.__setattr__(self, "layers", words if set(words) - {"full"} else ())     # one way to say it, one digest
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if all(wiring == Full() for wiring in self.parsed):                           # one way to say it, one digest
+            object.__setattr__(self, "layers", ())
+            self.__dict__.pop("parsed")
 
-    def convolution(self, layer: int) -> Convolution | None:
-        """The geometry of a layer with shared links; None of any other."""
-        return Convolution.parse(self.layers[layer]) if self.layers else None
+    @cached_property
+    def parsed(self) -> tuple[LayerWiring, ...]:
+        """The wiring of each layer of neurons; empty: all are full."""
+        return tuple(self._parsed(words) for words in self.layers)
 
-    @property
-    def recurrence(self) -> Recurrence | None:
-        """How the first layer is recurrent; None if it is not."""
-        return Recurrence.parse(self.layers[0]) if self.layers else None
-
-    def uses(self, layer: int) -> int:
-        """Local products that a parameter of ``layer`` has for one image: one, or one for each position or step."""
-        recurrence = self.recurrence
-        return recurrence.instants if recurrence and layer == 0 else self.positions(layer)
-
-    def positions(self, layer: int) -> int:
-        """Neurons of a layer that share their parameters."""
-        shared = self.convolution(layer)
-        return shared.positions if shared else 1
+    @staticmethod
+    def _parsed(words: Any) -> LayerWiring:
+        wiring = parse(words) if isinstance(words, str) else None
+        if wiring is None:
+            raise InputError(f'each of wiring.layers must be "full", "one-to-one" or like "random 16", "convolution 5x5 '
+                             f'stride 2 of 28x28x1" or "recurrent 28 steps 2 K3 0.0625", not {shown(words)}')
+        return wiring
 
     @property
     def drawn(self) -> bool:
         """Whether any links are drawn by the seed of the network."""
-        return any(_RANDOM.fullmatch(word) for word in self.layers)
-
-    @property
-    def shares(self) -> bool:
-        """Whether any layer has shared links."""
-        return any(self.convolution(layer) for layer in range(len(self.layers)))
-
-    def fan_in(self, layer: int, inputs: int) -> int:
-        """Links of each neuron of ``layer``, which has ``inputs``."""
-        word = self.layers[layer] if self.layers else "full"
-        if shared := self.convolution(layer):
-            return shared.taps
-        if layer == 0 and (recurrence := self.recurrence):
-            return inputs // recurrence.frames
-        return inputs if word == "full" else 1 if word == "one-to-one" else int(word.removeprefix("random "))
-
-    def fan_out(self, layer: int, neurons: int) -> int:
-        """Links that an input of ``layer`` can have at most."""
-        if shared := self.convolution(layer):
-            return shared.fan_out * (neurons // shared.positions)
-        return 1 if self.layers and self.layers[layer] == "one-to-one" else neurons
+        return any(wiring.drawn for wiring in self.parsed)
 
     def check(self, sizes: tuple[int, ...]) -> None:
         """Raise an ``InputError`` if layers of these sizes, inputs first, cannot be wired so."""
         if self.layers and len(self.layers) != len(sizes) - 1:
             raise InputError(f"wiring.layers must have one word for each of the {len(sizes) - 1} layers of neurons, not "
                              f"{len(self.layers)}")
-        for layer, word in enumerate(self.layers):
-            inputs, neurons = sizes[layer], sizes[layer + 1]
-            if word == "one-to-one" and inputs != neurons:
-                raise InputError(f"a one-to-one layer must have as many neurons as inputs, but layer {layer} has {neurons} for "
-                                 f"{inputs}; choose a random wiring")
-            if Recurrence.parse(word):
-                self._check_recurrent(layer, inputs)
-            elif shared := self.convolution(layer):
-                if shared.inputs != inputs:
-                    raise InputError(f"layer {layer} has {inputs} inputs, but its wiring is a convolution of {shared.inputs} "
-                                     f"({shared.height}x{shared.width}x{shared.depth}); give it the size of what it sees")
-                if neurons % shared.positions:
-                    raise InputError(f"layer {layer} must have a multiple of {shared.positions} neurons, one of each channel "
-                                     f"at each of its {shared.rows}x{shared.columns} positions, not {neurons}")
-            elif self.fan_in(layer, inputs) > inputs:
-                raise InputError(f'layer {layer} has {inputs} inputs, so its wiring must be at most "random {inputs}", not '
-                                 f"{shown(word)}")
-
-
-    def _check_recurrent(self, layer: int, inputs: int) -> None:
-        if layer:
-            raise InputError(f"only the first layer can be recurrent, because frames are parts of an image, not layer {layer}")
-        if self.shares:
+        for layer, wiring in enumerate(self.parsed):
+            wiring.check(layer, sizes[layer], sizes[layer + 1])
+        if any(wiring.reciprocal for wiring in self.parsed) and any(wiring.tied for wiring in self.parsed):
             raise InputError("a network with a recurrent layer must have no convolution, but wiring.layers has both; choose "
                              "one of them")
-        if (recurrence := self.recurrence) and inputs % recurrence.frames:
-            raise InputError(f"a recurrent layer of {recurrence.frames} frames must have a multiple of as many inputs, not "
-                             f"{inputs}")
-
-
-_RANDOM = re.compile(r"random [1-9][0-9]{0,6}")
 
 
 def _group(name: str) -> str:

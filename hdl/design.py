@@ -75,10 +75,10 @@ class Design:
             if self.learns and network.learning.instinct(name) != "proportional":
                 raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "
                                  f"{network.learning.instinct(name)}; change it, or generate a core that only infers")
-        if network.wiring.shares:
+        if any(wiring.tied for wiring in network.wirings):
             raise InputError("a core must have links of its own for each neuron, but wiring.layers has a convolution, for "
                              "which there is no hardware yet; replace it by a full layer")
-        if network.wiring.recurrence:
+        if any(wiring.reciprocal for wiring in network.wirings):
             raise InputError("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there "
                              "is no hardware yet; replace it by a full layer")
         if self.learns and network.wiring.layers:

@@ -12,7 +12,7 @@ from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters, layer_shapes
-from golden_model.wiring import masks
+from golden_model.wirings import masks
 
 
 @st.composite

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 
 from golden_model import model_file, parameters, shared_kernels
 from golden_model.bounds import worst_case
-from golden_model.convolution import Convolution
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters
-from golden_model.wiring import masks
+from golden_model.wirings import Convolution, masks
 from random_networks import strategies
 from test_engine import same
 
@@ -44,7 +43,7 @@ def test_geometry_by_hand():
     seen = shared.patches(np.arange(48)[None])
     assert seen.shape == (1, 4, 12)
     assert not {10, 11, 22, 23, 34, 35, 46, 47} & set(seen.ravel().tolist())
-    assert shared.fan_out == 2
+    assert shared.fan_out(shared.positions) == 2
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(0, 5), st.integers(0, 5), st.integers(1, 3))
@@ -55,7 +54,7 @@ def test_what_comes_back_is_the_transpose_of_what_is_seen(rows, columns, stride,
     y = random.integers(-9, 9, (2, shared.positions, shared.taps))
     assert np.sum(shared.patches(x) * y) == np.sum(x * shared.gathered(y))
     counts = shared.gathered(np.ones((1, shared.positions, shared.taps), np.int64))
-    assert counts.max() <= shared.fan_out
+    assert counts.max() <= shared.fan_out(shared.positions)
     assert counts.sum() == shared.positions * shared.taps
 
 
@@ -94,8 +93,8 @@ def separated(network: Network, values: Parameters) -> tuple[Network, Parameters
     full = replace(network, wiring=Wiring())
     layers = []
     for index, layer in enumerate(values):
-        shared = network.wiring.convolution(index)
-        if shared is None:
+        shared = network.wirings[index]
+        if not isinstance(shared, Convolution):
             layers.append(layer)
             continue
         channels = len(layer.bias)
@@ -138,7 +137,7 @@ def test_a_shared_parameter_learns_the_sum_over_positions_narrowed_once(batch):
     full.learn(images, labels)
     shift = network.formats.weight.fraction
     for index in (0, 1):
-        shared = network.wiring.convolution(index)
+        shared = network.wirings[index]
         channels, positions = len(before[index].bias), shared.positions
         separate_sums = seen[f"update[{index}]"].reshape(positions, channels, -1)
         sums = sum(separate_sums[position][:, base + shared.offsets()] for position, base in enumerate(shared.bases()))

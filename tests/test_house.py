@@ -18,7 +18,7 @@ from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network
 
 ROOT = Path(__file__).parent.parent
-LIBRARY = sorted((ROOT / "golden_model").glob("*.py"))
+LIBRARY = sorted((ROOT / "golden_model").rglob("*.py"))
 
 
 def read(name: str) -> str:

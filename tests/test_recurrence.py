@@ -20,7 +20,7 @@ from golden_model.model import Model
 from golden_model.network import Formats, Integration, Learning, Network, Neuron, Wiring
 from golden_model.neuron import Ring, energy
 from golden_model.ranges import record
-from golden_model.recurrence import Recurrence
+from golden_model.wirings import Recurrent
 from test_engine import same
 
 SMALL = Network(layers=(5 * 6, 18, 7, 4), seed=2, integration=Integration(dt=0.25),
@@ -38,10 +38,10 @@ def pictures(network, count, seed=0):
 
 
 def test_the_word():
-    assert Recurrence.parse("recurrent 28 steps 2 K3 0.0625") == Recurrence(28, 2, 0.0625)
-    assert Recurrence(28, 2, 0.0625).instants == 56
+    assert Recurrent.parse("recurrent 28 steps 2 K3 0.0625") == Recurrent(28, 2, 0.0625)
+    assert Recurrent(28, 2, 0.0625).instants == 56
     for other in ("recurrent 28", "recurrent 0 steps 1 K3 1", "recurrent 2 steps 1 K3 -1", "full"):
-        assert Recurrence.parse(other) is None
+        assert Recurrent.parse(other) is None
 
 
 @pytest.mark.parametrize(("layers", "words", "learning", "text"), [
@@ -130,7 +130,7 @@ def adjoint_error(dt, steps):
     """How far the local products, times dt, are from the gradient of -e.s at the end, relative to its norm."""
     random = np.random.default_rng(0)
     network = replace(SMALL, integration=Integration(dt=dt))
-    arithmetic, recurrence = arithmetics.create(network, "float"), Recurrence(4, steps, 0.25)
+    arithmetic, recurrence = arithmetics.create(network, "float"), Recurrent(4, steps, 0.25)
     links, weights = random.normal(size=(5, 5)) * 0.3, random.normal(size=(5, 3)) * 0.3
     error, frames = random.normal(size=(1, 5)) * 0.2, [random.random((1, 3)) for _ in range(4)]
     coupling = np.repeat(np.array([[0.5] * 5, [0.5] * 5, [0.25] * 5])[:, :, None], 5, axis=2)

@@ -15,7 +15,7 @@ from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network, Wiring
-from golden_model.wiring import masks
+from golden_model.wirings import masks
 
 
 @given(st.integers(1, 30), st.integers(1, 30), st.data())

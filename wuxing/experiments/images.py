@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from golden_model import parameters
-from golden_model.convolution import Convolution
 from golden_model.network import Learning, Network, Wiring
+from golden_model.wirings import Convolution
 from wuxing.experiments import learner
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
 
@@ -86,8 +86,8 @@ def summarise(runs: list[Run]) -> Summary:
 
 def products(network: Network) -> int:
     """Products of links and inputs to infer one image, none skipped."""
-    return sum(size * network.wiring.fan_in(layer, network.layers[layer])
-               for layer, size in enumerate(network.layers[1:]))
+    return sum(neurons * wiring.fan_in(inputs) for wiring, inputs, neurons in zip(
+        network.wirings, network.layers, network.layers[1:], strict=False))
 
 
 def check(values: dict[str, Any]) -> list[Claim]:

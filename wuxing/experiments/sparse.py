@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from golden_model.network import Learning, Network, Wiring
-from golden_model.wiring import masks
+from golden_model.wirings import masks
 from wuxing.experiments import learner
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
 
@@ -91,7 +91,7 @@ def summarise(runs: list[Run]) -> Summary:
 
 def _fan_in(run: Run) -> int:
     network = Network.from_dict(run.setting["network"])
-    return network.wiring.fan_in(0, network.layers[0])
+    return network.wirings[0].fan_in(network.layers[0])
 
 
 def check(values: dict[str, Any]) -> list[Claim]:

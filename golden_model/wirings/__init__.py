@@ -1,0 +1,36 @@
+"""How the neurons of a layer are linked to what they hear: one class for each kind, all with one protocol."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from golden_model.wirings.convolution import Convolution
+from golden_model.wirings.full import Full
+from golden_model.wirings.one_to_one import OneToOne
+from golden_model.wirings.protocol import LayerState, LayerWiring, Mask
+from golden_model.wirings.random import Random
+from golden_model.wirings.recurrent import Recurrent
+
+if TYPE_CHECKING:
+    from golden_model.network import Network
+
+__all__ = ["KINDS", "Convolution", "Full", "LayerState", "LayerWiring", "Mask", "OneToOne", "Random", "Recurrent", "masks",
+           "parse"]
+
+KINDS: tuple[type[LayerWiring], ...] = (Full, Random, OneToOne, Convolution, Recurrent)
+
+
+def parse(words: str) -> LayerWiring | None:
+    """The wiring that words of ``wiring.layers`` describe; None if they describe none.
+
+    Raises
+    ------
+    InputError
+        If they contradict one another.
+    """
+    return next((found for kind in KINDS if (found := kind.parse(words)) is not None), None)
+
+
+def masks(network: Network) -> list[Mask | None]:
+    """For each layer of neurons which links exist, in the shape of its weights; None: all that a layer of its kind has."""
+    return [wiring.mask(network.layers[layer], network.layers[layer + 1], network.seed, layer)
+            for layer, wiring in enumerate(network.wirings)]

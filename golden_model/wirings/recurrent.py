@@ -1,0 +1,147 @@
+"""A recurrent layer: inputs in frames, one after the other, and reciprocal links between its neurons.
+
+``golden_model.reciprocal`` has the dynamics. Weights are (neurons, inputs of a frame + neurons): the links from a frame, and
+behind them the reciprocal links.
+"""
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+
+from golden_model import links, reciprocal
+from golden_model.errors import InputError
+from golden_model.ring import ELEMENTS
+from golden_model.wirings.protocol import Array, LayerState, LayerWiring
+
+if TYPE_CHECKING:
+    from golden_model.arithmetic import Arithmetic
+    from golden_model.parameters import Layer
+    from golden_model.sections import Formats, Initialisation
+
+_WORDS = re.compile(r"recurrent ([1-9][0-9]{0,4}) steps ([1-9][0-9]{0,4}) K3 ([0-9]{1,4}(?:\.[0-9]{1,12})?)")
+
+
+@dataclass
+class RecurrentState(LayerState):
+    """As any layer's at the end of the last frame; ``course``: how it came there."""
+
+    course: reciprocal.Course
+
+
+@dataclass(frozen=True)
+class Recurrent(LayerWiring):
+    """Written ``recurrent 28 steps 2 K3 0.0625``: frames, integration steps for each, and K3 of the layer's neurons.
+
+    Raises
+    ------
+    InputError
+        If K3 is 0: a net without damping forgets nothing, and need not settle.
+    """
+
+    frames: int
+    steps: int
+    K3: float
+
+    reciprocal = True
+    learns_K = False
+    bears_faults = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.K3) and self.K3 > 0):
+            raise InputError(f"K3 of a recurrent layer must be positive, or it has no rest to return to, not {self.K3:g}")
+
+    @classmethod
+    def parse(cls, words: str) -> Self | None:
+        match = _WORDS.fullmatch(words)
+        return None if match is None else cls(int(match[1]), int(match[2]), float(match[3]))
+
+    def __str__(self) -> str:
+        return f"recurrent {self.frames} steps {self.steps} K3 {f'{self.K3:.12f}'.rstrip('0').rstrip('.')}"
+
+    def check(self, layer: int, inputs: int, neurons: int) -> None:
+        if layer:
+            raise InputError(f"only the first layer can be recurrent, because frames are parts of an image, not layer {layer}")
+        if inputs % self.frames:
+            raise InputError(f"a recurrent layer of {self.frames} frames must have a multiple of as many inputs, not {inputs}")
+
+    def check_words(self, formats: Formats) -> None:
+        formats.coupling.exact(self.K3, "K3 of the recurrent layer")
+        if formats.input.fraction > formats.displacement.fraction:
+            raise InputError(f"formats.input must have at most the {formats.displacement.fraction} fraction bits of a "
+                             f"displacement for a recurrent layer, not {formats.input.fraction}")
+
+    # ------------------------------------------------------------- sizes
+
+    def fan_in(self, inputs: int) -> int:
+        return inputs // self.frames
+
+    def fan_out(self, neurons: int) -> int:
+        return neurons
+
+    def shape(self, inputs: int, neurons: int) -> tuple[int, int]:
+        return neurons, inputs // self.frames + neurons
+
+    @property
+    def instants(self) -> int:
+        """Steps over all frames."""
+        return self.frames * self.steps
+
+    @property
+    def uses(self) -> int:
+        return self.instants
+
+    @property
+    def dwell(self) -> int:
+        """For 2**d the least power of two that is not less than the steps: the sum over them becomes about a mean."""
+        return (self.instants - 1).bit_length()
+
+    # ------------------------------------------------------------- parameters to start from
+
+    def scaled(self, uniform: Array, start: Initialisation, layer: int, inputs: int) -> Array:
+        """As for any layer for links from a frame; ``initialisation.gain`` is that of the reciprocal links."""
+        from_frame = self.fan_in(inputs)
+        return np.concatenate([super().scaled(uniform[:, :from_frame], start, layer, inputs),
+                               uniform[:, from_frame:] * (start.gain * np.sqrt(3 / len(uniform)))], axis=1)
+
+    def damping(self, K3: tuple[float, ...]) -> tuple[float, ...]:
+        return (self.K3,) * ELEMENTS
+
+    # ------------------------------------------------------------- signals
+
+    def drive(self, arithmetic: Arithmetic, x: Array, parameters: Layer, layer: int) -> Array:
+        """Drives of one frame (images, N) from its inputs."""
+        return links.forward(arithmetic, x, parameters.weights[:, :-len(parameters.bias)], parameters.bias, layer)
+
+    def settle(self, arithmetic: Arithmetic, x: Array, parameters: Layer, layer: int) -> RecurrentState:
+        """The layer from rest through all frames of the images."""
+        x = arithmetic.as_displacements(x, layer)
+        frames = np.split(x, self.frames, axis=1)
+        drives = [self.drive(arithmetic, frame, parameters, layer) for frame in frames]
+        course = reciprocal.run(arithmetic, self, drives, frames, parameters.coupling, _mutual(parameters), layer)
+        last = course.states[-1]
+        return RecurrentState(x, last, last[arithmetic.network.neuron.output_element], course)
+
+    def settle_reverse(self, arithmetic: Arithmetic, state: RecurrentState, error: Array, parameters: Layer,
+                       layer: int) -> list[Array]:
+        """Reverse signals (5, images, N) at every instant."""
+        return reciprocal.run_reverse(arithmetic, state.course, error, parameters.coupling, _mutual(parameters), layer)
+
+    def error_before(self, arithmetic: Arithmetic, r: list[Array], parameters: Layer, layer: int) -> Array:
+        raise AssertionError("a recurrent layer is the first")
+
+    def products(self, arithmetic: Arithmetic, state: RecurrentState, r: list[Array]) -> tuple[Array, Array]:
+        return reciprocal.products(arithmetic, self, state.course, r)
+
+    def addressed(self, state: RecurrentState, erring: Array) -> Array:
+        """An input link by an image with an input in some frame, a reciprocal link by every image with an error."""
+        heard = np.any([(x[erring] != 0).any(axis=0) for x in state.course.frames], axis=0)
+        return np.concatenate([heard, np.full(state.outputs.shape[1], bool(erring.any()))])
+
+
+def _mutual(parameters: Layer) -> Array:
+    """The reciprocal links (N, N)."""
+    return parameters.weights[:, -len(parameters.bias):]

@@ -79,3 +79,9 @@ def test_a_folder_that_others_can_write_is_made_again(rtl, mode):
     again = library_cache.kept("core", lambda folder: (folder / "core.so").write_bytes(bytes(10)))
     assert (again, (again / "core.so").read_bytes()) == (place, bytes(10))
     assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_what_a_process_uses_is_let_go_at_its_end_without_a_warning(tmp_path):
+    ran = subprocess.run([sys.executable, "-W", "error", "-c", USES, "a"], cwd=ROOT, input="", capture_output=True, text=True,
+                         env={**os.environ, "WUXING_CACHE": str(tmp_path)}, check=True, timeout=600)
+    assert (ran.stdout, ran.stderr) == ("used\n", "")

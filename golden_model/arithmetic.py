@@ -95,10 +95,10 @@ class Fixed:
         """The error at the output neurons, saturated."""
         return self.seen(f"error[{layer}]", narrow(difference, 0, self.formats.error, UP, SATURATE), self.formats.error)
 
-    def error(self, sums: Array, layer: int) -> Array:
-        """e = narrow(reverse link sum), the error of ``layer``."""
+    def error(self, sums: Array, layer: int, exponent: int = 0) -> Array:
+        """e = narrow(2**-exponent * reverse link sum), the error of ``layer``."""
         self.seen(f"reverse_link_sum[{layer + 1}]", sums, None)
-        word = narrow(sums, self.network.reverse_link_shift, self.formats.error, UP, SATURATE)
+        word = narrow(sums, self.network.reverse_link_shift + exponent, self.formats.error, UP, SATURATE)
         return self.seen(f"error[{layer}]", word, self.formats.error)
 
     def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:
@@ -204,8 +204,8 @@ class Float:
     def output_error(self, difference: Array, layer: int) -> Array:
         return self._clamped(difference, self.formats.error)
 
-    def error(self, sums: Array, layer: int) -> Array:
-        return self._clamped(sums, self.formats.error)
+    def error(self, sums: Array, layer: int, exponent: int = 0) -> Array:
+        return self._clamped(sums / (1 << exponent), self.formats.error)
 
     def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:
         return self._held(weights, changes * self.rate("links", epoch) / 2**self.network.dwell(layer), self.formats.weight)

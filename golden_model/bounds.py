@@ -175,7 +175,7 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
                 bound(f"{name}[{k}]_exchange_sum", (signals * word["weight"]).times(neurons),
                       f"{neurons} products of a reciprocal link and a displacement")
         if k:
-            fan_out = wiring.fan_out(neurons)
+            fan_out = wiring.fan_out(neurons) * wiring.held
             bound(f"reverse_link_sum[{k}]", (r * word["weight"]).times(fan_out),
                   f"{fan_out} products of a link and a reverse displacement")
         count = batch * wiring.uses

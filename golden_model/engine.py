@@ -17,6 +17,7 @@ from golden_model import instincts, kernels, parameters, recurrent_kernels, shar
 from golden_model.arguments import begun, check_images, check_threads, lesson
 from golden_model.circuits import MIRROR, mirrored
 from golden_model.compiling import COMPILES
+from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters
@@ -216,6 +217,10 @@ class CompiledModel:
 
     def _framed(self) -> Frames | None:
         network, formats, recurrence = self.network, self.network.formats, self.network.wirings[0]
+        reciprocal = [layer for layer, wiring in enumerate(network.wirings) if wiring.reciprocal]
+        if any(reciprocal) or (reciprocal and self._places is not None):
+            raise InputError("the compiled engine must have no recurrent layer but the first, and none beside a convolution, "
+                             f"not {', '.join(map(str, network.wirings))}; use golden_model.model.Model, which is slower")
         if not isinstance(recurrence, Recurrent):
             return None
         widths = network.widths(True)

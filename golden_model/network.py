@@ -270,17 +270,19 @@ class Network:
             reach = signal if layer else max(formats.input.greatest, -formats.input.least) << max(self.input_shift(0), 0)
             widths[f"link_sum[{layer}]"] = _signed_bits(wiring.fan_in(inputs) * reach * weight
                                                         + (bias << max(self.link_shift(layer), 0)))
-            widths[f"reverse_link_sum[{layer}]"] = _signed_bits(wiring.fan_out(outputs) * signal * weight)
+            widths[f"reverse_link_sum[{layer}]"] = _signed_bits(
+                wiring.fan_out(outputs) * (wiring.held if layer else 1) * signal * weight)
             products = batch * wiring.uses * signal * reach
             if wiring.reciprocal:
-                widths["exchange_sum"] = _signed_bits(outputs * signal * weight)
+                widths["exchange_sum"] = max(_signed_bits(outputs * signal * weight), widths.get("exchange_sum", 0))
                 products = max(products, 2 * batch * wiring.uses * signal**2)
             widths[f"update[{layer}]"] = _signed_bits(products)
             if (rate := slowest["links"]) is not None:
                 widths[f"updated_weight[{layer}]"] = self._updated_bits("links", layer, products, rate, widths)
-        batch *= max(wiring.uses for wiring in self.wirings)
         if (rate := slowest["bias"]) is not None:
-            widths["updated_bias"] = self._updated_bits("bias", 0, batch * signal, rate, widths)
+            widths["updated_bias"] = max(self._updated_bits("bias", layer, batch * wiring.uses * signal, rate, widths)
+                                         for layer, wiring in enumerate(self.wirings))
+        batch *= max(wiring.uses for wiring in self.wirings)
         if couplings := {name: rate for name in ("K1", "K2", "K3") if (rate := slowest[name]) is not None}:
             widths["updated_coupling"] = max(self._updated_bits(name, 0, 2 * batch * signal**2, rate, widths)
                                              for name, rate in couplings.items())

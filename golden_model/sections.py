@@ -257,8 +257,8 @@ class Wiring:
 
     ``layers`` has one word for each layer of neurons: ``full``; ``random K``, K inputs for each neuron, drawn by the seed of
     the network; ``one-to-one``, neuron n hears input n alone; ``convolution 5x5 stride 2 of 28x28x1``, local fields with
-    tied links; ``recurrent 28 steps 2 K3 0.0625``, of the first layer alone, reciprocal links between its neurons and inputs in
-    frames (``golden_model.wirings`` has one file for each). Empty: all layers are full.
+    tied links; ``recurrent 28 steps 2 K3 0.0625``, reciprocal links between its neurons and inputs in frames
+    (``golden_model.wirings`` has one file for each). Empty: all layers are full.
     """
 
     layers: tuple[str, ...] = ()
@@ -296,9 +296,6 @@ class Wiring:
                              f"{len(self.layers)}")
         for layer, wiring in enumerate(self.parsed):
             wiring.check(layer, sizes[layer], sizes[layer + 1])
-        if any(wiring.reciprocal for wiring in self.parsed) and any(wiring.tied for wiring in self.parsed):
-            raise InputError("a network with a recurrent layer must have no convolution, but wiring.layers has both; choose "
-                             "one of them")
 
 
 def _group(name: str) -> str:

@@ -38,6 +38,10 @@ SHAPES: list[tuple[list[int], list[str]]] = [
     ([4 * 5, 7, 6, 4], ["recurrent 4 steps 3 K3 1", "random 3", "full"]),
     ([6, 17, 17, 3], ["recurrent 1 steps 5 K3 1.5", "one-to-one", "full"]),
     ([2 * 4, 4], ["recurrent 2 steps 1 K3 0.5"]),
+    ([8, 6, 5, 3], ["full", "recurrent 3 steps 2 K3 0.5", "full"]),
+    ([12, 8, 6, 3], ["recurrent 3 steps 2 K3 1", "recurrent 2 steps 3 K3 0.5", "random 4"]),
+    ([12, 12, 12, 3], ["recurrent 3 steps 2 K3 1", "convolution 2x2 stride 1 of 3x4x1", "full"]),
+    ([18, 8, 5, 3], ["convolution 2x2 stride 1 of 3x3x2", "recurrent 4 steps 2 K3 0.5", "full"]),
 ]
 FAULTS: list[dict[str, Any]] = [{"dead": 0.3, "seed": 3}, {"stuck": 0.05, "seed": 4}, {"upsets": 0.05, "seed": 5},
                                 {"dead": 0.2, "stuck": 0.02, "upsets": 0.02, "seed": 6}]

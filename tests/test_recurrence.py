@@ -49,10 +49,8 @@ def test_the_word():
      "K3 of a recurrent layer must be positive, or it has no rest to return to, not 0"),
     ((784, 9, 10), ("recurrent 27 steps 1 K3 1", "full"), {},
      "a recurrent layer of 27 frames must have a multiple of as many inputs, not 784"),
-    ((9, 9, 10), ("full", "recurrent 3 steps 1 K3 1"), {},
-     "only the first layer can be recurrent, because frames are parts of an image, not layer 1"),
-    ((9, 9, 4), ("recurrent 3 steps 1 K3 1", "convolution 3x2 stride 1 of 3x3x1"), {},
-     "a network with a recurrent layer must have no convolution, but wiring.layers has both; choose one of them"),
+    ((9, 8, 10), ("full", "recurrent 3 steps 1 K3 1"), {},
+     "a recurrent layer of 3 frames must have a multiple of as many inputs, not 8"),
     ((9, 9, 4), ("recurrent 3 steps 1 K3 1", "full"), {"K1": 0.5},
      "learning.K1, K2 and K3 must be 0 in a network with a recurrent layer, whose K is not trained, but are not")])
 def test_what_cannot_be_is_one_sentence(layers, words, learning, text):

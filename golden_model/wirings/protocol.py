@@ -103,6 +103,11 @@ class LayerWiring(ABC):
         return self.positions
 
     @property
+    def held(self) -> int:
+        """Reverse signals that are added up over each link for the error of the layer before: one, or one for each step."""
+        return 1
+
+    @property
     def dwell(self) -> int:
         """d, where the learning rates of the layer are divided by 2**d."""
         return 0

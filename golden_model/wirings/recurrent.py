@@ -63,8 +63,6 @@ class Recurrent(LayerWiring):
         return f"recurrent {self.frames} steps {self.steps} K3 {f'{self.K3:.12f}'.rstrip('0').rstrip('.')}"
 
     def check(self, layer: int, inputs: int, neurons: int) -> None:
-        if layer:
-            raise InputError(f"only the first layer can be recurrent, because frames are parts of an image, not layer {layer}")
         if inputs % self.frames:
             raise InputError(f"a recurrent layer of {self.frames} frames must have a multiple of as many inputs, not {inputs}")
 
@@ -93,6 +91,10 @@ class Recurrent(LayerWiring):
     @property
     def uses(self) -> int:
         return self.instants
+
+    @property
+    def held(self) -> int:
+        return self.steps
 
     @property
     def dwell(self) -> int:
@@ -131,7 +133,12 @@ class Recurrent(LayerWiring):
         return reciprocal.run_reverse(arithmetic, state.course, error, parameters.coupling, _mutual(parameters), layer)
 
     def error_before(self, arithmetic: Arithmetic, r: list[Array], parameters: Layer, layer: int) -> Array:
-        raise AssertionError("a recurrent layer is the first")
+        """An input is held for the steps of its frame, so its error is the integral of what comes back in each of them."""
+        a, weights = arithmetic.network.neuron.input_element, parameters.weights[:, :-len(parameters.bias)]
+        of_frames = [sum(signal[a] for signal in r[1 + start:1 + start + self.steps])
+                     for start in range(0, self.instants, self.steps)]
+        sums = np.concatenate([links.exact_product(np.asarray(signal), weights) for signal in of_frames], axis=1)
+        return arithmetic.error(sums, layer - 1, arithmetic.network.integration.exponent)
 
     def products(self, arithmetic: Arithmetic, state: RecurrentState, r: list[Array]) -> tuple[Array, Array]:
         return reciprocal.products(arithmetic, self, state.course, r)

@@ -1,0 +1,90 @@
+"""A recurrent layer behind others, and others behind it: error of the layer before, bits, widths, what the engine refuses."""
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from golden_model import arithmetic as arithmetics
+from golden_model import parameters
+from golden_model.engine import CompiledModel
+from golden_model.errors import InputError
+from golden_model.fixed_point import Format
+from golden_model.model import Model
+from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Wiring
+
+FORMATS = Formats(coupling=Format.parse("Q2.4"))
+STACKS = [((8, 6, 5, 3), ("full", "recurrent 3 steps 2 K3 0.5", "full")),
+          ((12, 8, 6, 3), ("recurrent 3 steps 2 K3 1", "recurrent 2 steps 3 K3 0.5", "full")),
+          ((12, 12, 12, 3), ("recurrent 3 steps 2 K3 1", "convolution 2x2 stride 1 of 3x4x1", "full")),
+          ((18, 8, 5, 3), ("convolution 2x2 stride 1 of 3x3x2", "recurrent 4 steps 2 K3 0.5", "full"))]
+
+
+def stacked(layers, words, **changes):
+    return Network(layers=layers, wiring=Wiring(layers=words), seed=2, **{
+        "formats": FORMATS, "initialisation": Initialisation(bias=0.0), "learning": Learning(epochs=2, halvings=1)} | changes)
+
+
+def distance(dt, steps):
+    """How far the error of the layer before is from the gradient of e.s at the end, relative to its norm."""
+    random = np.random.default_rng(1)
+    network = stacked((4, 6, 5), ("full", f"recurrent 3 steps {steps} K3 0.5"), integration=Integration(dt=dt))
+    arithmetic, wiring = arithmetics.create(network, "float"), network.wirings[1]
+    layer = parameters.initial(network, "float")[1]
+    x, error = random.uniform(-0.5, 0.5, (1, 6)), random.normal(size=(1, 5)) * 0.2
+    state = wiring.settle(arithmetic, x, layer, 1)
+    found = wiring.error_before(arithmetic, wiring.settle_reverse(arithmetic, state, error, layer, 1), layer, 1)
+    gradient = np.zeros((1, 6))
+    for m in range(6):
+        ends = [np.sum(error * wiring.settle(arithmetic, x + h * np.eye(6)[[m]], layer, 1).outputs) for h in (1e-6, -1e-6)]
+        gradient[0, m] = (ends[0] - ends[1]) / 2e-6
+    return np.linalg.norm(found - gradient) / np.linalg.norm(gradient)
+
+
+def test_the_error_of_the_layer_before_is_the_gradient_through_time():
+    """What is missing is of first order in dt: it halves with dt, over the same time."""
+    coarse, fine = (distance(2.0**-k, 2**k // 2) for k in (2, 4))
+    assert coarse < 0.3
+    assert fine < coarse / 2.5
+    assert fine < 0.1
+
+
+def test_integers_of_that_error_are_those_of_the_contract():
+    network = stacked((4, 6, 5), ("full", "recurrent 3 steps 2 K3 0.5"), integration=Integration(dt=0.25))
+    arithmetic, wiring, random = arithmetics.create(network, "fixed"), network.wirings[1], np.random.default_rng(3)
+    layer = parameters.initial(network, "fixed")[1]
+    r = [random.integers(-4096, 4096, (5, 2, 5)) for _ in range(7)]
+    expected = np.zeros((2, 6), np.int64)
+    for image, frame, j in np.ndindex(2, 3, 2):
+        total = sum(int(layer.weights[n, j]) * int(r[t + 1][0, image, n]) for t in (2 * frame, 2 * frame + 1) for n in range(5))
+        expected[image, 2 * frame + j] = min(max((total + (1 << 15)) >> 16, -4096), 4095)      # 14 + 2: dt = 2**-2
+    np.testing.assert_array_equal(wiring.error_before(arithmetic, r, layer, 1), expected)
+
+
+@pytest.mark.parametrize(("layers", "words"), STACKS)
+def test_every_layer_of_a_stack_learns_and_no_sum_leaves_its_width(layers, words):
+    widths, seen = stacked(layers, words).widths(), {}
+
+    def observer(name, values, to):
+        name = re.sub(r"^displacement\[\d\]_|^reverse\[\d\]_", "", name)
+        if to is None and name in widths:
+            seen[name] = max(seen.get(name, 0), int(values.max()).bit_length(), int(values.min()).bit_length())
+
+    network = stacked(layers, words, initialisation=Initialisation(bias=0.0, input_gain=8.0, gain=8.0))
+    model, random = Model(network, "fixed", observer=observer), np.random.default_rng(4)
+    before = model.parameters
+    model.learn(random.choice([0, 255], (12, layers[0])).astype(np.uint8), random.integers(0, layers[-1], 12), 0)
+    for old, new in zip(before, model.parameters, strict=True):
+        assert (old.weights != new.weights).any()
+        assert (old.bias != new.bias).any()
+    assert {"exchange_sum", "reverse_link_sum[1]", "reverse_link_sum[2]"} <= set(seen)
+    assert all(bits < widths[name] for name, bits in seen.items())
+
+
+@pytest.mark.parametrize(("layers", "words"), STACKS)
+def test_the_engine_refuses_in_a_sentence_what_it_cannot_do_yet(layers, words):
+    text = ("the compiled engine must have no recurrent layer but the first, and none beside a convolution, not "
+            f"{', '.join(words)}; use golden_model.model.Model, which is slower")
+    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
+        CompiledModel(stacked(layers, words), "fixed")

@@ -62,6 +62,15 @@ def test_integers_of_that_error_are_those_of_the_contract():
     np.testing.assert_array_equal(wiring.error_before(arithmetic, r, layer, 1), expected)
 
 
+def test_the_width_of_the_reverse_link_sum_is_that_of_the_worst_signals():
+    network, seen = stacked((4, 6, 8), ("full", "recurrent 3 steps 8 K3 0.5")), {}
+    arithmetic = arithmetics.Fixed(network, lambda name, values, to: seen.update({name: values}))
+    worst = parameters.Layer(np.full((8, 10), -2**15), np.zeros(8, np.int64), np.zeros((3, 5, 8), np.int64))
+    network.wirings[1].error_before(arithmetic, [np.full((5, 1, 8), -4096)] * 25, worst, 1)
+    assert int(seen["reverse_link_sum[1]"].max()) == 8 * 8 * 2**15 * 2**12
+    assert network.widths()["reverse_link_sum[1]"] == 1 + (8 * 8 * 2**15 * 2**12).bit_length()
+
+
 @pytest.mark.parametrize(("layers", "words"), STACKS)
 def test_every_layer_of_a_stack_learns_and_no_sum_leaves_its_width(layers, words):
     widths, seen = stacked(layers, words).widths(), {}

@@ -121,6 +121,16 @@ def test_a_signal_after_the_last_epoch_changes_nothing(tmp_path, monkeypatch):
 
 # ---------------------------------------------------------------- other commands
 
+def test_a_signal_within_a_finaliser_interrupts_all_the_same(tmp_path):
+    """Python drops what is raised there."""
+    program = ("import os, signal, sys, time\nfrom wuxing import interruption, cli\n"
+               "class Dying:\n    def __del__(self):\n        os.kill(os.getpid(), signal.SIGTERM)\n        time.sleep(0.01)\n"
+               "def command():\n    Dying()\n    for _ in range(100):\n        time.sleep(0.1)\n    print('went on')\n"
+               "cli.app.command('die')(command)\nsys.exit(cli.main(['die']))\n")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "wuxing: interrupted: the result was not written\n")
+
+
 def test_ctrl_c_while_the_program_is_imported_is_one_sentence(tmp_path):
     """An import that is interrupted stands for all: numba's takes the most of them."""
     (tmp_path / "numba.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", "utf-8")

@@ -5,7 +5,9 @@ the work being written and do not disturb it.
 """
 from __future__ import annotations
 
+import _thread
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ from types import FrameType
 # Windows has no SIGHUP; there the closing of the console is SIGBREAK
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
 SIGNALLED = 128                           # exit codes of programs that a signal ended begin here
+AGAIN = 0.05                              # seconds until a signal that went nowhere is repeated
 
 
 class _Watch:
@@ -50,11 +53,22 @@ def watched() -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         handlers = {number: handler for number in SIGNALS
                     if (handler := signal.getsignal(number)) in (signal.SIG_DFL, signal.default_int_handler)}
+    unraisable = sys.unraisablehook
+
+    def repeated(lost: sys.UnraisableHookArgs) -> None:
+        """An exception in a finaliser goes nowhere; a signal that came just then comes again, when that is over."""
+        if lost.exc_type is not KeyboardInterrupt or _watch.number is None:
+            unraisable(lost)
+            return
+        _watch.holding = False
+        threading.Timer(AGAIN, _thread.interrupt_main, (_watch.number,)).start()
     try:
         for number in handlers:
             signal.signal(number, _watch.take)
+        sys.unraisablehook = repeated
         yield
     finally:
+        sys.unraisablehook = unraisable
         for number, handler in handlers.items():
             signal.signal(number, handler)
         _watch = before

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from golden_model import datasets
+from golden_model.data import datasets
 from golden_model.engine import CompiledModel
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Initialisation, Learning, Network

@@ -21,8 +21,8 @@ import pictures
 import reference
 
 from boards import fit
-from golden_model.atomic_write import write_atomically
 from golden_model.network import Network
+from golden_model.storage.atomic_write import write_atomically
 from hdl import estimate
 from hdl.design import Design
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from golden_model.atomic_write import write_atomically
+from golden_model.storage.atomic_write import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT, RUNS = ROOT / "docs/figures", ROOT / "build/figures"
@@ -163,8 +163,9 @@ def measure(name: str) -> None:
 def prepare(what: str, source: str, result: str) -> None:
     """A copy of a model, or a network as it is before it learnt anything."""
     from boards import fit
-    from golden_model import model_file, parameters
+    from golden_model import parameters
     from golden_model.network import Network
+    from golden_model.storage import model_file
     if what == "copy":
         shutil.copyfile(RUNS / source, RUNS / result)
         return

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from golden_model.integrators import integrate
-from golden_model.neuron import Ring, adjoint, derivative, equilibrium, local_products, reverse_derivative
+from golden_model.theory.integrators import integrate
+from golden_model.theory.neuron import Ring, adjoint, derivative, equilibrium, local_products, reverse_derivative
 
 WANTED = 0.5
 

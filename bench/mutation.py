@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from golden_model.atomic_write import write_atomically
+from golden_model.storage.atomic_write import write_atomically
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import mutation  # noqa: E402

@@ -17,7 +17,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from golden_model.atomic_write import write_atomically
+from golden_model.storage.atomic_write import write_atomically
 
 ROOT = Path(__file__).resolve().parents[1]
 CURVE = ROOT / "docs/figures/compare-784-128-10.json"

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from golden_model import datasets
-from golden_model.datasets import Dataset
+from golden_model.data import datasets
+from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import WuxingError
 from golden_model.model import Model

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from boards import fit, floorplan, routing, synthesis, tools
-from golden_model.atomic_write import write_atomically
 from golden_model.errors import WuxingError
+from golden_model.storage.atomic_write import write_atomically
 from hdl import emit
 from hdl.design import Design, elements_within
 

@@ -14,8 +14,9 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from golden_model import cache, programs
+from golden_model import programs
 from golden_model.errors import ToolError
+from golden_model.storage import cache
 
 PROGRAMS = {"ice40": ("yosys", "nextpnr-ice40", "icepack"), "ecp5": ("yosys", "nextpnr-ecp5", "ecppack")}
 SHOWN = 300                               # characters of a log that an error quotes

@@ -64,7 +64,7 @@ class Fixed:
                          self.formats.drive)
 
     def disturbed(self, state: Array, name: str, step: int) -> Array:
-        """The state before a step: as it is. ``golden_model.faults`` flips bits here."""
+        """The state before a step: as it is. ``golden_model.robustness.faults`` flips bits here."""
         return state
 
     def operand(self, bracket: Array, name: str) -> Array:

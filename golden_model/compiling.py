@@ -22,9 +22,9 @@ import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 from numba.core.compiler_lock import global_compiler_lock
 
-from golden_model import cache as caches
 from golden_model.errors import InputError
-from golden_model.file_lock import locked
+from golden_model.storage import cache as caches
+from golden_model.storage.file_lock import locked
 
 settings: Any = numba.config
 COMPILES = not settings.DISABLE_JIT       # NUMBA_DISABLE_JIT=1 is for those who look for a fault or measure coverage

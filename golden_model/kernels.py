@@ -11,9 +11,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from golden_model import upsets, words
+from golden_model import words
 from golden_model.compiling import kernel
 from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN
+from golden_model.robustness import upsets
 from golden_model.words import cast, clamp
 
 
@@ -46,7 +47,7 @@ def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, ro
     """Improved Euler from rest for one layer, in place in ``state`` [block, row, lane].
 
     ``gate`` None: the forward circuit, gated by its own populations; else gates laid out like ``state``. ``hit``: None, or
-    what of ``golden_model.upsets`` strikes words before each step.
+    what of ``golden_model.robustness.upsets`` strikes words before each step.
     """
     e0, e1, e2, e3, e4 = const.rest
     high, low, p, c, scale = const.high, const.least, const.predictor, const.corrector, const.drive_scale

@@ -91,7 +91,7 @@ class Store(NamedTuple):
     links_memory: Any        # (2, weights)
     bias_memory: Any         # (2, units)
     coupling_memory: Any     # (2, 3, 5, units)
-    upsets: Any = None       # None, or the table of ``golden_model.upsets``
+    upsets: Any = None       # None, or the table of ``golden_model.robustness.upsets``
 
 
 class Instinct(NamedTuple):

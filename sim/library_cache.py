@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from golden_model import cache
 from golden_model.errors import InputError
-from golden_model.file_lock import locked, shared, unused
+from golden_model.storage import cache
+from golden_model.storage.file_lock import locked, shared, unused
 
 PART = "rtl"
 SUMS = "sums.json"                        # SHA-256 of the other files; locked by those who use them, touched when they begin

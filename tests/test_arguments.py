@@ -4,13 +4,13 @@ import re
 import numpy as np
 import pytest
 
-from golden_model import faults
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
-from golden_model.faults import FaultyCompiledModel, FaultyModel
 from golden_model.model import Model
 from golden_model.network import Integration, Learning, Network, Neuron
 from golden_model.parameters import initial
+from golden_model.robustness import faults
+from golden_model.robustness.faults import FaultyCompiledModel, FaultyModel
 
 NETWORK = Network(layers=(4, 3), learning=Learning(epochs=4, halvings=3))
 IMAGES = np.array([[0, 255, 7, 0], [1, 2, 3, 4]], np.uint8)

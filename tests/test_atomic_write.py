@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
+from golden_model.storage.atomic_write import write_atomically
 
 REMEDY = "what was there before is unchanged, choose another place or mend this one"
 

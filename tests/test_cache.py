@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from golden_model import cache, model_file, parameters
-from golden_model.cache import CacheWarning
+from golden_model import parameters
 from golden_model.errors import InputError
 from golden_model.network import Network
+from golden_model.storage import cache, model_file
+from golden_model.storage.cache import CacheWarning
 
 ROOT = Path(__file__).parent.parent
 LIMIT = 3600                              # seconds after which a program of a test hangs

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden_model import model_file
-from golden_model.datasets import load
+from golden_model.data.datasets import load
 from golden_model.network import Network
 from golden_model.parameters import initial
+from golden_model.storage import model_file
 from wuxing.cli import main
 from wuxing.commands.compare import mcnemar, summary
 

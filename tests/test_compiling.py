@@ -138,7 +138,7 @@ def test_numba_may_be_told_to_compile_nothing():
     program = """
 import numpy as np
 from golden_model.engine import CompiledModel
-from golden_model.faults import Faults, FaultyCompiledModel
+from golden_model.robustness.faults import Faults, FaultyCompiledModel
 from golden_model.network import Network
 network, images = Network(layers=(6, 3, 2)), np.arange(12, dtype=np.uint8).reshape(2, 6)
 for model in (CompiledModel(network, "fixed", threads=2), FaultyCompiledModel(network, None, Faults())):

@@ -16,10 +16,11 @@ from boards.connection import Connection
 from boards.serial_port import ConnectionLost
 from boards.transport import Transport
 from boards.virtual import VirtualBoard
-from golden_model import model_file, parameters
+from golden_model import parameters
 from golden_model.errors import DeviceError, InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network
+from golden_model.storage import model_file
 from hdl import frames
 from hdl.design import Design
 from hdl.frames import Status

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden_model import upsets
 from golden_model.errors import InputError
-from golden_model.faults import Faults, dead, held, mismatched
 from golden_model.fixed_point import Format
 from golden_model.network import SECTIONS, Network
 from golden_model.parameters import initial
+from golden_model.robustness import upsets
+from golden_model.robustness.faults import Faults, dead, held, mismatched
 
 TEXT = (Path(__file__).parents[1] / "docs/arithmetic.md").read_text("utf-8")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model import model_file, parameters, shared_kernels
+from golden_model import parameters, shared_kernels
 from golden_model.bounds import worst_case
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
@@ -17,6 +17,7 @@ from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters
+from golden_model.storage import model_file
 from golden_model.wirings import Convolution, masks
 from random_networks import strategies
 from test_engine import same

@@ -11,9 +11,11 @@ import pytest
 
 from command_model import CYCLES_WORD
 from golden_backend import command_model, snapshot
-from golden_model import datasets, learning, model_file, parameters
+from golden_model import learning, parameters
+from golden_model.data import datasets
 from golden_model.errors import DeviceError, InputError, ToolError
 from golden_model.network import Initialisation, Integration, Learning, Network
+from golden_model.storage import model_file
 from hdl import emit, frames
 from hdl.design import Design
 from hdl.frames import Opcode, Status

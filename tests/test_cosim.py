@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 
-from golden_model import arithmetic, circuits, datasets, learning, parameters
+from golden_model import arithmetic, circuits, learning, parameters
+from golden_model.data import datasets
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format, Overflow

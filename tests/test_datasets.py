@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model import datasets
-from golden_model.datasets import FILES, Dataset, available, check_fits, load, read_idx, shift
+from golden_model.data import datasets
+from golden_model.data.datasets import FILES, Dataset, available, check_fits, load, read_idx, shift
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network

@@ -6,7 +6,9 @@ import pytest
 from typer.main import get_command
 
 from boards import fit
-from golden_model import datasets, model_file, parameters
+from golden_model import parameters
+from golden_model.data import datasets
+from golden_model.storage import model_file
 from wuxing.cli import app, main
 from wuxing.commands import cosim, ranges, run
 

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from golden_model import datasets
+from golden_model.data import datasets
 from wuxing.cli import main
 from wuxing.commands import demo
 

@@ -19,9 +19,9 @@ from sybil import Document, Example, Region
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
-from golden_model.cache import environment
-from golden_model.datasets import FILES
+from golden_model.data.datasets import FILES
 from golden_model.network import Network
+from golden_model.storage.cache import environment
 from wuxing.cli import main
 from wuxing.configuration import read_description
 

@@ -20,11 +20,11 @@ import pytest
 from amaranth import tracer
 
 from boards import system
-from golden_model.cache import environment
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron
 from golden_model.parameters import Layer, initial
+from golden_model.storage.cache import environment
 from hdl import emit, frames, single_port_weights, weights
 from hdl.design import Design
 from hdl.lint import agreeing

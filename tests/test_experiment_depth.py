@@ -4,7 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from golden_model import datasets, parameters
+from golden_model import parameters
+from golden_model.data import datasets
 from golden_model.model import Model
 from golden_model.network import Learning, Network
 from wuxing.experiments import depth

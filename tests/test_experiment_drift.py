@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from golden_model import datasets, transforms
+from golden_model.data import datasets, transforms
 from golden_model.engine import CompiledModel
 from golden_model.training import accuracy, train
 from wuxing.experiments import description, drift, learner

@@ -4,11 +4,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from golden_model import datasets
+from golden_model.data import datasets
 from golden_model.engine import CompiledModel
-from golden_model.faults import Faults, FaultyCompiledModel
 from golden_model.fixed_point import Format
 from golden_model.network import Network
+from golden_model.robustness.faults import Faults, FaultyCompiledModel
 from golden_model.training import accuracy
 from wuxing.experiments import description, faults, learner
 from wuxing.experiments.summary import Run

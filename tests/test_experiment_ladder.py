@@ -11,7 +11,7 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from golden_model import datasets
+from golden_model.data import datasets
 from golden_model.errors import ToolError
 from golden_model.network import Learning
 from wuxing.experiments import description, ladder, peers

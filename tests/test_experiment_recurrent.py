@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from golden_model import datasets
+from golden_model.data import datasets
 from wuxing.experiments import description, learner, recurrent
 
 

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from golden_model import arithmetic as arithmetics
-from golden_model import circuits, datasets, parameters
+from golden_model import circuits, parameters
+from golden_model.data import datasets
 from golden_model.errors import InputError
-from golden_model.integrators import IMPROVED_EULER, integrate
 from golden_model.model import Model
 from golden_model.network import Learning, Network
-from golden_model.neuron import Ring, derivative, equilibrium
+from golden_model.theory.integrators import IMPROVED_EULER, integrate
+from golden_model.theory.neuron import Ring, derivative, equilibrium
 from wuxing import exit_codes, tasks
 from wuxing.cli import main
 from wuxing.experiments import description, learner, neuron, report, reversibility

@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model import parameters, upsets
+from golden_model import parameters
 from golden_model.circuits import settle
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
-from golden_model.faults import Faults, FaultyCompiledModel, FaultyModel, Struck, dead, held, mismatched
 from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Learning, Network, Neuron, Wiring
+from golden_model.robustness import upsets
+from golden_model.robustness.faults import Faults, FaultyCompiledModel, FaultyModel, Struck, dead, held, mismatched
 from random_networks import cases
 
 RATES = st.sampled_from([0.0, 0.01, 0.2])

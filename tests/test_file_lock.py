@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from golden_model.file_lock import locked
+from golden_model.storage.file_lock import locked
 
 HOLD = """
 import sys
 from pathlib import Path
-from golden_model.file_lock import locked
+from golden_model.storage.file_lock import locked
 with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
@@ -32,7 +32,7 @@ sys.modules["msvcrt"] = types.SimpleNamespace(locking=locking, LK_LOCK="lock", L
 import pathlib
 import shutil                                                 # what asks for the system asks before it is another
 sys.platform = "win32"
-from golden_model.file_lock import locked
+from golden_model.storage.file_lock import locked
 with locked(pathlib.Path(sys.argv[1])):
     calls.append("within")
 print(calls)

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from boards import fit, platforms
-from golden_model import model_file, parameters
+from golden_model import parameters
 from golden_model.errors import InputError
 from golden_model.network import Network
+from golden_model.storage import model_file
 from wuxing import designs
 from wuxing.cli import main
 from wuxing.commands.sweep import expand, read

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from golden_model.errors import InputError
-from golden_model.integrators import EULER, IMPROVED_EULER, RK4, Tableau, integrate
-from golden_model.neuron import Ring, adjoint, derivative, equilibrium, reverse_derivative
+from golden_model.theory.integrators import EULER, IMPROVED_EULER, RK4, Tableau, integrate
+from golden_model.theory.neuron import Ring, adjoint, derivative, equilibrium, reverse_derivative
 
 METHODS = [EULER, IMPROVED_EULER, RK4]
 half = Fraction(1, 2)

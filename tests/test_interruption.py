@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from golden_model import model_file
+from golden_model.storage import model_file
 from wuxing import interruption
 from wuxing.cli import main
 from wuxing.commands import compare, train

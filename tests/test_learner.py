@@ -11,9 +11,9 @@ from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.learner import Learner
 from golden_model.model import Model
-from golden_model.model_file import ARRAYS
 from golden_model.network import Learning, Network
 from golden_model.parameters import initial
+from golden_model.storage.model_file import ARRAYS
 from hdl import emit
 from hdl.design import Design
 from sim.rtl_model import RtlModel

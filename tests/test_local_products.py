@@ -6,9 +6,9 @@ parameter, and is compared with central differences of the loss.
 import numpy as np
 import pytest
 
-from golden_model.integrators import integrate
 from golden_model.network import Neuron
-from golden_model.neuron import (
+from golden_model.theory.integrators import integrate
+from golden_model.theory.neuron import (
     Ring,
     adjoint,
     bracket,

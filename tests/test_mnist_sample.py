@@ -9,7 +9,7 @@ from importlib import metadata
 import numpy as np
 import pytest
 
-from golden_model import datasets, mnist_sample
+from golden_model.data import datasets, mnist_sample
 from golden_model.errors import InputError
 
 

@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model import model_file
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.model_file import ModelFile, load, save
 from golden_model.network import Formats, Learning, Network, Neuron
 from golden_model.parameters import Layer, Parameters, initial
+from golden_model.storage import model_file
+from golden_model.storage.model_file import ModelFile, load, save
 
 NETWORK = Network(layers=(12, 6, 5, 3), seed=7, learning=Learning(epochs=4, batch=2))
 SMALL = Network(layers=(3, 2))

@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import arrays
 
 from golden_model import arithmetic, circuits
 from golden_model.errors import InputError
-from golden_model.integrators import IMPROVED_EULER, RK4, integrate
 from golden_model.network import Integration, Network, Neuron
-from golden_model.neuron import (
+from golden_model.theory.integrators import IMPROVED_EULER, RK4, integrate
+from golden_model.theory.neuron import (
     MIRROR,
     Ring,
     adjoint,

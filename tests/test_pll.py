@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boards import platforms, pll
-from golden_model.cache import environment
 from golden_model.errors import InputError
+from golden_model.storage.cache import environment
 
 
 def icepll(reference, wanted):

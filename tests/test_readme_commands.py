@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from golden_model import model_file
+from golden_model.storage import model_file
 from wuxing import designs
 from wuxing.cli import main
 

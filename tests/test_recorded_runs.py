@@ -4,9 +4,9 @@ from __future__ import annotations
 import pytest
 
 import recorded_runs
-from golden_model import faults
 from golden_model.model import Model
 from golden_model.network import Network
+from golden_model.robustness import faults
 
 RECORDED = recorded_runs.recorded()
 KINDS = ("answers", "parameters", "memory", "outputs")

@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden_model import arithmetic as arithmetics
-from golden_model import circuits, model_file, parameters, reciprocal
-from golden_model.association import AssociativeMemory, description
+from golden_model import circuits, parameters, reciprocal
 from golden_model.bounds import worst_case
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Integration, Learning, Network, Neuron, Wiring
-from golden_model.neuron import Ring, energy
 from golden_model.ranges import record
+from golden_model.storage import model_file
+from golden_model.theory.association import AssociativeMemory, description
+from golden_model.theory.neuron import Ring, energy
 from golden_model.wirings import Recurrent
 from test_engine import same
 

@@ -7,10 +7,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from golden_model import model_file, parameters
+from golden_model import parameters
 from golden_model.errors import InputError
 from golden_model.network import Learning, Network
 from golden_model.ranges import record
+from golden_model.storage import model_file
 from wuxing import plots
 from wuxing.commands.ranges import ranges as ranges_command
 from wuxing.report import page, write_report

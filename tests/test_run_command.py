@@ -10,9 +10,11 @@ import pytest
 
 from boards import fit, virtual
 from boards.connection import Connection
-from golden_model import datasets, model_file, parameters
+from golden_model import parameters
+from golden_model.data import datasets
 from golden_model.model import Model
 from golden_model.network import Network
+from golden_model.storage import model_file
 from hdl.design import Design
 from wuxing.cli import main
 from wuxing.commands import run

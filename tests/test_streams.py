@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from golden_model import model_file
+from golden_model.storage import model_file
 from wuxing import streams
 from wuxing.cli import main
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from boards import fit, platforms
-from golden_model import datasets
+from golden_model.data import datasets
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.network import Learning, Network

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden_model import datasets
+from golden_model.data import datasets
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.model import Model

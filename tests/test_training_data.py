@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from typer.main import get_command
 
-from golden_model import datasets, model_file, parameters
+from golden_model import parameters
+from golden_model.data import datasets
 from golden_model.network import Network
+from golden_model.storage import model_file
 from wuxing import training_data
 from wuxing.cli import app, main
 

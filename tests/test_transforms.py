@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from golden_model.datasets import load, shift
+from golden_model.data.datasets import load, shift
+from golden_model.data.transforms import inverted, moved, rotated
 from golden_model.errors import InputError
-from golden_model.transforms import inverted, moved, rotated
 
 SHAPE = (3, 4)
 IMAGES = np.arange(1, 25, dtype=np.uint8).reshape(2, 12)

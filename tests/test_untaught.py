@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from golden_model import model_file
-from golden_model.datasets import FILES, load
+from golden_model.data.datasets import FILES, load
+from golden_model.storage import model_file
 from wuxing.cli import main
 from wuxing.progress import untaught_note
 

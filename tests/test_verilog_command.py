@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden_model import model_file
 from golden_model.errors import InputError
 from golden_model.network import Formats, Learning, Network
 from golden_model.parameters import initial, quantised, to_real
+from golden_model.storage import model_file
 from hdl import emit
 from wuxing.cli import main
 from wuxing.commands import verilog

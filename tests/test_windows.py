@@ -25,7 +25,7 @@ for name in ("fcntl", "termios", "pty", "tty", "resource"):
 for where, name in [(os, "fchmod"), (os, "killpg"), (os, "O_NOFOLLOW"), (signal, "SIGHUP")]:
     delattr(where, name)
 sys.platform, system = "win32", sys.platform              # which this module asks for
-import golden_model.file_lock
+import golden_model.storage.file_lock
 sys.platform = system
 """
 

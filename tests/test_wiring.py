@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from golden_model import model_file, parameters, training
-from golden_model.datasets import Dataset
+from golden_model import parameters, training
+from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network, Wiring
+from golden_model.storage import model_file
 from golden_model.wirings import masks
 
 

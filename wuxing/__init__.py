@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from boards.fit import network_for
     from boards.platforms import BOARDS
     from boards.virtual import VirtualBoard
-    from golden_model.datasets import Dataset
-    from golden_model.datasets import load as load_dataset
+    from golden_model.data.datasets import Dataset
+    from golden_model.data.datasets import load as load_dataset
     from golden_model.engine import CompiledModel
     from golden_model.errors import DeviceError, InputError, InternalError, ToolError, WuxingError
     from golden_model.fixed_point import Format
     from golden_model.learner import Learner
     from golden_model.model import Model
-    from golden_model.model_file import ModelFile
-    from golden_model.model_file import load as load_model
-    from golden_model.model_file import save as save_model
     from golden_model.network import Network
     from golden_model.parameters import Layer, Parameters
     from golden_model.parameters import initial as initial_parameters
     from golden_model.sections import Formats, Initialisation, Integration, Learning, Neuron, Wiring
+    from golden_model.storage.model_file import ModelFile
+    from golden_model.storage.model_file import load as load_model
+    from golden_model.storage.model_file import save as save_model
     from golden_model.training import Epoch, Training, accuracy, train
     from hdl.design import Design
     from hdl.emit import core_files, to_verilog
@@ -44,11 +44,11 @@ _PLACES = {
     "Learner": "golden_model.learner", "Model": "golden_model.model", "CompiledModel": "golden_model.engine",
     "Layer": "golden_model.parameters", "Parameters": "golden_model.parameters",
     "initial_parameters": "golden_model.parameters:initial",
-    "Dataset": "golden_model.datasets", "load_dataset": "golden_model.datasets:load",
+    "Dataset": "golden_model.data.datasets", "load_dataset": "golden_model.data.datasets:load",
     "train": "golden_model.training", "Training": "golden_model.training", "Epoch": "golden_model.training",
     "accuracy": "golden_model.training",
-    "ModelFile": "golden_model.model_file", "load_model": "golden_model.model_file:load",
-    "save_model": "golden_model.model_file:save",
+    "ModelFile": "golden_model.storage.model_file", "load_model": "golden_model.storage.model_file:load",
+    "save_model": "golden_model.storage.model_file:save",
     "Design": "hdl.design", "to_verilog": "hdl.emit", "core_files": "hdl.emit",
     "estimate_clocks": "hdl.estimate:clocks", "estimate_cells": "hdl.estimate:cells",
     "RtlModel": "sim.rtl_model", "cosim": "sim.cosim",

@@ -21,8 +21,8 @@ from typing import Annotated, TextIO
 import typer
 from typer.main import get_command
 
-from golden_model.cache import CacheWarning
 from golden_model.errors import InputError, InternalError, WuxingError
+from golden_model.storage.cache import CacheWarning
 from wuxing import console, exit_codes, interruption, streams
 from wuxing.commands import (
     boards,

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from golden_model import datasets
-from golden_model.datasets import Dataset
+from golden_model.data import datasets
+from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Network
 from wuxing import text_file

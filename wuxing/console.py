@@ -11,8 +11,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 
-from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
+from golden_model.storage.atomic_write import write_atomically
 from wuxing import streams
 from wuxing.sheet import Sheet
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from golden_model import datasets, model_file, parameters
+from golden_model import parameters
+from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
+from golden_model.storage import model_file
 from wuxing import text_file
 
 if TYPE_CHECKING:

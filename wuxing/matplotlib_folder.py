@@ -9,8 +9,8 @@ import os
 import sys
 from contextlib import suppress
 
-from golden_model import cache
 from golden_model.errors import InputError
+from golden_model.storage import cache
 
 VARIABLE = "MPLCONFIGDIR"
 if "matplotlib" not in sys.modules and not os.environ.get(VARIABLE):

@@ -22,7 +22,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from golden_model.datasets import Dataset
+from golden_model.data.datasets import Dataset
 from golden_model.training import Epoch
 from wuxing import console, interruption, tasks
 

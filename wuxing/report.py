@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.ranges import Ranges
+from golden_model.storage.atomic_write import write_atomically
 from wuxing import plots
 
 PAGE = "index.html"

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError, ToolError
+from golden_model.storage.atomic_write import write_atomically
 from wuxing.versions import versions
 
 STORE = Path("build/experiments")         # where results are kept unless another folder is named

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from golden_model import datasets
-from golden_model.datasets import Dataset
+from golden_model.data import datasets
+from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.sections import shown
 from wuxing import console

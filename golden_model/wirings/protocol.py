@@ -64,7 +64,7 @@ class LayerWiring(ABC):
     tied = False                          # whether neurons have links in common
     reciprocal = False                    # whether what a neuron gains over a link another loses
     learns_K = True
-    bears_faults = True                   # whether ``golden_model.faults`` says what broken hardware makes of it
+    bears_faults = True                   # whether ``golden_model.robustness.faults`` says what broken hardware makes of it
 
     # ------------------------------------------------------------- sizes
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from golden_model.atomic_write import write_atomically
 from golden_model.errors import InternalError
 from golden_model.parameters import Parameters
+from golden_model.storage.atomic_write import write_atomically
 from wuxing import build_page, console, designs
 from wuxing import configuration as options
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from golden_model import cache as caches
+from golden_model.storage import cache as caches
 from sim import library_cache
 from wuxing import console
 

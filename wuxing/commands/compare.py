@@ -20,7 +20,7 @@ import typer
 
 from golden_model import parameters
 from golden_model.arithmetic import Array
-from golden_model.datasets import Dataset
+from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.network import Network

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from golden_model import datasets, model_file
+from golden_model.data import datasets
+from golden_model.storage import model_file
 from wuxing import configuration as options
 from wuxing import console, designs, exit_codes, training_data
 from wuxing.progress import images_bar

@@ -18,7 +18,7 @@ from typing import Annotated, Any, TextIO
 import typer
 from rich.console import Console
 
-from golden_model import datasets
+from golden_model.data import datasets
 from golden_model.errors import InputError
 from wuxing import console
 

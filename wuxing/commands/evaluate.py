@@ -7,8 +7,9 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from golden_model import datasets, model_file
+from golden_model.data import datasets
 from golden_model.engine import CompiledModel
+from golden_model.storage import model_file
 from golden_model.training import confusion, percentage
 from wuxing import configuration as options
 from wuxing import console, training_data

@@ -4,8 +4,8 @@ from __future__ import annotations
 import json as notation
 from typing import Any
 
-from golden_model import model_file
 from golden_model.network import SECTIONS
+from golden_model.storage import model_file
 from wuxing import configuration as options
 from wuxing import console, cost
 

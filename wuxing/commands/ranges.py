@@ -7,10 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from golden_model import datasets, model_file
-from golden_model.atomic_write import write_atomically
+from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.ranges import Ranges, proposed_formats
+from golden_model.storage import model_file
+from golden_model.storage.atomic_write import write_atomically
 from wuxing import configuration as options
 from wuxing import console, training_data
 from wuxing.sheet import Sheet

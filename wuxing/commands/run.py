@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from golden_model import datasets, model_file
 from golden_model.arithmetic import Array
+from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.parameters import Parameters
+from golden_model.storage import model_file
 from wuxing import configuration as options
 from wuxing import console, designs, exit_codes, interruption, training_data
 from wuxing.progress import OnProgress, images_bar

@@ -17,11 +17,11 @@ from typing import Annotated, Any
 
 import typer
 
-from golden_model import datasets
-from golden_model.atomic_write import write_atomically
+from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import ARITHMETICS
+from golden_model.storage.atomic_write import write_atomically
 from wuxing import configuration as options
 from wuxing import console, cost, tasks, text_file
 from wuxing.experiments import learner

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from golden_model import model_file
-from golden_model.datasets import Dataset
+from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.network import Network
+from golden_model.storage import model_file
 from golden_model.training import Epoch, Training, accuracy
 from golden_model.training import train as run_training
 from wuxing import configuration as options

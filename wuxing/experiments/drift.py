@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import transforms
+from golden_model.data import transforms
 from golden_model.engine import CompiledModel
 from golden_model.network import Learning, Network
 from golden_model.training import accuracy, percentage

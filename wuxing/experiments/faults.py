@@ -1,9 +1,9 @@
 """Experiment ``faults``: accuracy on broken hardware, right after it broke, and after it has learnt on a few images in place.
 
-A network that has learnt in integers is put on hardware with faults (``golden_model.faults``): dead hidden neurons, stuck bits
-of weights, bits of state words that flip, K that differ from neuron to neuron. Then it learns ``repair`` images it has not
-seen, one at a time, on that hardware. The constant rate of doing so is chosen by the mean accuracy on held-out training images
-over all faults; the test images report.
+A network that has learnt in integers is put on hardware with faults (``golden_model.robustness.faults``): dead hidden
+neurons, stuck bits of weights, bits of state words that flip, K that differ from neuron to neuron. Then it learns ``repair``
+images it has not seen, one at a time, on that hardware. The constant rate of doing so is chosen by the mean accuracy on
+held-out training images over all faults; the test images report.
 
 Beside it stands a network of rectified linear units of the same size that backpropagation has taught (scikit-learn's
 ``MLPClassifier``), with weights of as many bits, and no way to learn in place (``Peer``). The claims were written before the
@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.datasets import Dataset
-from golden_model.faults import Faults, FaultyCompiledModel, dead, held, mismatched
+from golden_model.data.datasets import Dataset
 from golden_model.fixed_point import Format
 from golden_model.network import Learning, Network
+from golden_model.robustness.faults import Faults, FaultyCompiledModel, dead, held, mismatched
 from golden_model.training import accuracy, percentage
 from wuxing.experiments import learner
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread

@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from golden_model import datasets
-from golden_model.datasets import Dataset
+from golden_model.data import datasets
+from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.network import Network

@@ -17,9 +17,9 @@ from golden_model import arithmetic as arithmetics
 from golden_model import circuits
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.integrators import EULER, IMPROVED_EULER, RK4, Tableau, integrate
 from golden_model.network import Formats, Integration, Network, Neuron
-from golden_model.neuron import Ring, derivative, energy, equilibrium, response
+from golden_model.theory.integrators import EULER, IMPROVED_EULER, RK4, Tableau, integrate
+from golden_model.theory.neuron import Ring, derivative, energy, equilibrium, response
 from wuxing.experiments import neuron_figures as figures
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.datasets import Dataset
+from golden_model.data.datasets import Dataset
 from golden_model.errors import ToolError
 from golden_model.network import Learning
 from golden_model.training import ORDER_STREAM, percentage

@@ -16,10 +16,10 @@ import numpy.typing as npt
 from golden_model import arithmetic as arithmetics
 from golden_model import reciprocal
 from golden_model.arithmetic import Array
-from golden_model.association import AssociativeMemory, description
 from golden_model.fixed_point import Format
 from golden_model.network import ELEMENTS, Formats, Initialisation, Integration, Learning, Network, Wiring
-from golden_model.neuron import Ring, coupling_matrix, energy
+from golden_model.theory.association import AssociativeMemory, description
+from golden_model.theory.neuron import Ring, coupling_matrix, energy
 from wuxing.experiments import learner
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
+from golden_model.storage.atomic_write import write_atomically
 from wuxing.experiments.description import Description
 from wuxing.experiments.summary import Claim, Summary, Table
 

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import circuits, datasets, learning, links, parameters
-from golden_model.datasets import Dataset
+from golden_model import circuits, learning, links, parameters
+from golden_model.data import datasets
+from golden_model.data.datasets import Dataset
 from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Neuron
-from golden_model.neuron import Ring, adjoint, equilibrium
 from golden_model.parameters import Parameters
+from golden_model.theory.neuron import Ring, adjoint, equilibrium
 from golden_model.training import train
 from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
 

@@ -19,10 +19,10 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import mnist_sample
-from golden_model.atomic_write import write_atomically
+from golden_model.data import mnist_sample
 from golden_model.errors import InputError
 from golden_model.network import Network
+from golden_model.storage.atomic_write import write_atomically
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]

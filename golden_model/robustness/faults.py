@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import parameters, upsets
+from golden_model import parameters
 from golden_model.arguments import lesson
 from golden_model.arithmetic import Array, Fixed
 from golden_model.circuits import MIRROR
@@ -22,6 +22,7 @@ from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
+from golden_model.robustness import upsets
 from golden_model.sections import number, set_whole, shown
 from golden_model.wirings import masks
 

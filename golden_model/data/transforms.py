@@ -1,6 +1,6 @@
 """Changes of images as a sensor might make them: inverted, moved, rotated. The images given stay as they are.
 
-Images are uint8 (n, height * width), rows one after the other, as in ``golden_model.datasets``.
+Images are uint8 (n, height * width), rows one after the other, as in ``golden_model.data.datasets``.
 """
 from __future__ import annotations
 

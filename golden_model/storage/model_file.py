@@ -33,11 +33,11 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model import parameters as learnt
-from golden_model.atomic_write import write_atomically
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
+from golden_model.storage.atomic_write import write_atomically
 
 VERSION = "wuxing model 1"
 HEAD, RECORD = "model.json", "record.json"

@@ -1,0 +1,1 @@
+"""What broken hardware computes: faults of neurons and links, and single bits that flip."""

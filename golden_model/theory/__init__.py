@@ -1,0 +1,1 @@
+"""The theory of one neuron and of associative memory, in real numbers."""

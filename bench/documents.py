@@ -291,7 +291,7 @@ def line() -> str:
     from wuxing.commands.boards import LINE_BYTES, line_images_per_second
     found = record("run-icebreaker")
     parameters = 32 * 785 + 10 * 33
-    bauds = sorted({board.baud for board in platforms.BOARDS.values()})
+    bauds = sorted({platform.baud for platform in platforms.PLATFORMS.values()})
     rates = ", ".join(f"{line_images_per_second(baud):,.0f} at {baud / 1e6:g} Mbaud" for baud in bauds)
     seconds = (5 * parameters + 11 * -(-parameters // 48)) * 10 / 2e6
     return table(("", "figure", "from"), [

@@ -14,13 +14,13 @@ GROUPS = {
     "Data and training": ("Dataset", "load_dataset", "train", "Training", "Epoch", "accuracy"),
     "Model files": ("ModelFile", "load_model", "save_model"),
     "Hardware": ("Design", "to_verilog", "core_files", "estimate_clocks", "estimate_cells", "RtlModel", "cosim"),
-    "Boards": ("BOARDS", "network_for", "VirtualBoard", "Connection"),
+    "Boards": ("PLATFORMS", "network_for", "VirtualBoard", "Connection"),
     "Errors": ("WuxingError", "InputError", "ToolError", "DeviceError", "InternalError"),
 }
 VALUES = {
     "Parameters": "`list[Layer]`: one for each layer of neurons, from the inputs on.",
-    "BOARDS": "The boards that `wuxing boards` lists, by name: their FPGA, clock, pins and serial line, and their `target` and "
-              "`arrangement` for a `Design`.",
+    "PLATFORMS": "The boards that `wuxing boards` lists, by name: their FPGA, clock, pins and serial line, and their `target` "
+                 "and `arrangement` for a `Design`.",
 }
 SECTION = re.compile(r"^(\w+)\n-+\n", re.MULTILINE)
 ENTRY = re.compile(r"^(\S[^\n]*?)(?: : ([^\n]+))?\n((?:    [^\n]*(?:\n|$)|\n(?=    ))*)", re.MULTILINE)

@@ -14,7 +14,7 @@ from typing import Any
 
 from boards import constraints, fit, floorplan, routing, synthesis, tools, top
 from boards.fit import Fit
-from boards.platforms import Board
+from boards.platforms import Platform
 from boards.pll import Pll
 from boards.routing import Routed
 from boards.system import System
@@ -42,7 +42,7 @@ Verify = Callable[[Path], Mapping[str, Any]]      # of the core's folder; what i
 class Built:
     """A bitstream and what is known of it. ``verified``: what the co-simulation said."""
 
-    board: Board
+    platform: Platform
     design: Design
     pll: Pll
     baud: int
@@ -63,7 +63,7 @@ class Built:
         return float(self.pll.output)
 
 
-def build(board: Board, design: Design, values: Parameters, folder: Path, *, verify: Verify, clock: float | None = None,
+def build(platform: Platform, design: Design, values: Parameters, folder: Path, *, verify: Verify, clock: float | None = None,
           baud: int | None = None, seeds: int = 1, router: str = "router1",
           on_step: OnStep = lambda step: None) -> Built:
     """Make the bitstream of a design on a board.
@@ -94,17 +94,17 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
         raise InputError(f"--seeds must be 1 to {MOST_SEEDS}, not {seeds}")
     if router not in ROUTERS:
         raise InputError(f"--router must be {' or '.join(ROUTERS)}, not {router[:40]!r}")
-    rate, divisor = board.pll(clock), board.divisor(clock, baud)
+    rate, divisor = platform.pll(clock), platform.divisor(clock, baud)
     on_step("fit")
-    fits = fit.check(board, design)
-    tools.check(board.target)
+    fits = fit.check(platform, design)
+    tools.check(platform.target)
     check_folder(folder)
     clear(folder)
     _write(folder, {REPORT: json.dumps({"format": FORMAT, "state": "not finished"}) + "\n"})
     core = emit.core_files(design, values)
     _write(folder / CORE, core)
-    sources = {TOP_FILE: top.to_verilog(top.Top(board, System(design, divisor), rate)),
-               constraints.FILES[board.target]: constraints.text(board)}
+    sources = {TOP_FILE: top.to_verilog(top.Top(platform, System(design, divisor), rate)),
+               constraints.FILES[platform.target]: constraints.text(platform)}
     _write(folder, sources)
 
     on_step("co-simulation")
@@ -112,23 +112,23 @@ def build(board: Board, design: Design, values: Parameters, folder: Path, *, ver
     emit.read_manifest(folder / CORE)             # raises if what was co-simulated is not what goes on
 
     on_step("synthesis")
-    netlist = synthesis.synthesise(board.target, [f"{CORE}/{emit.VERILOG}", TOP_FILE], top.TOP, folder,
-                                   floorplan.sites(board.device.option, design))
+    netlist = synthesis.synthesise(platform.target, [f"{CORE}/{emit.VERILOG}", TOP_FILE], top.TOP, folder,
+                                   floorplan.sites(platform.device.option, design))
 
     on_step("place and route")
-    best, tried = routed(board, rate.output, seeds, folder, router)
+    best, tried = routed(platform, rate.output, seeds, folder, router)
 
     on_step("packing")
-    bitstream = packed(board, folder)
-    versions = {name: tools.version(name) for name in tools.PROGRAMS[board.target]}
+    bitstream = packed(platform, folder)
+    versions = {name: tools.version(name) for name in tools.PROGRAMS[platform.target]}
     hashed = [f"{CORE}/{emit.VERILOG}", *sources, synthesis.NETLIST, bitstream.name]
-    return Built(board=board, design=design, pll=rate, baud=board.baud if baud is None else baud, divisor=divisor,
+    return Built(platform=platform, design=design, pll=rate, baud=platform.baud if baud is None else baud, divisor=divisor,
                  router=router, fit=fits, routed=best, tried=tuple(tried), verified=verified, netlist=netlist,
                  bitstream=bitstream, versions={name: version for name, version in versions.items() if version},
                  hashes={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in hashed})
 
 
-def routed(board: Board, wanted: Fraction, seeds: int, folder: Path,
+def routed(platform: Platform, wanted: Fraction, seeds: int, folder: Path,
            router: str = ROUTERS[0]) -> tuple[Routed, list[tuple[int, float]]]:
     """The first seed that meets the clock, and all that were tried.
 
@@ -137,26 +137,26 @@ def routed(board: Board, wanted: Fraction, seeds: int, folder: Path,
     InputError
         If none does: with the best, and where its slowest path goes.
     """
-    options = [board.device.option, "--package", board.package, "--router", router]
-    if board.target == "ecp5":
-        options += ["--speed", board.speed, "--lpf", constraints.FILES["ecp5"], "--textcfg", CONFIGURATIONS["ecp5"]]
+    options = [platform.device.option, "--package", platform.package, "--router", router]
+    if platform.target == "ecp5":
+        options += ["--speed", platform.speed, "--lpf", constraints.FILES["ecp5"], "--textcfg", CONFIGURATIONS["ecp5"]]
     else:
         options += ["--pcf", constraints.FILES["ice40"], "--asc", CONFIGURATIONS["ice40"]]
     results: list[Routed] = []
     for seed in range(1, seeds + 1):
-        results.append(routing.route(board.target, options, seed, folder, f"nextpnr-{seed}.log"))
+        results.append(routing.route(platform.target, options, seed, folder, f"nextpnr-{seed}.log"))
         if results[-1].MHz >= wanted:
             return results[-1], [(result.seed, result.MHz) for result in results]
     best = max(results, key=lambda result: result.MHz)
     ends = f", from {best.path[0].cell} to {best.path[-1].cell}" if best.path else ""
-    raise InputError(f"the core must run at {float(wanted):g} MHz on {board.title}, but reaches {best.MHz:.1f} MHz (seed "
+    raise InputError(f"the core must run at {float(wanted):g} MHz on {platform.title}, but reaches {best.MHz:.1f} MHz (seed "
                      f"{best.seed} of {seeds}{ends}); give --clock {int(best.MHz)} or try more --seeds")
 
 
-def packed(board: Board, folder: Path) -> Path:
-    name, configuration = BITSTREAMS[board.target], CONFIGURATIONS[board.target]
-    if board.target == "ecp5":
-        tools.run("ecppack", [*board.pack, "--input", configuration, "--bit", name], folder)
+def packed(platform: Platform, folder: Path) -> Path:
+    name, configuration = BITSTREAMS[platform.target], CONFIGURATIONS[platform.target]
+    if platform.target == "ecp5":
+        tools.run("ecppack", [*platform.pack, "--input", configuration, "--bit", name], folder)
     else:
         tools.run("icepack", [configuration, name], folder)
     return folder / name

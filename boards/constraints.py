@@ -1,17 +1,18 @@
 """Where the ports of a board's top level go, in the language of its place and route: PCF for iCE40, LPF for ECP5."""
 from __future__ import annotations
 
-from boards.platforms import Board, Pin
+from boards.platforms import Pin, Platform
 
 FILES = {"ice40": "board.pcf", "ecp5": "board.lpf"}
 FALLBACK = {"IO_TYPE": "LVCMOS33"}        # of pins for which amaranth-boards says nothing: all these boards have 3.3 V there
 
 
-def text(board: Board) -> str:
-    """The constraints of ``board.pins`` and the frequency of its oscillator."""
-    lines = [line for port, pin in board.pins.items() for line in (_pcf if board.target == "ice40" else _lpf)(port, pin)]
-    rate = f"{board.reference:g}"
-    lines.append(f"set_frequency oscillator {rate}" if board.target == "ice40" else f'FREQUENCY PORT "oscillator" {rate} MHZ;')
+def text(platform: Platform) -> str:
+    """The constraints of ``platform.pins`` and the frequency of its oscillator."""
+    lines = [line for port, pin in platform.pins.items() for line in (_pcf if platform.target == "ice40" else _lpf)(port, pin)]
+    MHz = f"{platform.reference:g}"
+    lines.append(f"set_frequency oscillator {MHz}" if platform.target == "ice40" else
+                 f'FREQUENCY PORT "oscillator" {MHz} MHZ;')
     return "\n".join(lines) + "\n"
 
 

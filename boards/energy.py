@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from boards.platforms import Board
+from boards.platforms import Platform
 from hdl.design import Design
 
 SOURCES = (
@@ -40,14 +40,14 @@ class Energy:
         return (self.standing_mW * clocks / MHz * 1e-3) + self.clock_pJ * clocks * 1e-6
 
 
-def sources(board: Board) -> list[str]:
+def sources(platform: Platform) -> list[str]:
     """Of the figures that ``estimate`` takes for a board, what was assumed among them included."""
-    return [*SOURCES, *([UNSEEN] if board.device.name.endswith("-45F") else [])]
+    return [*SOURCES, *([UNSEEN] if platform.device.name.endswith("-45F") else [])]
 
 
-def estimate(board: Board, design: Design) -> Energy:
+def estimate(platform: Platform, design: Design) -> Energy:
     """Of a core on a board."""
-    volts, standby = CORE[board.device.name]
+    volts, standby = CORE[platform.device.name]
     scale = FPGA_FACTOR * (volts / THEIR_VOLTS)**2
     clock = 0.0
     for layer in design.layers:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from boards.platforms import Board
+from boards.platforms import Platform
 from boards.system import SLOTS, buffer_bytes
 from golden_model.errors import InputError
 from golden_model.network import Network
@@ -34,7 +34,7 @@ ROOM = 2                                  # hidden neurons by which the estimate
 class Fit:
     """What a design with its link needs of a board's device, ``parts``: by name how many, and how many there are."""
 
-    board: Board
+    platform: Platform
     design: Design
     parts: Mapping[str, tuple[int, int]]
 
@@ -49,7 +49,7 @@ class Fit:
         return not self.missing
 
 
-def fit(board: Board, design: Design) -> Fit:
+def fit(platform: Platform, design: Design) -> Fit:
     """The design with its host link on the board.
 
     Raises
@@ -57,15 +57,15 @@ def fit(board: Board, design: Design) -> Fit:
     InputError
         If the design is for another family of devices.
     """
-    if design.target != board.target:
-        raise InputError(f"the design must be of target {board.target} for {board.name}, not {design.target}; generate it for "
-                         f"this board")
+    if design.target != platform.target:
+        raise InputError(f"the design must be of target {platform.target} for {platform.name}, not {design.target}; generate "
+                         f"it for this board")
     core = asdict(estimate.cells(design)) | {"spram": _spram(design) if design.arrangement == "shared" else 0}
-    link = asdict(LINK[board.target])
-    link["block_rams"] += sum(estimate.block_rams(board.target, words, 8)
-                              for words in (buffer_bytes(design.network), SLOT_BYTES * SLOTS[board.target]))
-    return Fit(board=board, design=design, parts={name: (core.get(name, 0) + link.get(name, 0), has)
-                                                  for name, has in board.device.has.items()})
+    link = asdict(LINK[platform.target])
+    link["block_rams"] += sum(estimate.block_rams(platform.target, words, 8)
+                              for words in (buffer_bytes(design.network), SLOT_BYTES * SLOTS[platform.target]))
+    return Fit(platform=platform, design=design, parts={name: (core.get(name, 0) + link.get(name, 0), has)
+                                                        for name, has in platform.device.has.items()})
 
 
 def _spram(design: Design) -> int:
@@ -74,7 +74,7 @@ def _spram(design: Design) -> int:
     return array.elements * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)
 
 
-def check(board: Board, design: Design) -> Fit:
+def check(platform: Platform, design: Design) -> Fit:
     """As ``fit``.
 
     Raises
@@ -82,24 +82,24 @@ def check(board: Board, design: Design) -> Fit:
     InputError
         Also if it does not fit: with what there is too little of, and what to shrink.
     """
-    found = fit(board, design)
+    found = fit(platform, design)
     if found.fits:
         return found
     sizes = "-".join(map(str, design.network.layers))
-    said = (f"{sizes} on {', '.join(map(str, design.elements))} processing elements must fit the {board.device.name} of "
-            f"{board.title}, but needs {' and '.join(found.missing)}")
-    smaller = _within(board, design)
+    said = (f"{sizes} on {', '.join(map(str, design.elements))} processing elements must fit the {platform.device.name} of "
+            f"{platform.title}, but needs {' and '.join(found.missing)}")
+    smaller = _within(platform, design)
     if smaller is not None:
         raise InputError(f"{said}; give --most-elements {max(smaller.elements)}")
     inputs, outputs = design.network.layers[0], design.network.layers[-1]
-    most = largest(board, inputs, outputs, learns=design.learns) if len(design.network.layers) == 3 else None
+    most = largest(platform, inputs, outputs, learns=design.learns) if len(design.network.layers) == 3 else None
     shrink = "choose fewer inputs or smaller layers"
     if most is not None:
         shrink = f"of {inputs}-H-{outputs} the largest that fits has H = {most.network.layers[1]}"
     raise InputError(f"{said}; {shrink}, or take a larger board")
 
 
-def chosen(board: Board, network: Network, *, kind: str = "shift", learns: bool = True) -> Design:
+def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns: bool = True) -> Design:
     """The design with the most processing elements that fit; if none fits, that with the fewest, for ``check`` to refuse.
 
     Raises
@@ -107,28 +107,28 @@ def chosen(board: Board, network: Network, *, kind: str = "shift", learns: bool 
     InputError
         If the network cannot be made a circuit for this device.
     """
-    most = min(max(network.layers[1:]), board.device.has["multipliers"])
-    whole = Design(network=network, elements=_elements(board, network, max(network.layers[1:])), kind=kind, target=board.target,
-                   learns=learns, arrangement=board.arrangement)
-    if fit(board, whole).fits:
+    most = min(max(network.layers[1:]), platform.device.has["multipliers"])
+    whole = Design(network=network, elements=_elements(platform, network, max(network.layers[1:])), kind=kind,
+                   target=platform.target, learns=learns, arrangement=platform.arrangement)
+    if fit(platform, whole).fits:
         return whole
-    return _within(board, whole, most) or replace(whole, elements=_elements(board, network, 1))
+    return _within(platform, whole, most) or replace(whole, elements=_elements(platform, network, 1))
 
 
-def _elements(board: Board, network: Network, most: int) -> tuple[int, ...]:
+def _elements(platform: Platform, network: Network, most: int) -> tuple[int, ...]:
     """Of each layer, when no layer may have more than ``most``."""
-    if board.arrangement == "shared":
+    if platform.arrangement == "shared":
         return tuple(min(most, size) for size in network.layers[1:])
     return elements_within(network, most)
 
 
-def _within(board: Board, design: Design, most: int | None = None) -> Design | None:
+def _within(platform: Platform, design: Design, most: int | None = None) -> Design | None:
     """The same network with the most elements in a layer with which it fits, at most ``most``."""
     network = design.network
     tried = set()
     for count in range(most or max(network.layers[1:]), 0, -1):
-        elements = _elements(board, network, count)
-        if elements not in tried and fit(board, smaller := replace(design, elements=elements)).fits:
+        elements = _elements(platform, network, count)
+        if elements not in tried and fit(platform, smaller := replace(design, elements=elements)).fits:
             return smaller
         tried.add(elements)
     return None
@@ -139,7 +139,7 @@ def network_for(target: str, layers: tuple[int, ...]) -> Network:
     return Network.from_dict(NEEDS[target] | {"layers": list(layers)})
 
 
-def described(board: Board, description: Mapping[str, Any], inputs: int, outputs: int, usual: int) -> dict[str, Any]:
+def described(platform: Platform, description: Mapping[str, Any], inputs: int, outputs: int, usual: int) -> dict[str, Any]:
     """A network description completed for a board; what it says itself stays.
 
     Words and rates become such as the board's multipliers take. Where ``layers`` are missing they become ``inputs``, one hidden
@@ -151,7 +151,7 @@ def described(board: Board, description: Mapping[str, Any], inputs: int, outputs
         If layers are missing and no network with these words can be made a circuit for the board, or none is small enough.
     """
     completed = dict(description)
-    for section, entries in NEEDS[board.target].items():
+    for section, entries in NEEDS[platform.target].items():
         said = description.get(section, {})
         completed[section] = entries | said if isinstance(said, Mapping) else said    # what is no table, from_dict refuses
     if "layers" in completed:
@@ -159,32 +159,32 @@ def described(board: Board, description: Mapping[str, Any], inputs: int, outputs
 
     def fits(hidden: int) -> bool:
         network = Network.from_dict(completed | {"layers": [inputs, hidden, outputs]})
-        return fit(board, chosen(board, network)).fits
+        return fit(platform, chosen(platform, network)).fits
 
     sizes = [usual, *(1 << power for power in reversed(range(usual.bit_length())) if 1 << power < usual)]
     for hidden in sizes:
         if fits(hidden + ROOM):
             return completed | {"layers": [inputs, hidden, outputs]}
-    raise InputError(f"{board.title} must hold a network {inputs}-H-{outputs}, but not even H = {sizes[-1]} fits; take a "
+    raise InputError(f"{platform.title} must hold a network {inputs}-H-{outputs}, but not even H = {sizes[-1]} fits; take a "
                      f"larger board or smaller images")
 
 
-def largest(board: Board, inputs: int = DIGITS[0], outputs: int = DIGITS[1], *, folded: bool = True,
+def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1], *, folded: bool = True,
             learns: bool = True) -> Design | None:
     """The design with the largest hidden layer that fits, the most elements of those; None if one neuron is too much.
 
     ``folded``: an element may serve several neurons; else each has its own. A shared array has four.
     """
     def made(hidden: int) -> Design | None:
-        network = network_for(board.target, (inputs, hidden, outputs))
-        if folded and board.arrangement == "shared":
-            found = Design(network=network, target=board.target, learns=learns, arrangement="shared")
+        network = network_for(platform.target, (inputs, hidden, outputs))
+        if folded and platform.arrangement == "shared":
+            found = Design(network=network, target=platform.target, learns=learns, arrangement="shared")
         elif folded:
-            found = chosen(board, network, learns=learns)
+            found = chosen(platform, network, learns=learns)
         else:
-            found = Design(network=network, target=board.target, learns=learns, arrangement=board.arrangement,
-                           elements=_elements(board, network, max(network.layers[1:])))
-        return found if fit(board, found).fits else None
+            found = Design(network=network, target=platform.target, learns=learns, arrangement=platform.arrangement,
+                           elements=_elements(platform, network, max(network.layers[1:])))
+        return found if fit(platform, found).fits else None
 
     best, low, high = None, 0, 1
     while (found := made(high)) is not None:

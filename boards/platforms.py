@@ -1,4 +1,4 @@
-"""The boards: each one declaration. Pins, clocks and packages come from ``amaranth-boards``; the rest is said here.
+"""The platforms: one declaration for each board. Pins, clocks and packages come from ``amaranth-boards``, the rest is here.
 
 None of them was on the desk when this was written: pins and clocks are those of the vendors' documents and of
 ``amaranth-boards``, and everything behind the pins is simulated. Pins that are said here and not there were compared with
@@ -87,8 +87,8 @@ def _loader(*arguments: str) -> Programmer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Board:
-    """A board.
+class Platform:
+    """What is to be known of a board: its device, pins, clock and serial line.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Board:
         As ``--board`` takes it.
     title : str
         As people call it.
-    platform : type
+    amaranth_platform : type
         Class of ``amaranth_boards`` that has its pins.
     clock : float
         MHz of the core by default.
@@ -122,7 +122,7 @@ class Board:
 
     name: str
     title: str
-    platform: Any
+    amaranth_platform: Any
     clock: float
     baud: int
     serial: str
@@ -135,7 +135,7 @@ class Board:
 
     @property
     def device(self) -> Device:
-        return DEVICES[self.platform.device]
+        return DEVICES[self.amaranth_platform.device]
 
     @property
     def target(self) -> str:
@@ -155,28 +155,28 @@ class Board:
     @property
     def package(self) -> str:
         """As nextpnr names it."""
-        return PACKAGES[self.platform.package]
+        return PACKAGES[self.amaranth_platform.package]
 
     @property
     def speed(self) -> str:
         """Speed grade; empty for devices without."""
-        return str(getattr(self.platform, "speed", ""))
+        return str(getattr(self.amaranth_platform, "speed", ""))
 
     @cached_property
     def _requested(self) -> dict[str, Any]:
         """The platform's ports for clock and serial line, each as Pin."""
-        platform = self.platform()
+        declared = self.amaranth_platform()
         resource = "uart"
         if self.header is not None:
             rx, tx, connector, number = self.header
             resource = SERIAL
-            platform.add_resources([_uart(rx, tx, (connector, number) if connector else None)])
-        declared = platform.lookup(resource, 0)
-        line = platform.request(resource, 0, dir={signal.name: "-" for signal in declared.ios})
-        oscillator = self.oscillator or platform.default_clk
-        clock = platform.request(oscillator, 0, dir="-")
+            declared.add_resources([_uart(rx, tx, (connector, number) if connector else None)])
+        signals = declared.lookup(resource, 0).ios
+        line = declared.request(resource, 0, dir={signal.name: "-" for signal in signals})
+        oscillator = self.oscillator or declared.default_clk
+        clock = declared.request(oscillator, 0, dir="-")
         return {"oscillator": _pin(clock), "rx": _pin(line.rx), "tx": _pin(line.tx),
-                "MHz": platform.lookup(oscillator).clock.frequency / 1e6}
+                "MHz": declared.lookup(oscillator).clock.frequency / 1e6}
 
     @property
     def pins(self) -> dict[str, Pin]:
@@ -240,39 +240,40 @@ _ECPIX: dict[str, Any] = {
     "note": "a board R03 is loaded by hand: openFPGALoader --board ecpix5_r03 wuxing.bit"}
 _ICEPROG = Programmer(name="iceprog", arguments=(), install=ICEPROG)
 
-BOARDS = {board.name: board for board in (
-    Board(name="icebreaker", title="iCEBreaker", platform=ICEBreakerPlatform, clock=30, baud=2_000_000,
-          serial="USB (FT2232H), second channel", programmers=(_loader("--board", "ice40_generic"), _ICEPROG)),
-    Board(name="icesugar", title="iCESugar", platform=ICESugarPlatform, clock=30, baud=1_000_000,
-          serial="USB (iCELink)", programmers=(Programmer(name="icesprog", arguments=(), install=ICESPROG),)),
-    Board(name="upduino-v3", title="UPduino v3", platform=UpduinoV3Platform, clock=30, baud=2_000_000,
-          serial="USB (FT232H)", oscillator="clk12", header=("15", "14", "", 0), high=("16",),
-          programmers=(_ICEPROG, _loader("--board", "ice40_generic", "--cable", "ft232")),
-          note="close jumper OSC (R16): 12 MHz to pin 20, because the oscillator of the chip is too inexact for a serial line"),
-    Board(name="ulx3s-12f", title="ULX3S 12F", platform=ULX3S_12F_Platform, **_ULX3S),
-    Board(name="ulx3s-25f", title="ULX3S 25F", platform=ULX3S_25F_Platform, **_ULX3S),
-    Board(name="ulx3s-45f", title="ULX3S 45F", platform=ULX3S_45F_Platform, **_ULX3S),
-    Board(name="ulx3s-85f", title="ULX3S 85F", platform=ULX3S_85F_Platform, **_ULX3S),
-    Board(name="orangecrab-25f", title="OrangeCrab r0.2 25F", platform=OrangeCrabR0_2_25FPlatform, **_ORANGECRAB),
-    Board(name="orangecrab-85f", title="OrangeCrab r0.2 85F", platform=OrangeCrabR0_2_85FPlatform, **_ORANGECRAB),
-    Board(name="ecpix5-45f", title="ECPIX-5 45F", platform=ECPIX545Platform, **_ECPIX),
-    Board(name="ecpix5-85f", title="ECPIX-5 85F", platform=ECPIX585Platform, **_ECPIX),
-    Board(name="colorlight-5a-75b", title="Colorlight 5A-75B r7.0", platform=Colorlight_5A75B_R70Platform, clock=100,
-          baud=2_000_000, serial=f"J19: KEY+ (in) and DATA_LED- (out), {_ADAPTER}",
-          pack=("--compress",), programmers=(_loader("--cable", "ft232"),),
-          note="solder four wires for JTAG and two for the serial line; a capacitor at KEY+, as revision 6.1 has, must go, or "
-               "build and run with --baud 9600"))}
+PLATFORMS = {platform.name: platform for platform in (
+    Platform(name="icebreaker", title="iCEBreaker", amaranth_platform=ICEBreakerPlatform, clock=30, baud=2_000_000,
+             serial="USB (FT2232H), second channel", programmers=(_loader("--board", "ice40_generic"), _ICEPROG)),
+    Platform(name="icesugar", title="iCESugar", amaranth_platform=ICESugarPlatform, clock=30, baud=1_000_000,
+             serial="USB (iCELink)", programmers=(Programmer(name="icesprog", arguments=(), install=ICESPROG),)),
+    Platform(name="upduino-v3", title="UPduino v3", amaranth_platform=UpduinoV3Platform, clock=30, baud=2_000_000,
+             serial="USB (FT232H)", oscillator="clk12", header=("15", "14", "", 0), high=("16",),
+             programmers=(_ICEPROG, _loader("--board", "ice40_generic", "--cable", "ft232")),
+             note="close jumper OSC (R16): 12 MHz to pin 20, because the oscillator of the chip is too inexact for a serial "
+                  "line"),
+    Platform(name="ulx3s-12f", title="ULX3S 12F", amaranth_platform=ULX3S_12F_Platform, **_ULX3S),
+    Platform(name="ulx3s-25f", title="ULX3S 25F", amaranth_platform=ULX3S_25F_Platform, **_ULX3S),
+    Platform(name="ulx3s-45f", title="ULX3S 45F", amaranth_platform=ULX3S_45F_Platform, **_ULX3S),
+    Platform(name="ulx3s-85f", title="ULX3S 85F", amaranth_platform=ULX3S_85F_Platform, **_ULX3S),
+    Platform(name="orangecrab-25f", title="OrangeCrab r0.2 25F", amaranth_platform=OrangeCrabR0_2_25FPlatform, **_ORANGECRAB),
+    Platform(name="orangecrab-85f", title="OrangeCrab r0.2 85F", amaranth_platform=OrangeCrabR0_2_85FPlatform, **_ORANGECRAB),
+    Platform(name="ecpix5-45f", title="ECPIX-5 45F", amaranth_platform=ECPIX545Platform, **_ECPIX),
+    Platform(name="ecpix5-85f", title="ECPIX-5 85F", amaranth_platform=ECPIX585Platform, **_ECPIX),
+    Platform(name="colorlight-5a-75b", title="Colorlight 5A-75B r7.0", amaranth_platform=Colorlight_5A75B_R70Platform,
+             clock=100, baud=2_000_000, serial=f"J19: KEY+ (in) and DATA_LED- (out), {_ADAPTER}",
+             pack=("--compress",), programmers=(_loader("--cable", "ft232"),),
+             note="solder four wires for JTAG and two for the serial line; a capacitor at KEY+, as revision 6.1 has, must go, "
+                  "or build and run with --baud 9600"))}
 
 
-def board(name: str) -> Board:
-    """The board of that name.
+def by_name(name: str) -> Platform:
+    """The platform of the board of that name.
 
     Raises
     ------
     InputError
         If there is none.
     """
-    found = BOARDS.get(name)
+    found = PLATFORMS.get(name)
     if found is None:
-        raise InputError(f"--board must be one of {', '.join(BOARDS)}, not {name[:40]!r}; wuxing boards lists them")
+        raise InputError(f"--board must be one of {', '.join(PLATFORMS)}, not {name[:40]!r}; wuxing boards lists them")
     return found

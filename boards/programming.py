@@ -4,13 +4,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from boards.platforms import Board
+from boards.platforms import Platform
 from boards.tools import complaint
 from golden_model import programs
 from golden_model.errors import ToolError
 
 
-def program(board: Board, bitstream: Path) -> str:
+def program(platform: Platform, bitstream: Path) -> str:
     """Load the bitstream; the name of the program that did.
 
     Raises
@@ -18,16 +18,16 @@ def program(board: Board, bitstream: Path) -> str:
     ToolError
         If no program for the board is there (with how to install one), or it fails.
     """
-    for programmer in board.programmers:
+    for programmer in platform.programmers:
         found = shutil.which(programmer.name)
         if found is None:
             continue
         done = programs.run([found, *programmer.arguments, str(bitstream)], programmer.name, usual=programs.SHORT)
         if done.code:
-            raise ToolError(f"{programmer.name} must load {bitstream} onto the {board.title}, but it ended with "
+            raise ToolError(f"{programmer.name} must load {bitstream} onto the {platform.title}, but it ended with "
                             f"{done.code}: {complaint(done.said + done.complained)}; is the board plugged in, and may "
                             f"you use it?")
         return programmer.name
-    names = " or ".join(programmer.name for programmer in board.programmers)
-    raise ToolError(f"{names} must be on PATH to load {bitstream} onto the {board.title}, but is not; "
-                    f"{board.programmers[0].install}")
+    names = " or ".join(programmer.name for programmer in platform.programmers)
+    raise ToolError(f"{names} must be on PATH to load {bitstream} onto the {platform.title}, but is not; "
+                    f"{platform.programmers[0].install}")

@@ -4,9 +4,9 @@ Equal builds give equal data; there is no date and no duration in it.
 """
 from __future__ import annotations
 
-import platform
 from dataclasses import asdict
 from importlib import metadata
+from platform import python_version
 from typing import Any
 
 from boards import energy
@@ -24,8 +24,8 @@ PACKAGES = ("wuxing", "amaranth", "amaranth-boards", "numpy")
 def data(built: Built) -> dict[str, Any]:
     """The report of a build. Clocks of images are those that the co-simulation counted; its random images have errors to learn,
     so those of an image without an error are given by formula."""
-    board, design, routed, MHz = built.board, built.design, built.routed, built.MHz
-    power = energy.estimate(board, design)
+    platform, design, routed, MHz = built.platform, built.design, built.routed, built.MHz
+    power = energy.estimate(platform, design)
     counts = {name: built.verified.get(key) for name, key in CYCLES.items()}
     if counts["learnt"]:
         nonzero = round(built.verified["nonzero_share"] * design.network.layers[0])
@@ -33,22 +33,23 @@ def data(built: Built) -> dict[str, Any]:
     images = {name: {"clocks": count, "us": count / MHz, "images_per_second": 1e6 * MHz / count,
                      "estimated_uJ": power.image_uJ(count, MHz)} for name, count in counts.items() if count}
     return {
-        "format": FORMAT, "state": "finished", "board": board.name, "title": board.title, "device": board.device.name,
-        "package": board.package, "speed": board.speed, "bitstream": built.bitstream.name,
+        "format": FORMAT, "state": "finished", "board": platform.name, "title": platform.title, "device": platform.device.name,
+        "package": platform.package, "speed": platform.speed, "bitstream": built.bitstream.name,
         "network": {"layers": list(design.network.layers), "digest": design.network.digest},
         "design": {"elements": list(design.elements), "kind": design.kind, "arrangement": design.arrangement,
                    "learns": design.learns, "target": design.target},
-        "clock": {"oscillator_MHz": board.reference, "MHz": MHz, "reached_MHz": routed.MHz,
+        "clock": {"oscillator_MHz": platform.reference, "MHz": MHz, "reached_MHz": routed.MHz,
                   "margin": routed.MHz / MHz - 1, "pll": _pll(built)},
-        "serial": {"baud": built.baud, "divisor": built.divisor, "exact_baud": MHz * 1e6 / built.divisor, "line": board.serial},
+        "serial": {"baud": built.baud, "divisor": built.divisor, "exact_baud": MHz * 1e6 / built.divisor,
+                   "line": platform.serial},
         "use": _use(built), "netlist": dict(built.netlist),
         "seed": routed.seed, "router": built.router, "tried": [{"seed": seed, "MHz": reached} for seed, reached in built.tried],
         "critical_path": {"ns": sum(hop.ns for hop in routed.path), "hops": [asdict(hop) for hop in routed.path]},
         "images": images,
         "energy": {"estimate": True, "standing_mW": power.standing_mW,
-                   "working_mW": power.standing_mW + power.clock_pJ * MHz * 1e-3, "sources": energy.sources(board)},
+                   "working_mW": power.standing_mW + power.clock_pJ * MHz * 1e-3, "sources": energy.sources(platform)},
         "verified": dict(built.verified),
-        "versions": {"python": platform.python_version(), **{name: metadata.version(name) for name in PACKAGES},
+        "versions": {"python": python_version(), **{name: metadata.version(name) for name in PACKAGES},
                      **built.versions},
         "sha256": dict(built.hashes)}
 
@@ -58,7 +59,7 @@ def _use(built: Built) -> dict[str, dict[str, Any]]:
     found = {}
     for part, names in PARTS.items():
         for name in names:
-            has = built.board.device.has.get(part)
+            has = built.platform.device.has.get(part)
             if has is not None and (name in built.routed.cells or part == "spram"):
                 used, _ = built.routed.cells.get(name, (0, has))
                 found[part] = {"cell": name, "estimated": built.fit.parts[part][0], "used": used, "there": has,

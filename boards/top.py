@@ -15,7 +15,7 @@ from typing import Any
 
 from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Elaboratable, Module, ResetSignal, Signal
 
-from boards.platforms import Board
+from boards.platforms import Platform
 from boards.pll import Ice40Pll, Pll
 from boards.reset import Reset
 from hdl import yosys
@@ -37,10 +37,10 @@ class Top(Elaboratable):
         Of its clock.
     """
 
-    def __init__(self, board: Board, system: Any, pll: Pll) -> None:
-        self.board, self.system, self.pll = board, system, pll
+    def __init__(self, platform: Platform, system: Any, pll: Pll) -> None:
+        self.platform, self.system, self.pll = platform, system, pll
         self.oscillator, self.rx, self.tx = (Signal(name=name) for name in ("oscillator", "rx", "tx"))
-        self.high = [Signal(name=f"high_{index}") for index in range(len(board.high))]
+        self.high = [Signal(name=f"high_{index}") for index in range(len(platform.high))]
 
     @property
     def ports(self) -> list[Signal]:
@@ -51,7 +51,7 @@ class Top(Elaboratable):
         clock, locked = Signal(name="clock"), Signal(name="locked")
         m.domains += [ClockDomain("sync"), ClockDomain("start", reset_less=True)]
         if isinstance(self.pll, Ice40Pll):
-            pad = self.board.pins["oscillator"].site in PLL_PADS
+            pad = self.platform.pins["oscillator"].site in PLL_PADS
             m.submodules.pll = self.pll.instance(self.oscillator, clock, locked, pad=pad)
         else:
             m.submodules.pll = self.pll.instance(self.oscillator, clock, locked)
@@ -67,5 +67,5 @@ class Top(Elaboratable):
 def to_verilog(top: Top) -> str:
     """The top level without the core. Equal boards, systems and clocks give equal texts."""
     text, banner = yosys.converted(top, TOP, top.ports)
-    heading = f"// {TOP}: clock, reset and pins of {top.board.title}, and the system there\n// {banner}\n"
+    heading = f"// {TOP}: clock, reset and pins of {top.platform.title}, and the system there\n// {banner}\n"
     return heading + readable(text, [port.name for port in top.ports])

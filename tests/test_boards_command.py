@@ -28,20 +28,20 @@ def said(tmp_path_factory):
 
 def test_every_board_is_listed_with_its_pins_and_serial_line(said):
     entries, shown = said
-    assert [entry["name"] for entry in entries] == list(platforms.BOARDS)
+    assert [entry["name"] for entry in entries] == list(platforms.PLATFORMS)
     for entry in entries:
-        board = platforms.board(entry["name"])
-        assert entry["pins"]["rx"] == board.pins["rx"].site
+        platform = platforms.by_name(entry["name"])
+        assert entry["pins"]["rx"] == platform.pins["rx"].site
         assert entry["divisor"] == round(entry["MHz"] * 1e6 / entry["baud"])
-        assert re.search(rf"^{entry['name']}: .*{re.escape(board.serial)}", shown, re.MULTILINE)
+        assert re.search(rf"^{entry['name']}: .*{re.escape(platform.serial)}", shown, re.MULTILINE)
 
 
 def test_the_table_is_whole_in_eighty_columns(said):
     entries, shown = said
     table = shown.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
-    rows = [line.split()[0] for line in table if line.startswith(tuple(platforms.BOARDS))]
-    assert rows == list(platforms.BOARDS)
+    rows = [line.split()[0] for line in table if line.startswith(tuple(platforms.PLATFORMS))]
+    assert rows == list(platforms.PLATFORMS)
     for entry in entries:
         assert re.search(rf"^{entry['name']} +{re.escape(entry['device'])} +{entry['MHz']:g} +{entry['baud'] / 1e6:g} ", shown,
                          re.MULTILINE)
@@ -51,7 +51,7 @@ def test_the_table_is_whole_in_eighty_columns(said):
 def test_capacity_is_that_of_fit_and_estimate(said, folded):
     entries, shown = said
     entry = next(entry for entry in entries if entry["name"] == "ulx3s-25f")
-    design = fit.largest(platforms.board("ulx3s-25f"), folded=folded)
+    design = fit.largest(platforms.by_name("ulx3s-25f"), folded=folded)
     found = entry["folded" if folded else "one_element_per_neuron"]
     assert (found["layers"], found["elements"]) == (list(design.network.layers), list(design.elements))
     assert found["clocks"] == asdict(estimate.clocks(design, 149))

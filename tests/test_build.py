@@ -18,7 +18,7 @@ from hdl.design import Design
 from wuxing import build_page, cli
 from wuxing.commands import build as wuxing_build
 
-BOARD = platforms.board("ulx3s-12f")
+PLATFORM = platforms.by_name("ulx3s-12f")
 DESIGN = Design(network=Network(layers=(6, 3, 2)), elements=(1, 1), target="ecp5")
 VALUES = parameters.initial(DESIGN.network, "fixed")
 VERIFIED = {"images": 1, "learnt": 1, "nonzero_share": 0.19, "words_compared": 5, "mismatches": 0, "cycles_per_image": 200.0,
@@ -77,7 +77,7 @@ def toolchain(tmp_path, monkeypatch):
 
 
 def built(folder, **options):
-    return build.build(BOARD, DESIGN, VALUES, folder, **{"verify": lambda core: VERIFIED} | options)
+    return build.build(PLATFORM, DESIGN, VALUES, folder, **{"verify": lambda core: VERIFIED} | options)
 
 
 # ----------------------------------------------------------------- steps
@@ -116,7 +116,7 @@ def test_a_clock_that_no_seed_meets_is_an_error_with_the_clock_that_was_reached(
 def test_a_design_that_does_not_fit_is_refused_before_anything_is_made(toolchain, tmp_path):
     large = Design(network=Network(layers=(100, 60, 10)), target="ecp5")
     with pytest.raises(InputError, match="must fit the LFE5U-12F of ULX3S 12F"):
-        build.build(BOARD, large, parameters.initial(large.network, "fixed"), tmp_path / "out", verify=lambda core: VERIFIED)
+        build.build(PLATFORM, large, parameters.initial(large.network, "fixed"), tmp_path / "out", verify=lambda core: VERIFIED)
     assert not (tmp_path / "out").exists()
 
 
@@ -224,7 +224,7 @@ def test_names_of_cells_are_traced_back_to_those_of_the_design(made, own):
 def test_the_report_says_what_is_used_reached_and_how_it_was_made(toolchain, tmp_path):
     found = report.data(built(tmp_path / "out", seeds=3))
     assert json.loads(json.dumps(found)) == found
-    needs, _ = fit.fit(BOARD, DESIGN).parts["cells"]
+    needs, _ = fit.fit(PLATFORM, DESIGN).parts["cells"]
     assert found["use"]["cells"] == {"cell": "TRELLIS_COMB", "estimated": needs, "used": 600, "there": 12_000,
                                      "share": 0.05}
     assert found["clock"]["MHz"] == 100
@@ -280,8 +280,8 @@ def test_the_page_needs_nothing_beside_itself_and_has_a_bar_for_each_part(toolch
 
 def test_the_energy_of_an_image_is_that_of_its_operations_and_of_standing():
     """Every element in every clock: a multiplication, nine additions and a read."""
-    board, design = platforms.board("ulx3s-85f"), DESIGN
-    found = energy.estimate(board, design)
+    platform, design = platforms.by_name("ulx3s-85f"), DESIGN
+    found = energy.estimate(platform, design)
     scale = 14 * (1.1 / 0.9)**2
     clock = sum(3.1 * (design.operand_bits / 32)**2 + 9 * 0.1 * design.operand_bits / 32 + 10 * layer.word_bits / 64
                 for layer in design.layers) * scale
@@ -290,29 +290,29 @@ def test_the_energy_of_an_image_is_that_of_its_operations_and_of_standing():
     assert found.image_uJ(1000, 100) == pytest.approx(212 * 1.1 * 10e-3 + clock * 1e-3)
 
 
-@pytest.mark.parametrize("board", platforms.BOARDS.values(), ids=lambda board: board.name)
-def test_every_board_has_figures_of_energy_and_what_was_assumed_is_named(board):
-    volts, standby = energy.CORE[board.device.name]
-    assert volts == (1.1 if board.device.name.startswith("LFE5U-") else 1.2)
+@pytest.mark.parametrize("platform", platforms.PLATFORMS.values(), ids=lambda platform: platform.name)
+def test_every_board_has_figures_of_energy_and_what_was_assumed_is_named(platform):
+    volts, standby = energy.CORE[platform.device.name]
+    assert volts == (1.1 if platform.device.name.startswith("LFE5U-") else 1.2)
     assert standby > 0
-    assert (energy.sources(board) != list(energy.SOURCES)) == (standby == 116)
+    assert (energy.sources(platform) != list(energy.SOURCES)) == (standby == 116)
 
 
 # ----------------------------------------------------------------- loading
 
 def test_the_first_program_that_is_there_loads_the_bitstream(tmp_path, monkeypatch):
-    board, bitstream = platforms.board("icebreaker"), tmp_path / "wuxing.bin"
+    platform, bitstream = platforms.by_name("icebreaker"), tmp_path / "wuxing.bin"
     monkeypatch.setenv("PATH", str(tmp_path))
     text = (f"openFPGALoader or iceprog must be on PATH to load {bitstream} onto the iCEBreaker, but is not; install "
             f"openFPGALoader, on Debian with `apt-get install openfpgaloader`")
     with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
-        programming.program(board, bitstream)
+        programming.program(platform, bitstream)
     for name in ("iceprog", "openFPGALoader"):
         program = tmp_path / name
         program.write_text(f"#!{sys.executable}\nimport sys\n"
                            f"open({str(tmp_path / 'called')!r}, 'w').write(' '.join(sys.argv[1:]))\n", "utf-8")
         program.chmod(0o755)
-        assert programming.program(board, bitstream) == name
+        assert programming.program(platform, bitstream) == name
         said = {"iceprog": f"{bitstream}", "openFPGALoader": f"--board ice40_generic {bitstream}"}
         assert (tmp_path / "called").read_text("utf-8") == said[name]
 
@@ -325,7 +325,7 @@ def test_a_program_that_cannot_load_is_quoted(tmp_path, monkeypatch):
     text = ("openFPGALoader must load x.bit onto the ULX3S 12F, but it ended with 1: unable to open ftdi device; is the board "
             "plugged in, and may you use it?")
     with pytest.raises(ToolError, match=f"^{re.escape(text)}$"):
-        programming.program(BOARD, tmp_path.__class__("x.bit"))
+        programming.program(PLATFORM, tmp_path.__class__("x.bit"))
 
 
 # ----------------------------------------------------------------- the real toolchain
@@ -382,7 +382,7 @@ def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(
     assert (folder / build.CORE / emit.VERILOG).read_text("utf-8") == emit.to_verilog(design, initialised=True)
     assert "module wuxing_core" not in (folder / build.TOP_FILE).read_text("utf-8")
 
-    again = build.build(platforms.board("icebreaker"), design, values, tmp_path / "elsewhere",
+    again = build.build(platforms.by_name("icebreaker"), design, values, tmp_path / "elsewhere",
                         verify=lambda core: found["verified"])
     assert again.bitstream.read_bytes() == data
     assert report.data(again) == found
@@ -414,12 +414,13 @@ def test_a_core_that_differs_from_its_model_is_found_before_synthesis(file, righ
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("board", platforms.BOARDS.values(), ids=lambda board: board.name)
-def test_every_board_gets_a_bitstream(board, tmp_path):
+@pytest.mark.parametrize("platform", platforms.PLATFORMS.values(), ids=lambda platform: platform.name)
+def test_every_board_gets_a_bitstream(platform, tmp_path):
     """Its pins, its PLL and its package are accepted, and the clock is met."""
-    found = build.build(board, *small(board.target, board.arrangement), tmp_path / "out", seeds=4, verify=lambda core: VERIFIED)
+    found = build.build(platform, *small(platform.target, platform.arrangement), tmp_path / "out", seeds=4,
+                        verify=lambda core: VERIFIED)
     assert found.bitstream.stat().st_size > 50_000
-    assert found.routed.asked_MHz == pytest.approx(board.clock, rel=1e-3)         # through the PLL, from the pin's frequency
+    assert found.routed.asked_MHz == pytest.approx(platform.clock, rel=1e-3)         # through the PLL, from the pin's frequency
     said = report.data(found)
     assert set(said["use"]) >= {"cells", "multipliers", "block_rams"}
     assert all(0 < use["share"] <= 1 for use in said["use"].values())

@@ -16,8 +16,8 @@ from hdl.design import Design
 from hdl.yosys import converted
 
 ROOT = Path(__file__).parent.parent
-SMALL = platforms.board("ulx3s-12f")
-LARGE = platforms.board("ulx3s-85f")
+SMALL = platforms.by_name("ulx3s-12f")
+LARGE = platforms.by_name("ulx3s-85f")
 
 
 def test_needs_are_the_estimate_and_the_link():
@@ -32,8 +32,8 @@ def test_needs_are_the_estimate_and_the_link():
 
 
 def test_the_buffers_of_the_link_are_block_rams_beside_it():
-    board, network = platforms.board("icebreaker"), fit.network_for("ice40", (784, 32, 10))
-    found = fit.fit(board, Design(network=network, target="ice40", arrangement="shared"))
+    platform, network = platforms.by_name("icebreaker"), fit.network_for("ice40", (784, 32, 10))
+    found = fit.fit(platform, Design(network=network, target="ice40", arrangement="shared"))
     core = estimate.cells(found.design)
     assert found.parts["block_rams"] == (core.block_rams + 4 + 1, 30)           # 2,048 bytes for requests, 512 for replies
     assert found.parts["cells"] == (core.cells + fit.LINK["ice40"].cells, 5280)
@@ -87,17 +87,17 @@ def test_a_deep_network_that_does_not_fit_is_told_to_shrink():
 
 
 @pytest.mark.parametrize("folded", [False, True])
-@pytest.mark.parametrize("board", [SMALL, platforms.board("ulx3s-25f")], ids=lambda board: board.name)
-def test_the_largest_fits_and_one_more_neuron_does_not(board, folded):
-    found = fit.largest(board, 200, 10, folded=folded)
-    assert fit.fit(board, found).fits
+@pytest.mark.parametrize("platform", [SMALL, platforms.by_name("ulx3s-25f")], ids=lambda platform: platform.name)
+def test_the_largest_fits_and_one_more_neuron_does_not(platform, folded):
+    found = fit.largest(platform, 200, 10, folded=folded)
+    assert fit.fit(platform, found).fits
     layers = found.network.layers
     more = Network(layers=(layers[0], layers[1] + 1, layers[2]))
     if folded:
-        assert not fit.fit(board, fit.chosen(board, more)).fits
+        assert not fit.fit(platform, fit.chosen(platform, more)).fits
     else:
         assert found.elements == layers[1:]
-        assert not fit.fit(board, Design(network=more, target="ecp5")).fits
+        assert not fit.fit(platform, Design(network=more, target="ecp5")).fits
 
 
 def test_the_design_that_is_chosen_has_the_most_elements_that_fit():

@@ -32,27 +32,27 @@ def refused(capsys, arguments):
 
 
 @pytest.mark.parametrize("data", [MNIST, DIGITS], ids=["mnist", "digits"])
-@pytest.mark.parametrize("name", platforms.BOARDS)
+@pytest.mark.parametrize("name", platforms.PLATFORMS)
 def test_every_board_gets_a_network_that_fits_it(name, data):
-    board, (inputs, outputs, usual) = platforms.board(name), data
-    network = Network.from_dict(fit.described(board, {}, inputs, outputs, usual))
-    assert fit.check(board, fit.chosen(board, network)).fits
+    platform, (inputs, outputs, usual) = platforms.by_name(name), data
+    network = Network.from_dict(fit.described(platform, {}, inputs, outputs, usual))
+    assert fit.check(platform, fit.chosen(platform, network)).fits
     assert 0 < network.layers[1] <= usual
     larger = Network.from_dict(network.to_dict() | {"layers": [inputs, 2 * network.layers[1] + fit.ROOM, outputs]})
-    assert network.layers[1] == usual or not fit.fit(board, fit.chosen(board, larger)).fits
+    assert network.layers[1] == usual or not fit.fit(platform, fit.chosen(platform, larger)).fits
 
 
 @pytest.mark.parametrize(("name", "hidden"), [("icebreaker", 64), ("ulx3s-12f", 16), ("ulx3s-25f", 32), ("ulx3s-85f", 128)])
 def test_hidden_neurons_for_mnist(name, hidden):
-    assert fit.described(platforms.board(name), {}, *MNIST)["layers"] == [784, hidden, 10]
+    assert fit.described(platforms.by_name(name), {}, *MNIST)["layers"] == [784, hidden, 10]
 
 
 def test_what_a_description_says_itself_stays():
     said = {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"}, "learning": {"epochs": 4}}
-    found = fit.described(platforms.board("icebreaker"), said, *DIGITS)
+    found = fit.described(platforms.by_name("icebreaker"), said, *DIGITS)
     assert found == {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"},
                      "learning": {"epochs": 4, "halvings": 3}}
-    assert fit.described(platforms.board("ulx3s-85f"), said, *DIGITS) == said
+    assert fit.described(platforms.by_name("ulx3s-85f"), said, *DIGITS) == said
 
 
 def test_the_example_for_an_icebreaker_says_what_train_chooses():
@@ -63,7 +63,7 @@ def test_the_example_for_an_icebreaker_says_what_train_chooses():
 def test_images_that_are_too_large_for_a_board():
     sentence = "iCEBreaker must hold a network 60000-H-10, but not even H = 1 fits; take a larger board or smaller images"
     with pytest.raises(InputError, match=f"^{sentence}$"):
-        fit.described(platforms.board("icebreaker"), {}, 60_000, 10, 128)
+        fit.described(platforms.by_name("icebreaker"), {}, 60_000, 10, 128)
 
 
 # ---------------------------------------------------------------- commands
@@ -146,7 +146,7 @@ def test_a_model_that_does_not_fit_is_told_which_command_makes_one_that_does(com
     monkeypatch.chdir(tmp_path)
     assert main([*shlex.split(advice)[1:], *QUICK]) == 0
     given = designs.read(tmp_path / "icebreaker.npz")
-    board = designs.board_of(None, given.record)
+    board = designs.platform_of(None, given.record)
     assert board.name == "icebreaker"
     assert designs.for_board(board, given).network == given.network
 
@@ -165,4 +165,4 @@ def test_what_other_elements_would_mend_is_not_told_to_train_anew(tmp_path, caps
     ({"dataset": "mnist"}, "wuxing train --board ulx3s-25f -o ulx3s-25f.npz"),
     ({"dataset": "a folder; of mine"}, "wuxing train --board ulx3s-25f --dataset FOLDER -o ulx3s-25f.npz")])
 def test_the_command_names_the_data_set(record, command):
-    assert designs.training_command(platforms.board("ulx3s-25f"), record) == command
+    assert designs.training_command(platforms.by_name("ulx3s-25f"), record) == command

@@ -56,8 +56,8 @@ def test_the_primitive_has_the_parameters_and_attributes_that_ecppll_writes(tmp_
 
 
 def test_every_board_gets_exactly_the_clock_that_it_declares():
-    for board in platforms.BOARDS.values():
-        assert board.pll().output == Fraction(board.clock), board.name
+    for platform in platforms.PLATFORMS.values():
+        assert platform.pll().output == Fraction(platform.clock), platform.name
 
 
 @settings(max_examples=60)

@@ -51,7 +51,7 @@ def test_the_table_runs_with_small_networks(folder, capsys):
             continue
         if name == "build":
             given = designs.read(Path(rest[0]))
-            design = designs.for_board(designs.board_of(None, given.record), given)
+            design = designs.for_board(designs.platform_of(None, given.record), given)
             assert design.arrangement == "shared"
             continue
         more = {"train": NETWORK, "compare": NETWORK, "experiment": ["--quick"]}.get(name, [])

@@ -203,7 +203,7 @@ def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, 
     assert capsys.readouterr().out == shown
 
 
-BOARDS = """
+GRID_OF_BOARDS = """
 dataset = "digits"
 hold_out = 300
 train_images = 100
@@ -225,8 +225,8 @@ where = [
 
 
 def test_boards_are_a_setting_and_share_the_runs_of_a_network(grid, tmp_path, capsys):
-    arguments = ["sweep", str(grid(BOARDS)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json",
-                 str(tmp_path / "result.json")]
+    arguments = ["sweep", str(grid(GRID_OF_BOARDS)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path),
+                 "--json", str(tmp_path / "result.json")]
     assert main(arguments) == 0
     assert len(list((tmp_path / "store").iterdir())) == 8              # small and large: one network, two seeds
     result = json.loads((tmp_path / "result.json").read_text())
@@ -235,7 +235,7 @@ def test_boards_are_a_setting_and_share_the_runs_of_a_network(grid, tmp_path, ca
     small, large, wide, batch, floats = result["points"]
     assert small["accuracies"] == large["accuracies"]
     for point, name in ((small, "icebreaker"), (large, "ulx3s-85f")):
-        board = platforms.board(name)
+        board = platforms.by_name(name)
         core = fit.chosen(board, Network.from_dict(point["network"]))
         clocks = estimate.clocks(core, result["nonzero_inputs"])
         assert (point["board"], point["elements"], point["arrangement"]) == (name, list(core.elements), core.arrangement)
@@ -253,7 +253,7 @@ def test_boards_are_a_setting_and_share_the_runs_of_a_network(grid, tmp_path, ca
     assert floats["no_core"] == "float arithmetic has no hardware; choose fixed"
     assert batch["no_core"] == "a core learns one image at a time, so learning.batch must be 1, not 4"
     with pytest.raises(InputError, match=f"^{re.escape(wide['no_core'])}$"):
-        fit.chosen(platforms.board("icebreaker"), Network.from_dict(wide["network"]))
+        fit.chosen(platforms.by_name("icebreaker"), Network.from_dict(wide["network"]))
     assert " ".join(capsys.readouterr().out.split()).count("no core for 1 of 5 combinations: ") == 3
     assert (tmp_path / "grid-microseconds_per_learnt_image.svg").exists()
 
@@ -282,7 +282,8 @@ def test_what_has_no_hardware_or_does_not_fit_is_on_no_front_and_beats_nothing()
 
 
 def test_a_network_that_does_not_fit_its_board_says_so(grid, tmp_path, capsys):
-    text = BOARDS[:BOARDS.index("[grid]")].replace("100", "1").replace("40,", "4," * 30) + "[grid]\nboard = ['ulx3s-12f']\n"
+    head = GRID_OF_BOARDS[:GRID_OF_BOARDS.index("[grid]")].replace("100", "1")
+    text = head.replace("40,", "4," * 30) + "[grid]\nboard = ['ulx3s-12f']\n"
     assert main(["sweep", str(grid(text)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json",
                  "-"]) == 0
     point, = json.loads(capsys.readouterr().out)["points"]

@@ -57,24 +57,24 @@ def test_the_reset_ends_some_clocks_after_the_lock_and_begins_again_when_it_is_l
 
 @pytest.mark.parametrize("name", ["icebreaker", "upduino-v3", "ulx3s-12f", "orangecrab-25f", "ecpix5-45f", "colorlight-5a-75b"])
 def test_nextpnr_takes_the_pins_and_the_clock_of_a_board(name, tmp_path):
-    board = platforms.board(name)
-    (tmp_path / build.TOP_FILE).write_text(top.to_verilog(top.Top(board, Echo(), board.pll())), "utf-8")
-    (tmp_path / constraints.FILES[board.target]).write_text(constraints.text(board), "utf-8")
-    synthesis.synthesise(board.target, [build.TOP_FILE], top.TOP, tmp_path)
-    routed, _ = build.routed(board, board.pll().output, 1, tmp_path)
-    assert routed.asked_MHz == pytest.approx(board.clock, rel=1e-3)        # through the PLL, from the pin's frequency
-    pins = {"ice40": "SB_IO", "ecp5": "TRELLIS_IO"}[board.target]
-    assert routed.cells[pins][0] == len(board.pins)
-    data = build.packed(board, tmp_path).read_bytes()
-    if board.target == "ecp5":
+    platform = platforms.by_name(name)
+    (tmp_path / build.TOP_FILE).write_text(top.to_verilog(top.Top(platform, Echo(), platform.pll())), "utf-8")
+    (tmp_path / constraints.FILES[platform.target]).write_text(constraints.text(platform), "utf-8")
+    synthesis.synthesise(platform.target, [build.TOP_FILE], top.TOP, tmp_path)
+    routed, _ = build.routed(platform, platform.pll().output, 1, tmp_path)
+    assert routed.asked_MHz == pytest.approx(platform.clock, rel=1e-3)        # through the PLL, from the pin's frequency
+    pins = {"ice40": "SB_IO", "ecp5": "TRELLIS_IO"}[platform.target]
+    assert routed.cells[pins][0] == len(platform.pins)
+    data = build.packed(platform, tmp_path).read_bytes()
+    if platform.target == "ecp5":
         place = data.index(VERIFY_ID) + len(VERIFY_ID)
-        assert data[place:place + 4].hex() == IDCODES[board.device.name]
+        assert data[place:place + 4].hex() == IDCODES[platform.device.name]
 
 
 def test_a_pin_that_is_not_there_is_refused(tmp_path):
-    board = platforms.board("ulx3s-12f")
-    (tmp_path / build.TOP_FILE).write_text(top.to_verilog(top.Top(board, Echo(), board.pll())), "utf-8")
-    (tmp_path / "board.lpf").write_text(constraints.text(board).replace('"M1"', '"M99"'), "utf-8")
-    synthesis.synthesise(board.target, [build.TOP_FILE], top.TOP, tmp_path)
+    platform = platforms.by_name("ulx3s-12f")
+    (tmp_path / build.TOP_FILE).write_text(top.to_verilog(top.Top(platform, Echo(), platform.pll())), "utf-8")
+    (tmp_path / "board.lpf").write_text(constraints.text(platform).replace('"M1"', '"M99"'), "utf-8")
+    synthesis.synthesise(platform.target, [build.TOP_FILE], top.TOP, tmp_path)
     with pytest.raises(tools.ToolError, match="^nextpnr-ecp5 must succeed, but it ended with .*M99"):
-        build.routed(board, board.pll().output, 1, tmp_path)
+        build.routed(platform, platform.pll().output, 1, tmp_path)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from boards.connection import Connection
     from boards.fit import network_for
-    from boards.platforms import BOARDS
+    from boards.platforms import PLATFORMS
     from boards.virtual import VirtualBoard
     from golden_model.data.datasets import Dataset
     from golden_model.data.datasets import load as load_dataset
@@ -52,14 +52,14 @@ _PLACES = {
     "Design": "hdl.design", "to_verilog": "hdl.emit", "core_files": "hdl.emit",
     "estimate_clocks": "hdl.estimate:clocks", "estimate_cells": "hdl.estimate:cells",
     "RtlModel": "sim.rtl_model", "cosim": "sim.cosim",
-    "BOARDS": "boards.platforms", "network_for": "boards.fit", "VirtualBoard": "boards.virtual",
+    "PLATFORMS": "boards.platforms", "network_for": "boards.fit", "VirtualBoard": "boards.virtual",
     "Connection": "boards.connection",
     "WuxingError": "golden_model.errors", "InputError": "golden_model.errors", "ToolError": "golden_model.errors",
     "DeviceError": "golden_model.errors", "InternalError": "golden_model.errors",
 }
 
 __all__ = [
-    "BOARDS", "CompiledModel", "Connection", "Dataset", "Design", "DeviceError", "Epoch", "Format", "Formats",
+    "PLATFORMS", "CompiledModel", "Connection", "Dataset", "Design", "DeviceError", "Epoch", "Format", "Formats",
     "Initialisation", "InputError", "Integration", "InternalError", "Layer", "Learner", "Learning", "Model", "ModelFile",
     "Network", "Neuron", "Parameters", "RtlModel", "ToolError", "Training", "VirtualBoard", "Wiring", "WuxingError",
     "accuracy", "core_files", "cosim", "estimate_cells", "estimate_clocks", "initial_parameters", "load_dataset",

@@ -20,7 +20,7 @@ from golden_model.network import Network
 from wuxing import text_file
 
 if TYPE_CHECKING:
-    from boards.platforms import Board
+    from boards.platforms import Platform
 
 SMALL_IMAGE = 100                         # pixels
 SMALL_HIDDEN, HIDDEN = 32, 128            # neurons between pixels and classes, of small images and of others
@@ -89,11 +89,11 @@ class Settings:
         description = read_description(self.config)
         if self.layers is not None:
             description["layers"] = parse_layers(self.layers)
-        board = self.platform()
-        if board is not None:
+        platform = self.platform()
+        if platform is not None:
             from boards import fit
             inputs, usual, outputs = default_layers(dataset)
-            description = fit.described(board, description, inputs, outputs, usual)
+            description = fit.described(platform, description, inputs, outputs, usual)
         description.setdefault("layers", default_layers(dataset))
         if self.seed is not None:
             description["seed"] = self.seed
@@ -105,15 +105,15 @@ class Settings:
             description["learning"] = learning | changes
         network = Network.from_dict(description)
         datasets.check_fits(dataset, network)
-        if board is not None:                                 # before hours of training, not after them
-            fit.check(board, fit.chosen(board, network))
+        if platform is not None:                                 # before hours of training, not after them
+            fit.check(platform, fit.chosen(platform, network))
         return network
 
     def to_dict(self) -> dict[str, Any]:
         """What the network description does not hold, for records."""
         return {name: asdict(self)[name] for name in ("shift", "hold_out", "train_images", "test_images")}
 
-    def platform(self) -> Board | None:
+    def platform(self) -> Platform | None:
         """The board to learn for, if one was named.
 
         Raises
@@ -124,7 +124,7 @@ class Settings:
         if self.board is None:
             return None
         from boards import platforms
-        return platforms.board(self.board)
+        return platforms.by_name(self.board)
 
 
 def load_dataset(name: str, train_images: int | None = None, test_images: int | None = None) -> Dataset:

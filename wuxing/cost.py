@@ -62,8 +62,8 @@ def of(network: Network, arithmetic: str, board: str | None, nonzero: int) -> Co
     time = fits = None
     if board is not None and clocks.learnt is not None:
         from boards import fit, platforms
-        there = platforms.board(board)
-        time, fits = clocks.learnt / there.clock, fit.fit(there, core).fits
+        platform = platforms.by_name(board)
+        time, fits = clocks.learnt / platform.clock, fit.fit(platform, core).fits
     return Cost(memory_bits=bits, board=board, elements=list(core.elements), arrangement=core.arrangement,
                 cycles_per_image=clocks.inferred, cycles_per_learnt_image=clocks.learnt, cells=estimate.cells(core).cells,
                 microseconds_per_learnt_image=time, fits=fits)
@@ -81,7 +81,7 @@ def design(network: Network, board: str | None = None) -> Design:
     if board is None:
         return Design(network=network, elements=network.layers[1:], target=TARGET)
     from boards import fit, platforms
-    return fit.chosen(platforms.board(board), network)
+    return fit.chosen(platforms.by_name(board), network)
 
 
 def memory(network: Network) -> list[dict[str, int]]:
@@ -113,9 +113,9 @@ def check_board(name: str | None) -> None:
     """Raise an ``InputError`` unless it is None or the name of a board."""
     if name is None:
         return
-    from boards.platforms import BOARDS
-    if not isinstance(name, str) or name not in BOARDS:
-        raise InputError(f"board must be one of {', '.join(BOARDS)}, not {name!r}; wuxing boards lists them")
+    from boards.platforms import PLATFORMS
+    if not isinstance(name, str) or name not in PLATFORMS:
+        raise InputError(f"board must be one of {', '.join(PLATFORMS)}, not {name!r}; wuxing boards lists them")
 
 
 def pareto(costs: Sequence[Sequence[float]]) -> list[bool]:

@@ -17,7 +17,7 @@ from golden_model.storage import model_file
 from wuxing import text_file
 
 if TYPE_CHECKING:
-    from boards.platforms import Board
+    from boards.platforms import Platform
     from hdl.design import Design
 
 BoardOption = Annotated[str | None, typer.Option("--board", help="One of those that wuxing boards lists; by default the "
@@ -88,7 +88,7 @@ def elements(network: Network, text: str | None, most: int | None, arrangement: 
 
 # ----------------------------------------------------------------- boards
 
-def board_of(name: str | None, record: dict[str, Any]) -> Board:
+def platform_of(name: str | None, record: dict[str, Any]) -> Platform:
     """The board of that name, else the one that the model was trained for.
 
     Raises
@@ -100,10 +100,10 @@ def board_of(name: str | None, record: dict[str, Any]) -> Board:
     named = record.get("board") if name is None else name
     if not isinstance(named, str):
         raise InputError("--board must be given for a model that was not trained for a board; wuxing boards lists them")
-    return platforms.board(named)
+    return platforms.by_name(named)
 
 
-def for_board(board: Board, given: Given, text: str | None = None, most: int | None = None, *, kind: str = "shift",
+def for_board(platform: Platform, given: Given, text: str | None = None, most: int | None = None, *, kind: str = "shift",
               learns: bool = True) -> Design:
     """The design that a board gets, with the elements that ``--elements`` or ``--most-elements`` say, else as many as fit.
 
@@ -114,16 +114,16 @@ def for_board(board: Board, given: Given, text: str | None = None, most: int | N
     """
     from boards import fit
     from hdl.design import Design
-    counts = None if text is None and most is None else elements(given.network, text, most, board.arrangement)
+    counts = None if text is None and most is None else elements(given.network, text, most, platform.arrangement)
     try:
         if counts is None:
-            return fit.check(board, fit.chosen(board, given.network, kind=kind, learns=learns)).design
-        return fit.check(board, Design(network=given.network, elements=counts, kind=kind, target=board.target, learns=learns,
-                                       arrangement=board.arrangement)).design
+            return fit.check(platform, fit.chosen(platform, given.network, kind=kind, learns=learns)).design
+        return fit.check(platform, Design(network=given.network, elements=counts, kind=kind, target=platform.target,
+                                          learns=learns, arrangement=platform.arrangement)).design
     except InputError as error:
-        if kind != "shift" or _fits(board, given.network, learns):    # the network is not at fault
+        if kind != "shift" or _fits(platform, given.network, learns):    # the network is not at fault
             raise
-        raise InputError(f"{error}; or train a network that fits: {training_command(board, given.record)}") from None
+        raise InputError(f"{error}; or train a network that fits: {training_command(platform, given.record)}") from None
 
 
 def core(given: Given, text: str | None, most: int | None, *, kind: str, learns: bool, board: str | None,
@@ -139,23 +139,23 @@ def core(given: Given, text: str | None, most: int | None, *, kind: str, learns:
     if board is not None:
         if arrangement is not None or target is not None:
             raise InputError("--arrangement and --target must not be given with --board, which decides them; leave them out")
-        return for_board(board_of(board, given.record), given, text, most, kind=kind, learns=learns)
+        return for_board(platform_of(board, given.record), given, text, most, kind=kind, learns=learns)
     arrangement = arrangement or "parallel"
     return Design(network=given.network, elements=elements(given.network, text, most, arrangement), kind=kind, learns=learns,
                   target=target or "portable", arrangement=arrangement)
 
 
-def _fits(board: Board, network: Network, learns: bool) -> bool:
+def _fits(platform: Platform, network: Network, learns: bool) -> bool:
     """Whether any number of elements makes the network fit the board."""
     from boards import fit
     try:
-        return fit.fit(board, fit.chosen(board, network, learns=learns)).fits
+        return fit.fit(platform, fit.chosen(platform, network, learns=learns)).fits
     except InputError:
         return False
 
 
-def training_command(board: Board, record: dict[str, Any]) -> str:
+def training_command(platform: Platform, record: dict[str, Any]) -> str:
     """The command that trains a network for this board, on the data set that the record names."""
     dataset = record.get("dataset")
     named = [] if dataset in (None, "mnist") else ["--dataset", str(dataset) if dataset in datasets.SHA256 else "FOLDER"]
-    return shlex.join(["wuxing", "train", "--board", board.name, *named, "-o", f"{board.name}.npz"])
+    return shlex.join(["wuxing", "train", "--board", platform.name, *named, "-o", f"{platform.name}.npz"])

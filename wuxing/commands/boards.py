@@ -8,7 +8,7 @@ from wuxing import configuration as options
 from wuxing import console
 
 if TYPE_CHECKING:
-    from boards.platforms import Board
+    from boards.platforms import Platform
     from hdl.design import Design
 
 NONZERO = 149                             # of the 784 pixels of a usual MNIST image
@@ -22,11 +22,11 @@ def boards(json: options.JsonOption = None) -> None:
     console.check_writable(json)
     capacities: dict[tuple[Any, ...], dict[str, Any]] = {}
     listed = []
-    for board in platforms.BOARDS.values():
-        chip = (board.target, board.clock, *board.device.has.values())
+    for platform in platforms.PLATFORMS.values():
+        chip = (platform.target, platform.clock, *platform.device.has.values())
         if chip not in capacities:
-            capacities[chip] = {way: capacity(fit.largest(board, folded=way == "folded"), board.clock) for way in WAYS}
-        listed.append(described(board) | {way: fed(found, board.baud) for way, found in capacities[chip].items()})
+            capacities[chip] = {way: capacity(fit.largest(platform, folded=way == "folded"), platform.clock) for way in WAYS}
+        listed.append(described(platform) | {way: fed(found, platform.baud) for way, found in capacities[chip].items()})
     console.write_json(json, {"nonzero": NONZERO, "boards": listed})
 
     screen = console.out(json)
@@ -55,15 +55,15 @@ def _shown(found: dict[str, Any] | None) -> tuple[str, str, str]:
     return str(found["layers"][1]), inferred, learnt
 
 
-def described(board: Board) -> dict[str, Any]:
+def described(platform: Platform) -> dict[str, Any]:
     """A board's declaration as plain data."""
-    device = board.device
-    return {"name": board.name, "title": board.title, "device": device.name, "target": board.target, "package": board.package,
-            "has": dict(device.has), "memories": board.memories, "reference_MHz": board.reference, "MHz": board.clock,
-            "baud": board.baud, "divisor": board.divisor(), "line_images_per_second": line_images_per_second(board.baud),
-            "serial": board.serial, "note": board.note,
-            "pins": {port: pin.site for port, pin in board.pins.items()},
-            "programmers": [programmer.name for programmer in board.programmers]}
+    device = platform.device
+    return {"name": platform.name, "title": platform.title, "device": device.name, "target": platform.target,
+            "package": platform.package, "has": dict(device.has), "memories": platform.memories,
+            "reference_MHz": platform.reference, "MHz": platform.clock, "baud": platform.baud, "divisor": platform.divisor(),
+            "line_images_per_second": line_images_per_second(platform.baud), "serial": platform.serial, "note": platform.note,
+            "pins": {port: pin.site for port, pin in platform.pins.items()},
+            "programmers": [programmer.name for programmer in platform.programmers]}
 
 
 def capacity(design: Design | None, rate: float) -> dict[str, Any] | None:

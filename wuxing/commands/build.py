@@ -55,7 +55,7 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
     designs.check_learn(learn, learning)
     taught = (LEARN if learning else 0) if learn is None else learn
     given = designs.read(model)
-    chosen = designs.board_of(board, given.record)
+    chosen = designs.platform_of(board, given.record)
     if given.note and not quiet:
         console.err().print(given.note, soft_wrap=True)
     design = designs.for_board(chosen, given, elements, most_elements, kind=kind, learns=learning)

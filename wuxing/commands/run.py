@@ -94,7 +94,7 @@ def run(model: options.ModelArgument,
     from boards.connection import Connection
     console.check_writable(json, output)
     loaded = model_file.load(model)
-    chosen = designs.board_of(board, loaded.record)
+    chosen = designs.platform_of(board, loaded.record)
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     values, network = loaded.converted("fixed"), loaded.network
@@ -154,25 +154,25 @@ def virtual_board(design: Design) -> Any:
     return virtual.VirtualBoard(virtual.library(design))
 
 
-def _infer(board: Connection, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
-    began, clocks, sent = time.perf_counter(), board.status().cycles, board.transport.statistics.bytes_sent
-    answers = board.infer(images, outputs=True, on_progress=on_progress)
+def _infer(connection: Connection, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
+    began, clocks, sent = time.perf_counter(), connection.status().cycles, connection.transport.statistics.bytes_sent
+    answers = connection.infer(images, outputs=True, on_progress=on_progress)
     seconds = time.perf_counter() - began
     phase = Phase(images=len(images), right=int((answers.classes == labels).sum()), seconds=seconds,
-                  clocks=(board.status().cycles - clocks) % 2**32, bytes=board.transport.statistics.bytes_sent - sent)
+                  clocks=(connection.status().cycles - clocks) % 2**32, bytes=connection.transport.statistics.bytes_sent - sent)
     _compare(tally, "inferred", 0, golden.outputs(images), answers)
     return phase
 
 
-def _learn(board: Connection, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
+def _learn(connection: Connection, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
     """Images in chunks, each at its rate; the golden model learns the same in between, off the clock.
 
     A signal that was ``asked_first`` ends it after the chunk that is under way.
     """
     from sim.cosim import schedule
     seconds, clocks, sent, right, done = 0.0, 0, 0, 0, 0
-    for first, last, epoch in schedule(board.network, len(images)):
-        board.set_rate(epoch)
+    for first, last, epoch in schedule(connection.network, len(images)):
+        connection.set_rate(epoch)
         for start in range(first, last, CHUNK):
             if interruption.asked():
                 console.err().print("interrupted: no more images are learnt, what the board has learnt is read back")
@@ -181,11 +181,11 @@ def _learn(board: Connection, golden: Model, images: Array, labels: Array, tally
 
             def further(count: int, total: int, start: int = start) -> None:
                 on_progress(start + count, total)
-            began, before, cycles = time.perf_counter(), board.transport.statistics.bytes_sent, board.status().cycles
-            answers = board.teach(images[part], labels[part], outputs=True, on_progress=further)
-            clocks += (board.status().cycles - cycles) % 2**32          # answered when the last one is learnt
+            began, before, cycles = time.perf_counter(), connection.transport.statistics.bytes_sent, connection.status().cycles
+            answers = connection.teach(images[part], labels[part], outputs=True, on_progress=further)
+            clocks += (connection.status().cycles - cycles) % 2**32          # answered when the last one is learnt
             seconds += time.perf_counter() - began
-            sent += board.transport.statistics.bytes_sent - before
+            sent += connection.transport.statistics.bytes_sent - before
             right += int((answers.classes == labels[part]).sum())
             expected = []
             for image, label in zip(images[part], labels[part], strict=True):

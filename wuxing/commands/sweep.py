@@ -274,7 +274,7 @@ def _point(described: dict[str, Any], named: dict[str, Any], layers: Sequence[in
     cost.check_board(board)
     if board is not None:
         from boards import fit, platforms
-        settings = fit.described(platforms.board(board), settings, layers[0], layers[-1], layers[1])
+        settings = fit.described(platforms.by_name(board), settings, layers[0], layers[-1], layers[1])
     network = Network.from_dict({"layers": list(layers)} | settings)
     if arithmetic == "fixed":
         network.check_fixed()

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model.arithmetic import Array
-from golden_model.data import datasets
+from golden_model.data import datasets, transforms
 from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
@@ -176,7 +176,7 @@ def _pass(model: AnyModel, dataset: Dataset, shift: int, epoch: int,
     images = dataset.train_images
     if shift:
         random = np.random.default_rng([seed, SHIFT_STREAM, epoch])
-        images = datasets.shift(images[order], dataset.image_shape, random, shift)
+        images = transforms.shift(images[order], dataset.image_shape, random, shift)
     losses = np.random.default_rng([seed, DROPOUT_STREAM, epoch])
     dropout = np.float32(model.network.learning.dropout)
     step = max(CHUNK // batch, 1) * batch                     # whole batches, so that chunks change no bit

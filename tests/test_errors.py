@@ -91,7 +91,7 @@ def test_a_real_process_ends_with_the_code(tmp_path):
 
 RAISED = {"InputError", "ToolError", "DeviceError", "InternalError", "ConnectionLost", "Stuck", "KeyboardInterrupt"}
 CAUGHT = {                                # classes that a file raises and catches itself, or that mean no error
-    "golden_model/storage/atomic_write.py": {"PermissionError"}, "golden_model/data/datasets.py": {"_MirrorError"},
+    "golden_model/storage/atomic_write.py": {"PermissionError"}, "golden_model/data/download.py": {"MirrorError"},
     "golden_model/storage/model_file.py": {"ValueError"}, "boards/virtual_process.py": {"SystemExit"},
     "wuxing/__init__.py": {"AttributeError"}}
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from golden_model.data import datasets
+from golden_model.data import datasets, transforms
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.model import Model
@@ -31,7 +31,7 @@ def by_hand(description, arithmetic, epochs, shift=0):
         order = np.random.default_rng([description.seed, 1, epoch]).permutation(len(DATA.train_labels))
         images = DATA.train_images[order]
         if shift:
-            images = datasets.shift(images, DATA.image_shape, np.random.default_rng([description.seed, 2, epoch]), shift)
+            images = transforms.shift(images, DATA.image_shape, np.random.default_rng([description.seed, 2, epoch]), shift)
         model.learn(images, DATA.train_labels[order], epoch)
         result.append(model.parameters)
     return result

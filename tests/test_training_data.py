@@ -6,7 +6,7 @@ import pytest
 from typer.main import get_command
 
 from golden_model import parameters
-from golden_model.data import datasets
+from golden_model.data import datasets, download
 from golden_model.network import Network
 from golden_model.storage import model_file
 from wuxing import training_data
@@ -36,7 +36,7 @@ def trained(folder, tmp_path, *more):
 @pytest.fixture(autouse=True)
 def nothing_of_this_machine(tmp_path, monkeypatch):
     monkeypatch.setenv("WUXING_DATA", str(tmp_path / "data"))
-    monkeypatch.setattr(datasets, "MIRRORS", ())
+    monkeypatch.setattr(download, "MIRRORS", ())
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 

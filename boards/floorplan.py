@@ -31,9 +31,9 @@ BANDS = {                                 # rows of multipliers and of block RAM
     "--85k": ((10, 22), (34, 46), (58, 70)), "--um5g-85k": ((10, 22), (34, 46), (58, 70))}
 CELL = re.compile(r"\blayer_(\d+)\.(?:element|weights)_(\d+)\.")
 MULTIPLIER, MEMORY = "MULT18X18D", "DP16KD"
-SHARED = 8                                # slots whose memories are for what is no element's
+SHARED = 8                                # places whose memories are for what is no element's
 
-Slot = tuple[int, int] | None             # layer and element, or a shared memory
+Occupant = tuple[int, int] | None         # of a place: layer and element, or a memory of all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,14 +53,14 @@ def sites(device: str, design: Design) -> Floorplan:
         return NONE
     if any(estimate.block_rams(design.target, layer.depth, layer.word_bits) > 1 for layer in design.layers):
         return NONE
-    bands, slots = BANDS[device], len(COLUMNS) * len(MULTIPLIERS)
+    bands, places = BANDS[device], len(COLUMNS) * len(MULTIPLIERS)
     rows = _rows(design, len(bands))
-    if max(map(len, rows)) > slots:
+    if max(map(len, rows)) > places:
         return NONE
     elements, shared = {}, []
     for (multipliers, memories), row in zip(bands, rows, strict=True):
         for number, element in enumerate(row):
-            group, place = divmod(number * (slots - 1) // max(1, len(row) - 1), len(MULTIPLIERS))
+            group, place = divmod(number * (places - 1) // max(1, len(row) - 1), len(MULTIPLIERS))
             (across, multiplier), (along, memory) = MULTIPLIERS[place], MEMORIES[place]
             site = f"X{COLUMNS[group] + along}/Y{memories}/{memory}"
             if element is None:
@@ -70,26 +70,26 @@ def sites(device: str, design: Design) -> Floorplan:
     return Floorplan(elements=elements, shared=tuple(shared))
 
 
-def _rows(design: Design, bands: int) -> list[list[Slot]]:
-    """The slots of each band in their order: as even as whole clusters allow.
+def _rows(design: Design, bands: int) -> list[list[Occupant]]:
+    """What occupies the places of each band in their order: as even as whole clusters allow.
 
     A cluster has one copy of the control word and one register of its sum. Cut in two by a band's end it would reach from
     edge to edge of the die: 784-128-10 was placed for 66 MHz so, and for 79 MHz with its clusters whole.
     """
-    small: list[list[Slot]] = []
-    large: list[list[Slot]] = []
+    small: list[list[Occupant]] = []
+    large: list[list[Occupant]] = []
     for layer in design.layers:
-        elements: list[Slot] = [(layer.index, element) for element in range(layer.elements)]
+        elements: list[Occupant] = [(layer.index, element) for element in range(layer.elements)]
         if branches(layer):
             large += [elements[start:start + CLUSTER] for start in range(0, len(elements), CLUSTER)]
         else:
             small.append(elements)
     middle = len(large) // 2
-    pieces: list[list[Slot]] = [*large[:middle], *small, [None] * SHARED, *large[middle:]]
+    pieces: list[list[Occupant]] = [*large[:middle], *small, [None] * SHARED, *large[middle:]]
     ends = list(accumulate(map(len, pieces)))
     cuts = [0, *(1 + min(range(len(ends)), key=lambda piece: abs(ends[piece] * bands - ends[-1] * band))
                  for band in range(1, bands)), len(pieces)]
-    rows = [[slot for piece in pieces[start:end] for slot in piece] for start, end in pairwise(cuts)]
+    rows = [[occupant for piece in pieces[start:end] for occupant in piece] for start, end in pairwise(cuts)]
     return [row[::-1] if band % 2 else row for band, row in enumerate(rows)]
 
 

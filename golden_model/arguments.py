@@ -74,7 +74,7 @@ def check_labels(network: Network, images: Array, labels: npt.ArrayLike) -> Arra
 
 
 def check_epoch(epoch: int) -> int:
-    """``epoch`` if it is one: 0, 1, ... After the last of the schedule the rates stay as they are."""
+    """``epoch`` if it is one: 0, 1, ... After the last of the rate schedule the rates stay as they are."""
     return _count(epoch, "epoch", 0, "the first is 0")
 
 

@@ -90,8 +90,8 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
 
     Names are those of the observed signals, and for what no observer is shown: ``biased_link_sum[k]`` (what is narrowed to a
     drive), ``margin_difference[k]`` (to an output error), ``..._half_step`` (to a displacement, rounding included), and
-    ``updated_weight[k]``, ``updated_bias[k]``, ``updated_K1[k]`` ... of what is trained, at the least rate of the schedule, and
-    where an instinct is pid ``links_local_product_sum[k]``, ``links_integral_sum[k]`` and so on.
+    ``updated_weight[k]``, ``updated_bias[k]``, ``updated_K1[k]`` ... of what is trained, at the least rate of the rate
+    schedule, and where an instinct is pid ``links_local_product_sum[k]``, ``links_integral_sum[k]`` and so on.
     """
     network.check_fixed()
     formats, neuron, batch = network.formats, network.neuron, network.learning.batch

@@ -239,7 +239,7 @@ class Network:
         Names: ``bracket``, ``product`` (gate times bracket), ``half_step`` (the sum before its narrowing),
         ``link_sum[k]``, ``reverse_link_sum[k]`` and ``update[k]`` (the products of a batch) of each layer; and of what is
         trained ``updated_weight[k]``, ``updated_bias``, ``updated_coupling``, where the parameter, shifted to the weight of
-        the products, is added to them: as wide as the least rate of the schedule makes it. Where an instinct is pid also
+        the products, is added to them: as wide as the least rate of the rate schedule makes it. Where an instinct is pid also
         ``local_product`` (before its narrowing) and ``integral``.
 
         K that is not trained is the description's, unless ``any_coupling`` says that parameters bring their own.

@@ -137,10 +137,10 @@ class Initialisation:
 
 @dataclass(frozen=True, kw_only=True)
 class Learning:
-    """Rates of the local products (0: that set of parameters is not trained), error margin, and schedule.
+    """Rates of the local products (0: that set of parameters is not trained), error margin, and rate schedule.
 
     An instinct turns the sum g of the products of a parameter over the images of a batch into a change, times the rate:
-    ``proportional`` g itself, ``sign`` 1, 0 or -1, ``pid`` P g + I (integral of g) + D (g - the g before). The schedule
+    ``proportional`` g itself, ``sign`` 1, 0 or -1, ``pid`` P g + I (integral of g) + D (g - the g before). The rate schedule
     halves every rate ``halvings`` times at even distances within ``epochs``. Integer learning needs powers of two.
     """
 
@@ -246,7 +246,7 @@ class Learning:
         return shifts
 
     def slowest(self) -> dict[str, int | None]:
-        """As ``exponents``, for the least rate that the schedule can reach, rounded down to a power of two."""
+        """As ``exponents``, for the least rate that the rate schedule can reach, rounded down to a power of two."""
         return {name: 1 - math.frexp(rate)[1] + self.halvings if (rate := getattr(self, name)) else None
                 for name in PARAMETER_SETS}
 

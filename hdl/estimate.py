@@ -1,6 +1,6 @@
 """What a design costs, by formula: clocks, memory, multipliers, cells of an FPGA. Seconds instead of a synthesis.
 
-Clocks are exact (``hdl.schedule``). Cells are counted from the widths of adders, multiplexers and registers, with constants
+Clocks are exact (``hdl.timing``). Cells are counted from the widths of adders, multiplexers and registers, with constants
 fitted to syntheses by ``bench/synthesis.py``; they are within 15 % of those.
 """
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from golden_model.errors import InputError
-from hdl import schedule
+from hdl import timing
 from hdl.adder_tree import levels
 from hdl.control import branches, clusters, control_layout
 from hdl.design import Design, LayerDesign
@@ -75,9 +75,9 @@ def clocks(design: Design, nonzero: int) -> Clocks:
         If there are not so many inputs.
     """
     def period(learn: bool, error: bool) -> tuple[float, int]:
-        image = schedule.Image(nonzero=nonzero, hidden=tuple([True] * size for size in design.network.layers[1:-1]),
-                               learn=learn, error=error)
-        answered = schedule.answers(design, [image] * (WARM_UP + MEASURED))
+        image = timing.Image(nonzero=nonzero, hidden=tuple([True] * size for size in design.network.layers[1:-1]),
+                             learn=learn, error=error)
+        answered = timing.answers(design, [image] * (WARM_UP + MEASURED))
         return (answered[-1] - answered[WARM_UP - 1]) / MEASURED, answered[0] + 1
 
     inferred, latency = period(learn=False, error=False)

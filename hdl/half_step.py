@@ -10,8 +10,8 @@ from hdl.control import needs_elements
 from hdl.design import LayerDesign
 
 
-def shift_schedule(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
-                   base: Value) -> None:
+def shift_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
+                 base: Value) -> None:
     """The control of one half step by its phase: element i is tapped in phase i, its new word is taken in phase 5 + i."""
     neuron = layer.network.neuron
     taps, results = phase < ELEMENTS, phase >= ELEMENTS
@@ -33,8 +33,8 @@ def shift_schedule(m: Module, layer: LayerDesign, control: data.View, *, phase: 
                      control.element_gate.eq(element(0)), control.element_clamp.eq(element(5))]
 
 
-def programmable_schedule(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
-                          base: Value) -> None:
+def programmable_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
+                        base: Value) -> None:
     """The same for programmable neurons: 30 products K x, five gates in between, then the results enter the ring."""
     neuron = layer.network.neuron
 
@@ -42,9 +42,9 @@ def programmable_schedule(m: Module, layer: LayerDesign, control: data.View, *, 
         """Whether something happens that each element does ``clock`` clocks after its first product was issued."""
         return Cat(phase == programmable.PERIOD * element + clock for element in range(ELEMENTS)).any()
 
-    rows = [[layer.coupling_row + programmable.coupling_row(slot // programmable.PERIOD,
-                                                                 min(slot % programmable.PERIOD, ELEMENTS - 1), mirrored)
-             for slot in range(programmable.PRODUCTS)] for mirrored in (False, True)]
+    rows = [[layer.coupling_row + programmable.coupling_row(product // programmable.PERIOD,
+                                                                 min(product % programmable.PERIOD, ELEMENTS - 1), mirrored)
+             for product in range(programmable.PRODUCTS)] for mirrored in (False, True)]
     issued = (phase < programmable.PRODUCTS) & ~at(ELEMENTS)
     row = Array([Const(value, range(layer.rows)) for value in rows[0] + rows[1]])[
         Mux(phase < programmable.PRODUCTS, phase, 0) + Mux(reverse, programmable.PRODUCTS, 0)]

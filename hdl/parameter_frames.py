@@ -40,7 +40,7 @@ def writes(network: Network, values: Parameters, programmable: bool) -> list[lis
 
 
 def rate(network: Network, epoch: int) -> list[int]:
-    """The frame that brings the rates of an epoch of the description's schedule into force."""
+    """The frame that brings the rates of an epoch of the description's rate schedule into force."""
     exponents = network.learning.exponents(epoch)
     return frames.rate(exponents["links"], exponents["bias"])
 

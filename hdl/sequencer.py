@@ -22,7 +22,7 @@ from amaranth.lib.wiring import In, Out
 from golden_model.network import ELEMENTS
 from hdl.control import control_latency, control_layout, needs_elements
 from hdl.design import LayerDesign, exponent_bits
-from hdl.half_step import programmable_schedule, shift_schedule
+from hdl.half_step import programmable_phases, shift_phases
 from hdl.image_buffer import item_layout
 from hdl.items import DRAIN, STAGES, ItemPipeline, product_latency
 
@@ -138,10 +138,10 @@ class Sequencer(wiring.Component):
         self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
         # phases 4 to 8, in which an item may be issued: it reaches operand B a clock after a settling element would, so that
         # it takes the places of phases 5 to 9; programmable neurons leave the multiplier no clock
-        idle_slot = Signal(name="idle_slot")
+        issue_phase = Signal(name="issue_phase")
         if not self.programmable:
-            m.d.sync += idle_slot.eq((self.phase >= 3) & (self.phase <= 7))
-        m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), allowed.eq(~self.settling | idle_slot)]
+            m.d.sync += issue_phase.eq((self.phase >= 3) & (self.phase <= 7))
+        m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), allowed.eq(~self.settling | issue_phase)]
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.available):
                 m.d.comb += self.start_links.eq(1)
@@ -238,8 +238,8 @@ class Sequencer(wiring.Component):
                     m.d.sync += half_step.eq(half_step + 1)
                 with m.If(settled):
                     m.next = "SETTLED"
-                schedule = programmable_schedule if self.programmable else shift_schedule
-                schedule(m, layer, next_control, phase=self.phase, reverse=reverse, corrector=half_step[0], base=base)
+                phases = programmable_phases if self.programmable else shift_phases
+                phases(m, layer, next_control, phase=self.phase, reverse=reverse, corrector=half_step[0], base=base)
             with m.State("SETTLED"):
                 m.d.sync += [wait.eq(0), row.eq(0)]
                 with m.If(~reverse), m.If(self.scan_ready):

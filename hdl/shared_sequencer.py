@@ -27,7 +27,7 @@ KINDS = ("link", "error", "tree", "update")
 DRAIN = 4                                 # clocks between the last item and the latch of its sum
 UPDATED = 8                               # clocks from the last update to the next read of weight memory
 ACCESS = 7                                # clocks of an access after its element was found
-SLOTS = range(5, 10)                      # phases of a half step in which an input may be issued
+ISSUE_PHASES = range(5, 10)               # phases of a half step in which an input may be issued
 
 
 def output_layout(array: SharedDesign) -> data.StructLayout:
@@ -191,7 +191,7 @@ class SharedSequencer(wiring.Component):
         drain = Signal(range(DRAIN), name="drain")
         allowed = Signal(name="allowed")
         self.latched = Signal(name="latched")
-        m.d.comb += allowed.eq(~self.settling | ((self.phase >= SLOTS.start) & (self.phase < SLOTS.stop)))
+        m.d.comb += allowed.eq(~self.settling | ((self.phase >= ISSUE_PHASES.start) & (self.phase < ISSUE_PHASES.stop)))
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.go):
                 m.d.comb += self.start.eq(1)

@@ -118,8 +118,8 @@ class Chunk:
     states: bool = False
 
 
-def schedule(network: Network, count: int) -> list[tuple[int, int, int]]:
-    """(start, stop, epoch) of images to learn: an equal share for each rate that the description's schedule reaches."""
+def rate_schedule(network: Network, count: int) -> list[tuple[int, int, int]]:
+    """(start, stop, epoch) of images to learn: an equal share for each rate that the description's rate schedule reaches."""
     learning = network.learning
     epochs: dict[int, int] = {}
     for halvings in range(learning.halvings + 1):
@@ -145,7 +145,7 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     images : uint8 (images, inputs)
         To infer, before anything is learnt.
     taught, labels : uint8 (images, inputs), integers (images,)
-        To learn, in this order, an equal share at each rate of the description's schedule.
+        To learn, in this order, an equal share at each rate of the description's rate schedule.
     states : int
         For the first so many images to infer, and to learn, the state of every neuron is compared after every step. The
         cocotb engine cannot look inside.
@@ -346,7 +346,8 @@ class _Runs:
 
     def chunks(self, most: int = CHUNK) -> Iterator[Chunk]:
         """The images in the order in which they run: those with states apart, and never different rates in one chunk."""
-        parts = [(False, 0, len(self.images), 0), *((True, *part) for part in schedule(self.design.network, len(self.taught)))]
+        lessons = rate_schedule(self.design.network, len(self.taught))
+        parts = [(False, 0, len(self.images), 0), *((True, *part) for part in lessons)]
         number = 0
         for learning, start, stop, epoch in parts:
             while start < stop:

@@ -113,7 +113,7 @@ class RtlModel:
         return parameter_frames.parameters(self.network, replies, self.programmable)
 
     def set_rate(self, epoch: int) -> None:
-        """The rates of the description's schedule in ``epoch`` for the images learnt from now on."""
+        """The rates of the description's rate schedule in ``epoch`` for the images learnt from now on."""
         self._accepted([parameter_frames.rate(self.network, check_epoch(epoch))])
 
     def set_exponents(self, links: int | None, bias: int | None) -> None:

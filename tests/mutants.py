@@ -49,7 +49,7 @@ MUTANTS = (
            "(broadcast << (scale - common)) + limited"),
     Mutant("pair of the last half step not cleared", "ring.py", "Mux(control.clear, 0, x[MOTHER] + x[PREY])",
            "x[MOTHER] + x[PREY]"),
-    # schedules
+    # timing
     Mutant("step start not replaced to its end", "half_step.py",
            "control.start_shift.eq(fourth | (corrector & (phase >= 8)))", "control.start_shift.eq(fourth)"),
     # between the parts
@@ -136,8 +136,8 @@ MUTANTS = (
            "(out_of.data >> array.network.reverse_link_shift)"),
     Mutant("shared: last fold as large as the others", "shared_sequencer.py",
            "[layer.fold_size(layer.folds - 1) for layer in array.layers]", "[layer.elements for layer in array.layers]"),
-    Mutant("shared: links begin while the multiplier settles", "shared_sequencer.py", "(self.phase >= SLOTS.start)",
-           "(self.phase >= SLOTS.start - 1)"),
+    Mutant("shared: links begin while the multiplier settles", "shared_sequencer.py", "(self.phase >= ISSUE_PHASES.start)",
+           "(self.phase >= ISSUE_PHASES.start - 1)"),
     Mutant("shared: sum latched too early", "shared_sequencer.py", "DRAIN = 4 ", "DRAIN = 3 "),
     Mutant("shared: memory writes whatever happens", "single_port_weights.py", "if (write_enable) memory", "if (1) memory"),
 )

@@ -22,7 +22,7 @@ from hdl.design import Design
 from random_designs import Case, cases
 from sim import step_states
 from sim.compiled import Stuck
-from sim.cosim import Mismatch, cosim, schedule
+from sim.cosim import Mismatch, cosim, rate_schedule
 
 # ---------------------------------------------------------------- circuits that must equal the golden model
 
@@ -113,7 +113,7 @@ def states_of(case):
     forward = steps * sum(net.layers[1:]) * (len(case.images) + len(case.taught))
     reversed_ = steps * sum(net.layers[1 + net.learning.frozen:]) if any(layer.learns for layer in case.design.layers) else 0
     wrong = 0
-    for start, stop, epoch in schedule(net, len(case.taught)):
+    for start, stop, epoch in rate_schedule(net, len(case.taught)):
         for image, label in zip(case.taught[start:stop], case.labels[start:stop], strict=True):
             right = net.formats.displacement.quantise(net.learning.margin)
             outputs = model.outputs(image[None])[0]
@@ -314,10 +314,11 @@ def test_mismatches_have_sentences():
 
 
 def test_images_to_learn_are_shared_out_over_the_rates():
-    assert schedule(Network(layers=(1, 1)), 13) == [(0, 2, 0), (2, 4, 10), (4, 6, 20), (6, 8, 30), (8, 10, 40), (10, 13, 50)]
-    assert schedule(Network(layers=(1, 1), learning=Learning(epochs=2, halvings=5)), 4) == [(0, 2, 0), (2, 4, 1)]
-    assert schedule(Network(layers=(1, 1), learning=Learning(epochs=3, halvings=0)), 2) == [(0, 2, 0)]
-    assert schedule(Network(layers=(1, 1)), 0) == []
+    assert rate_schedule(Network(layers=(1, 1)), 13) == [(0, 2, 0), (2, 4, 10), (4, 6, 20), (6, 8, 30), (8, 10, 40),
+                                                         (10, 13, 50)]
+    assert rate_schedule(Network(layers=(1, 1), learning=Learning(epochs=2, halvings=5)), 4) == [(0, 2, 0), (2, 4, 1)]
+    assert rate_schedule(Network(layers=(1, 1), learning=Learning(epochs=3, halvings=0)), 2) == [(0, 2, 0)]
+    assert rate_schedule(Network(layers=(1, 1)), 0) == []
 
 
 @pytest.mark.parametrize(("options", "sentence"), [

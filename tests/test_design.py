@@ -166,7 +166,7 @@ def test_signed_digits_give_the_value_back_and_none_are_neighbours(value):
 @pytest.mark.parametrize(("learning", "links", "bias"), [
     ({}, range(4, 10), range(4, 10)), ({"halvings": 0}, range(4, 5), range(4, 5)),
     ({"links": 2**-6, "bias": 2**-5, "halvings": 2}, range(6, 9), range(5, 8)), ({"links": 0}, range(0), range(4, 10))])
-def test_rates_are_those_that_the_schedule_reaches(learning, links, bias):
+def test_rates_are_those_that_the_rate_schedule_reaches(learning, links, bias):
     design = Design(network=with_learning(**learning))
     assert (design.links_exponents(), design.bias_exponents()) == (links, bias)
 

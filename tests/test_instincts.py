@@ -124,7 +124,7 @@ def test_a_sign_instinct_is_halved_and_held():
     assert Float(network(links=2**-10, links_instinct="sign")).updated_weights(0.5 * one, -one, 0, 0) == 0.5 - 2**-10
 
 
-def test_a_schedule_halves_the_whole_controller_and_not_its_memory():
+def test_a_rate_schedule_halves_the_whole_controller_and_not_its_memory():
     described = network(bias=1.0, bias_instinct="pid", bias_gains=(1, 1, 1), epochs=2, halvings=1)
     fixed, memory = Fixed(described), {"bias": Memory(np.array([400]), np.array([0]))}
     change = changes(fixed, "bias", np.array([100]), 0, memory, ALWAYS)

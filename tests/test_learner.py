@@ -71,7 +71,7 @@ def test_all_have_the_protocol(begun):
 
 
 def test_all_have_the_same_words(begun):
-    """Outputs, classes and parameters before, while and after they learn, at every rate of the schedule and after it."""
+    """Outputs, classes and parameters before, while and after they learn, at every rate of the rate schedule and after it."""
     learner = begun()
     images, labels = task(learner.network)
     definition = Model(learner.network, "fixed")

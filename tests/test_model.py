@@ -78,7 +78,7 @@ def test_reals_that_would_leave_the_range_of_a_format_are_held():
     assert real.updated_weights(weights, np.array([[1e-3, 1.0, -1.0, 1.0]]), 0, 0).tolist() == [[most, most, least, least + 1]]
 
 
-def test_schedule_halves_the_rate_of_products():
+def test_rate_schedule_halves_the_rate_of_products():
     network = Network(layers=(1, 1), learning=Learning(epochs=4, halvings=3))
     fixed = Fixed(network)
     change = [int(fixed.updated_weights(np.zeros((1, 1), int), np.full((1, 1), 1 << 20), 0, epoch)[0, 0]) for epoch in range(6)]

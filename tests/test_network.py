@@ -200,7 +200,7 @@ def test_a_description_is_frozen_and_keyword_only():
 
 # ---------------------------------------------------------------- learning
 
-def test_schedule_halves_at_even_distances():
+def test_rate_schedule_halves_at_even_distances():
     learning = Learning(epochs=15, halvings=3)
     assert [learning.halvings_before(epoch) for epoch in range(16)] == [0] * 4 + [1] * 4 + [2] * 4 + [3] * 4
     assert [Learning(epochs=3, halvings=8).halvings_before(epoch) for epoch in range(3)] == [0, 3, 6]
@@ -208,7 +208,7 @@ def test_schedule_halves_at_even_distances():
 
 
 @given(st.integers(1, 200), st.integers(0, 30))
-def test_schedule_never_goes_back(epochs, halvings):
+def test_rate_schedule_never_goes_back(epochs, halvings):
     learning = Learning(epochs=epochs, halvings=halvings)
     course = [learning.halvings_before(epoch) for epoch in range(epochs + 5)]
     assert course[0] == 0

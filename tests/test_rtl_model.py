@@ -160,7 +160,7 @@ def test_images_and_labels_must_be_of_the_network(model, images):
     assert model.status().inferred == 0
 
 
-def test_rates_follow_the_schedule(model):
+def test_rates_follow_the_rate_schedule(model):
     model.set_exponents(3, 5)
     model.set_rate(1)
     assert (model.status().links_exponent, model.status().bias_exponent) == (None, 4)  # links are not trained

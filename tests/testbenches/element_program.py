@@ -1,7 +1,7 @@
-"""What a processing element must be told, clock by clock, to do each of its tasks: the schedule that a sequencer keeps.
+"""What a processing element must be told, clock by clock, to do each of its tasks: the program that a sequencer keeps.
 
 Written from the description of ``hdl.element`` and ``hdl.control``, not from the sequencer, so that the element's testbench
-shows that the schedule gives the neuron of the golden model, and the sequencer's that it keeps the schedule. Clock 0 of a task
+shows that the program gives the neuron of the golden model, and the sequencer's that it keeps the program. Clock 0 of a task
 is the one in which its first address or tap is in the control word.
 """
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Settings: ``network`` (JSON), ``layer``, ``elements``, ``kind``, ``learns``; ``images``; ``accesses``, how many parameters are
 asked for amid them; ``stalls``, how often each side hesitates; ``seed``. The control word of every clock is compared with
-``element_program``, whose schedule the element's testbench proved; operands that meet in a multiplier are recorded by address
+``element_program``, whose program the element's testbench proved; operands that meet in a multiplier are recorded by address
 and value, and compared with the lists that were to be played; so are the addresses of saved and restored states.
 """
 from __future__ import annotations

@@ -21,7 +21,7 @@ IMAGES, LEARN = 100, 20                   # by default, if the data set has so m
 ImagesOption = Annotated[int | None, typer.Option("--images", min=0, help="Test images to infer, drawn at random; by default "
                                                                           f"at most {IMAGES}.")]
 LearnOption = Annotated[int | None, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share "
-                                                 f"at each rate of the schedule; by default at most {LEARN}.")]
+                                                 f"at each rate of the rate schedule; by default at most {LEARN}.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="compiled, or cocotb: slower, with other drivers.")]
 SimulatorOption = Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")]
 ElementsOption = Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; one "

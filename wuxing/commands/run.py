@@ -78,7 +78,7 @@ def run(model: options.ModelArgument,
         images: Annotated[int | None, typer.Option("--images", min=0, help="Test images to classify, drawn at random; by "
                                                    f"default at most {IMAGES}.")] = None,
         learn: Annotated[int, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share at "
-                                                                  "each rate of the schedule.")] = 0,
+                                                                  "each rate of the rate schedule.")] = 0,
         output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the model, as the board has it in the end, "
                                                                            "to this file.")] = None,
         baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
@@ -169,9 +169,9 @@ def _learn(connection: Connection, golden: Model, images: Array, labels: Array, 
 
     A signal that was ``asked_first`` ends it after the chunk that is under way.
     """
-    from sim.cosim import schedule
+    from sim.cosim import rate_schedule
     seconds, clocks, sent, right, done = 0.0, 0, 0, 0, 0
-    for first, last, epoch in schedule(connection.network, len(images)):
+    for first, last, epoch in rate_schedule(connection.network, len(images)):
         connection.set_rate(epoch)
         for start in range(first, last, CHUNK):
             if interruption.asked():

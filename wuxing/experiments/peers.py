@@ -5,7 +5,7 @@
     direct feedback alignment     Nokland 2016: the output error reaches each hidden layer through one random matrix
     last layer only               hidden layers stay as they were drawn
 
-Stochastic gradient descent on the cross entropy, in batches, with the order of images and the schedule of halvings that
+Stochastic gradient descent on the cross entropy, in batches, with the order of images and the rate schedule of halvings that
 ``golden_model.training`` has for the same seed. With one hidden layer the two alignments are the same method, and the same
 random matrix makes them the same run.
 """
@@ -92,7 +92,8 @@ class Peer:
         self.torch.autograd.backward(sums, [*signals, error])
 
     def learn(self, data: Dataset, rate: float, learning: Learning, every: int = 0) -> list[list[float]]:
-        """All epochs of ``learning``'s schedule from ``rate``; [epochs, accuracy on the test images] after ``every`` images."""
+        """All epochs of ``learning``'s rate schedule from ``rate``; [epochs, accuracy on the test images] after ``every``
+        images."""
         torch, course, count = self.torch, [], len(data.train_labels)
         images = torch.from_numpy(data.train_images.astype(np.float32) / 256)
         labels = torch.from_numpy(data.train_labels)

@@ -1,4 +1,4 @@
-"""``SharedSchedule``: the clock of every event of a core with a shared array, by recursion, without simulating it."""
+"""``SharedTiming``: the clock of every event of a core with a shared array, by recursion, without simulating it."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from golden_model.network import ELEMENTS
 from hdl import activation_list, image_buffer
 from hdl.design import Design, LayerDesign
-from hdl.schedule import QUEUE_LATENCY, Image, LayerClocks, Schedule
-from hdl.shared_sequencer import DRAIN, SLOTS, UPDATED
+from hdl.shared_sequencer import DRAIN, ISSUE_PHASES, UPDATED
+from hdl.timing import QUEUE_LATENCY, Image, LayerClocks, Timing
 
 CLOCKS_PER_ERROR = 2                      # of a layer before the last one: its errors come from a memory
 
 
-class SharedSchedule(Schedule):
-    """As ``Schedule``, for a design of arrangement ``shared``: one image at a time, one layer after the other."""
+class SharedTiming(Timing):
+    """As ``Timing``, for a design of arrangement ``shared``: one image at a time, one layer after the other."""
 
     def __init__(self, design: Design) -> None:
         self.released: list[int] = []
@@ -65,8 +65,8 @@ class SharedSchedule(Schedule):
             for begun in latch:
                 settled = clock - begun - 1
                 phase = settled % self.phases
-                if 0 <= settled < self.settling and phase not in SLOTS:
-                    clock += SLOTS.start - phase
+                if 0 <= settled < self.settling and phase not in ISSUE_PHASES:
+                    clock += ISSUE_PHASES.start - phase
         return clock
 
     def _reversed(self, verdict: int, outputs: list[int], items: list[int]) -> int:

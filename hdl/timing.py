@@ -1,7 +1,7 @@
-"""``Schedule``: the clock of every event of a core, by recursion from image to image, without simulating it.
+"""``Timing``: the clock of every event of a core, by recursion from image to image, without simulating it.
 
 The machines of a layer (``hdl.sequencer``) wait for one another at a few places only; between them everything takes a known
-number of clocks. So the schedule is maxima and sums of clocks. It equals the circuit to the clock as long as words come and
+number of clocks. So the timing is maxima and sums of clocks. It equals the circuit to the clock as long as words come and
 replies are taken without pause.
 """
 from __future__ import annotations
@@ -19,7 +19,7 @@ from hdl.design import Design, LayerDesign
 from hdl.items import DRAIN, STAGES, product_latency
 from hdl.sequencer import GATE_CLOCKS, SCAN_REST, WRITE_LATENCY
 
-SLOTS = range(4, 9)                       # phases of a half step in which an input may be issued (kind shift)
+ISSUE_PHASES = range(4, 9)                # phases of a half step in which an input may be issued (kind shift)
 QUEUE_LATENCY = 2                         # clocks from an error's write to its being on offer
 ANSWER_LATENCY = 3                        # clocks from the last output to the reply's first word
 CLOCKS_PER_OUTPUT = 2                     # of a reply with outputs
@@ -28,7 +28,7 @@ BETWEEN = 1                               # clocks of the register between two p
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What the schedule must know of an image; ``check`` raises ``InputError`` if it does not fit a design.
+    """What the timing must know of an image; ``check`` raises ``InputError`` if it does not fit a design.
 
     ``nonzero``: inputs that are not 0. ``hidden``: for each layer but the last, which of its outputs are not 0. ``learn``:
     it is learnt; ``error``: and has an error. ``outputs``: they are asked for.
@@ -78,7 +78,7 @@ class LayerClocks:
         self.list_latency = activation_list.LATENCY if layer.index else image_buffer.LATENCY
         self.output_latency = control_latency(layer) + output_latency(layer)
         self.settling = 2 * layer.network.integration.steps * layer.phases
-        self.slots = SLOTS if layer.design.kind == "shift" else range(0)
+        self.issue_phases = ISSUE_PHASES if layer.design.kind == "shift" else range(0)
         self.links_free = self.main_free = self.scan_free = 0
         self.latch = -self.settling - 1               # of the forward settling that may be under way
         self.released: list[int] = []                 # clock in which the source is told of each image's release
@@ -97,19 +97,20 @@ class LayerClocks:
     def _taken(self, clock: int, items: int) -> int:
         """The clock in which the last of so many items is taken if all are on offer from ``clock`` on: one a clock, but while
         the layer settles only in those in which the multiplier has time for an input."""
-        begins, slots = self.latch + 1, len(self.slots)
+        begins, issue_phases = self.latch + 1, len(self.issue_phases)
         if clock < begins:                                    # those that come before it settles
             items -= begins - clock
             if items <= 0:
                 return begins + items - 1
             clock = begins
         half_steps, phase = divmod(min(clock - begins, self.settling), self.layer.phases)
-        passed = half_steps * slots + sorted((0, phase - self.slots.start, slots))[1]      # such clocks, from its beginning on
-        left = self.settling // self.layer.phases * slots - passed
+        # such clocks, from its beginning on
+        passed = half_steps * issue_phases + sorted((0, phase - self.issue_phases.start, issue_phases))[1]
+        left = self.settling // self.layer.phases * issue_phases - passed
         if items > left:
             return max(clock, begins + self.settling) + items - left - 1
-        half_steps, slot = divmod(passed + items - 1, slots)
-        return begins + half_steps * self.layer.phases + self.slots.start + slot
+        half_steps, issue_phase = divmod(passed + items - 1, issue_phases)
+        return begins + half_steps * self.layer.phases + self.issue_phases.start + issue_phase
 
     def forward(self, available: int, ready: Sequence[int], outputs_free: int, learn: bool) -> list[int]:
         """Links, settling and scan of one image; the clock of each output."""
@@ -159,7 +160,7 @@ class LayerClocks:
         return list(range(first, first + layer.inputs))
 
 
-class Schedule:
+class Timing:
     """Runs images through a design, one after the other: ``add`` each, in order.
 
     Parameters
@@ -242,13 +243,13 @@ class Schedule:
                 layer.learnt(max(verdict, layer.waiting))
 
 
-def create(design: Design) -> Schedule:
-    """The schedule of this design's arrangement."""
-    from hdl.shared_schedule import SharedSchedule  # which is made of this module
-    return SharedSchedule(design) if design.arrangement == "shared" else Schedule(design)
+def create(design: Design) -> Timing:
+    """The timing for this design's arrangement."""
+    from hdl.shared_timing import SharedTiming  # which is made of this module
+    return SharedTiming(design) if design.arrangement == "shared" else Timing(design)
 
 
 def answers(design: Design, images: Iterable[Image]) -> list[int]:
     """The clock of each image's reply, all sent without pause; the first header is taken in clock 0."""
-    schedule = create(design)
-    return [schedule.add(image).answered for image in images]
+    timing = create(design)
+    return [timing.add(image).answered for image in images]

@@ -1,4 +1,4 @@
-"""The schedule against the compiled Verilog: the clock of every reply, to the clock."""
+"""The timing against the compiled Verilog: the clock of every reply, to the clock."""
 from __future__ import annotations
 
 import re
@@ -15,7 +15,7 @@ from golden_model.model import Model
 from golden_model.network import Formats, Integration, Learning, Network
 from hdl import emit
 from hdl.design import Design
-from hdl.schedule import Image, LayerClocks, Schedule, _latest, answers
+from hdl.timing import Image, LayerClocks, Timing, _latest, answers
 from sim.rtl_model import RtlModel
 
 IMAGES = 8
@@ -35,7 +35,7 @@ DESIGNS = {
 
 
 def described(model, image, label, learn, outputs):
-    """What the schedule must know of an image, from the golden model, which learns it."""
+    """What the timing must know of an image, from the golden model, which learns it."""
     element = model.network.neuron.output_element
     states = model.forward(image[None])
     error = output_error(model.arithmetic, states[-1].displacement[element], np.array([label]), len(states) - 1)
@@ -46,7 +46,7 @@ def described(model, image, label, learn, outputs):
 
 
 @pytest.mark.parametrize("name", list(DESIGNS)[:5])
-def test_every_reply_comes_in_the_clock_of_the_schedule(name):
+def test_every_reply_comes_in_the_clock_of_the_timing(name):
     design = DESIGNS[name]
     network = design.network
     rtl, model = RtlModel(network, emit.to_verilog(design)), Model(network, "fixed")
@@ -78,7 +78,7 @@ def test_items_are_taken_as_if_each_was_looked_for_clock_by_clock(data, name):
     for earliest in ready:
         expected = max(expected + 1, earliest)
         while 0 <= expected - clocks.latch - 1 < clocks.settling and (
-                (expected - clocks.latch - 1) % clocks.layer.phases not in clocks.slots):
+                (expected - clocks.latch - 1) % clocks.layer.phases not in clocks.issue_phases):
             expected += 1
     assert clocks.play(start, ready, _latest(ready)) == expected
 
@@ -86,15 +86,15 @@ def test_items_are_taken_as_if_each_was_looked_for_clock_by_clock(data, name):
 def test_an_image_without_error_is_learnt_in_the_time_that_the_verdict_takes():
     design = DESIGNS["one element a neuron"]
     right, wrong = (Image(nonzero=3, hidden=([True] * 5,), learn=True, error=error) for error in (False, True))
-    schedule = Schedule(design)
-    first, second = schedule.add(right), schedule.add(wrong)
+    timing = Timing(design)
+    first, second = timing.add(right), timing.add(wrong)
     assert first.finished == first.answered               # the verdict strobes a clock before the reply's register is full
     assert second.finished - second.answered > 2 * 2 * 8 * design.layers[0].phases
 
 
 def test_latches_of_folds_are_a_settling_apart_when_links_are_few():
     design = DESIGNS["folded, two steps"]
-    event = Schedule(design).add(Image(nonzero=0, hidden=([False] * 5,)))
+    event = Timing(design).add(Image(nonzero=0, hidden=([False] * 5,)))
     settling = 2 * 2 * design.layers[0].phases
     assert np.diff(event.latched[0]).tolist() == [settling + 2] * 2
 
@@ -107,4 +107,4 @@ def test_latches_of_folds_are_a_settling_apart_when_links_are_few():
 def test_images_that_do_not_fit_are_refused(image, learns, text):
     design = Design(network=Network(layers=(9, 5, 3)), learns=learns)
     with pytest.raises(InputError, match=re.escape(text)):
-        Schedule(design).add(image)
+        Timing(design).add(image)

@@ -15,8 +15,9 @@ from golden_model.errors import InputError, InternalError, ToolError
 from golden_model.network import Network
 from hdl import emit, estimate
 from hdl.design import Design
-from wuxing import build_page, cli
+from wuxing import cli
 from wuxing.commands import build as wuxing_build
+from wuxing.reports import build_page
 
 PLATFORM = platforms.by_name("ulx3s-12f")
 DESIGN = Design(network=Network(layers=(6, 3, 2)), elements=(1, 1), target="ecp5")

@@ -139,7 +139,7 @@ def test_without_any_folder_that_can_be_written_programs_work_with_one_sentence(
     nowhere = {name: str(tmp_path / "file/in") for name in ("HOME", "XDG_CACHE_HOME", "WUXING_CACHE")}
     said = program(tmp_path, "-m", "wuxing", "--version", **nowhere)
     assert (said.returncode, said.stderr) == (0, "")
-    for arguments in (("-m", "wuxing", "verilog", model, "-o", "core"), ("-c", "import wuxing.plots")):
+    for arguments in (("-m", "wuxing", "verilog", model, "-o", "core"), ("-c", "import wuxing.reports.plots")):
         said = program(tmp_path, *arguments, **nowhere)
         assert said.returncode == 0, said.stderr
         assert said.stderr.count("WUXING_CACHE must name a folder that you and nobody else can write") == 1

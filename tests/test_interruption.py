@@ -19,7 +19,7 @@ from wuxing import interruption
 from wuxing.cli import main
 from wuxing.commands import compare, train
 from wuxing.experiments import neuron
-from wuxing.progress import TrainingProgress
+from wuxing.reports.progress import TrainingProgress
 
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129}
 QUICK = ["--dataset", "digits", "--layers", "64,8,10", "--epochs", "4", "--train-images", "200", "--test-images", "60"]

@@ -2,7 +2,7 @@
 import pytest
 
 from golden_model.training import Epoch
-from wuxing.progress import TrainingProgress
+from wuxing.reports.progress import TrainingProgress
 
 
 @pytest.mark.parametrize(("epochs", "shown"), [(1, [1]), (3, [1, 2, 3]), (15, [1, 2, 4, 8, 15]),

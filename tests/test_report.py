@@ -12,9 +12,9 @@ from golden_model.errors import InputError
 from golden_model.network import Learning, Network
 from golden_model.ranges import record
 from golden_model.storage import model_file
-from wuxing import plots
 from wuxing.commands.ranges import ranges as ranges_command
-from wuxing.report import page, write_report
+from wuxing.reports import plots
+from wuxing.reports.comparison_page import page, write_report
 
 NETWORK = Network(layers=(6, 4), learning=Learning(epochs=2), seed=1)
 RANDOM = np.random.default_rng(0)

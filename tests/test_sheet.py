@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from wuxing import console
 from wuxing.cli import main
+from wuxing.reports import console
 
 WUXING = Path(__file__).parent.parent / "wuxing"
 words = st.text("abcdefgh-", min_size=1, max_size=9)

@@ -7,7 +7,7 @@ import pytest
 from golden_model.data.datasets import FILES, load
 from golden_model.storage import model_file
 from wuxing.cli import main
-from wuxing.progress import untaught_note
+from wuxing.reports.progress import untaught_note
 
 
 def idx(array):

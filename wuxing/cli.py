@@ -23,7 +23,7 @@ from typer.main import get_command
 
 from golden_model.errors import InputError, InternalError, WuxingError
 from golden_model.storage.cache import CacheWarning
-from wuxing import console, exit_codes, interruption, streams
+from wuxing import exit_codes, interruption, streams
 from wuxing.commands import (
     boards,
     build,
@@ -41,6 +41,7 @@ from wuxing.commands import (
     train,
     verilog,
 )
+from wuxing.reports import console
 
 UNUSABLE = InputError.exit_code
 SUMMARY = "Networks of predator-prey neurons that learn locally: in float, and bit by bit as in hardware."

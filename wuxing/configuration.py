@@ -5,7 +5,6 @@ then they follow from the data set. Options override it.
 """
 from __future__ import annotations
 
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -168,12 +167,9 @@ def read_description(path: Path | None) -> dict[str, Any]:
     """The TOML file as plain data, checked as a network description but for layers it leaves out; None: nothing."""
     if path is None:
         return {}
-    text = text_file.read(path, "configuration file", "give the path of a TOML file")
+    description = text_file.read_toml(path, "configuration file")
     try:
-        description = tomllib.loads(text)
         Network.from_dict({"layers": [1, 1]} | description)
     except InputError as error:
         raise InputError(f"configuration file {path}: {error}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"configuration file {path} must be valid TOML, but: {error}; mend it there") from None
     return description

@@ -1,7 +1,9 @@
 """Text files that people write (TOML, JSON), as editors of all systems save them."""
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
 from golden_model.errors import InputError
 
@@ -26,3 +28,18 @@ def read(path: Path, what: str, remedy: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{what} {path} must be text in UTF-8, but is not; {remedy}") from None
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises
+    ------
+    InputError
+        As ``read``, and if it is not TOML.
+    """
+    text = read(path, what, "give the path of a TOML file")
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{what} {path} must be valid TOML, but: {error}; mend it there") from None

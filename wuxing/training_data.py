@@ -14,7 +14,7 @@ from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.sections import shown
-from wuxing import console
+from wuxing.reports import console
 
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help=(
     "mnist, mnist-5k, digits, or a folder of four IDX files. By default the one that the model was trained on: one of these "

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from wuxing import configuration as options
-from wuxing import console
+from wuxing.reports import console
 
 if TYPE_CHECKING:
     from boards.platforms import Platform

@@ -12,8 +12,9 @@ import typer
 from golden_model.errors import InternalError
 from golden_model.parameters import Parameters
 from golden_model.storage.atomic_write import write_atomically
-from wuxing import build_page, console, designs
 from wuxing import configuration as options
+from wuxing import designs
+from wuxing.reports import build_page, console
 
 if TYPE_CHECKING:
     from hdl.design import Design

@@ -9,7 +9,7 @@ import typer
 
 from golden_model.storage import cache as caches
 from sim import library_cache
-from wuxing import console
+from wuxing.reports import console
 
 MIB = 1 << 20
 

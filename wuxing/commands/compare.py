@@ -28,9 +28,10 @@ from golden_model.parameters import Parameters
 from golden_model.training import Training, confusion, percentage
 from golden_model.training import train as run_training
 from wuxing import configuration as options
-from wuxing import console, interruption
+from wuxing import interruption
 from wuxing.configuration import Settings
-from wuxing.progress import TrainingProgress
+from wuxing.reports import console
+from wuxing.reports.progress import TrainingProgress
 from wuxing.versions import versions
 
 CONTESTANTS = {"float": "float", "quantised": "float, quantised afterwards", "fixed": "fixed: learnt in integers",
@@ -75,7 +76,7 @@ def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOpti
                   "options": settings.to_dict(), "board": board, "versions": versions()}
         console.write_json(json, result)
         if report is not None:
-            from wuxing.report import write_report
+            from wuxing.reports.comparison_page import write_report
             write_report(report, result, details)
     _print(result, json, report)
     if len(runs) < seeds:

@@ -10,8 +10,9 @@ import typer
 from golden_model.data import datasets
 from golden_model.storage import model_file
 from wuxing import configuration as options
-from wuxing import console, designs, exit_codes, training_data
-from wuxing.progress import images_bar
+from wuxing import designs, exit_codes, training_data
+from wuxing.reports import console
+from wuxing.reports.progress import images_bar
 
 if TYPE_CHECKING:
     from sim.cosim import Report

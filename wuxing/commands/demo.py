@@ -20,7 +20,7 @@ from rich.console import Console
 
 from golden_model.data import datasets
 from golden_model.errors import InputError
-from wuxing import console
+from wuxing.reports import console
 
 COMPILERS = ("g++", "make", "perl")       # what Verilator needs to compile a core
 IMAGES, LEARN = 300, 100                  # through the Verilog: every data set here has so many

@@ -9,7 +9,8 @@ import typer
 
 from golden_model.errors import InputError
 from wuxing import configuration as options
-from wuxing import console, designs
+from wuxing import designs
+from wuxing.reports import console
 
 USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
 

@@ -12,7 +12,8 @@ from golden_model.engine import CompiledModel
 from golden_model.storage import model_file
 from golden_model.training import confusion, percentage
 from wuxing import configuration as options
-from wuxing import console, training_data
+from wuxing import training_data
+from wuxing.reports import console
 
 
 def evaluate(model: options.ModelArgument,

@@ -8,12 +8,13 @@ import typer
 
 from golden_model.errors import InputError, ToolError
 from wuxing import configuration as options
-from wuxing import console, exit_codes, tasks
+from wuxing import exit_codes, tasks
 from wuxing.experiments import description as descriptions
 from wuxing.experiments import report as pages
 from wuxing.experiments.description import Description
 from wuxing.experiments.summary import Claim, Run, Summary
-from wuxing.progress import run_tasks
+from wuxing.reports import console
+from wuxing.reports.progress import run_tasks
 from wuxing.tasks import Store, Task
 from wuxing.versions import versions
 

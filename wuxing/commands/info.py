@@ -7,7 +7,8 @@ from typing import Any
 from golden_model.network import SECTIONS
 from golden_model.storage import model_file
 from wuxing import configuration as options
-from wuxing import console, cost
+from wuxing import cost
+from wuxing.reports import console
 
 
 def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:

@@ -13,8 +13,9 @@ from golden_model.ranges import Ranges, proposed_formats
 from golden_model.storage import model_file
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import configuration as options
-from wuxing import console, training_data
-from wuxing.sheet import Sheet
+from wuxing import training_data
+from wuxing.reports import console
+from wuxing.reports.sheet import Sheet
 
 IMAGES, LEARN = 1000, 200                 # by default, if the data set has so many
 KINDS = {".svg": "svg", ".png": "png"}
@@ -50,7 +51,7 @@ def ranges(model: options.ModelArgument,
     console.write_json(json, {"model": str(model), "digest": network.digest, "model_arithmetic": loaded.arithmetic,
                               "dataset": data.name, "dataset_sha256": data.sha256, "spare": spare, **found.to_dict(spare)})
     if plot is not None:
-        from wuxing.plots import ranges_plot
+        from wuxing.reports.plots import ranges_plot
         write_atomically(plot, ranges_plot(found, KINDS[plot.suffix.lower()]))
     screen = console.out(json)
     screen.print(_signals(found), "", _sums(found), "", sep="\n")

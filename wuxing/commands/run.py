@@ -20,8 +20,9 @@ from golden_model.model import Model
 from golden_model.parameters import Parameters
 from golden_model.storage import model_file
 from wuxing import configuration as options
-from wuxing import console, designs, exit_codes, interruption, training_data
-from wuxing.progress import OnProgress, images_bar
+from wuxing import designs, exit_codes, interruption, training_data
+from wuxing.reports import console
+from wuxing.reports.progress import OnProgress, images_bar
 
 if TYPE_CHECKING:
     from boards.connection import Connection

@@ -8,7 +8,6 @@ memory alone are compared. The plot of each cost has its own front, by the same 
 from __future__ import annotations
 
 import itertools
-import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -23,12 +22,13 @@ from golden_model.network import Network
 from golden_model.parameters import ARITHMETICS
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import configuration as options
-from wuxing import console, cost, tasks, text_file
+from wuxing import cost, tasks, text_file
 from wuxing.experiments import learner
 from wuxing.experiments.description import check_entries
 from wuxing.experiments.report import markdown
 from wuxing.experiments.summary import Table, deviation, mean, spread
-from wuxing.progress import run_tasks, untaught_note
+from wuxing.reports import console
+from wuxing.reports.progress import run_tasks, untaught_note
 from wuxing.tasks import Store, Task
 from wuxing.versions import versions
 
@@ -125,12 +125,7 @@ def read(path: Path) -> dict[str, Any]:
     InputError
         If it cannot be read or an entry is not what it must be.
     """
-    text = text_file.read(path, "grid", "give the path of a TOML file")
-    try:
-        given = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"grid {path} must be valid TOML, but: {error}; mend it there") from None
-    described = DEFAULTS | {"network": {}} | given
+    described = DEFAULTS | {"network": {}} | text_file.read_toml(path, "grid")
     try:
         check_entries(described, ENTRIES, optional=OPTIONAL)
         cost.check_board(described.get("board"))
@@ -222,7 +217,7 @@ def _notes(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _plot(rows: list[dict[str, Any]], column: Column) -> bytes:
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         place = axes[0, 0]

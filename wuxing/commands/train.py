@@ -14,9 +14,10 @@ from golden_model.storage import model_file
 from golden_model.training import Epoch, Training, accuracy
 from golden_model.training import train as run_training
 from wuxing import configuration as options
-from wuxing import console, interruption
+from wuxing import interruption
 from wuxing.configuration import Settings
-from wuxing.progress import TrainingProgress
+from wuxing.reports import console
+from wuxing.reports.progress import TrainingProgress
 from wuxing.versions import versions
 
 

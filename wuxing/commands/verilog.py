@@ -11,7 +11,8 @@ import typer
 
 from golden_model.errors import InputError
 from wuxing import configuration as options
-from wuxing import console, designs
+from wuxing import designs
+from wuxing.reports import console
 
 
 def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,

@@ -4,7 +4,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,11 +60,7 @@ def load(name: str, quick: bool = False, folder: Path = FOLDER) -> Description:
     if not path.is_file():
         known = ", ".join(sorted(each.stem for each in folder.glob("*.toml"))) or f"none, because {folder} has no TOML files"
         raise InputError(f"an experiment must be a TOML file or one of those known, not {name!r}; known are: {known}")
-    text = text_file.read(path, "experiment", "give the path of a TOML file")
-    try:
-        data = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} must be valid TOML, but: {error}; mend it there") from None
+    data = text_file.read_toml(path, "experiment")
     try:
         check_entries(data, HEAD)
         if re.fullmatch("[a-z][a-z-]*", data["experiment"]) is None:

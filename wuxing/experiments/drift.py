@@ -150,7 +150,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 
 def _draw(values: dict[str, Any], window: int) -> bytes:
-    from wuxing.experiments.pictures import CYCLE, picture
+    from wuxing.reports.plots import CYCLE, picture
 
     def paint(axes: Any) -> None:
         place = axes[0, 0]

@@ -188,7 +188,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 
 def _draw(values: dict[str, Any]) -> bytes:
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         for place, kind in zip(axes[0], KINDS, strict=True):

@@ -103,7 +103,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 
 def _draw(runs: list[Run]) -> bytes:
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         for (kind, arithmetic), group in grouped(runs, "kind", "arithmetic").items():

@@ -175,7 +175,7 @@ def _tried(values: dict[str, Any]) -> Table:
 
 
 def _draw(chosen: dict[tuple[str, str], list[Run]]) -> bytes:
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         for place, subject in zip(axes[0], SUBJECTS, strict=True):

@@ -157,7 +157,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 
 def _draw(chosen: dict[tuple[str, str], list[Run]]) -> bytes:
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
     names = list(dict.fromkeys(name for name, _ in chosen))
 
     def paint(axes: Any) -> None:

@@ -11,7 +11,7 @@ from wuxing.experiments.summary import Run, grouped
 
 def phase(runs: list[Run]) -> bytes:
     """Orbits of ``portrait`` runs: propagator, oscillator, the oscillator in integers."""
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         for place, (key, title) in zip(axes[0], (("propagator", "propagator"), ("oscillator", "oscillator, reals"),
@@ -28,7 +28,7 @@ def phase(runs: list[Run]) -> bytes:
 
 def responses(runs: list[Run]) -> bytes:
     """Exact and settled response of ``portrait`` runs."""
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         for place, run in zip(axes[0], runs, strict=False):
@@ -43,7 +43,7 @@ def responses(runs: list[Run]) -> bytes:
 
 def drifts(runs: list[Run]) -> bytes:
     """Drift over dt of each method, one dot for each seed."""
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         place = axes[0, 0]
@@ -64,7 +64,7 @@ def drifts(runs: list[Run]) -> bytes:
 
 def swings(runs: list[Run], word: Callable[[int | None], str]) -> bytes:
     """Swing over time, one panel for each dt, one line for each word."""
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
     steps = sorted({run.setting["dt"] for run in runs}, reverse=True)
 
     def paint(axes: Any) -> None:

@@ -236,7 +236,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 
 def _draw(recalled: dict[str, dict[str, float]]) -> bytes:
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         for key, label in (("float", "reciprocal, reals"), ("fixed", "reciprocal, integers"), ("hopfield", "Hopfield")):

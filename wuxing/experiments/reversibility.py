@@ -210,7 +210,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 
 def _draw(runs: list[Run]) -> bytes:
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
     panels = [vary for vary in TITLES if any(run.setting["vary"] == vary for run in runs)]
 
     def paint(axes: Any) -> None:

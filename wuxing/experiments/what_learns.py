@@ -100,7 +100,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 
 def _draw(runs: list[Run]) -> bytes:
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
     sizes = grouped(runs, "hidden")
 
     def paint(axes: Any) -> None:

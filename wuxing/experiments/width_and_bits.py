@@ -128,7 +128,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 
 def _draw(points: list[dict[str, Any]]) -> bytes:
     from wuxing.cost import pareto
-    from wuxing.experiments.pictures import picture
+    from wuxing.reports.plots import picture
 
     def paint(axes: Any) -> None:
         labels = {"memory_bits": "memory (bits)", "clocks": "clocks of a learnt image"}

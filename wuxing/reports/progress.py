@@ -24,7 +24,8 @@ from rich.text import Text
 
 from golden_model.data.datasets import Dataset
 from golden_model.training import Epoch
-from wuxing import console, interruption, tasks
+from wuxing import interruption, tasks
+from wuxing.reports import console
 
 
 class Rate(ProgressColumn):

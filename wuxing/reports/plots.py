@@ -1,30 +1,39 @@
-"""Figures as bytes: SVG that takes the colour of the text around it, or PNG. Equal data give equal bytes.
+"""Figures as bytes: for pages SVG that takes the colour of the text around it, or PNG; for experiments SVG on white that stands
+alone. Equal data give equal bytes.
 
-Drawn with matplotlib's object interface: no window, no global state but the settings inside ``_drawing``.
+Drawn with matplotlib's object interface: no window, no global state but the settings inside ``_drawing``. Its folder (a list of
+fonts) is a part of our cache, unless ``MPLCONFIGDIR`` names one; a ``matplotlibrc`` of the user is then not read: figures are
+the same everywhere. Where matplotlib is imported already, as in a notebook, it keeps what it has.
 """
 from __future__ import annotations
 
-import wuxing.matplotlib_folder  # noqa: F401  (before matplotlib)
-
-# isort: split
-
 import io
+import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
+from cycler import cycler
+
+from golden_model.errors import InputError
+from golden_model.ranges import Ranges, Signal
+from golden_model.storage import cache
+
+if "matplotlib" not in sys.modules and not os.environ.get("MPLCONFIGDIR"):     # it is read when matplotlib is imported
+    with suppress(InputError):                            # then matplotlib finds a place by itself, and says so
+        os.environ["MPLCONFIGDIR"] = str(cache.part("matplotlib"))
+
+import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
-
-from golden_model.ranges import Ranges, Signal
 
 KINDS = ("svg", "png")
 INK = "#010203"                           # in SVG replaced by the colour of the surrounding text
@@ -34,6 +43,7 @@ SHADES = LinearSegmentedColormap.from_list("wuxing", ["#dbe9f6", "#7fb2de", "#3b
 STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10, "axes.spines.top": False,
               "axes.spines.right": False, "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
               "axes.edgecolor": FAINT, "legend.frameon": False, "figure.dpi": 110, "svg.fonttype": "path"}
+CYCLE = (COLOURS["float"], COLOURS["fixed"], "#4a9d5b", "#8d5fb0", "#b8860b", FAINT, RED, "#222222")     # of experiments
 STATES = {"float": "float", "fixed": "fixed", "quantised": "float, quantised"}
 
 
@@ -147,12 +157,31 @@ def image_png(image: npt.NDArray[np.uint8], shape: tuple[int, int], scale: int =
     return file.getvalue()
 
 
+def picture(name: str, paint: Callable[[Any], None], *, rows: int = 1, columns: int = 1,
+            size: tuple[float, float] = (6.4, 3.4)) -> bytes:
+    """An SVG of ``rows`` by ``columns`` panels, on white, which stands alone.
+
+    Parameters
+    ----------
+    name : str
+        Decides the names inside the SVG.
+    paint : callable
+        Is handed the array (rows, columns) of matplotlib's axes; the user's settings of matplotlib do not matter.
+    size : width and height in inches
+    """
+    with _drawing(name, {"axes.prop_cycle": cycler(color=list(CYCLE)), "legend.fontsize": 7.5, "lines.linewidth": 1.3}):
+        figure = Figure(figsize=size, layout="constrained")
+        FigureCanvasAgg(figure)
+        paint(figure.subplots(rows, columns, squeeze=False))
+        return _svg(figure, facecolor="white").encode()
+
+
 @contextmanager
-def _drawing(salt: str) -> Iterator[None]:
+def _drawing(salt: str, more: Any = None) -> Iterator[None]:
     """Our style alone, whatever the user's matplotlib settings; ``salt`` decides the names inside an SVG."""
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update({**STYLE, "svg.hashsalt": salt})
+        mpl.rcParams.update({**STYLE, "svg.hashsalt": salt, **(more or {})})
         yield
 
 
@@ -163,19 +192,24 @@ def _figure(width: float, height: float) -> tuple[Figure, Any]:
 
 
 def _bytes(figure: Figure, kind: str, name: str) -> bytes:
-    file = io.BytesIO()
-    unsaid: Any = dict.fromkeys(["Software"] if kind == "png" else ["Date", "Creator", "Format", "Type"])
-    if kind == "png":
-        figure.savefig(file, format="png", facecolor="white", metadata=unsaid)
-        return file.getvalue()
-    figure.savefig(file, format="svg", transparent=True, metadata=unsaid)
-    return _tidy(file.getvalue().decode(), name).encode()
+    if kind == "svg":
+        return _tidy(_svg(figure, transparent=True), name).encode()
+    file, unsaid = io.BytesIO(), dict.fromkeys(["Software"])
+    figure.savefig(file, format="png", facecolor="white", metadata=unsaid)
+    return file.getvalue()
+
+
+def _svg(figure: Figure, **options: Any) -> str:
+    """From ``<svg`` on, without date and maker."""
+    file, unsaid = io.BytesIO(), dict.fromkeys(["Date", "Creator", "Format", "Type"])
+    figure.savefig(file, format="svg", metadata=unsaid, **options)
+    svg = file.getvalue().decode()
+    return re.sub(r"\s*<metadata>.*?</metadata>", "", svg[svg.index("<svg"):], flags=re.DOTALL)
 
 
 def _tidy(svg: str, name: str) -> str:
-    """From ``<svg`` on, in the text's colour, and with names that stay apart from those of other figures on a page."""
-    svg = svg[svg.index("<svg"):].replace(INK, "currentColor")
-    svg = re.sub(r"\s*<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    """In the colour of the text, and with names that stay apart from those of other figures on a page."""
+    svg = svg.replace(INK, "currentColor")
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
     svg = re.sub(r' id="([^"]+)"', lambda match: match[0] if match[1] in used else "", svg)
     return re.sub(r'(url\(#|href="#| id=")([^)"]+)', rf"\g<1>{name}-\g<2>", svg)

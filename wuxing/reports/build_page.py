@@ -18,7 +18,7 @@ td.bars { width: 45%; }
 
 def page(found: Mapping[str, Any]) -> str:
     """The HTML of a report as ``boards.report.data`` makes it."""
-    from wuxing.report import STYLE  # needs Matplotlib, which `wuxing --help` is not to wait for
+    from wuxing.reports.comparison_page import STYLE  # needs Matplotlib, which `wuxing --help` is not to wait for
     sizes = "-".join(map(str, found["network"]["layers"]))
     title = f"{sizes} on {found['title']}"
     sections = [_clock(found), _use(found), _images(found), _path(found), _verified(found), _made(found)]

@@ -14,7 +14,7 @@ from rich.markup import escape
 from golden_model.errors import InputError
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import streams
-from wuxing.sheet import Sheet
+from wuxing.reports.sheet import Sheet
 
 STDOUT = Path("-")
 

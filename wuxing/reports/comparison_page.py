@@ -18,7 +18,7 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.ranges import Ranges
 from golden_model.storage.atomic_write import write_atomically
-from wuxing import plots
+from wuxing.reports import plots
 
 PAGE = "index.html"
 GALLERY = 40                              # misclassified images that are shown

@@ -159,7 +159,7 @@ def headline() -> str:
         [f"the same for the first {untrained['learnt']:,} images of a network that is **not trained**", clocks_of(untrained),
          f"{code(untrained['command'])} ([how](docs/hardware.md#an-untrained-network))"],
         ["core alone on ECP5, placed and routed",
-         f"{alone['area']:,} COMB, {alone['area_per_element']:.0f} an element, {alone['runs'][0]['MHz']:.1f} MHz",
+         f"{alone['area']:,} COMB, {alone['area_per_unit']:.0f} a unit, {alone['runs'][0]['MHz']:.1f} MHz",
          code(alone["command"])],
         ["bitstream for the ULX3S 85F, host link included",
          (f"{100 * built['use']['cells']['share']:.0f} % of its cells, {built['clock']['reached_MHz']:.1f} MHz for a clock "
@@ -220,9 +220,9 @@ def clocks(design: Design, target: str, latency: bool) -> str:
 
 def untrained() -> str:
     rows = []
-    for name, title, target in (("784-128-10", "784-128-10, an element for each neuron", "ecp5"),
-                                ("784-32-10-shared", "784-32-10 on four elements", "ice40"),
-                                ("784-64-10-shared", "784-64-10 on four elements", "ice40")):
+    for name, title, target in (("784-128-10", "784-128-10, a unit for each neuron", "ecp5"),
+                                ("784-32-10-shared", "784-32-10 on four units", "ice40"),
+                                ("784-64-10-shared", "784-64-10 on four units", "ice40")):
         trained, fresh = record(f"cosim-{name}"), record(f"cosim-{name}-untrained")
         rows.append([title, *(f"{each['cycles_per_learnt_image']:,.1f} ({us(each['cycles_per_learnt_image'], target):.1f} us)"
                               for each in (trained, fresh)), str(trained["learnt"]), code(trained["command"])])
@@ -236,16 +236,16 @@ def cells() -> str:
     """Cores alone, by Yosys and nextpnr."""
     rows = []
     for words in ("784-128-10 --seeds 1", "784-16-10 --seeds 1", "64-8-4 --seeds ''",
-                  "64-8-4 --target ice40 --most-elements 2 --seeds ''"):
+                  "64-8-4 --target ice40 --most-units 2 --seeds ''"):
         found = synthesis(words)
         device, ecp5 = found["device"], found["target"] == "ecp5"
-        rows.append([code(found["command"]), f"{sum(found['elements'])}", f"{found['area']:,}",
-                     f"{found['area_per_element']:,.0f}",
+        rows.append([code(found["command"]), f"{sum(found['units'])}", f"{found['area']:,}",
+                     f"{found['area_per_unit']:,.0f}",
                      f"{device['TRELLIS_FF']:,}" if ecp5 else "in the cells",
                      f"{device['MULT18X18D' if ecp5 else 'ICESTORM_DSP']}, {device['DP16KD' if ecp5 else 'ICESTORM_RAM']}"])
     large, middle = synthesis("784-128-10 --seeds 1"), synthesis("784-16-10 --seeds 1")
     built = report("ulx3s-85f-784-128-10")
-    return table(("command", "elements", "cells", "an element", "flip-flops", "multipliers, block RAMs"), rows) + (
+    return table(("command", "units", "cells", "a unit", "flip-flops", "multipliers, block RAMs"), rows) + (
         f"\n\nWithout seeds a core is not placed. With seed 1, asked for {large['asked_MHz']} MHz, 784-128-10 reaches "
         f"{large['runs'][0]['MHz']:.1f} MHz (its multipliers and memories on the floorplan of `boards/floorplan.py`; half an "
         f"hour in all) and 784-16-10 {middle['runs'][0]['MHz']:.1f} MHz. Their critical paths go from {path(large)}, and "

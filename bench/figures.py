@@ -72,7 +72,7 @@ def trained(found: list[dict[str, Any]]) -> dict[str, Any]:
 def simulated(found: list[dict[str, Any]]) -> dict[str, Any]:
     """Of ``wuxing cosim``: what was compared, and clocks."""
     return {name: found[0][name] for name in ("words_compared", "mismatches", "images", "learnt", "cycles_per_image",
-                                              "cycles_per_learnt_image", "elements")}
+                                              "cycles_per_learnt_image", "units")}
 
 
 def ran(found: list[dict[str, Any]]) -> dict[str, Any]:

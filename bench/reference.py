@@ -41,7 +41,7 @@ training = train(network, "fixed", data)                  # in integers; "float"
 model = CompiledModel(network, "fixed", training.parameters)
 print(f"{accuracy(model, data.test_images, data.test_labels):.1f} % right")
 
-core = RtlModel(network, to_verilog(Design(network=network, elements=(2, 2))))   # compiled by Verilator
+core = RtlModel(network, to_verilog(Design(network=network, units=(2, 2))))   # compiled by Verilator
 core.load_parameters(training.parameters)
 images, labels = data.train_images[:20], data.train_labels[:20]
 assert np.array_equal(core.learn(images, labels), model.learn(images, labels))    # it learns, and so does the model

@@ -22,7 +22,7 @@ from boards import fit, floorplan, routing, synthesis, tools
 from golden_model.errors import WuxingError
 from golden_model.storage.atomic_write import write_atomically
 from hdl import emit
-from hdl.design import Design, elements_within
+from hdl.design import Design, units_within
 
 HARNESS = """
 module harness (input clk, input reset, input given_bit, output taken_bit);
@@ -82,10 +82,10 @@ def measure(design: Design, seeds: list[int], clock: int, router: str, keep: Pat
         device = packed(design.target, folder)
         runs = [placed(design.target, seed, clock, router, folder) for seed in seeds]
     area = device[AREA[design.target]]
-    return {"layers": list(design.network.layers), "elements": list(design.elements), "target": design.target,
+    return {"layers": list(design.network.layers), "units": list(design.units), "target": design.target,
             "kind": design.kind, "arrangement": design.arrangement, "learns": design.learns, "netlist": cells,
             "device": device, "area": area,
-            "area_per_element": round(area / emit.multipliers(design), 1), "asked_MHz": clock, "runs": runs}
+            "area_per_unit": round(area / emit.multipliers(design), 1), "asked_MHz": clock, "runs": runs}
 
 
 def sizes(text: str) -> tuple[int, ...]:
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--target", choices=sorted(DEVICES), default="ecp5")
     parser.add_argument("--kind", default="shift")
     parser.add_argument("--arrangement", default="parallel")
-    parser.add_argument("--most-elements", type=int, help="in a layer; by default one element per neuron")
+    parser.add_argument("--most-units", type=int, help="in a layer; by default one unit per neuron")
     parser.add_argument("--no-learning", action="store_true")
     parser.add_argument("--seeds", type=seeds, default="1", help="of nextpnr, as 1,2,3; empty: area only")
     parser.add_argument("--clock", type=int, help="MHz that nextpnr is asked for")
@@ -111,11 +111,11 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
     given = parser.parse_args()
     network = fit.network_for(given.target, given.layers)
-    elements: tuple[int, ...] = ()
-    if given.most_elements:
-        elements = ((given.most_elements,) * (len(network.layers) - 1) if given.arrangement == "shared"
-                    else elements_within(network, given.most_elements))
-    design = Design(network=network, elements=elements, target=given.target, kind=given.kind, learns=not given.no_learning,
+    units: tuple[int, ...] = ()
+    if given.most_units:
+        units = ((given.most_units,) * (len(network.layers) - 1) if given.arrangement == "shared"
+                 else units_within(network, given.most_units))
+    design = Design(network=network, units=units, target=given.target, kind=given.kind, learns=not given.no_learning,
                     arrangement=given.arrangement)
     words = sys.argv[1:]
     for option in ("--json", "--keep"):
@@ -129,8 +129,8 @@ def main() -> None:
         kept = [entry for entry in kept if entry["command"] != found["command"]]
         write_atomically(given.json, json.dumps([*kept, found], indent=1) + "\n")
     layers = "-".join(map(str, network.layers))
-    print(f"{layers} on {emit.multipliers(design)} elements, {given.target}: {found['area']} {AREA[given.target]}, "
-          f"{found['area_per_element']} an element")
+    print(f"{layers} on {emit.multipliers(design)} units, {given.target}: {found['area']} {AREA[given.target]}, "
+          f"{found['area_per_unit']} a unit")
     print(", ".join(f"{name} {count}" for name, count in found["device"].items()))
     for attempt in found["runs"]:
         print(f"seed {attempt['seed']}: {attempt['MHz']:.1f} MHz, critical from {attempt['from']} to {attempt['to']}")

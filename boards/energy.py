@@ -1,6 +1,6 @@
 """Energy of an image: an estimate of its order of magnitude, from published figures. Nothing here was measured.
 
-Standing: the typical standby current of the core. Moving: as if every processing element multiplied, added and read a word
+Standing: the typical standby current of the core. Moving: as if every processing unit multiplied, added and read a word
 in every clock, at the energies of those operations in a chip, times what an FPGA takes more.
 
 Assumed, not published: that a multiplication's energy goes with the square of its width, those of an addition and a read with
@@ -22,7 +22,7 @@ UNSEEN = "116 mA of the ECP5-45F: an assumption between the 77 mA of the 25F and
 MULTIPLY_32, ADD_32, READ_64 = 3.1, 0.1, 10.0     # pJ: Horowitz, words of 32 bits, 64 bits of an 8 KiB memory
 THEIR_VOLTS = 0.9
 FPGA_FACTOR = 14                                  # Kuon and Rose
-ADDERS = 9                                        # of an element
+ADDERS = 9                                        # of a unit
 # Volts and milliamperes of the core; ECP5-5G (LFE5UM5G) has 1.2 V, other ECP5 1.1 V. 12F and 25F are the same die.
 CORE = {"iCE40UP5K": (1.2, 0.1), "LFE5U-12F": (1.1, 77), "LFE5U-25F": (1.1, 77), "LFE5U-45F": (1.1, 116),
         "LFE5U-85F": (1.1, 212), "LFE5UM5G-45F": (1.2, 116), "LFE5UM5G-85F": (1.2, 212)}
@@ -30,7 +30,7 @@ CORE = {"iCE40UP5K": (1.2, 0.1), "LFE5U-12F": (1.1, 77), "LFE5U-25F": (1.1, 77),
 
 @dataclass(frozen=True, kw_only=True)
 class Energy:
-    """``standing_mW`` whether or not it works; ``clock_pJ``: of all elements in a clock in which they do."""
+    """``standing_mW`` whether or not it works; ``clock_pJ``: of all units in a clock in which they do."""
 
     standing_mW: float
     clock_pJ: float
@@ -52,6 +52,6 @@ def estimate(platform: Platform, design: Design) -> Energy:
     clock = 0.0
     for layer in design.layers:
         operand, word = design.operand_bits, layer.word_bits
-        element = MULTIPLY_32 * (operand / 32)**2 + ADDERS * ADD_32 * operand / 32 + READ_64 * word / 64
-        clock += layer.elements * element * scale
+        unit = MULTIPLY_32 * (operand / 32)**2 + ADDERS * ADD_32 * operand / 32 + READ_64 * word / 64
+        clock += layer.units * unit * scale
     return Energy(standing_mW=standby * volts, clock_pJ=clock)

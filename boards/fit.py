@@ -10,7 +10,7 @@ from boards.system import SLOTS, buffer_bytes
 from golden_model.errors import InputError
 from golden_model.network import Network
 from hdl import estimate
-from hdl.design import Design, elements_within
+from hdl.design import Design, units_within
 from hdl.estimate import Cells
 from hdl.shared_design import SharedDesign
 
@@ -71,7 +71,7 @@ def fit(platform: Platform, design: Design) -> Fit:
 def _spram(design: Design) -> int:
     """Blocks of SPRAM that hold the weights of a shared array."""
     array = SharedDesign(design)
-    return array.elements * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)
+    return array.units * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)
 
 
 def check(platform: Platform, design: Design) -> Fit:
@@ -86,11 +86,11 @@ def check(platform: Platform, design: Design) -> Fit:
     if found.fits:
         return found
     sizes = "-".join(map(str, design.network.layers))
-    said = (f"{sizes} on {', '.join(map(str, design.elements))} processing elements must fit the {platform.device.name} of "
+    said = (f"{sizes} on {', '.join(map(str, design.units))} processing units must fit the {platform.device.name} of "
             f"{platform.title}, but needs {' and '.join(found.missing)}")
     smaller = _within(platform, design)
     if smaller is not None:
-        raise InputError(f"{said}; give --most-elements {max(smaller.elements)}")
+        raise InputError(f"{said}; give --most-units {max(smaller.units)}")
     inputs, outputs = design.network.layers[0], design.network.layers[-1]
     most = largest(platform, inputs, outputs, learns=design.learns) if len(design.network.layers) == 3 else None
     shrink = "choose fewer inputs or smaller layers"
@@ -100,7 +100,7 @@ def check(platform: Platform, design: Design) -> Fit:
 
 
 def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns: bool = True) -> Design:
-    """The design with the most processing elements that fit; if none fits, that with the fewest, for ``check`` to refuse.
+    """The design with the most processing units that fit; if none fits, that with the fewest, for ``check`` to refuse.
 
     Raises
     ------
@@ -108,29 +108,29 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
         If the network cannot be made a circuit for this device.
     """
     most = min(max(network.layers[1:]), platform.device.has["multipliers"])
-    whole = Design(network=network, elements=_elements(platform, network, max(network.layers[1:])), kind=kind,
+    whole = Design(network=network, units=_units(platform, network, max(network.layers[1:])), kind=kind,
                    target=platform.target, learns=learns, arrangement=platform.arrangement)
     if fit(platform, whole).fits:
         return whole
-    return _within(platform, whole, most) or replace(whole, elements=_elements(platform, network, 1))
+    return _within(platform, whole, most) or replace(whole, units=_units(platform, network, 1))
 
 
-def _elements(platform: Platform, network: Network, most: int) -> tuple[int, ...]:
+def _units(platform: Platform, network: Network, most: int) -> tuple[int, ...]:
     """Of each layer, when no layer may have more than ``most``."""
     if platform.arrangement == "shared":
         return tuple(min(most, size) for size in network.layers[1:])
-    return elements_within(network, most)
+    return units_within(network, most)
 
 
 def _within(platform: Platform, design: Design, most: int | None = None) -> Design | None:
-    """The same network with the most elements in a layer with which it fits, at most ``most``."""
+    """The same network with the most units in a layer with which it fits, at most ``most``."""
     network = design.network
     tried = set()
     for count in range(most or max(network.layers[1:]), 0, -1):
-        elements = _elements(platform, network, count)
-        if elements not in tried and fit(platform, smaller := replace(design, elements=elements)).fits:
+        units = _units(platform, network, count)
+        if units not in tried and fit(platform, smaller := replace(design, units=units)).fits:
             return smaller
-        tried.add(elements)
+        tried.add(units)
     return None
 
 
@@ -171,9 +171,9 @@ def described(platform: Platform, description: Mapping[str, Any], inputs: int, o
 
 def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1], *, folded: bool = True,
             learns: bool = True) -> Design | None:
-    """The design with the largest hidden layer that fits, the most elements of those; None if one neuron is too much.
+    """The design with the largest hidden layer that fits, the most units of those; None if one neuron is too much.
 
-    ``folded``: an element may serve several neurons; else each has its own. A shared array has four.
+    ``folded``: a unit may serve several neurons; else each has its own. A shared array has four.
     """
     def made(hidden: int) -> Design | None:
         network = network_for(platform.target, (inputs, hidden, outputs))
@@ -183,7 +183,7 @@ def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1
             found = chosen(platform, network, learns=learns)
         else:
             found = Design(network=network, target=platform.target, learns=learns, arrangement=platform.arrangement,
-                           elements=_elements(platform, network, max(network.layers[1:])))
+                           units=_units(platform, network, max(network.layers[1:])))
         return found if fit(platform, found).fits else None
 
     best, low, high = None, 0, 1

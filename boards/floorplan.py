@@ -1,15 +1,15 @@
-"""Where the elements of a large array lie: each element's multiplier beside its memory, elements in their order.
+"""Where the units of a large array lie: each unit's multiplier beside its memory, units in their order.
 
-A placer that works on all cells at once strews the parts of 138 elements over the whole of an ECP5-85: 784-128-10 could not
-be routed so. Multipliers and block RAMs are few and stand in rows; with them in place, all else gathers around its element. ::
+A placer that works on all cells at once strews the parts of 138 units over the whole of an ECP5-85: 784-128-10 could not
+be routed so. Multipliers and block RAMs are few and stand in rows; with them in place, all else gathers around its unit. ::
 
-    Y  10 -- multipliers --  element  0  1  2 ... 47      a band for each row of multipliers, with the row of
+    Y  10 -- multipliers --  unit  0  1  2 ... 47      a band for each row of multipliers, with the row of
        22 -- block RAMs ---           0  1  2 ... 47      block RAMs below it
-       34 -- multipliers --  element 79 ... 49 48         every second one from right to left
+       34 -- multipliers --  unit 79 ... 49 48         every second one from right to left
        46 -- block RAMs ---          79 ... 49 48
 
-so that neighbours stay neighbours from band to band: an element hands its token to the next one, and sums of clusters meet.
-Layers of few elements lie in the middle of the middle band, and beside them the memories that all elements share, of images,
+so that neighbours stay neighbours from band to band: a unit hands its token to the next one, and sums of clusters meet.
+Layers of few units lie in the middle of the middle band, and beside them the memories that all units share, of images,
 errors and the link: nextpnr put these anywhere, and they were at the ends of all slow paths. No cluster is cut in two.
 """
 from __future__ import annotations
@@ -29,26 +29,26 @@ MULTIPLIERS = ((0, "MULT18_0"), (1, "MULT18_1"), (4, "MULT18_4"), (5, "MULT18_5"
 MEMORIES = ((0, "EBR0"), (2, "EBR1"), (4, "EBR2"), (6, "EBR3"))
 BANDS = {                                 # rows of multipliers and of block RAMs, by device as nextpnr calls it
     "--85k": ((10, 22), (34, 46), (58, 70)), "--um5g-85k": ((10, 22), (34, 46), (58, 70))}
-CELL = re.compile(r"\blayer_(\d+)\.(?:element|weights)_(\d+)\.")
+CELL = re.compile(r"\blayer_(\d+)\.(?:unit|weights)_(\d+)\.")
 MULTIPLIER, MEMORY = "MULT18X18D", "DP16KD"
-SHARED = 8                                # places whose memories are for what is no element's
+SHARED = 8                                # places whose memories are for what is no unit's
 
-Occupant = tuple[int, int] | None         # of a place: layer and element, or a memory of all
+Occupant = tuple[int, int] | None         # of a place: layer and unit, or a memory of all
 
 
 @dataclass(frozen=True, kw_only=True)
 class Floorplan:
-    """Sites, as nextpnr names them: of multiplier and memory by layer and element; of memories that elements share."""
+    """Sites, as nextpnr names them: of multiplier and memory by layer and unit; of memories that units share."""
 
-    elements: Mapping[tuple[int, int], tuple[str, str]]
+    units: Mapping[tuple[int, int], tuple[str, str]]
     shared: tuple[str, ...]
 
 
-NONE = Floorplan(elements={}, shared=())
+NONE = Floorplan(units={}, shared=())
 
 
 def sites(device: str, design: Design) -> Floorplan:
-    """The sites; none for a device or an array that needs no such help, or whose elements have several memories each."""
+    """The sites; none for a device or an array that needs no such help, or whose units have several memories each."""
     if device not in BANDS or design.arrangement != "parallel" or not any(map(branches, design.layers)):
         return NONE
     if any(estimate.block_rams(design.target, layer.depth, layer.word_bits) > 1 for layer in design.layers):
@@ -57,17 +57,17 @@ def sites(device: str, design: Design) -> Floorplan:
     rows = _rows(design, len(bands))
     if max(map(len, rows)) > places:
         return NONE
-    elements, shared = {}, []
+    units, shared = {}, []
     for (multipliers, memories), row in zip(bands, rows, strict=True):
-        for number, element in enumerate(row):
+        for number, unit in enumerate(row):
             group, place = divmod(number * (places - 1) // max(1, len(row) - 1), len(MULTIPLIERS))
             (across, multiplier), (along, memory) = MULTIPLIERS[place], MEMORIES[place]
             site = f"X{COLUMNS[group] + along}/Y{memories}/{memory}"
-            if element is None:
+            if unit is None:
                 shared.append(site)
             else:
-                elements[element] = f"X{COLUMNS[group] + across}/Y{multipliers}/{multiplier}", site
-    return Floorplan(elements=elements, shared=tuple(shared))
+                units[unit] = f"X{COLUMNS[group] + across}/Y{multipliers}/{multiplier}", site
+    return Floorplan(units=units, shared=tuple(shared))
 
 
 def _rows(design: Design, bands: int) -> list[list[Occupant]]:
@@ -79,11 +79,11 @@ def _rows(design: Design, bands: int) -> list[list[Occupant]]:
     small: list[list[Occupant]] = []
     large: list[list[Occupant]] = []
     for layer in design.layers:
-        elements: list[Occupant] = [(layer.index, element) for element in range(layer.elements)]
+        units: list[Occupant] = [(layer.index, unit) for unit in range(layer.units)]
         if branches(layer):
-            large += [elements[start:start + CLUSTER] for start in range(0, len(elements), CLUSTER)]
+            large += [units[start:start + CLUSTER] for start in range(0, len(units), CLUSTER)]
         else:
-            small.append(elements)
+            small.append(units)
     middle = len(large) // 2
     pieces: list[list[Occupant]] = [*large[:middle], *small, [None] * SHARED, *large[middle:]]
     ends = list(accumulate(map(len, pieces)))
@@ -94,7 +94,7 @@ def _rows(design: Design, bands: int) -> list[list[Occupant]]:
 
 
 def plan(module: dict[str, Any], floorplan: Floorplan) -> int:
-    """Tell nextpnr the sites in a flat netlist: of the elements' multipliers and memories, and of other memories as far as
+    """Tell nextpnr the sites in a flat netlist: of the units' multipliers and memories, and of other memories as far as
     there are sites. Returns how many were told."""
     told, shared = 0, iter(floorplan.shared)
     for name, cell in sorted(module["cells"].items()):
@@ -102,7 +102,7 @@ def plan(module: dict[str, Any], floorplan: Floorplan) -> int:
         if cell["type"] not in (MULTIPLIER, MEMORY):
             continue
         if named:
-            pair = floorplan.elements.get((int(named[1]), int(named[2])))
+            pair = floorplan.units.get((int(named[1]), int(named[2])))
             site = pair[cell["type"] == MEMORY] if pair else None
         else:
             site = next(shared, None) if cell["type"] == MEMORY else None

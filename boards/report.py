@@ -36,7 +36,7 @@ def data(built: Built) -> dict[str, Any]:
         "format": FORMAT, "state": "finished", "board": platform.name, "title": platform.title, "device": platform.device.name,
         "package": platform.package, "speed": platform.speed, "bitstream": built.bitstream.name,
         "network": {"layers": list(design.network.layers), "digest": design.network.digest},
-        "design": {"elements": list(design.elements), "kind": design.kind, "arrangement": design.arrangement,
+        "design": {"units": list(design.units), "kind": design.kind, "arrangement": design.arrangement,
                    "learns": design.learns, "target": design.target},
         "clock": {"oscillator_MHz": platform.reference, "MHz": MHz, "reached_MHz": routed.MHz,
                   "margin": routed.MHz / MHz - 1, "pll": _pll(built)},

@@ -1,1 +1,1 @@
-"""The Amaranth generator: a network description in, an array of processing elements that infers and learns out."""
+"""The Amaranth generator: a network description in, an array of processing units that infers and learns out."""

@@ -1,4 +1,4 @@
-"""The way back: the sum over all processing elements of one input's reverse links, and its narrowing to an error."""
+"""The way back: the sum over all processing units of one input's reverse links, and its narrowing to an error."""
 from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
@@ -11,13 +11,13 @@ from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp
 
 
-def levels(elements: int) -> int:
+def levels(units: int) -> int:
     """Registered levels of the tree."""
-    return ceil_log2(elements)
+    return ceil_log2(units)
 
 
 class AdderTree(wiring.Component):
-    """Exact sum of the products of all elements, one input a clock, over all folds, narrowed once.
+    """Exact sum of the products of all units, one input a clock, over all folds, narrowed once.
 
     ::
 
@@ -34,20 +34,20 @@ class AdderTree(wiring.Component):
 
     Members
     -------
-    products : In(signed(weight bits + displacement bits)) of each element
+    products : In(signed(weight bits + displacement bits)) of each unit
     valid, first, last : In(1)
         The products are the next input's, of the first and of the last fold.
     error_valid : Out(1), error : Out(signed(error bits))
-        ceil(log2(elements)) + 2 clocks after the products of the last fold.
+        ceil(log2(units)) + 2 clocks after the products of the last fold.
 
-    elements - 1 adders; folded layers have one memory of ``inputs`` words.
+    units - 1 adders; folded layers have one memory of ``inputs`` words.
     """
 
     def __init__(self, layer: LayerDesign) -> None:
         self.layer = layer
         formats = layer.formats
         super().__init__({
-            "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(layer.elements),
+            "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(layer.units),
             "valid": In(1), "first": In(1), "last": In(1),
             "error_valid": Out(1), "error": Out(signed(formats.error.bits))})
 
@@ -62,7 +62,7 @@ class AdderTree(wiring.Component):
             m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
             return registers
 
-        for level in range(levels(layer.elements)):
+        for level in range(levels(layer.units)):
             pairs = [sums[place] + sums[place + 1] if place + 1 < len(sums) else sums[place]
                      for place in range(0, len(sums), 2)]
             registers = [Signal(signed(len(pair)), name=f"sum_{level}_{place}", reset_less=True)

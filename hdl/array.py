@@ -1,4 +1,4 @@
-"""A layer: processing elements in parallel, their weight memories, their sequencer, and the way back."""
+"""A layer: processing units in parallel, their weight memories, their sequencer, and the way back."""
 from __future__ import annotations
 
 from amaranth.hdl import ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value, signed
@@ -13,9 +13,9 @@ from hdl.sequencer import Sequencer
 JOINED = 8                                # outputs joined by one registered OR
 
 
-def element_module(layer: LayerDesign) -> str:
-    """Name of the Verilog module of this layer's elements."""
-    return f"wuxing_element_{layer.index}"
+def unit_module(layer: LayerDesign) -> str:
+    """Name of the Verilog module of this layer's units."""
+    return f"wuxing_unit_{layer.index}"
 
 
 def control_module(layer: LayerDesign) -> str:
@@ -26,28 +26,28 @@ def branch_module(layer: LayerDesign) -> str:
     return f"wuxing_branch_{layer.index}"
 
 
-def initial_file(layer: LayerDesign, element: int) -> str:
-    """Name of the file with the initial words of one element's memory."""
-    return f"weights_{layer.index}_{element}.hex"
+def initial_file(layer: LayerDesign, unit: int) -> str:
+    """Name of the file with the initial words of one unit's memory."""
+    return f"weights_{layer.index}_{unit}.hex"
 
 
 def output_latency(layer: LayerDesign) -> int:
-    """Clocks from an element's output to the sequencer's ``word``: the levels of the OR tree."""
-    levels, count = 1, -(-layer.elements // JOINED)
+    """Clocks from a unit's output to the sequencer's ``word``: the levels of the OR tree."""
+    levels, count = 1, -(-layer.units // JOINED)
     while count > 1:
         levels, count = levels + 1, -(-count // JOINED)
     return levels
 
 
 class Layer(wiring.Component):
-    """``layer.elements`` processing elements and one sequencer.
+    """``layer.units`` processing units and one sequencer.
 
     ::
 
-        items --> sequencer --control--> register per branch, per cluster --> elements --> OR tree --> outputs
+        items --> sequencer --control--> register per branch, per cluster --> units --> OR tree --> outputs
                       ^                                             weights <--+--> adder tree --> errors of the layer before
 
-    Elements, control registers and memories are instances of Verilog modules that exist once (``hdl.emit``).
+    Units, control registers and memories are instances of Verilog modules that exist once (``hdl.emit``).
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class Layer(wiring.Component):
                 m.d.comb += inner.eq(outer) if member.flow == wiring.In else outer.eq(inner)
 
         layout = control_layout(layer)
-        tokens = [Signal(name=f"token_{number}") for number in range(layer.elements)]
+        tokens = [Signal(name=f"token_{number}") for number in range(layer.units)]
         outputs: list[Value] = []
         products = []
         given = [sequencer.control]
@@ -96,7 +96,7 @@ class Layer(wiring.Component):
                 m.submodules[f"branch_{number}"] = Instance(
                     branch_module(layer), i_clk=ClockSignal(), i_given=sequencer.control, o_control=copy)
         control = Signal(layout, name="control")
-        for number in range(layer.elements):
+        for number in range(layer.units):
             if number % CLUSTER == 0:
                 control = Signal(layout, name=f"control_{number // CLUSTER}")
                 m.submodules[f"cluster_{number // CLUSTER}"] = Instance(
@@ -107,8 +107,8 @@ class Layer(wiring.Component):
             output = Signal(layer.word_bits, name=f"output_{number}")
             write_enable = Signal(name=f"write_enable_{number}")
             product = Signal(signed(layer.formats.weight.bits + layer.formats.displacement.bits), name=f"product_{number}")
-            m.submodules[f"element_{number}"] = Instance(
-                element_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control,
+            m.submodules[f"unit_{number}"] = Instance(
+                unit_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control,
                 i_first=Const(int(number == 0), 1), i_token_before=tokens[number - 1] if number else Const(0, 1),
                 o_token=tokens[number], i_fetched=fetched, i_word=word,
                 o_write_data=write_data, o_write_enable=write_enable, o_output=output, o_product=product)

@@ -1,6 +1,6 @@
-"""The control word that a layer's sequencer broadcasts to its processing elements, one a clock.
+"""The control word that a layer's sequencer broadcasts to its processing units, one a clock.
 
-Every field is aligned to the clock in which the element uses it; the sequencer does all delaying, so that an element has no
+Every field is aligned to the clock in which the unit uses it; the sequencer does all delaying, so that a unit has no
 control of its own. Fields that a layer does not need have no bits.
 """
 from __future__ import annotations
@@ -12,7 +12,7 @@ from amaranth.lib.wiring import In, Out
 from golden_model.network import ELEMENTS
 from hdl.design import LayerDesign
 
-CLUSTER = 8                               # elements that share one registered copy of the control word
+CLUSTER = 8                               # units that share one registered copy of the control word
 BRANCH = 4                                # clusters that share one registered copy of theirs, where there are more clusters
 
 
@@ -24,7 +24,7 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
         "address": address,                             # of the weight that is read
         "write_address": address,
         "write": 1,                                     # an updated word, if it does not overflow; else see load
-        "write_one": 1,                                 # only the element that has the token
+        "write_one": 1,                                 # only the unit that has the token
         "load": 1,                                      # write the broadcast data, or a displacement, instead
         "load_data": layer.word_bits,                   # zero when a displacement is written
         "bias_row": 1,                                  # what is updated is a bias
@@ -33,7 +33,7 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
         "broadcast_b": signed(layer.broadcast_bits),    # to operand B; zero when unused
         "drive_enable": 1,                              # the drive goes into the bracket
         "reverse_enable": 1,                            # the reverse signal goes to operand B
-        "self_enable": 1,                               # the element's own displacement goes into the bracket
+        "self_enable": 1,                               # the unit's own displacement goes into the bracket
         "coupling_enable": 1,                           # generation and overcoming go into the bracket
         "corrector_gate": 1, "predictor_gate": 1,       # the gate that has just entered its ring goes to operand A
         "reverse": 1,                                   # the reverse circuit settles
@@ -43,11 +43,11 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
         "start_shift": 1, "start_new": 1,               # ring of step starts: rotate; take a new word
         "clear": 1,                                     # both rings to zero
         "mean_enable": 1,                               # step start + evaluation point goes into the half step
-        "accumulate": 1, "accumulate_one": 1,           # all elements; only the one with the token
+        "accumulate": 1, "accumulate_one": 1,           # all units; only the one with the token
         "latch_drive": 1,                               # drive := narrowed accumulator; accumulator := rounding half
-        "latch_output": 1,                              # output register := displacement of the output element
+        "latch_output": 1,                              # output register := displacement of the output population
         "show_word": 1,                                 # the word that was read joins the output
-        "token_first": 1, "token_next": 1,              # the token goes to the first element; to the next one
+        "token_first": 1, "token_next": 1,              # the token goes to the first unit; to the next one
     }
     if layer.design.kind == "programmable":
         fields |= {
@@ -62,21 +62,22 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
         fields |= {"start_place": 4, "start_write": 1, "start_written": 3}
         if layer.learns:
             fields |= {"gate_place": 3, "gate_last": 3, "gate_write": 1}     # oldest gate, and the one that entered last
-    if needs_elements(layer):
-        fields |= {name: range(ELEMENTS) for name in ("element_difference", "element_self", "element_gate", "element_clamp")}
+    if needs_populations(layer):
+        fields |= {name: range(ELEMENTS) for name in ("population_difference", "population_self", "population_gate",
+                                                      "population_clamp")}
     return data.StructLayout({name: shape if not isinstance(shape, int) else unsigned(shape)
                               for name, shape in fields.items()})
 
 
-def needs_elements(layer: LayerDesign) -> bool:
-    """Whether the five elements of a neuron differ in wired K or rest value: a datapath must know which one it computes."""
+def needs_populations(layer: LayerDesign) -> bool:
+    """Whether the five populations of a neuron differ in wired K or rest value: a datapath must know which one it computes."""
     neuron = layer.network.neuron
     wired = (neuron.K1, neuron.K2, neuron.K3) if layer.design.kind == "shift" else ()
     return any(len(set(values)) > 1 for values in (*wired, neuron.rest))
 
 
 def clusters(layer: LayerDesign) -> int:
-    return -(-layer.elements // CLUSTER)
+    return -(-layer.units // CLUSTER)
 
 
 def branches(layer: LayerDesign) -> int:
@@ -85,7 +86,7 @@ def branches(layer: LayerDesign) -> int:
 
 
 def control_latency(layer: LayerDesign) -> int:
-    """Clocks from what the sequencer decides to the elements: its own register, the branch's if any, the cluster's."""
+    """Clocks from what the sequencer decides to the units: its own register, the branch's if any, the cluster's."""
     return 2 if branches(layer) == 0 else 3
 
 
@@ -112,13 +113,13 @@ class ControlBranch(wiring.Component):
 
 
 class ControlRegister(wiring.Component):
-    """A registered copy of the control word, one for each cluster of elements: it keeps the fan-out off the critical path.
+    """A registered copy of the control word, one for each cluster of units: it keeps the fan-out off the critical path.
 
     Members
     -------
     given : In(layout)
     control : Out(layout)
-        ``given`` of one clock ago, but ``write_address`` of two: the elements register what they write. Where rings are in
+        ``given`` of one clock ago, but ``write_address`` of two: the units register what they write. Where rings are in
         memory, with their places, which are not given.
     """
 
@@ -139,7 +140,7 @@ class ControlRegister(wiring.Component):
 
     def _places(self, m: Module, copy: data.View) -> None:
         """Where the head of each ring is: it goes on where a ring of registers would shift. That of the step starts is told a
-        clock ahead, for the elements register what they read there."""
+        clock ahead, for the units register what they read there."""
         control, given = self.control, self.given
         start, fresh, zero = (
             Signal(range(ELEMENTS), name="start"), Signal(range(ELEMENTS), name="fresh"), Signal(init=1, name="zero"))

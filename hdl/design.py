@@ -27,9 +27,9 @@ class Design:
     Parameters
     ----------
     network : Network
-    elements : tuple of int, optional
-        Processing elements of each layer, 1 to its neurons; by default one per neuron. Of a shared array: how many of its
-        elements a layer uses, all of them or as many as it has neurons; equal numbers stand for that, by default 4.
+    units : tuple of int, optional
+        Processing units of each layer, 1 to its neurons; by default one per neuron. Of a shared array: how many of its
+        units a layer uses, all of them or as many as it has neurons; equal numbers stand for that, by default 4.
     kind : "shift" or "programmable"
         ``shift``: K of the description, wired: signed powers of two or sums of two. ``programmable``: each neuron's own K, in
         its memory, through the multiplier.
@@ -39,17 +39,17 @@ class Design:
         Whether the core can learn.
     arrangement : "parallel" or "shared"
         ``parallel``: an array for each layer; layers work on successive images at the same time. ``shared``: one array, as
-        large as the largest of ``elements``, that does one layer after the other, with memories of a single port.
+        large as the largest of ``units``, that does one layer after the other, with memories of a single port.
 
     Raises
     ------
     InputError
-        In one sentence: elements that do not fit the layers, formats that the DSP block cannot take, networks whose
+        In one sentence: units that do not fit the layers, formats that the DSP block cannot take, networks whose
         learning has no hardware.
     """
 
     network: Network
-    elements: tuple[int, ...] = ()
+    units: tuple[int, ...] = ()
     kind: str = "shift"
     target: str = "portable"
     learns: bool = True
@@ -89,19 +89,19 @@ class Design:
             raise InputError(f"a core must have at most {MOST_LAYERS} layers of neurons, not {len(neurons)}")
         if max(network.layers) > MOST_ADDRESS - 32:
             raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")
-        elements = tuple(self.elements) or (neurons if self.arrangement == "parallel" else (SHARED_ELEMENTS,) * len(neurons))
-        if self.arrangement == "shared" and len(set(elements)) == 1 and len(elements) == len(neurons):
-            elements = tuple(min(elements[0], size) for size in neurons)
-        if len(elements) != len(neurons):
-            raise InputError(f"elements must name one number for each of {len(neurons)} layers, not {len(elements)}")
-        for index, (count, size) in enumerate(zip(elements, neurons, strict=True)):
+        units = tuple(self.units) or (neurons if self.arrangement == "parallel" else (SHARED_ELEMENTS,) * len(neurons))
+        if self.arrangement == "shared" and len(set(units)) == 1 and len(units) == len(neurons):
+            units = tuple(min(units[0], size) for size in neurons)
+        if len(units) != len(neurons):
+            raise InputError(f"units must name one number for each of {len(neurons)} layers, not {len(units)}")
+        for index, (count, size) in enumerate(zip(units, neurons, strict=True)):
             if not 1 <= count <= size:
-                raise InputError(f"layer {index} must have 1 to {size} processing elements, one per neuron at most, "
+                raise InputError(f"layer {index} must have 1 to {size} processing units, one per neuron at most, "
                                  f"not {count}")
-        if self.arrangement == "shared" and elements != tuple(min(max(elements), size) for size in neurons):
-            raise InputError(f"every layer of a shared array must use all of its {max(elements)} processing elements, or as "
-                             f"many as it has neurons, not {list(elements)}; give one number for all layers")
-        object.__setattr__(self, "elements", elements)
+        if self.arrangement == "shared" and units != tuple(min(max(units), size) for size in neurons):
+            raise InputError(f"every layer of a shared array must use all of its {max(units)} processing units, or as "
+                             f"many as it has neurons, not {list(units)}; give one number for all layers")
+        object.__setattr__(self, "units", units)
         object.__setattr__(self, "layers", tuple(LayerDesign(self, index) for index in range(len(neurons))))
         for layer in self.layers:
             layer.check()
@@ -112,7 +112,7 @@ class Design:
         neuron = self.network.neuron
         for name in ("K1", "K2", "K3", "rest"):
             if not uniform(getattr(neuron, name)):
-                raise InputError(f"a shared array must have one neuron.{name} for all five elements, not "
+                raise InputError(f"a shared array must have one neuron.{name} for all five populations, not "
                                  f"{list(getattr(neuron, name))}; choose arrangement parallel")
 
     @property
@@ -139,10 +139,10 @@ def exponent_bits(allowed: range) -> int:
     return max(1, (allowed.stop - 1).bit_length())
 
 
-def elements_within(network: Network, most: int) -> tuple[int, ...]:
-    """Processing elements of each layer when no layer may have more than ``most``: as few folds as that needs."""
+def units_within(network: Network, most: int) -> tuple[int, ...]:
+    """Processing units of each layer when no layer may have more than ``most``: as few folds as that needs."""
     if most < 1:
-        raise InputError(f"a layer must have at least 1 processing element, not {most}")
+        raise InputError(f"a layer must have at least 1 processing unit, not {most}")
     return tuple(-(-size // -(-size // most)) for size in network.layers[1:])
 
 
@@ -154,8 +154,8 @@ class LayerDesign:
         network = design.network
         self.network, self.formats = network, network.formats
         self.inputs, self.neurons = network.layers[index], network.layers[index + 1]
-        self.elements = design.elements[index]
-        self.folds = -(-self.neurons // self.elements)
+        self.units = design.units[index]
+        self.folds = -(-self.neurons // self.units)
         self.learns = design.learns and index >= network.learning.frozen and len(self._rates()) > 0
         self.reverses = self.learns and index > network.learning.frozen      # sends errors to the layer before it
         self.last = index == len(network.layers) - 2
@@ -203,7 +203,7 @@ class LayerDesign:
 
     @property
     def depth(self) -> int:
-        """Words of weight memory of one processing element."""
+        """Words of weight memory of one processing unit."""
         return self.folds * self.rows
 
     @cached_property
@@ -218,8 +218,8 @@ class LayerDesign:
         return max(bits)
 
     def fold_size(self, fold: int) -> int:
-        """Neurons of a fold: all elements, but in the last fold what is left."""
-        return min(self.elements, self.neurons - fold * self.elements)
+        """Neurons of a fold: all units, but in the last fold what is left."""
+        return min(self.units, self.neurons - fold * self.units)
 
     # ------------------------------------------------------------- widths
 

@@ -18,19 +18,19 @@ from golden_model.errors import InputError
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Layer, Parameters, check
 from hdl import frames, single_port_weights, templates, weights, yosys
-from hdl.array import branch_module, control_module, element_module, initial_file, output_latency
+from hdl.array import branch_module, control_module, initial_file, output_latency, unit_module
 from hdl.control import ControlBranch, ControlRegister, branches, control_latency
 from hdl.core import RESET_VERILOG, Core
 from hdl.design import Design, LayerDesign
-from hdl.element import Element
 from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.sequencer import WORD_LATENCY
-from hdl.shared_array import ELEMENT as SHARED_ELEMENT
+from hdl.shared_array import UNIT as SHARED_UNIT
 from hdl.shared_array import initial_file as shared_file
 from hdl.shared_core import SharedCore
 from hdl.shared_design import SharedDesign
-from hdl.shared_element import SharedElement
+from hdl.shared_unit import SharedUnit
+from hdl.unit import Unit
 from hdl.verilog_text import keep_hierarchy, readable
 
 TOP = "wuxing_core"
@@ -50,7 +50,7 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
     """
     if design.arrangement == "shared":
         components: list[tuple[wiring.Component, str]] = [
-            (SharedCore(design, initialised), TOP), (SharedElement(SharedDesign(design)), SHARED_ELEMENT)]
+            (SharedCore(design, initialised), TOP), (SharedUnit(SharedDesign(design)), SHARED_UNIT)]
         memory = single_port_weights.verilog(design.target)
     else:
         components = [(Core(design, initialised), TOP)]
@@ -59,7 +59,7 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
             components.append((ControlRegister(layer), control_module(layer)))
             if branches(layer):
                 components.append((ControlBranch(layer), branch_module(layer)))
-            components.append((Element(layer), element_module(layer)))
+            components.append((Unit(layer), unit_module(layer)))
     parts = [(keep_hierarchy(text, name) if isinstance(component, ControlRegister | ControlBranch) else text, banner)
              for (component, name), (text, banner) in zip(components, yosys.all_converted(components), strict=True)]
     order = [port["name"] for port in ports()]
@@ -71,7 +71,7 @@ def _heading(design: Design, generated: str) -> str:
     network = design.network
     does = "infers and learns" if design.learns else "infers"
     return (f"// {TOP}: a network {'-'.join(map(str, network.layers))} that {does}; kind {design.kind}, target "
-            f"{design.target}, processing elements {'-'.join(map(str, design.elements))}"
+            f"{design.target}, processing units {'-'.join(map(str, design.units))}"
             f"{' of one array for all layers' if design.arrangement == 'shared' else ''}.\n"
             f"// Digest of the network: {network.digest}\n"
             f"// Written by {generator()} through Amaranth {metadata.version('amaranth')}.\n"
@@ -81,8 +81,8 @@ def _heading(design: Design, generated: str) -> str:
 
 
 def multipliers(design: Design) -> int:
-    """As many as there are processing elements."""
-    return max(design.elements) if design.arrangement == "shared" else sum(design.elements)
+    """As many as there are processing units."""
+    return max(design.units) if design.arrangement == "shared" else sum(design.units)
 
 
 def generator() -> str:
@@ -92,7 +92,7 @@ def generator() -> str:
 
 def command(design: Design) -> str:
     """The command line that writes this design."""
-    return (f"wuxing verilog MODEL -o DIR --elements {','.join(map(str, design.elements))} --kind {design.kind} "
+    return (f"wuxing verilog MODEL -o DIR --units {','.join(map(str, design.units))} --kind {design.kind} "
             f"--target {design.target}{'' if design.learns else ' --no-learning'}"
             f"{' --arrangement shared' if design.arrangement == 'shared' else ''}")
 
@@ -123,20 +123,20 @@ def memory_files(design: Design, parameters: Parameters) -> dict[str, str]:
     for layer, values in zip(design.layers, parameters, strict=True):
         if design.kind == "shift":
             _check_wired(layer, values.coupling)
-        words.append([_memory(layer, element, values) for element in range(max(design.elements))])
+        words.append([_memory(layer, unit, values) for unit in range(max(design.units))])
     if design.arrangement == "shared":
         array = SharedDesign(design)
-        return {shared_file(element): _hexadecimal(np.concatenate([layer[element] for layer in words]), array.word_bits)
-                for element in range(array.elements)}
-    return {initial_file(layer, element): _hexadecimal(words[layer.index][element], layer.word_bits)
-            for layer in design.layers for element in range(layer.elements)}
+        return {shared_file(unit): _hexadecimal(np.concatenate([layer[unit] for layer in words]), array.word_bits)
+                for unit in range(array.units)}
+    return {initial_file(layer, unit): _hexadecimal(words[layer.index][unit], layer.word_bits)
+            for layer in design.layers for unit in range(layer.units)}
 
 
-def _memory(layer: LayerDesign, element: int, values: Layer) -> Any:
-    """The words of a layer in the memory of one element, which may have no neuron of it."""
+def _memory(layer: LayerDesign, unit: int, values: Layer) -> Any:
+    """The words of a layer in the memory of one unit, which may have no neuron of it."""
     words = np.zeros(layer.depth, np.int64)
-    for fold in range(layer.folds if element < layer.elements else 0):
-        neuron = fold * layer.elements + element
+    for fold in range(layer.folds if unit < layer.units else 0):
+        neuron = fold * layer.units + unit
         if neuron < layer.neurons:
             own = [values.weights[neuron], values.bias[neuron:neuron + 1]]
             if layer.design.kind == "programmable":
@@ -197,9 +197,9 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
         "format": FORMAT, "generator": generator(), "command": command(design), "top": TOP,
         "digest": network.digest, "network": network.to_dict(),
         "kind": design.kind, "arrangement": design.arrangement, "target": design.target, "learns": design.learns,
-        "elements": list(design.elements), "multipliers": multipliers(design), "operand_bits": design.operand_bits,
+        "units": list(design.units), "multipliers": multipliers(design), "operand_bits": design.operand_bits,
         "memory_bits": multipliers(design) * array.depth * array.word_bits if shared else sum(
-            layer.elements * layer.depth * layer.word_bits for layer in design.layers),
+            layer.units * layer.depth * layer.word_bits for layer in design.layers),
         "ports": ports(),
         "frames": {"magic": f"0x{frames.MAGIC:08x}", "digest": f"0x{frames.digest_word(network.digest):016x}", "word_bits": 32,
                    "image_bytes": network.layers[0], "image_words": -(-network.layers[0] // 4),
@@ -229,11 +229,11 @@ def _layer_entry(layer: LayerDesign) -> dict[str, Any]:
         rows["state"] = [layer.state_row, layer.state_row + ELEMENTS - 1]
     array = SharedDesign(layer.design)
     memory = {"word_bits": layer.word_bits, "base": 0, "depth": layer.depth, "rows_per_neuron": layer.rows, "rows": rows,
-              "files": [initial_file(layer, element) for element in range(layer.elements)]}
+              "files": [initial_file(layer, unit) for unit in range(layer.units)]}
     if layer.design.arrangement == "shared":
         memory |= {"word_bits": array.word_bits, "base": array.bases[layer.index], "depth": array.depth,
-                   "files": [shared_file(element) for element in range(layer.elements)]}
-    return {"inputs": layer.inputs, "neurons": layer.neurons, "elements": layer.elements, "folds": layer.folds,
+                   "files": [shared_file(unit) for unit in range(layer.units)]}
+    return {"inputs": layer.inputs, "neurons": layer.neurons, "units": layer.units, "folds": layer.folds,
             "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
             "memory": memory}
 

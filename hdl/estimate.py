@@ -104,10 +104,10 @@ def memory(design: Design) -> Memory:
         if layer.reverses and layer.folds > 1:
             queues += layer.inputs * layer.reverse_sum_bits
     queues += layers[-1] * design.network.formats.displacement.bits
-    weights = sum(layer.elements * layer.depth * layer.word_bits for layer in design.layers)
+    weights = sum(layer.units * layer.depth * layer.word_bits for layer in design.layers)
     if design.arrangement == "shared":
         array = SharedDesign(design)
-        weights = array.elements * array.depth * array.word_bits
+        weights = array.units * array.depth * array.word_bits
     return Memory(weights=weights, lists=lists, queues=queues)
 
 
@@ -121,10 +121,10 @@ def block_rams(target: str, words: int, bits: int) -> int:
 
 # ----------------------------------------------------------------- cells
 
-LUTS_OF_CONTROL = 10                      # of an element: enables and clears
+LUTS_OF_CONTROL = 10                      # of a unit: enables and clears
 MEMORY_OF_LUTS = 6                        # cells of ECP5 that hold 16 words of 4 bits: four read, two write
 LONE_REGISTERS = 0.61                     # share of flip-flops that iCE40 cannot pack with a LUT of their own
-JOINED_SHARE = 0.41                       # LUTs for each bit of an element's output, in the OR of all
+JOINED_SHARE = 0.41                       # LUTs for each bit of a unit's output, in the OR of all
 SEQUENCER = {True: 370, False: 170}       # a sequencer, by whether it learns; and for each bit of its addresses
 CELLS_PER_ADDRESS_BIT, REGISTERS_OF_SEQUENCER, REGISTERS_PER_ADDRESS_BIT = 8.5, {True: 240, False: 150}, 5
 LIST, QUEUE = 45, 20                      # an input list beside its memory, a queue of errors
@@ -142,8 +142,8 @@ def packed(target: str, luts: int, registers: int) -> int:
     return luts + (round(LONE_REGISTERS * registers) if target == "ice40" else 0)
 
 
-def element_cells(layer: LayerDesign) -> Cells:
-    """One processing element with its weight memory."""
+def unit_cells(layer: LayerDesign) -> Cells:
+    """One processing unit with its weight memory."""
     formats, network, design = layer.formats, layer.network, layer.design
     s, word, operand = formats.displacement.bits, layer.word_bits, layer.design.operand_bits
     gate, drive, broadcast = s + 1, formats.drive.bits, layer.broadcast_bits
@@ -184,14 +184,14 @@ def tree_cells(layer: LayerDesign) -> Cells:
         return Cells(cells=0, flip_flops=0, multipliers=0, block_rams=0)
     width = layer.formats.weight.bits + layer.formats.displacement.bits
     cells = registers = 0
-    count = layer.elements
-    for level in range(levels(layer.elements)):
+    count = layer.units
+    for level in range(levels(layer.units)):
         cells += count // 2 * adder(width + level + 1)
         count = -(-count // 2)
         registers += count * (width + level + 1)
     total, error = layer.reverse_sum_bits, layer.formats.error.bits
     cells += adder(total - layer.network.reverse_link_shift + 2) + error + 5
-    registers += total + error + 3 * levels(layer.elements) + 4
+    registers += total + error + 3 * levels(layer.units) + 4
     blocks = 0
     if layer.folds > 1:
         cells += adder(total) + total
@@ -201,10 +201,10 @@ def tree_cells(layer: LayerDesign) -> Cells:
 
 
 def layer_cells(layer: LayerDesign) -> Cells:
-    """Elements, sequencer, control registers, outputs' OR, adder tree, input list, queue of errors."""
+    """Units, sequencer, control registers, outputs' OR, adder tree, input list, queue of errors."""
     design, s = layer.design, layer.formats.displacement.bits
     address = max(1, (layer.depth - 1).bit_length())
-    joined = round(layer.elements * layer.word_bits * JOINED_SHARE)
+    joined = round(layer.units * layer.word_bits * JOINED_SHARE)
     cells = SEQUENCER[layer.learns] + round(CELLS_PER_ADDRESS_BIT * address) + joined
     copies = control_layout(layer).size * (clusters(layer) + branches(layer))
     registers = (REGISTERS_OF_SEQUENCER[layer.learns] + REGISTERS_PER_ADDRESS_BIT * address + clusters(layer) * layer.word_bits)
@@ -217,7 +217,7 @@ def layer_cells(layer: LayerDesign) -> Cells:
         cells += QUEUE
         registers += 25
         blocks += block_rams(design.target, layer.neurons, layer.formats.error.bits)
-    return (element_cells(layer).times(layer.elements) + tree_cells(layer)
+    return (unit_cells(layer).times(layer.units) + tree_cells(layer)
             + Cells(cells=packed(design.target, cells, registers) + (copies if design.target == "ice40" else 0),
                     flip_flops=registers + copies, multipliers=0, block_rams=blocks))
 

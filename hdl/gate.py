@@ -7,7 +7,7 @@ from __future__ import annotations
 from amaranth.hdl import Cat, Const, Mux, Value, signed
 
 from hdl.design import LayerDesign, uniform
-from hdl.ring import of_element
+from hdl.ring import of_population
 
 
 def wide(value: Value, bits: int) -> Value:
@@ -22,41 +22,41 @@ def gated(value: Value, enable: Value, bits: int) -> Value:
     return wide(value, bits) & enable.replicate(bits)
 
 
-def population(layer: LayerDesign, word: Value, element: Value | None = None) -> Value:
+def population_size(layer: LayerDesign, word: Value, population: Value | None = None) -> Value:
     """rest + s, not negative. With the default rest value 1 and range -1..1 that is s with its top bit inverted.
 
-    ``element`` tells which of five rest values; it is not looked at if all are equal.
+    ``population`` tells which of five rest values; it is not looked at if all are equal.
     """
     s = layer.formats.displacement
     rest = _rest(layer)
     if uniform(rest) and rest[0] == -s.least:
         return word[:s.bits] ^ (1 << s.bits - 1)
-    if uniform(rest) or element is None:
+    if uniform(rest) or population is None:
         return (word + rest[0])[:s.bits + 1]
-    return (word + of_element([Const(value, signed(s.bits + 1)) for value in rest], element))[:s.bits + 1]
+    return (word + of_population([Const(value, signed(s.bits + 1)) for value in rest], population))[:s.bits + 1]
 
 
-def reverse_gate(layer: LayerDesign, word: Value, element: Value | None = None, enable: Value | None = None) -> Value:
+def reverse_gate(layer: LayerDesign, word: Value, population: Value | None = None, enable: Value | None = None) -> Value:
     """The gate of the reverse circuit: the population, but the floor where it is below that or ``word`` is the greatest.
 
     Without ``enable`` (of the floor) it is the plain population.
     """
     s = layer.formats.displacement
     floor = s.exact(layer.network.neuron.gate_floor, "neuron.gate_floor")
-    there = population(layer, word, element).as_unsigned()
+    there = population_size(layer, word, population).as_unsigned()
     low = ~there[floor.bit_length() - 1:].any() if floor & floor - 1 == 0 else there < floor
     floored = low | (word == s.greatest)
     return Mux(floored if enable is None else floored & enable, floor, there)
 
 
-def not_extinct(layer: LayerDesign, word: Value, reverse: Value, element: Value | None = None) -> Value:
+def not_extinct(layer: LayerDesign, word: Value, reverse: Value, population: Value | None = None) -> Value:
     """Forward words are at least -rest; nothing to do where that is the least word."""
     s = layer.formats.displacement
     low = [-value for value in _rest(layer)]
     if all(value == s.least for value in low):
         return word
-    least = Const(low[0], signed(s.bits)) if uniform(low) or element is None else of_element(
-        [Const(value, signed(s.bits)) for value in low], element)
+    least = Const(low[0], signed(s.bits)) if uniform(low) or population is None else of_population(
+        [Const(value, signed(s.bits)) for value in low], population)
     return Mux(~reverse & (word < least), least, word).as_signed()
 
 

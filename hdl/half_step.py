@@ -1,4 +1,4 @@
-"""When what happens in a half step: the control of the elements by its phase, for both kinds of neurons."""
+"""When what happens in a half step: the control of the populations by its phase, for both kinds of neurons."""
 from __future__ import annotations
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
@@ -6,13 +6,13 @@ from amaranth.lib import data
 
 from golden_model.network import ELEMENTS
 from hdl import programmable
-from hdl.control import needs_elements
+from hdl.control import needs_populations
 from hdl.design import LayerDesign
 
 
 def shift_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
                  base: Value) -> None:
-    """The control of one half step by its phase: element i is tapped in phase i, its new word is taken in phase 5 + i."""
+    """The control of one half step by its phase: population i is tapped in phase i, its new word is taken in phase 5 + i."""
     neuron = layer.network.neuron
     taps, results = phase < ELEMENTS, phase >= ELEMENTS
     second = (phase >= 1) & (phase <= ELEMENTS)
@@ -26,11 +26,11 @@ def shift_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Va
         control.reverse.eq(reverse),
         control.mean_enable.eq(fourth), control.start_shift.eq(fourth | (corrector & (phase >= 8))),
         control.start_new.eq(corrector)]
-    if needs_elements(layer):
-        def element(late: int) -> Value:
+    if needs_populations(layer):
+        def population(late: int) -> Value:
             return Array([Const((number - late) % ELEMENTS, 3) for number in range(layer.phases)])[phase]
-        m.d.comb += [control.element_difference.eq(element(0)), control.element_self.eq(element(1)),
-                     control.element_gate.eq(element(0)), control.element_clamp.eq(element(5))]
+        m.d.comb += [control.population_difference.eq(population(0)), control.population_self.eq(population(1)),
+                     control.population_gate.eq(population(0)), control.population_clamp.eq(population(5))]
 
 
 def programmable_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
@@ -39,8 +39,8 @@ def programmable_phases(m: Module, layer: LayerDesign, control: data.View, *, ph
     neuron = layer.network.neuron
 
     def at(clock: int) -> Value:
-        """Whether something happens that each element does ``clock`` clocks after its first product was issued."""
-        return Cat(phase == programmable.PERIOD * element + clock for element in range(ELEMENTS)).any()
+        """Whether something happens that each population does ``clock`` clocks after its first product was issued."""
+        return Cat(phase == programmable.PERIOD * population + clock for population in range(ELEMENTS)).any()
 
     rows = [[layer.coupling_row + programmable.coupling_row(product // programmable.PERIOD,
                                                                  min(product % programmable.PERIOD, ELEMENTS - 1), mirrored)
@@ -68,9 +68,9 @@ def programmable_phases(m: Module, layer: LayerDesign, control: data.View, *, ph
         control.start_new.eq(transfer), control.result_shift.eq(at(programmable.RESULT) | transfer),
         control.transfer.eq(transfer), control.state_shift.eq(1), control.state_new.eq(transfer),
         control.reverse.eq(reverse)]
-    if needs_elements(layer):
-        def element(clock: int) -> Value:
+    if needs_populations(layer):
+        def population(clock: int) -> Value:
             return sum((Mux(phase >= programmable.PERIOD * number + clock, 1, 0) for number in range(1, ELEMENTS)),
                        Const(0, 1))
-        m.d.comb += [control.element_gate.eq(element(programmable.GATE)),
-                     control.element_clamp.eq(element(programmable.RESULT))]
+        m.d.comb += [control.population_gate.eq(population(programmable.GATE)),
+                     control.population_clamp.eq(population(programmable.RESULT))]

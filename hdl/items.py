@@ -1,4 +1,4 @@
-"""The pipeline of items: what a layer broadcasts one a clock, and the flags that follow it through the elements."""
+"""The pipeline of items: what a layer broadcasts one a clock, and the flags that follow it through the units."""
 from __future__ import annotations
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
@@ -20,11 +20,11 @@ def product_latency(layer: LayerDesign) -> int:
 
 
 class ItemPipeline(wiring.Component):
-    """Address and operands of an issued item, and later, when the elements need them, its flags.
+    """Address and operands of an issued item, and later, when the units need them, its flags.
 
     ============  =================================================================================================
     ``link``      operand A: the addressed weight, B: the input; the product is accumulated
-    ``error``     an error times a power of two is accumulated by the element with the token, which goes on
+    ``error``     an error times a power of two is accumulated by the unit with the token, which goes on
     ``tree``      operand A: the addressed weight, B: the reverse signal; the product goes to the adder tree
     ``update``    operand A: the input times the rate, B: the reverse signal; the product is added to the addressed weight
     ``restore``   operand A: the addressed displacement, B: a power of two; the half step puts it into the ring
@@ -48,7 +48,7 @@ class ItemPipeline(wiring.Component):
     control : Out(control_layout(layer))
         Its fields; zero in all others, so that control words can be joined by OR.
     tree_valid : Out(1)
-        The elements' products are those of a tree item.
+        The units' products are those of a tree item.
     """
 
     def __init__(self, layer: LayerDesign) -> None:

@@ -1,4 +1,4 @@
-"""The multiplier of a processing element: signed, registers at its operands and at its product.
+"""The multiplier of a processing unit: signed, registers at its operands and at its product.
 
 ::
 

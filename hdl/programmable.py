@@ -1,6 +1,6 @@
 """The bracket unit of programmable neurons: K of each neuron, read from its memory, through the multiplier.
 
-Six clocks for an element: five products K x, then one for the gate of an element before. The ring turns in every clock, so
+Six clocks for a population: five products K x, then one for the gate of a population before. The ring turns in every clock, so
 that in clock 6 i + j its head is x[i + j]: no multiplexer chooses among the five.
 """
 from __future__ import annotations
@@ -12,30 +12,30 @@ from golden_model.network import ELEMENTS
 from hdl.design import LayerDesign
 from hdl.narrow import clamp
 
-PERIOD = 6                                # clocks of an element
+PERIOD = 6                                # clocks of a population
 PRODUCTS = PERIOD * ELEMENTS              # clocks in which operands of the brackets are issued
-LATCH = 9                                 # clock, counted from an element's first, in which its bracket is complete
+LATCH = 9                                 # clock, counted from a population's first, in which its bracket is complete
 GATE = 10                                 # in which its gate enters the gate ring
 OPERAND = 13                              # in which gate and bracket enter the multiplier
 RESULT = 16                               # in which its new word is there
 TRANSFER = PERIOD * (ELEMENTS - 1) + RESULT + 1     # first of five clocks in which the new words enter the ring
 PHASES = TRANSFER + ELEMENTS              # clocks of a half step
 
-# For product j = 0..4 of element i: which K (row of its table, relative element), and its sign
+# For product j = 0..4 of population i: which K (row of its table, relative population), and its sign
 TERMS = ((2, 0, -1), (0, 1, -1), (1, 0, +1), (1, -2, -1), (0, 0, +1))
 
 
-def coupling_row(element: int, term: int, mirrored: bool) -> int:
-    """The word among a neuron's 15 K that product ``term`` of an element needs; K1, K2, K3 one after the other."""
+def coupling_row(population: int, term: int, mirrored: bool) -> int:
+    """The word among a neuron's 15 K that product ``term`` of a population needs; K1, K2, K3 one after the other."""
     kind, relative, _ = TERMS[term]
-    e = (element + relative) % ELEMENTS
+    e = (population + relative) % ELEMENTS
     if mirrored:
         e = ((1 - e), (-e - 2), -e)[kind] % ELEMENTS
     return kind * ELEMENTS + e
 
 
 class ProgrammableBracket:
-    """Accumulates the five products of an element exactly, narrows once if the description says so.
+    """Accumulates the five products of a population exactly, narrows once if the description says so.
 
     ::
 

@@ -1,11 +1,11 @@
-"""The ring of five populations, rotating, and the one bracket unit that serves all five elements.
+"""The ring of five populations, rotating, and the one bracket unit that serves all five populations.
 
-The ring turns by one place a clock, so that the neighbours of the element at its head are always at the same places:
+The ring turns by one place a clock, so that the neighbours of the population at its head are always at the same places:
 
 ::
 
     head
-     0     1      2      3      4        at clock i: element i, child, prey, predator, mother
+     0     1      2      3      4        at clock i: population i, child, prey, predator, mother
      |   child   prey  predator mother
      v
     b_i = K1_i x[4] - K1_{i+1} x[1] + K2_i x[2] - K2_{i-2} x[3]  - K3_i x[0] + drive
@@ -36,21 +36,21 @@ def multiple(value: Value, factor: int) -> Value:
     return sum(terms[1:], terms[0])
 
 
-def multiple_of_element(value: Value, factors: Sequence[int], element: Value | None) -> Value:
-    """value times the factor of the element that is being computed; ``element`` is not looked at if all are equal."""
-    if uniform(factors) or element is None:
+def multiple_of_population(value: Value, factors: Sequence[int], population: Value | None) -> Value:
+    """value times the factor of the population that is being computed; ``population`` is not looked at if all are equal."""
+    if uniform(factors) or population is None:
         return multiple(value, factors[0])
-    return of_element([multiple(value, factor) for factor in factors], element)
+    return of_population([multiple(value, factor) for factor in factors], population)
 
 
-def of_element(choices: Sequence[Value], element: Value) -> Value:
+def of_population(choices: Sequence[Value], population: Value) -> Value:
     """One of five signed values, all widened to the widest."""
     width = max(len(choice) for choice in choices)
     widened = []
     for choice in choices:
         wide = choice.as_signed()
         widened.append(Cat(wide, wide[-1].replicate(width - len(wide))).as_signed() if len(wide) < width else wide)
-    return Array(widened)[element].as_signed()
+    return Array(widened)[population].as_signed()
 
 
 def shift_ring(m: Module, name: str, width: int, *, shift: Value, new: Value, word: Value, clear: Value | None = None,
@@ -106,10 +106,10 @@ class Bracket:
         """The bracket as the multiplier's operand, two clocks after ``x`` was tapped and one after ``broadcast``."""
         formats, width = self.layer.formats, self.layer.formats.displacement.bits
         scale = formats.coupling.fraction
-        element = getattr(control, "element_difference", None) if not self._same_coupling else None
+        population = getattr(control, "population_difference", None) if not self._same_coupling else None
         mirrored = [(1 - e) % ELEMENTS for e in range(ELEMENTS)], [(-e - 2) % ELEMENTS for e in range(ELEMENTS)]
         own = Signal(signed(width), reset_less=True, name="own")
-        coupling_enable, self_element = control.coupling_enable, getattr(control, "element_self", None)
+        coupling_enable, self_population = control.coupling_enable, getattr(control, "population_self", None)
         if self._one_rate:
             # x[child] + x[predator] is what x[mother] + x[prey] was a clock ago; in phase 9 the new words are there already
             pair = Signal(signed(width + 1), reset_less=True, name="pair")
@@ -125,9 +125,9 @@ class Bracket:
             def rates(values: list[int], order: list[int], step: int) -> Callable[[Value], Value]:
                 forward = [values[(e + step) % ELEMENTS] for e in range(ELEMENTS)]
                 backward = [values[order[(e + step) % ELEMENTS]] for e in range(ELEMENTS)]
-                return lambda value: (multiple_of_element(value, forward, element) if forward == backward else Mux(
-                    control.reverse, multiple_of_element(value, backward, element),
-                    multiple_of_element(value, forward, element)))
+                return lambda value: (multiple_of_population(value, forward, population) if forward == backward else Mux(
+                    control.reverse, multiple_of_population(value, backward, population),
+                    multiple_of_population(value, forward, population)))
             generated = rates(self.K1, mirrored[0], 0)(x[MOTHER]) - rates(self.K1, mirrored[0], 1)(x[CHILD])
             overcome = rates(self.K2, mirrored[1], 0)(x[PREY]) - rates(self.K2, mirrored[1], -2)(x[PREDATOR])
             generation = Signal(signed(len(generated)), reset_less=True, name="generation")
@@ -139,9 +139,10 @@ class Bracket:
 
         common = _common_shift([1 << scale, *self.K3])
         backward = [self.K3[-e % ELEMENTS] for e in range(ELEMENTS)]
-        limited = multiple_of_element(own, [k >> common for k in self.K3], self_element)
+        limited = multiple_of_population(own, [k >> common for k in self.K3], self_population)
         if backward != self.K3:
-            limited = Mux(control.reverse, multiple_of_element(own, [k >> common for k in backward], self_element), limited)
+            limited = Mux(control.reverse, multiple_of_population(own, [k >> common for k in backward], self_population),
+                          limited)
         driven = (broadcast << (scale - common)) - limited
         rest = Signal(signed(len(driven)), reset_less=True, name="rest")
         m.d.sync += rest.eq(driven)

@@ -1,6 +1,6 @@
-"""The sequencer of a layer: what its processing elements do in every clock. The elements have no control of their own.
+"""The sequencer of a layer: what its processing units do in every clock. The units have no control of their own.
 
-Three machines share the elements:
+Three machines share the units:
 
 - *links*: plays the list of the layer's inputs, once for each fold, into the accumulators. It works ahead: while the neurons
   of one fold settle, the links of the next fold, or of the next image, use the clocks in which the multiplier idles (5 of 10).
@@ -20,7 +20,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
-from hdl.control import control_latency, control_layout, needs_elements
+from hdl.control import control_latency, control_layout, needs_populations
 from hdl.design import LayerDesign, exponent_bits
 from hdl.half_step import programmable_phases, shift_phases
 from hdl.image_buffer import item_layout
@@ -51,7 +51,7 @@ class Sequencer(wiring.Component):
     ----------
     layer : LayerDesign
     output_latency : int
-        Clocks from an element's output to ``word``.
+        Clocks from a unit's output to ``word``.
 
     Members
     -------
@@ -70,10 +70,10 @@ class Sequencer(wiring.Component):
     links_exponent, bias_exponent : In
     access : In(stream of access_layout(layer)), access_word : Out(signed(word_bits)), access_done : Out(1)
     word : In(signed(word_bits))
-        Output of the element with the token.
+        Output of the unit with the token.
     control : Out(control_layout(layer))
     tree_valid, tree_first, tree_last : Out(1)
-        The elements' products are reverse links, of the first and of the last fold.
+        The units' products are reverse links, of the first and of the last fold.
     idle : Out(1)
     watch : Out
         What a simulator looks at: after each whole step ``step`` is high for the clock in which the rings hold the new state.
@@ -136,7 +136,7 @@ class Sequencer(wiring.Component):
         last_fold = Signal(name="links_last_fold")
         allowed = Signal(name="allowed")
         self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
-        # phases 4 to 8, in which an item may be issued: it reaches operand B a clock after a settling element would, so that
+        # phases 4 to 8, in which an item may be issued: it reaches operand B a clock after a settling population would, so that
         # it takes the places of phases 5 to 9; programmable neurons leave the multiplier no clock
         issue_phase = Signal(name="issue_phase")
         if not self.programmable:
@@ -189,7 +189,7 @@ class Sequencer(wiring.Component):
         reverse = Signal(name="reverse")
         half_step = Signal(range(half_steps), name="half_step")
         wait = Signal(range(GATE_CLOCKS + ELEMENTS), name="wait")
-        row = Signal(range(max(layer.rows, layer.elements, ELEMENTS) + 1), name="row")
+        row = Signal(range(max(layer.rows, layer.units, ELEMENTS) + 1), name="row")
         last_fold = Signal(name="main_last_fold")
         last_phase = Signal(name="last_phase")
         settled = Signal(name="settled")
@@ -275,9 +275,9 @@ class Sequencer(wiring.Component):
         if layer.saves_state:
             with m.State("SAVE"):
                 order = [(neuron.output_element + turn) % ELEMENTS for turn in range(ELEMENTS)]
-                element = Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait]
+                population = Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait]
                 m.d.comb += [next_control.state_shift.eq(1), next_control.load.eq(1), next_control.write.eq(1),
-                             next_control.write_address.eq(base + element)]
+                             next_control.write_address.eq(base + population)]
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait == ELEMENTS - 1):
                     m.next = "IDLE"
@@ -295,8 +295,8 @@ class Sequencer(wiring.Component):
             with m.State("RESTORE_GATES"):
                 m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(1), next_control.gate_new.eq(1),
                              next_control.gate_floor.eq(1)]
-                if needs_elements(layer):
-                    m.d.comb += next_control.element_gate.eq(Array([Const(e, 3) for e in order])[wait])
+                if needs_populations(layer):
+                    m.d.comb += next_control.population_gate.eq(Array([Const(e, 3) for e in order])[wait])
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait == ELEMENTS - 1):
                     m.d.sync += row.eq(0)
@@ -307,8 +307,8 @@ class Sequencer(wiring.Component):
                 sample = wait[:2] == 0
                 m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(sample), next_control.gate_new.eq(1),
                              next_control.gate_floor.eq(1)]
-                if needs_elements(layer):
-                    m.d.comb += next_control.element_gate.eq(
+                if needs_populations(layer):
+                    m.d.comb += next_control.population_gate.eq(
                         Array([Const(-(turn >> 2) % ELEMENTS, 3) for turn in range(GATE_CLOCKS)])[wait])
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait == GATE_CLOCKS - 1):
@@ -326,7 +326,7 @@ class Sequencer(wiring.Component):
                 m.next = "IDLE"
         with m.State("ERRORS"):
             m.d.comb += self.errors.ready.eq(1)
-            size = Mux(last_fold, layer.fold_size(layer.folds - 1), layer.elements)
+            size = Mux(last_fold, layer.fold_size(layer.folds - 1), layer.units)
             with m.If(self.errors.valid):
                 m.d.comb += self.pipeline.issue.error.eq(1)
                 m.d.sync += row.eq(row + 1)
@@ -370,27 +370,27 @@ class Sequencer(wiring.Component):
     # ------------------------------------------------------------- access to parameters
 
     def _access_states(self, m: Module, base: Signal, row: Signal, wait: Signal) -> None:
-        """One parameter of one neuron, while nothing else happens: the token walks to its element, fold by fold."""
+        """One parameter of one neuron, while nothing else happens: the token walks to its unit, fold by fold."""
         layer, next_control = self.layer, self.next
         access = self.access.payload
         neuron = Signal(range(layer.neurons + 1), name="access_neuron")
-        element = Signal(range(layer.elements + 1), name="access_element")
+        unit = Signal(range(layer.units + 1), name="access_unit")
         self.inside["neuron"] = neuron
         with m.State("SEEK"):
             m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
-            m.d.sync += [neuron.eq(access.neuron), element.eq(0), base.eq(0), wait.eq(0)]
+            m.d.sync += [neuron.eq(access.neuron), unit.eq(0), base.eq(0), wait.eq(0)]
             m.next = "WALK"
         with m.State("WALK"):
             with m.If(neuron == 0):
                 m.next = "ACCESS"
             with m.Else():
                 m.d.sync += neuron.eq(neuron - 1)
-                with m.If(element == layer.elements - 1):
+                with m.If(unit == layer.units - 1):
                     m.d.comb += next_control.token_first.eq(1)
-                    m.d.sync += [element.eq(0), base.eq(base + layer.rows)]
+                    m.d.sync += [unit.eq(0), base.eq(base + layer.rows)]
                 with m.Else():
                     m.d.comb += next_control.token_next.eq(1)
-                    m.d.sync += element.eq(element + 1)
+                    m.d.sync += unit.eq(unit + 1)
         with m.State("ACCESS"):
             m.d.comb += [next_control.address.eq(base + access.row), next_control.write_address.eq(base + access.row)]
             with m.If(access.write):
@@ -412,8 +412,8 @@ class Sequencer(wiring.Component):
     def _scan(self, m: Module) -> None:
         """Sends the latched outputs of a fold, one a clock, in the order of the neurons."""
         layer, next_control = self.layer, self.next
-        place = Signal(range(layer.elements + 1), name="scan_place")
-        size = Signal(range(layer.elements + 1), name="scan_size")
+        place = Signal(range(layer.units + 1), name="scan_place")
+        size = Signal(range(layer.units + 1), name="scan_size")
         last_fold = Signal(name="scan_last_fold")
         learn = Signal(name="scan_learn")
         scanning = Signal(name="scanning")
@@ -423,7 +423,7 @@ class Sequencer(wiring.Component):
             m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
             is_last = self.main_fold == layer.folds - 1
             m.d.sync += [scanning.eq(1), place.eq(0), last_fold.eq(is_last), learn.eq(self.main_given_learn),
-                         size.eq(Mux(is_last, layer.fold_size(layer.folds - 1), layer.elements))]
+                         size.eq(Mux(is_last, layer.fold_size(layer.folds - 1), layer.units))]
         ending = Signal(name="ending")
         m.d.comb += ending.eq(scanning & (place == size - 1))
         with m.If(scanning):

@@ -1,4 +1,4 @@
-"""A shared array: processing elements in parallel, their weight memories, the sequencer, and the way back."""
+"""A shared array: processing units in parallel, their weight memories, the sequencer, and the way back."""
 from __future__ import annotations
 
 from amaranth.hdl import Array, ClockSignal, Const, Instance, Module, ResetSignal, Signal, signed
@@ -6,29 +6,29 @@ from amaranth.lib import wiring
 
 from hdl import single_port_weights
 from hdl.shared_design import SharedDesign
-from hdl.shared_element import control_layout
 from hdl.shared_sequencer import SharedSequencer
 from hdl.shared_tree import SharedTree
+from hdl.shared_unit import control_layout
 
-ELEMENT = "wuxing_shared_element"
+UNIT = "wuxing_shared_unit"
 
 
-def initial_file(element: int) -> str:
-    """Name of the file with the initial words of one element's memory."""
-    return f"weights_{element}.hex"
+def initial_file(unit: int) -> str:
+    """Name of the file with the initial words of one unit's memory."""
+    return f"weights_{unit}.hex"
 
 
 class SharedArray(wiring.Component):
-    """All processing elements of a core, which do one layer after the other.
+    """All processing units of a core, which do one layer after the other.
 
     ::
 
-        items --> sequencer --control--> elements --> output of the selected one --> outputs
+        items --> sequencer --control--> units --> output of the selected one --> outputs
                       ^  |                  ^ |
                       |  '--address--> weights '--> tree --> errors of the layer before --+
                       '--------------------------------------------------------------------+-- errors of the last layer
 
-    Elements and memories are instances of Verilog modules that exist once (``hdl.emit``).
+    Units and memories are instances of Verilog modules that exist once (``hdl.emit``).
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class SharedArray(wiring.Component):
 
     Members
     -------
-    Those of ``SharedSequencer`` that are not between it and the elements; ``errors``: of the last layer alone; and
+    Those of ``SharedSequencer`` that are not between it and the units; ``errors``: of the last layer alone; and
     ``access_word``: Out(signed(word_bits)), which is there with ``access_done``.
     """
 
@@ -66,13 +66,13 @@ class SharedArray(wiring.Component):
         control = Signal(control_layout(array), name="control")
         m.d.comb += control.eq(sequencer.control)
         outputs, words, products = [], [], []
-        for number in range(array.elements):
+        for number in range(array.units):
             fetched, data = (Signal(signed(array.word_bits), name=f"{name}_{number}") for name in ("fetched", "data"))
             output = Signal(signed(array.formats.displacement.bits), name=f"output_{number}")
             product = Signal(signed(array.formats.weight.bits + array.formats.displacement.bits), name=f"product_{number}")
             write_enable = Signal(name=f"write_enable_{number}")
-            m.submodules[f"element_{number}"] = Instance(
-                ELEMENT, i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control, i_slot=sequencer.slot,
+            m.submodules[f"unit_{number}"] = Instance(
+                UNIT, i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control, i_slot=sequencer.slot,
                 i_number=Const(number, array.numbers), i_fetched=fetched, o_write_data=data,
                 o_write_enable=write_enable, o_output=output, o_product=product)
             m.submodules[f"weights_{number}"] = single_port_weights.instance(
@@ -81,7 +81,7 @@ class SharedArray(wiring.Component):
             outputs.append(output)
             words.append(fetched)
             products.append(product)
-        m.d.comb += [sequencer.output.eq(Array(outputs)[control.element]), self.access_word.eq(Array(words)[control.element])]
+        m.d.comb += [sequencer.output.eq(Array(outputs)[control.unit]), self.access_word.eq(Array(words)[control.unit])]
 
         own, given = sequencer.errors, self.errors
         m.d.comb += [own.payload.eq(given.payload), own.valid.eq(given.valid), given.ready.eq(own.ready)]

@@ -12,7 +12,7 @@ SLOT = 8                                  # words that a neuron has in the memor
 class SharedDesign:
     """What the array is made of: as wide as its widest layer.
 
-    Words of a weight memory, the same addresses in every element: for each layer, for each fold, the links of one neuron and
+    Words of a weight memory, the same addresses in every unit: for each layer, for each fold, the links of one neuron and
     its bias. Layers follow one another without gaps, so that the next fold's words begin where those of this one end.
     """
 
@@ -21,8 +21,8 @@ class SharedDesign:
         self.first, self.last = design.layers[0], design.layers[-1]
 
     @property
-    def elements(self) -> int:
-        return max(layer.elements for layer in self.layers)
+    def units(self) -> int:
+        return max(layer.units for layer in self.layers)
 
     @property
     def learns(self) -> bool:
@@ -52,8 +52,8 @@ class SharedDesign:
 
     @property
     def numbers(self) -> range:
-        """Shape of an element's number; not without bits, because Verilog has no such port."""
-        return range(max(2, self.elements))
+        """Shape of a unit's number; not without bits, because Verilog has no such port."""
+        return range(max(2, self.units))
 
     @property
     def all_slots(self) -> range:
@@ -62,7 +62,7 @@ class SharedDesign:
 
     @property
     def depth(self) -> int:
-        """Words of weight memory of one element."""
+        """Words of weight memory of one unit."""
         return sum(layer.depth for layer in self.layers)
 
     @property

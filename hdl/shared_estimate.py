@@ -8,15 +8,15 @@ from hdl.estimate import Cells, adder, block_rams
 from hdl.frames import MOST_COUNT
 from hdl.shared_design import SharedDesign
 
-LUTS_OF_CONTROL = 15                      # of an element: enables and clears
+LUTS_OF_CONTROL = 15                      # of a unit: enables and clears
 LONE_WORDS = 10                           # displacements' worth of flip-flops that iCE40 cannot pack with a LUT of their own
 SEQUENCER = {True: 560, False: 330}       # a sequencer, by whether it learns; and for each bit of its addresses
 CELLS_PER_ADDRESS_BIT, REGISTERS_OF_SEQUENCER, REGISTERS_PER_ADDRESS_BIT = 8.5, {True: 150, False: 90}, 6
-SELECTED_SHARE = 0.6                      # LUTs for each bit of an element's word and output, in choosing one of them
+SELECTED_SHARE = 0.6                      # LUTs for each bit of a unit's word and output, in choosing one of them
 
 
-def element_cells(array: SharedDesign) -> Cells:
-    """One processing element with its memories; a large single-port RAM is not counted."""
+def unit_cells(array: SharedDesign) -> Cells:
+    """One processing unit with its memories; a large single-port RAM is not counted."""
     formats, network, design, layer = array.formats, array.network, array.design, array.first
     s, operand, broadcast = formats.displacement.bits, design.operand_bits, array.broadcast_bits
     rounded = layer.product_bits - network.corrector_shift + 1
@@ -43,7 +43,7 @@ def cells(design: Design) -> Cells:
     words = -(-design.network.layers[0] // 4)
     place = (words - 1).bit_length()
     luts = (SEQUENCER[array.learns] + round(CELLS_PER_ADDRESS_BIT * address)
-            + round(SELECTED_SHARE * array.elements * (array.word_bits + s)) + estimate.OUTPUT_UNIT[design.learns])
+            + round(SELECTED_SHARE * array.units * (array.word_bits + s)) + estimate.OUTPUT_UNIT[design.learns])
     registers = (REGISTERS_OF_SEQUENCER[array.learns] + REGISTERS_PER_ADDRESS_BIT * address
                  + estimate.REGISTERS_OF_OUTPUT_UNIT[design.learns])
     blocks = (block_rams(target, 2 << place, 36 + place) + block_rams(target, MOST_COUNT + 1, 32)
@@ -57,8 +57,8 @@ def cells(design: Design) -> Cells:
         registers += 25
         blocks += block_rams(target, array.last.neurons, formats.error.bits)
     if array.reverses:
-        width, count = formats.weight.bits + s, array.elements
-        for level in range(levels(array.elements)):
+        width, count = formats.weight.bits + s, array.units
+        for level in range(levels(array.units)):
             luts += count // 2 * adder(width + level + 1)
             count = -(-count // 2)
             registers += count * (width + level + 1)
@@ -69,4 +69,4 @@ def cells(design: Design) -> Cells:
         blocks += max(1, block_rams(target, inputs * min(2, len(array.reversing())), total))
     shared = Cells(cells=estimate.COMMANDS[target] + estimate.packed(target, luts, registers // 2),
                    flip_flops=estimate.REGISTERS_OF_COMMANDS + registers, multipliers=0, block_rams=blocks)
-    return element_cells(array).times(array.elements) + shared
+    return unit_cells(array).times(array.units) + shared

@@ -1,6 +1,6 @@
-"""The sequencer of a shared array: layer after layer, fold after fold, what the processing elements do in every clock.
+"""The sequencer of a shared array: layer after layer, fold after fold, what the processing units do in every clock.
 
-Two machines share the elements: *links* plays the list of inputs of a fold into the accumulators, ahead of its time while the
+Two machines share the units: *links* plays the list of inputs of a fold into the accumulators, ahead of its time while the
 fold before it settles; *main* latches the drives, settles, sends the outputs on, keeps the gates of an image that is learnt,
 and then goes through the layers backwards: errors, reverse circuit, reverse links, updates. One image at a time.
 
@@ -21,12 +21,12 @@ from hdl.design import exponent_bits
 from hdl.image_buffer import item_layout
 from hdl.operands import scaled
 from hdl.shared_design import SharedDesign
-from hdl.shared_element import ZEROS, control_layout
+from hdl.shared_unit import ZEROS, control_layout
 
 KINDS = ("link", "error", "tree", "update")
 DRAIN = 4                                 # clocks between the last item and the latch of its sum
 UPDATED = 8                               # clocks from the last update to the next read of weight memory
-ACCESS = 7                                # clocks of an access after its element was found
+ACCESS = 7                                # clocks of an access after its unit was found
 ISSUE_PHASES = range(5, 10)               # phases of a half step in which an input may be issued
 
 
@@ -61,16 +61,16 @@ class SharedSequencer(wiring.Component):
     outputs : Out(output_layout(array)), outputs_valid : Out(1), outputs_free : In(1)
         One output a clock; the first one of the last layer only while the receiver is free for an image.
     output : In(signed(displacement bits))
-        Of the selected element.
+        Of the selected unit.
     verdict : In(1), verdict_error : In(1)
         Strobe: the image in learning had an error, or had none.
     errors : In(stream of signed(error bits)), ask : Out(1)
         One for each neuron of the layer, in their order; strobe before the first one.
     links_exponent, bias_exponent : In
     access : In(stream of access_layout(array)), access_done : Out(1)
-        In the clock of ``access_done`` the selected element's word is there.
+        In the clock of ``access_done`` the selected unit's word is there.
     control : Out(control_layout(array)), address : Out, slot : Out
-        To elements and weight memories.
+        To units and weight memories.
     tree_begin, tree_first, tree_valid : Out(1)
         As ``SharedTree`` takes them.
     idle : Out(1)
@@ -105,7 +105,7 @@ class SharedSequencer(wiring.Component):
         self.links_base = Signal(range(array.depth + 1), name="links_base")
         self.place = Signal(range(array.folds), name="place")    # its slot
         self.learns = Signal(name="learns")    # the image that is worked on is learnt
-        self.chosen = Signal(range(array.elements), name="chosen")    # an element
+        self.chosen = Signal(range(array.units), name="chosen")       # a unit
         self.phase = Signal(range(array.phases), name="phase")
         self.half_step = Signal(range(array.half_steps), name="half_step")
         self.reverse = Signal(name="reverse")
@@ -136,7 +136,7 @@ class SharedSequencer(wiring.Component):
     # ------------------------------------------------------------- items
 
     def _pipeline(self, m: Module) -> None:
-        """Address, operands and flags of what is issued, when memories and elements need them."""
+        """Address, operands and flags of what is issued, when memories and units need them."""
         array, control = self.array, self.control
         stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(6)]
         m.d.sync += [late.eq(early) for early, late in zip([self.issue, *stages], stages, strict=False)]
@@ -182,7 +182,7 @@ class SharedSequencer(wiring.Component):
             m.d.comb += control.bias_row.eq(lasts[-1])
             with m.If(stages[4].error):
                 m.d.sync += self.chosen.eq(self.chosen + 1)
-        m.d.comb += control.element.eq(self.chosen)
+        m.d.comb += control.unit.eq(self.chosen)
 
     # ------------------------------------------------------------- links
 
@@ -222,7 +222,7 @@ class SharedSequencer(wiring.Component):
         neurons = max(layer.neurons for layer in array.layers)
         count = Signal(range(max(array.rows, neurons, ACCESS + 1, UPDATED + 1)), name="count")
         size = Mux(self.last_fold, self._of_layer([layer.fold_size(layer.folds - 1) for layer in array.layers]),
-                   self._of_layer([layer.elements for layer in array.layers]))
+                   self._of_layer([layer.units for layer in array.layers]))
         last_layer = self.layer == len(array.layers) - 1
         following = Signal.like(self.base, name="following")    # first word of the next fold, or of the next layer
         m.d.comb += following.eq(self.base + rows)
@@ -312,7 +312,7 @@ class SharedSequencer(wiring.Component):
         return (self.phase == self.array.phases - 1) & (self.half_step == self.array.half_steps - 1)
 
     def _settle(self, m: Module) -> None:
-        """Element i is tapped in phase i; its new word is taken in phase 5 + i."""
+        """Population i is tapped in phase i; its new word is taken in phase 5 + i."""
         array, nxt, phase, corrector = self.array, self.next, self.phase, self.half_step[0]
         neuron = array.network.neuron
         taps = phase < ELEMENTS
@@ -428,11 +428,11 @@ class SharedSequencer(wiring.Component):
             m.d.sync += self.base.eq(self._of_layer(array.bases))
             m.next = "WALK"
         with m.State("WALK"):
-            with m.If(count < array.elements):
+            with m.If(count < array.units):
                 m.d.sync += [self.chosen.eq(count), count.eq(0)]
                 m.next = "ACCESS"
             with m.Else():
-                m.d.sync += [count.eq(count - array.elements), self.base.eq(self.base + rows)]
+                m.d.sync += [count.eq(count - array.units), self.base.eq(self.base + rows)]
         with m.State("ACCESS"):
             m.d.comb += [self.index.eq(access.row), nxt.load.eq(access.write), nxt.load_one.eq(access.write & (count == 3))]
             m.d.sync += count.eq(count + 1)

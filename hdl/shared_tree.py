@@ -1,4 +1,4 @@
-"""The way back of a shared array: sums of reverse links over elements and folds, kept in a memory, and given out as errors."""
+"""The way back of a shared array: sums of reverse links over units and folds, kept in a memory, and given out as errors."""
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
@@ -9,11 +9,11 @@ from amaranth.utils import ceil_log2
 from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp, half_up
 from hdl.shared_design import SharedDesign
-from hdl.shared_element import BLOCK
+from hdl.shared_unit import BLOCK
 
 
 class SharedTree(wiring.Component):
-    """Exact sums of the products of all elements, one input a clock; narrowed once, when they are asked for.
+    """Exact sums of the products of all units, one input a clock; narrowed once, when they are asked for.
 
     ::
 
@@ -31,7 +31,7 @@ class SharedTree(wiring.Component):
 
     Members
     -------
-    products : In(signed(weight bits + displacement bits)) of each element
+    products : In(signed(weight bits + displacement bits)) of each unit
     begin : In(1), first : In(1), bank : In(1)
         Strobe before the first input of a fold; the fold is the layer's first one; which half of the memory the layer writes.
     valid : In(1)
@@ -41,21 +41,21 @@ class SharedTree(wiring.Component):
     errors : Out(stream of signed(error bits))
         One in two clocks. ``ready`` not while sums are made.
 
-    elements - 1 adders and one; one memory with a word for each input, twice if errors go back through several layers.
+    units - 1 adders and one; one memory with a word for each input, twice if errors go back through several layers.
     """
 
     def __init__(self, array: SharedDesign) -> None:
         self.array = array
         formats = array.formats
         super().__init__({
-            "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(array.elements),
+            "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(array.units),
             "begin": In(1), "first": In(1), "bank": In(1), "valid": In(1), "ask": In(1), "asked_bank": In(1),
             "errors": Out(stream.Signature(signed(formats.error.bits)))})
 
     @property
     def levels(self) -> int:
         """Clocks from products to their sum."""
-        return ceil_log2(self.array.elements)
+        return ceil_log2(self.array.units)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

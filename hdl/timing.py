@@ -156,7 +156,7 @@ class LayerClocks:
         self.learnt(clock - 1)
         if not layer.reverses:
             return []
-        first = backward + 1 + product_latency(layer) + adder_tree.levels(layer.elements) + 2 + QUEUE_LATENCY
+        first = backward + 1 + product_latency(layer) + adder_tree.levels(layer.units) + 2 + QUEUE_LATENCY
         return list(range(first, first + layer.inputs))
 
 

@@ -194,9 +194,9 @@ class Compiled:
         return Samples(clocks=table[:, 0].astype(np.int64), values=values)
 
     def peek(self, path: str) -> Array:
-        """A public signal or memory as it is now: uint64 (elements, words of 64 bits)."""
+        """A public signal or memory as it is now: uint64 (words of it, words of 64 bits)."""
         signal = self._find(path)
-        shape = self._c.wuxing_elements(signal), -(-self._c.wuxing_bits(signal) // 64)
+        shape = self._c.wuxing_words(signal), -(-self._c.wuxing_bits(signal) // 64)
         values = np.zeros(shape, np.uint64)
         self._c.wuxing_read(signal, _pointer(values, ctypes.c_uint64))
         return values
@@ -217,14 +217,14 @@ class Compiled:
         if self._traces:
             self._c.wuxing_trace(self._core, None)
 
-    def _find(self, path: str, elements: int | None = None) -> int:
+    def _find(self, path: str, words: int | None = None) -> int:
         scope, _, name = f"{self.top}.{path}".rpartition(".")
         signal = self._c.wuxing_find(self._core, scope.encode(), name.encode())
         if not signal:
             module, variable = _split(self.top, path)
             raise InputError(f"a probed signal must exist and be public, but {path} does not (looked for {variable} in module "
                              f"{module}); mind the names of the emitted Verilog, or pass (module, variable) as public")
-        if elements and self._c.wuxing_elements(signal) != elements:
+        if words and self._c.wuxing_words(signal) != words:
             raise InputError(f"a probed signal must be one word, not a memory like {path}; read memories with peek")
         return int(signal)
 
@@ -257,7 +257,7 @@ def _functions(library: Path, trace: bool) -> Any:
                            number]),
         "run": (ctypes.c_int, [core, number]), "replies": (core, [core, count]), "list": (core, [core, ctypes.c_int, count]),
         "find": (core, [core, ctypes.c_char_p, ctypes.c_char_p]), "bits": (ctypes.c_uint, [core]),
-        "elements": (ctypes.c_uint, [core]), "read": (None, [core, count]),
+        "words": (ctypes.c_uint, [core]), "read": (None, [core, count]),
         "watch": (None, [core, core, ctypes.POINTER(core), ctypes.c_uint]),
         "samples": (core, [core, ctypes.c_uint, count]), "forget": (None, [core, ctypes.c_uint])}
     if trace:

@@ -45,7 +45,7 @@ class Mismatch:
     """A word that differs. What does not apply is None.
 
     ``signal``: class, output, state, reverse state, number of steps, weight, bias or K. ``image`` counts inferred and learnt
-    images apart; for parameters it is how many had been learnt when they were read. ``element``: of the ring, for K 5 j + i.
+    images apart; for parameters it is how many had been learnt when they were read. ``population``: of the ring, for K 5 j + i.
     """
 
     signal: str
@@ -56,13 +56,13 @@ class Mismatch:
     layer: int | None = None
     neuron: int | None = None
     input: int | None = None
-    element: int | None = None
+    population: int | None = None
     step: int | None = None
 
     @property
     def sentence(self) -> str:
         """Where it is, and both values."""
-        place = [f"{name} {value}" for name in ("layer", "neuron", "input", "element", "step")
+        place = [f"{name} {value}" for name in ("layer", "neuron", "input", "population", "step")
                  if (value := getattr(self, name)) is not None]
         when = f"{'learnt' if self.learning else 'inferred'} image {self.image}"
         if self.signal in PARAMETERS.values():
@@ -83,7 +83,7 @@ class Report:
     digest: str
     engine: str
     simulator: str
-    elements: tuple[int, ...]
+    units: tuple[int, ...]
     kind: str
     seed: int
     images: int
@@ -102,7 +102,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
         first = None if self.first is None else asdict(self.first) | {"sentence": self.first.sentence}
-        return asdict(self) | {"elements": list(self.elements), "first": first}
+        return asdict(self) | {"units": list(self.units), "first": first}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +201,7 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
                 raise
             written, problem = None, str(error)
     return Report(
-        digest=network.digest, engine=engine, simulator=simulator, elements=design.elements, kind=design.kind, seed=seed,
+        digest=network.digest, engine=engine, simulator=simulator, units=design.units, kind=design.kind, seed=seed,
         images=len(images), learnt=len(taught), mismatches=tally.wrong, words_compared=tally.words,
         states_compared=tally.states, cycles_per_image=tally.cycles(False), cycles_per_learnt_image=tally.cycles(True),
         images_per_second=len(images) / tally.seconds if len(images) else None, first=first,
@@ -410,7 +410,7 @@ class _Runs:
                 wrong += found
         for mismatch in sorted(wrong, key=lambda one: (one.image, one.reverse, -one.layer if one.reverse else one.layer)):
             signal = "number of steps" if mismatch.neuron < 0 else "reverse state" if mismatch.reverse else "state"
-            place = {name: value for name in ("neuron", "element") if (value := getattr(mismatch, name)) >= 0}
+            place = {name: value for name in ("neuron", "population") if (value := getattr(mismatch, name)) >= 0}
             tally.note(Mismatch(signal=signal, learning=chunk.learning, image=mismatch.image, layer=mismatch.layer,
                                 step=mismatch.step, expected=mismatch.expected, found=mismatch.found, **place), 1)
 
@@ -424,6 +424,6 @@ class _Runs:
                 def described(*at: int, signal: str = signal, index: int = index, **values: int) -> Mismatch:
                     place: dict[str, int] = dict(zip(("neuron", "input"), at, strict=False))
                     if signal == "K":
-                        place = {"neuron": at[2], "element": ELEMENTS * at[0] + at[1]}
+                        place = {"neuron": at[2], "population": ELEMENTS * at[0] + at[1]}
                     return Mismatch(signal=signal, learning=True, image=learnt, layer=index, **place, **values)
                 tally.compare(getattr(expected, attribute), getattr(found, attribute), described)

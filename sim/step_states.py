@@ -1,7 +1,7 @@
 """The five populations of every neuron after every whole step, forward and reverse: golden model against probes of the core.
 
 The golden side is built from ``golden_model.circuits`` with ``record``, in the order of ``Model``; the core's side is what
-probes read from the rings of its elements in the clocks that the sequencer marks.
+probes read from the rings of its units in the clocks that the sequencer marks.
 """
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from golden_model.arithmetic import Array
 from golden_model.circuits import MIRROR
 from golden_model.model import Model
 from golden_model.network import ELEMENTS
-from hdl.array import element_module
+from hdl.array import unit_module
 from hdl.control import control_latency
 from hdl.design import Design, LayerDesign
-from hdl.shared_array import ELEMENT as SHARED_ELEMENT
+from hdl.shared_array import UNIT as SHARED_UNIT
 from sim.compiled import Probe, Samples
 
 
@@ -26,7 +26,7 @@ from sim.compiled import Probe, Samples
 class LayerSteps:
     """States of one layer for one image: ``forward`` (steps, 5, neurons), and ``reverse`` likewise, None if not learnt.
 
-    Both in the order of the forward elements.
+    Both in the order of the forward populations.
     """
 
     forward: Array
@@ -46,9 +46,9 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class StateMismatch:
-    """A state that differs. ``element`` is that of the forward ring.
+    """A state that differs. ``population`` is that of the forward ring.
 
-    Where the core made fewer or more steps, ``neuron`` and ``element`` are -1, ``expected`` and ``found`` count them.
+    Where the core made fewer or more steps, ``neuron`` and ``population`` are -1, ``expected`` and ``found`` count them.
     """
 
     image: int
@@ -56,7 +56,7 @@ class StateMismatch:
     reverse: bool
     step: int
     neuron: int
-    element: int
+    population: int
     expected: int
     found: int
 
@@ -64,22 +64,22 @@ class StateMismatch:
 def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
     """For ``Compiled``: a probe of each layer, and the names that must be public for them."""
     if design.arrangement == "shared":
-        points = {layer.index: tuple(_point(layer, number, place) for number in range(layer.elements)
+        points = {layer.index: tuple(_point(layer, number, place) for number in range(layer.units)
                                      for place in range(ELEMENTS)) for layer in design.layers}
         return ([Probe(strobe=f"array.sequencer.step_{index}", signed=signals) for index, signals in points.items()],
-                [(SHARED_ELEMENT, "point_?")])
+                [(SHARED_UNIT, "point_?")])
     watched, public = [], []
     for layer in design.layers:
         sequencer = f"layer_{layer.index}.sequencer"
         watched.append(Probe(strobe=f"{sequencer}.stepped_{control_latency(layer)}", signed=tuple(
-            _point(layer, number, place) for number in range(layer.elements) for place in range(ELEMENTS))))
-        public.append((element_module(layer), "point_?"))
+            _point(layer, number, place) for number in range(layer.units) for place in range(ELEMENTS))))
+        public.append((unit_module(layer), "point_?"))
     return watched, public
 
 
 def _point(layer: LayerDesign, number: int, place: int) -> str:
     array = "array" if layer.design.arrangement == "shared" else f"layer_{layer.index}"
-    return f"{array}.element_{number}.point_{place}"
+    return f"{array}.unit_{number}.point_{place}"
 
 
 def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSteps]:
@@ -120,7 +120,7 @@ def rows(layer: LayerDesign, images: Sequence[Sequence[LayerSteps]], first: int 
                 continue
             ring = states[:, MIRROR] if reverse else states
             for fold in range(layer.folds):
-                part = slice(fold * layer.elements, fold * layer.elements + layer.fold_size(fold))
+                part = slice(fold * layer.units, fold * layer.units + layer.fold_size(fold))
                 result += [Row(image=number, reverse=reverse, fold=fold, step=step, words=words[:, part].T)
                            for step, words in enumerate(ring)]
     return result
@@ -129,8 +129,8 @@ def rows(layer: LayerDesign, images: Sequence[Sequence[LayerSteps]], first: int 
 def compare(layer: LayerDesign, wanted: Sequence[Row], samples: Samples) -> tuple[int, list[StateMismatch]]:
     """How many words were compared, and every one that differs, in the order of time."""
     found = np.stack([samples.values[_point(layer, number, place)]
-                      for number in range(layer.elements) for place in range(ELEMENTS)], axis=1)
-    found = found.reshape(len(samples.clocks), layer.elements, ELEMENTS)
+                      for number in range(layer.units) for place in range(ELEMENTS)], axis=1)
+    found = found.reshape(len(samples.clocks), layer.units, ELEMENTS)
     compared, wrong = 0, []
     for row, words in zip(wanted, found, strict=False):
         seen = words[:len(row.words)]
@@ -138,10 +138,10 @@ def compare(layer: LayerDesign, wanted: Sequence[Row], samples: Samples) -> tupl
         for number, place in np.argwhere(seen != row.words):
             wrong.append(StateMismatch(
                 image=row.image, layer=layer.index, reverse=row.reverse, step=row.step,
-                neuron=row.fold * layer.elements + int(number), element=int(MIRROR[place]) if row.reverse else int(place),
+                neuron=row.fold * layer.units + int(number), population=int(MIRROR[place]) if row.reverse else int(place),
                 expected=int(row.words[number, place]), found=int(seen[number, place])))
     if wanted and len(wanted) != len(found):
         row = wanted[min(len(found), len(wanted) - 1)]
         wrong.append(StateMismatch(image=row.image, layer=layer.index, reverse=row.reverse, step=row.step, neuron=-1,
-                                   element=-1, expected=len(wanted), found=len(found)))
+                                   population=-1, expected=len(wanted), found=len(found)))
     return compared, wrong

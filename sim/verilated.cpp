@@ -34,13 +34,13 @@ enum Outcome { DONE, PAUSED, STUCK, FAILED };
 
 struct Signal {
     const void* data;
-    unsigned bytes;      // of one element in memory
-    unsigned bits;       // of one element
-    unsigned elements;   // 1, or the words of a memory
+    unsigned bytes;      // of one word in memory
+    unsigned bits;       // of one word
+    unsigned words;      // 1, or the words of a memory
 
     unsigned columns() const { return (bits + 63) / 64; }
-    void read(unsigned element, uint64_t* to) const {
-        const char* from = static_cast<const char*>(data) + size_t(bytes) * element;
+    void read(unsigned word, uint64_t* to) const {
+        const char* from = static_cast<const char*>(data) + size_t(bytes) * word;
         std::memset(to, 0, columns() * 8);
         std::memcpy(to, from, bytes);                              // little endian: least bits first
     }
@@ -209,9 +209,9 @@ struct Core {
         if (!scope) scope = context->scopeFind(("TOP." + scope_name).c_str());
         const VerilatedVar* variable = scope ? scope->varFind(name.c_str()) : nullptr;
         if (!variable || variable->udims() > 1) return nullptr;
-        const unsigned bits = variable->entBits(), elements = variable->udims() ? variable->unpackedRanges()[0].elements() : 1;
+        const unsigned bits = variable->entBits(), words = variable->udims() ? variable->unpackedRanges()[0].elements() : 1;
         const unsigned bytes = bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : bits <= 64 ? 8 : (bits + 31) / 32 * 4;
-        signals.emplace_back(new Signal{variable->datap(), bytes, bits, elements});
+        signals.emplace_back(new Signal{variable->datap(), bytes, bits, words});
         return signals.back().get();
     }
 };
@@ -279,9 +279,9 @@ API const Signal* wuxing_find(Core* core, const char* scope, const char* name) {
     return core->find(scope, name);
 }
 API unsigned wuxing_bits(const Signal* signal) { return signal->bits; }
-API unsigned wuxing_elements(const Signal* signal) { return signal->elements; }
+API unsigned wuxing_words(const Signal* signal) { return signal->words; }
 API void wuxing_read(const Signal* signal, uint64_t* to) {
-    for (unsigned k = 0; k < signal->elements; ++k) signal->read(k, to + k * signal->columns());
+    for (unsigned k = 0; k < signal->words; ++k) signal->read(k, to + k * signal->columns());
 }
 API void wuxing_watch(Core* core, const Signal* strobe, const Signal** signals, unsigned count) {
     Group group;

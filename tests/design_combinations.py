@@ -33,7 +33,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "arrangement": {"parallel": "parallel", "shared": "shared"},
     "learns": {"learns": True, "infers": False},
     "target": {"portable": "portable", "ecp5": "ecp5", "ice40": "ice40"},
-    "elements": {"one": 1, "two": 2, "all": 0},
+    "units": {"one": 1, "two": 2, "all": 0},
     "depth": {"one layer": (5, 4), "two layers": (6, 5, 3), "three layers": (5, 4, 3, 4), "ones": (1, 1, 1)},
     "formats": FORMATS,
     "rest": {"one": (1.0,) * 5, "all lower": (0.75,) * 5, "unequal": (0.5, 0.75, 1.0, 1.0, 0.75)},
@@ -45,11 +45,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "settling": {"three steps": (0.5, 3), "one whole step": (1.0, 1), "two of a quarter": (0.25, 2)},
 }
 
-SHARED_K = "a shared array must have one neuron.K1 for all five elements"
+SHARED_K = "a shared array must have one neuron.K1 for all five populations"
 OWN_K = "coupling of layer 0 must be that of the description, because kind shift"
 REFUSED = {
     (("kind", "programmable"), ("arrangement", "shared")): "a shared array must be of kind shift",
-    (("arrangement", "shared"), ("rest", "unequal")): "a shared array must have one neuron.rest for all five elements",
+    (("arrangement", "shared"), ("rest", "unequal")): "a shared array must have one neuron.rest for all five populations",
     (("arrangement", "shared"), ("K", "unequal")): SHARED_K,
     (("arrangement", "shared"), ("K", "of the model")): OWN_K,             # for it is of kind shift
     (("learns", "learns"), ("wiring", "random")): "a core that learns must have full wiring",
@@ -68,10 +68,10 @@ def design_of(choice: Choice) -> Design:
         integration=Integration(dt=at["settling"][0], steps=at["settling"][1]),
         wiring=Wiring(layers=(at["wiring"],) * (len(layers) - 1) if at["wiring"] != "full" else ()),
         learning=Learning(links=links, bias=bias, epochs=2, halvings=1, frozen=at["frozen"], dropout=0.0))
-    elements = tuple(min(at["elements"] or size, size) for size in layers[1:])
+    units = tuple(min(at["units"] or size, size) for size in layers[1:])
     if at["arrangement"] == "shared":
-        elements = (at["elements"] or max(layers[1:]),) * (len(layers) - 1)
-    return Design(network=network, elements=elements, kind=at["kind"], target=at["target"], learns=at["learns"],
+        units = (at["units"] or max(layers[1:]),) * (len(layers) - 1)
+    return Design(network=network, units=units, kind=at["kind"], target=at["target"], learns=at["learns"],
                   arrangement=at["arrangement"])
 
 

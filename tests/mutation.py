@@ -98,7 +98,7 @@ def check(core: str) -> str:
     from sim.rtl_model import RtlModel
 
     network, values = subject()
-    design = Design(network=network, elements=(3, 3, 3), **CORES[core])
+    design = Design(network=network, units=(3, 3, 3), **CORES[core])
     rtl = RtlModel(network, emit.for_simulators(design), idle=0.1, stall=0.2, patience=PATIENCE)
     golden = Model(network, "fixed", values)
     rtl.load_parameters(values)

@@ -27,7 +27,7 @@ class Case:
 
 @st.composite
 def neurons(draw: Any, one: int, fraction: int) -> Neuron:
-    """Default, uniform or unequal K of at most two signed powers of two, K3 = 0 included; rest values; any elements a, b."""
+    """Default, uniform or unequal K of at most two signed powers of two, K3 = 0 included; rest values; any populations a, b."""
     words = [word for word in range(-2 * one + 1, 2 * one) if len(signed_digits(word)) <= 2]
     any_K = st.sampled_from(words).map(lambda word: word / one)
     limiting = st.sampled_from([word for word in words if word >= 0]).map(lambda word: word / one)
@@ -73,9 +73,9 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     arrangement = draw(st.sampled_from(["parallel", "parallel", "shared"]))
     if any(len(set(values)) > 1 for values in (neuron.K1, neuron.K2, neuron.K3, neuron.rest)):
         arrangement = "parallel"
-    elements = tuple(draw(st.integers(1, size)) for size in sizes[1:])
+    units = tuple(draw(st.integers(1, size)) for size in sizes[1:])
     if arrangement == "shared":
-        elements = (max(elements),) * len(elements)
+        units = (max(units),) * len(units)
     target = draw(st.sampled_from(["portable", "ecp5"])) if arrangement == "parallel" else "portable"
     seed = draw(st.integers(0, 1000))
     # what the multiplier or the exact sums have no room for becomes narrower or slower, step by step
@@ -85,11 +85,11 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
             network = Network(layers=sizes, seed=seed, neuron=neuron, integration=integration,
                               formats=Formats() if changes is None else Formats(**formats | changes),
                               initialisation=Initialisation(bias=0.0), learning=Learning(**vars(learning) | slower))
-            return Design(network=network, elements=elements, learns=learns, arrangement=arrangement, target=target)
+            return Design(network=network, units=units, learns=learns, arrangement=arrangement, target=target)
         except InputError:
             neuron = neuron if changes is not None else Neuron()
     network = Network(layers=sizes, seed=seed)
-    return Design(network=network, elements=elements, learns=learns, arrangement=arrangement, target=target)
+    return Design(network=network, units=units, learns=learns, arrangement=arrangement, target=target)
 
 
 @st.composite

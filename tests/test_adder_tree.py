@@ -12,7 +12,7 @@ from testbenches.side_by_side import SideBySide
 
 SMALL = Formats(displacement=Format(7, 6), drive=Format(9, 6), error=Format(8, 6), weight=Format(8, 6))
 COARSE = Formats(error=Format(14, 12))
-SHAPES = {                                # inputs, neurons, elements, formats
+SHAPES = {                                # inputs, neurons, units, formats
     "one": (1, 1, 1, Formats()), "two": (3, 2, 2, SMALL), "five": (4, 5, 5, COARSE), "eight": (5, 8, 8, Formats()),
     "two_folds": (4, 5, 3, SMALL), "serial": (3, 4, 1, Formats()), "three_folds": (2, 8, 3, COARSE),
     "serial_one_input": (1, 3, 1, SMALL),
@@ -20,13 +20,13 @@ SHAPES = {                                # inputs, neurons, elements, formats
 
 
 def run(folder, names, tree=AdderTree, passes=25):
-    units, trees = {}, {}
+    settings, trees = {}, {}
     for name in names:
-        inputs, neurons, elements, formats = SHAPES[name]
+        inputs, neurons, units, formats = SHAPES[name]
         network = Network(layers=(1, inputs, neurons), formats=formats)
-        units[name] = {"network": network.to_json(), "layer": 1, "elements": (1, elements)}
-        trees[name] = tree(Design(network=network, elements=(1, elements)).layers[1])
-    run_bench(folder, SideBySide(trees), "adder_tree_bench", {"units": units, "passes": passes, "seed": 1})
+        settings[name] = {"network": network.to_json(), "layer": 1, "units": (1, units)}
+        trees[name] = tree(Design(network=network, units=(1, units)).layers[1])
+    run_bench(folder, SideBySide(trees), "adder_tree_bench", {"trees": settings, "passes": passes, "seed": 1})
 
 
 def test_every_error_is_that_of_the_golden_model(tmp_path):

@@ -1,14 +1,14 @@
 # amaranth: UnusedElaboratable=no
-"""A layer of processing elements: infers, sends errors back and learns as the golden model does; planted bugs are found."""
+"""A layer of processing units: infers, sends errors back and learns as the golden model does; planted bugs are found."""
 import pytest
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl import array, weights
-from hdl.array import Layer, control_module, element_module
+from hdl.array import Layer, control_module, unit_module
 from hdl.control import ControlRegister
 from hdl.design import Design
-from hdl.element import Element
+from hdl.unit import Unit
 from hdl.yosys import converted
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
@@ -19,24 +19,24 @@ FAST = Learning(links=0.25, bias=0.5)
 SMALL = {"displacement": Format(9, 8), "drive": Format(12, 8), "error": Format(9, 8), "weight": Format(12, 10)}
 UNEQUAL = Neuron(K1=(0.5, -0.75, 0.25, 1.5, 0.0), K2=(0.5, 1.0, -0.25, 0.625, 0.5), K3=(1.0, 0.5, 0.0, 1.25, 0.75),
                  input_element=2, output_element=4)
-USUAL = {"network": Network(layers=(5, 3, 4), integration=TWO, learning=FAST), "layer": 1, "elements": (3, 4), "kind": "shift",
+USUAL = {"network": Network(layers=(5, 3, 4), integration=TWO, learning=FAST), "layer": 1, "units": (3, 4), "kind": "shift",
          "learns": True}
-FOLDED = USUAL | {"elements": (3, 3), "network": Network(
+FOLDED = USUAL | {"units": (3, 3), "network": Network(
     layers=(2, 3, 4), neuron=UNEQUAL, integration=TWO, learning=FAST, formats=Formats(**SMALL, coupling=Format(5, 3)))}
 CONFIGURATIONS = {
     "usual": USUAL,
-    "folded, unequal elements": FOLDED,
-    "first layer, serial": USUAL | {"layer": 0, "elements": (1, 4)},
+    "folded, unequal units": FOLDED,
+    "first layer, serial": USUAL | {"layer": 0, "units": (1, 4)},
     "inference only, folded": FOLDED | {"learns": False},
-    "programmable, folded": USUAL | {"kind": "programmable", "elements": (2, 2), "network": Network(
+    "programmable, folded": USUAL | {"kind": "programmable", "units": (2, 2), "network": Network(
         layers=(2, 2, 4), integration=TWO, learning=FAST, formats=Formats(**SMALL, coupling=Format(4, 2)))},
 }
 
 
-def run(folder, configuration, simulator="icarus", layer_class=Layer, element=Element, **options):
-    design = Design(**{name: configuration[name] for name in ("network", "elements", "kind", "learns")})
+def run(folder, configuration, simulator="icarus", layer_class=Layer, unit=Unit, **options):
+    design = Design(**{name: configuration[name] for name in ("network", "units", "kind", "learns")})
     layer = design.layers[configuration["layer"]]
-    parts = [(ControlRegister(layer), control_module(layer)), (element(layer), element_module(layer))]
+    parts = [(ControlRegister(layer), control_module(layer)), (unit(layer), unit_module(layer))]
     modules = "".join(converted(part, name)[0] for part, name in parts)
     given = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
     run_bench(folder, FlatPorts(layer_class(layer)), "array_bench", given, simulator=simulator, modules=modules,
@@ -58,7 +58,7 @@ def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(tmp_path):
 
 
 BUGS = {
-    "every element is the first": ("i_first=Const(int(number == 0), 1)", "i_first=Const(1, 1)"),
+    "every unit is the first": ("i_first=Const(int(number == 0), 1)", "i_first=Const(1, 1)"),
     "token comes from the wrong side": ("tokens[number - 1] if number else", "tokens[0] if number else"),
     "an output is left out": ("outputs.append(output)", "outputs.append(output if number else Const(0, layer.word_bits))"),
     "products in one place": ("tree.products[number].eq(product)", "tree.products[number].eq(products[0])"),
@@ -73,5 +73,5 @@ def test_a_planted_bug_is_found(tmp_path, name):
 
 def test_outputs_are_joined_eight_at_a_time():
     network = Network(layers=(2, 65))
-    levels = [array.output_latency(Design(network=network, elements=(elements,)).layers[0]) for elements in (1, 8, 9, 64, 65)]
+    levels = [array.output_latency(Design(network=network, units=(units,)).layers[0]) for units in (1, 8, 9, 64, 65)]
     assert levels == [1, 1, 2, 2, 3]

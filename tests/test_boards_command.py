@@ -52,8 +52,8 @@ def test_capacity_is_that_of_fit_and_estimate(said, folded):
     entries, shown = said
     entry = next(entry for entry in entries if entry["name"] == "ulx3s-25f")
     design = fit.largest(platforms.by_name("ulx3s-25f"), folded=folded)
-    found = entry["folded" if folded else "one_element_per_neuron"]
-    assert (found["layers"], found["elements"]) == (list(design.network.layers), list(design.elements))
+    found = entry["folded" if folded else "one_unit_per_neuron"]
+    assert (found["layers"], found["units"]) == (list(design.network.layers), list(design.units))
     assert found["clocks"] == asdict(estimate.clocks(design, 149))
     assert found["us"]["learnt"] == found["clocks"]["learnt"] / 100
     cells = re.search(r"^ulx3s-25f +LFE5U-25F +(.*)$", shown, re.MULTILINE)[1].split()
@@ -63,7 +63,7 @@ def test_capacity_is_that_of_fit_and_estimate(said, folded):
 def test_a_chip_that_takes_no_such_network_says_none(said):
     entries, shown = said
     entry = next(entry for entry in entries if entry["name"] == "icebreaker")
-    missing = [way for way in ("one_element_per_neuron", "folded") if entry[way] is None]
+    missing = [way for way in ("one_unit_per_neuron", "folded") if entry[way] is None]
     line = re.search(r"^icebreaker .*$", shown, re.MULTILINE)[0]
     assert line.count("none") == len(missing)
 
@@ -74,7 +74,7 @@ def test_the_table_of_the_documents_is_what_the_command_says(said):
     for entry in entries:
         row = [f"`{entry['name']}`", entry["title"], entry["device"], f"{entry['MHz']:g}", f"{entry['baud'] / 1e6:g}",
                entry["memories"]]
-        for way in ("one_element_per_neuron", "folded"):
+        for way in ("one_unit_per_neuron", "folded"):
             found = entry[way]
             row += ["none", "", ""] if found is None else [
                 str(found["layers"][1]), *(f"{found['us'][kind]:,.1f}" for kind in ("inferred", "learnt"))]
@@ -91,7 +91,7 @@ def test_images_a_second_are_those_of_the_slower_of_line_and_core(said):
         line = entry["baud"] / 10 / 300
         assert entry["line_images_per_second"] == pytest.approx(line)
         assert f"for about {line:,.0f} images a second" in shown
-        for way in ("one_element_per_neuron", "folded"):
+        for way in ("one_unit_per_neuron", "folded"):
             if entry[way] is not None:
                 core = {kind: 1e6 / entry[way]["us"][kind] for kind in ("inferred", "learnt")}
                 assert entry[way]["images_per_second"] == {kind: min(rate, line) for kind, rate in core.items()}
@@ -102,7 +102,7 @@ def test_images_a_second_are_those_of_the_slower_of_line_and_core(said):
 def test_the_document_says_in_words_what_the_ulx3s_25f_takes(said):
     entries, _ = said
     entry = next(entry for entry in entries if entry["name"] == "ulx3s-25f")
-    plain, folded = (entry[way]["layers"][1] for way in ("one_element_per_neuron", "folded"))
+    plain, folded = (entry[way]["layers"][1] for way in ("one_unit_per_neuron", "folded"))
     text = " ".join((Path(__file__).parents[1] / "docs/boards.md").read_text("utf-8").split())
-    assert f"The largest 784-H-10 of a ULX3S 25F has H = {plain} with an element for each neuron" in text
+    assert f"The largest 784-H-10 of a ULX3S 25F has H = {plain} with a unit for each neuron" in text
     assert f"and H = {folded} folded" in text

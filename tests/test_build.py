@@ -20,7 +20,7 @@ from wuxing.commands import build as wuxing_build
 from wuxing.reports import build_page
 
 PLATFORM = platforms.by_name("ulx3s-12f")
-DESIGN = Design(network=Network(layers=(6, 3, 2)), elements=(1, 1), target="ecp5")
+DESIGN = Design(network=Network(layers=(6, 3, 2)), units=(1, 1), target="ecp5")
 VALUES = parameters.initial(DESIGN.network, "fixed")
 VERIFIED = {"images": 1, "learnt": 1, "nonzero_share": 0.19, "words_compared": 5, "mismatches": 0, "cycles_per_image": 200.0,
             "cycles_per_learnt_image": 500.0, "simulator": "5.048"}
@@ -213,7 +213,7 @@ def test_a_folder_of_something_else_is_left_alone(toolchain, tmp_path):
 # ----------------------------------------------------------------- names, reports
 
 @pytest.mark.parametrize(("made", "own"), [
-    ("system.core.layer_0.element_3.gate_LUT4_A_1_Z", "system.core.layer_0.element_3.gate"),
+    ("system.core.layer_0.unit_3.gate_LUT4_A_1_Z", "system.core.layer_0.unit_3.gate"),
     ("core.commands.phase_state_SB_DFFESR_Q_1_D_SB_LUT4_O_LC", "core.commands.phase_state"),
     ("core.sum_CCU2C_S0_3_COUT", "core.sum"), ("core.word_TRELLIS_FF_Q_12", "core.word"), ("core.ready", "core.ready"),
     ("core.wanted_PFUMX_Z_BLUT", "core.wanted"), ("core.words.0.0", "core.words.0.0"), ("", ""),
@@ -280,7 +280,7 @@ def test_the_page_needs_nothing_beside_itself_and_has_a_bar_for_each_part(toolch
 # ----------------------------------------------------------------- energy
 
 def test_the_energy_of_an_image_is_that_of_its_operations_and_of_standing():
-    """Every element in every clock: a multiplication, nine additions and a read."""
+    """Every unit in every clock: a multiplication, nine additions and a read."""
     platform, design = platforms.by_name("ulx3s-85f"), DESIGN
     found = energy.estimate(platform, design)
     scale = 14 * (1.1 / 0.9)**2
@@ -351,7 +351,7 @@ halvings = 1
 def small(target="ice40", arrangement="shared"):
     """The design of ``SMALL`` and its parameters."""
     network = Network.from_toml(SMALL)
-    design = Design(network=network, elements=(1,), target=target, arrangement=arrangement)
+    design = Design(network=network, units=(1,), target=target, arrangement=arrangement)
     return design, parameters.initial(network, "fixed")
 
 
@@ -359,7 +359,7 @@ def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(
     """By the command, a core that learns with its host link; then by the library, in another folder. One test: it is long."""
     folder, design, values = tmp_path / "out", *small()
     (tmp_path / "small.toml").write_text(SMALL, "utf-8")
-    assert cli.main(["build", str(tmp_path / "small.toml"), "--board", "icebreaker", "--elements", "1", "--quiet",
+    assert cli.main(["build", str(tmp_path / "small.toml"), "--board", "icebreaker", "--units", "1", "--quiet",
                      "-o", str(folder)]) == 0
     found = json.loads((folder / build.REPORT).read_text("utf-8"))
     data = (folder / "wuxing.bin").read_bytes()
@@ -394,7 +394,7 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
     description.write_text(SMALL.replace("[8, 3]", "[784, 300, 10]"), "utf-8")
     assert cli.main(["build", str(description), "--board", "icebreaker", "-o", str(tmp_path / "out"), "-q"]) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert said.startswith("wuxing: 784-300-10 on 1, 1 processing elements must fit the iCE40UP5K of iCEBreaker, but needs")
+    assert said.startswith("wuxing: 784-300-10 on 1, 1 processing units must fit the iCE40UP5K of iCEBreaker, but needs")
     assert "; of 784-H-10 the largest that fits has H = 80, or take a larger board" in said
     assert not (tmp_path / "out").exists()
     assert cli.main(["build", str(description), "--board", "arty", "-o", str(tmp_path / "out")]) == 2

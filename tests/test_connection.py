@@ -34,7 +34,7 @@ NETWORK = Network(layers=(30, 6, 4), learning=Learning(epochs=4, halvings=1))
 def library():
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
-        return boards.virtual.library(Design(network=NETWORK, elements=(2, 2)))
+        return boards.virtual.library(Design(network=NETWORK, units=(2, 2)))
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def compare(clocks, register_class=control.ControlRegister):
     m.d.sync += [word.eq(given_word), gate.eq(given_gate)]
     starts = shift_ring(m, "start", 4, shift=told.start_shift, new=told.start_new, word=word, clear=told.clear)
     gates = shift_ring(m, "gate", 4, shift=told.gate_shift, new=told.gate_new, word=gate, is_signed=False)
-    start = Signal(signed(4))                                      # registered, as the elements do
+    start = Signal(signed(4))                                      # registered, as the units do
     m.d.sync += start.eq(memory_ring(m, "start", 4, write=told.start_write, place=told.start_place,
                                      write_place=told.start_written, word=word))
     last = memory_ring(m, "gate", 4, write=told.gate_write, place=told.gate_last, write_place=told.gate_place, word=gate,

@@ -26,7 +26,7 @@ from sim.rtl_model import RtlModel
 from wuxing.cli import main
 
 NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=1))
-DESIGN = Design(network=NETWORK, elements=(2, 3))
+DESIGN = Design(network=NETWORK, units=(2, 3))
 VALUES = parameters.initial(NETWORK, "fixed")
 
 
@@ -168,7 +168,7 @@ def model(tmp_path):
     return path
 
 
-OPTIONS = ["--images", "3", "--learn", "2", "--elements", "2", "--engine", "cocotb", "--simulator", "icarus", "-q"]
+OPTIONS = ["--images", "3", "--learn", "2", "--units", "2", "--engine", "cocotb", "--simulator", "icarus", "-q"]
 
 
 def test_the_command_says_that_all_words_are_equal(model, tmp_path, capsys):
@@ -177,7 +177,7 @@ def test_the_command_says_that_all_words_are_equal(model, tmp_path, capsys):
     printed, told = capsys.readouterr(), json.loads(result.read_text())
     assert printed.out.startswith("equal: 290 words compared, 0 of them states of neurons")
     assert printed.err == ""
-    assert (told["images"], told["learnt"], told["mismatches"], told["elements"]) == (3, 2, 0, [2, 2])
+    assert (told["images"], told["learnt"], told["mismatches"], told["units"]) == (3, 2, 0, [2, 2])
     assert told["words_compared"] == 5 * 11 + 65 * 3 + 4 * 10
     assert {"cycles_per_image", "cycles_per_learnt_image", "images_per_second", "digest", "seed", "versions", "model",
             "dataset_sha256"} < set(told)
@@ -196,8 +196,8 @@ def test_the_command_ends_with_1_if_a_word_differs(model, capsys, monkeypatch):
 
 @pytest.mark.parametrize(("options", "sentence"), [
     (["--images", "400"], "--images must be at most the 360 test images that there are, not 400"),
-    (["--elements", "2,x"], "--elements must be whole numbers with commas between them, as 128,10, not '2,x'"),
-    (["--elements", "4"], "layer 0 must have 1 to 3 processing elements, one per neuron at most, not 4")])
+    (["--units", "2,x"], "--units must be whole numbers with commas between them, as 128,10, not '2,x'"),
+    (["--units", "4"], "layer 0 must have 1 to 3 processing units, one per neuron at most, not 4")])
 def test_the_command_refuses_what_it_cannot_use(model, capsys, options, sentence):
     assert main(["cosim", str(model), *options]) == 2
     assert capsys.readouterr().err == f"wuxing: {sentence}\n"

@@ -21,9 +21,9 @@ from sim.rtl_model import RtlModel
 NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3),
                   formats=Formats(displacement="Q1.10", weight="Q2.8", drive="Q4.10", coupling="Q2.3", bracket="Q6.10",
                                   error="Q1.10"))
-DESIGNS = {"parallel": Design(network=NETWORK, elements=(2, 3)),
-           "shared": Design(network=NETWORK, elements=(2, 2), arrangement="shared"),
-           "programmable": Design(network=NETWORK, elements=(2, 3), kind="programmable")}
+DESIGNS = {"parallel": Design(network=NETWORK, units=(2, 3)),
+           "shared": Design(network=NETWORK, units=(2, 2), arrangement="shared"),
+           "programmable": Design(network=NETWORK, units=(2, 3), kind="programmable")}
 
 
 class Conversation:

@@ -36,41 +36,41 @@ UNEQUAL = {"K1": (0.5, 1.0, -0.5, 1.5, 0.0), "K2": (0.5, -1.0, 0.5, 0.5, 1.0), "
            "rest": (0.5, 0.75, 1.0, 1.0, 0.75), "input_element": 3, "output_element": 0}
 CONFIGURATIONS = {
     "one neuron": Design(network=network((1, 1), steps=1)),
-    "folded": Design(network=network((6, 5, 4, 3), steps=8), elements=(2, 4, 1)),
+    "folded": Design(network=network((6, 5, 4, 3), steps=8), units=(2, 4, 1)),
     "unequal K and rest, folded, bracket rounded": Design(
-        network=network((5, 4, 3), UNEQUAL, formats={"bracket": Format(17, 12)}), elements=(3, 2)),
+        network=network((5, 4, 3), UNEQUAL, formats={"bracket": Format(17, 12)}), units=(3, 2)),
     "oscillators, first layer frozen": Design(
-        network=network((4, 3, 3, 2), {"K3": (0.0,) * 5}, dt=0.25, frozen=1), elements=(3, 2, 2)),
+        network=network((4, 3, 3, 2), {"K3": (0.0,) * 5}, dt=0.25, frozen=1), units=(3, 2, 2)),
     "narrow words, only biases learn": Design(
         network=network((3, 4, 2), steps=4, dt=1.0, links=0.0, bias=1.0, margin=0.75, formats={
             "displacement": Format(7, 6), "drive": Format(9, 6), "error": Format(8, 6), "weight": Format(10, 8),
-            "input": Format(10, 8)}), elements=(4, 1)),
+            "input": Format(10, 8)}), units=(4, 1)),
     "programmable, folded": Design(
-        network=network((5, 4, 3), formats={"coupling": Format(6, 4), "bracket": Format(16, 12)}), elements=(2, 3),
+        network=network((5, 4, 3), formats={"coupling": Format(6, 4), "bracket": Format(16, 12)}), units=(2, 3),
         kind="programmable"),
-    "rings in memory, folded": Design(network=network((6, 5, 4, 3), steps=8), elements=(2, 4, 1), target="ecp5"),
+    "rings in memory, folded": Design(network=network((6, 5, 4, 3), steps=8), units=(2, 4, 1), target="ecp5"),
     "rings in memory, unequal K and rest, first layer frozen": Design(
-        network=network((5, 4, 3, 2), UNEQUAL, frozen=1, formats={"bracket": Format(17, 12)}), elements=(3, 2, 2),
+        network=network((5, 4, 3, 2), UNEQUAL, frozen=1, formats={"bracket": Format(17, 12)}), units=(3, 2, 2),
         target="ecp5"),
     "rings in memory, programmable, folded": Design(
-        network=network((5, 4, 3), formats={"coupling": Format(6, 4), "bracket": Format(16, 12)}), elements=(2, 3),
+        network=network((5, 4, 3), formats={"coupling": Format(6, 4), "bracket": Format(16, 12)}), units=(2, 3),
         kind="programmable", target="ecp5"),
-    "rings in memory, no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), elements=(3, 2), learns=False,
+    "rings in memory, no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), units=(3, 2), learns=False,
                                            target="ecp5"),
-    "rings in memory, branches to many elements": Design(network=network((6, 70, 33, 3), steps=2), target="ecp5"),
-    "shared array": Design(network=network((6, 5, 4, 3), steps=8), elements=(2, 2, 2), arrangement="shared"),
+    "rings in memory, branches to many units": Design(network=network((6, 70, 33, 3), steps=2), target="ecp5"),
+    "shared array": Design(network=network((6, 5, 4, 3), steps=8), units=(2, 2, 2), arrangement="shared"),
     "shared array, oscillators, first layer frozen, bracket rounded": Design(
         network=network((4, 7, 3, 2), {"K3": (0.0,) * 5, "rest": (0.75,) * 5, "input_element": 3, "output_element": 2}, dt=0.25,
-                        frozen=1, formats={"bracket": Format(17, 12)}), elements=(3, 3, 3), arrangement="shared"),
+                        frozen=1, formats={"bracket": Format(17, 12)}), units=(3, 3, 3), arrangement="shared"),
     "shared array, narrow words, only biases learn": Design(
         network=network((3, 4, 2), steps=4, dt=1.0, links=0.0, bias=1.0, margin=0.75, formats={
             "displacement": Format(7, 6), "drive": Format(9, 6), "error": Format(8, 6), "weight": Format(10, 8),
-            "input": Format(10, 8)}), elements=(1, 1), arrangement="shared"),
-    "shared array, no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), elements=(3, 3),
+            "input": Format(10, 8)}), units=(1, 1), arrangement="shared"),
+    "shared array, no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), units=(3, 3),
                                         learns=False, arrangement="shared"),
     "shared array, iCE40": Design(network=network((9, 5, 3), formats={"bracket": Format(16, 12)}), target="ice40",
                                   arrangement="shared"),
-    "no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), elements=(3, 2), learns=False),
+    "no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), units=(3, 2), learns=False),
 }
 
 
@@ -223,19 +223,19 @@ def test_a_state_that_differs_is_named(monkeypatch):
     report = differing(monkeypatch, circuits, "improved_euler", off_by_one("displacement[1]".__eq__))
     first = report.first
     assert report.mismatches > 0
-    assert (first.signal, first.learning, first.layer, first.neuron, first.element) == ("state", False, 1, 2, 3)
+    assert (first.signal, first.learning, first.layer, first.neuron, first.population) == ("state", False, 1, 2, 3)
     assert first.expected == first.found + 1
-    assert first.sentence == (f"state, inferred image {first.image}, layer 1, neuron 2, element 3, step {first.step}: "
+    assert first.sentence == (f"state, inferred image {first.image}, layer 1, neuron 2, population 3, step {first.step}: "
                               f"{first.expected} expected, {first.found} found")
     assert report.to_dict()["first"]["sentence"] == first.sentence
     assert (report.trace, report.trace_problem) == (None, None)
 
 
-def test_a_reverse_state_that_differs_is_named_by_its_forward_element(monkeypatch):
+def test_a_reverse_state_that_differs_is_named_by_its_forward_population(monkeypatch):
     first = differing(monkeypatch, circuits, "improved_euler", off_by_one("reverse[1]".__eq__)).first
     assert (first.signal, first.learning, first.layer, first.neuron) == ("reverse state", True, 1, 2)
-    assert first.element == 2                             # 3 of the mirrored ring
-    assert first.sentence.startswith(f"reverse state, learnt image {first.image}, layer 1, neuron 2, element 2, step ")
+    assert first.population == 2                          # 3 of the mirrored ring
+    assert first.sentence.startswith(f"reverse state, learnt image {first.image}, layer 1, neuron 2, population 2, step ")
 
 
 def after_the_last_image(attribute, index, images):
@@ -306,8 +306,8 @@ def test_a_core_that_is_stuck_says_among_which_images_and_keeps_a_trace(tmp_path
 def test_mismatches_have_sentences():
     about = {"learning": True, "image": 7, "expected": 1, "found": 2}
     assert Mismatch(signal="class", **about).sentence == "class, learnt image 7: 1 expected, 2 found"
-    assert Mismatch(signal="K", layer=1, neuron=0, element=9, **about).sentence == (
-        "K, after 7 learnt images, layer 1, neuron 0, element 9: 1 expected, 2 found")
+    assert Mismatch(signal="K", layer=1, neuron=0, population=9, **about).sentence == (
+        "K, after 7 learnt images, layer 1, neuron 0, population 9: 1 expected, 2 found")
 
 
 # ---------------------------------------------------------------- what is asked for

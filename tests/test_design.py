@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from golden_model.errors import InputError
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
-from hdl.design import Design, elements_within, signed_digits
+from hdl.design import Design, signed_digits, units_within
 from hdl.shared_design import SharedDesign
 
 NETWORK = Network(layers=(6, 4, 3))
@@ -40,12 +40,12 @@ REFUSED = [
     ({"network": Network.from_dict({"layers": [6, 4, 3], "wiring": {"layers": ["random 2", "full"]}})},
      ("a core that learns must have full wiring, because it updates every link; leave wiring.layers empty, or generate a core "
       "that only infers")),
-    # how many elements
-    ({"network": NETWORK, "elements": (4, 5)},
-     "layer 1 must have 1 to 3 processing elements, one per neuron at most, not 5"),
-    ({"network": NETWORK, "elements": (0, 3)},
-     "layer 0 must have 1 to 4 processing elements, one per neuron at most, not 0"),
-    ({"network": NETWORK, "elements": (4,)}, "elements must name one number for each of 2 layers, not 1"),
+    # how many units
+    ({"network": NETWORK, "units": (4, 5)},
+     "layer 1 must have 1 to 3 processing units, one per neuron at most, not 5"),
+    ({"network": NETWORK, "units": (0, 3)},
+     "layer 0 must have 1 to 4 processing units, one per neuron at most, not 0"),
+    ({"network": NETWORK, "units": (4,)}, "units must name one number for each of 2 layers, not 1"),
     ({"network": Network(layers=(6, 70000, 3))}, "layers must have at most 65503 neurons in hardware, not 70000"),
     # which kind and target
     ({"network": NETWORK, "kind": "analogue"}, "kind must be shift or programmable, not 'analogue'"),
@@ -83,10 +83,10 @@ REFUSED = [
     ({"network": NETWORK, "arrangement": "shared", "kind": "programmable"},
      "a shared array must be of kind shift, not programmable; choose arrangement parallel"),
     ({"network": with_neuron(K3=(1.0, 0.5, 1.0, 1.0, 1.0)), "arrangement": "shared"},
-     ("a shared array must have one neuron.K3 for all five elements, not [1.0, 0.5, 1.0, 1.0, 1.0]; choose arrangement "
+     ("a shared array must have one neuron.K3 for all five populations, not [1.0, 0.5, 1.0, 1.0, 1.0]; choose arrangement "
       "parallel")),
-    ({"network": NETWORK, "arrangement": "shared", "elements": (2, 3)},
-     ("every layer of a shared array must use all of its 3 processing elements, or as many as it has neurons, not [2, 3]; give "
+    ({"network": NETWORK, "arrangement": "shared", "units": (2, 3)},
+     ("every layer of a shared array must use all of its 3 processing units, or as many as it has neurons, not [2, 3]; give "
       "one number for all layers")),
 ]
 
@@ -117,12 +117,12 @@ def test_what_the_document_says_of_brackets():
 
 def test_equal_designs_are_equal():
     def design(**changes):
-        return Design(**{"network": with_formats(bracket="Q6.12"), "elements": (2, 3)} | changes)
-    assert design() == design() == design(elements=[2, 3])
+        return Design(**{"network": with_formats(bracket="Q6.12"), "units": (2, 3)} | changes)
+    assert design() == design() == design(units=[2, 3])
     assert hash(design()) == hash(design())
-    assert Design(network=NETWORK) == Design(network=with_learning(), elements=(4, 3))              # as they are by default
-    others = [design(network=NETWORK), design(elements=(4, 3)), design(kind="programmable"), design(target="ecp5"),
-              design(learns=False), design(elements=(2, 2), arrangement="shared")]
+    assert Design(network=NETWORK) == Design(network=with_learning(), units=(4, 3))                 # as they are by default
+    others = [design(network=NETWORK), design(units=(4, 3)), design(kind="programmable"), design(target="ecp5"),
+              design(learns=False), design(units=(2, 2), arrangement="shared")]
     assert all(design() != other for other in others)
     assert len({design(), *others}) == 1 + len(others)
     assert "LayerDesign" not in repr(design())
@@ -133,16 +133,16 @@ def test_a_core_without_learning_takes_no_rates():
     assert (infers.links_exponents(), infers.bias_exponents()) == (range(0), range(0))
 
 
-def test_elements_are_the_neurons_unless_they_are_named():
-    assert Design(network=NETWORK).elements == (4, 3)
-    design = Design(network=NETWORK, elements=(3, 1))
-    found = [(layer.elements, layer.folds, layer.fold_size(layer.folds - 1)) for layer in design.layers]
+def test_units_are_the_neurons_unless_they_are_named():
+    assert Design(network=NETWORK).units == (4, 3)
+    design = Design(network=NETWORK, units=(3, 1))
+    found = [(layer.units, layer.folds, layer.fold_size(layer.folds - 1)) for layer in design.layers]
     assert found == [(3, 2, 1), (1, 3, 1)]
 
 
 @given(st.lists(st.integers(1, 300), min_size=2, max_size=5), st.integers(1, 300))
-def test_elements_within_a_limit_need_the_fewest_folds_and_are_the_fewest_of_those(layers, most):
-    found = elements_within(Network(layers=tuple(layers)), most)
+def test_units_within_a_limit_need_the_fewest_folds_and_are_the_fewest_of_those(layers, most):
+    found = units_within(Network(layers=tuple(layers)), most)
     for count, size in zip(found, layers[1:], strict=True):
         assert 1 <= count <= min(most, size)
         folds = -(-size // count)
@@ -150,9 +150,9 @@ def test_elements_within_a_limit_need_the_fewest_folds_and_are_the_fewest_of_tho
         assert count == 1 or -(-size // (count - 1)) > folds
 
 
-def test_a_limit_of_no_elements_is_refused():
-    with pytest.raises(InputError, match="^a layer must have at least 1 processing element, not 0$"):
-        elements_within(NETWORK, 0)
+def test_a_limit_of_no_units_is_refused():
+    with pytest.raises(InputError, match="^a layer must have at least 1 processing unit, not 0$"):
+        units_within(NETWORK, 0)
 
 
 @given(st.integers(-(1 << 40), 1 << 40))
@@ -179,11 +179,11 @@ def test_frozen_layers_do_not_learn_and_the_first_that_does_sends_no_errors(froz
     assert [layer.reverses for layer in layers] == reverses
 
 
-def test_layers_of_a_shared_array_follow_one_another_in_its_memories_and_use_what_they_can_of_its_elements():
+def test_layers_of_a_shared_array_follow_one_another_in_its_memories_and_use_what_they_can_of_its_units():
     design = Design(network=Network(layers=(6, 9, 3, 7)), arrangement="shared")
     array = SharedDesign(design)
-    assert design.elements == (4, 3, 4)
-    assert array.elements == 4
+    assert design.units == (4, 3, 4)
+    assert array.units == 4
     assert [layer.folds for layer in design.layers] == [3, 1, 2]
     assert [layer.rows for layer in design.layers] == [7, 10, 4]
     assert array.bases == (0, 21, 31)
@@ -202,7 +202,7 @@ def test_inputs_of_a_shared_array_have_their_point_at_one_place():
 @pytest.mark.parametrize("learns", [False, True])
 def test_rows_of_a_neuron_follow_one_another(kind, learns):
     network = Network(layers=(6, 4, 3), formats=Formats(bracket="Q5.12"), integration=Integration(steps=2))
-    for layer in Design(network=network, kind=kind, learns=learns, elements=(3, 3)).layers:
+    for layer in Design(network=network, kind=kind, learns=learns, units=(3, 3)).layers:
         assert layer.bias_row == layer.inputs
         assert layer.parameter_rows == layer.inputs + 1 + 15 * (kind == "programmable")
         assert layer.saves_state == (learns and layer.folds > 1)

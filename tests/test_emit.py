@@ -35,17 +35,17 @@ from sim import simulators
 ROOT = Path(__file__).parent.parent
 UNEVEN = Neuron(K1=(0.5, 1, 0.5, 0.5, 1.5), K2=(1, 0.5, 0.5, 0.5, 0.5), K3=(1, 1, 0.5, 1, 1), rest=(1, 0.5, 1, 1, 1))
 DESIGNS = {
-    "folded": Design(network=Network(layers=(6, 4, 3)), elements=(3, 2)),
-    "infers": Design(network=Network(layers=(5, 3, 2)), elements=(2, 2), learns=False),
+    "folded": Design(network=Network(layers=(6, 4, 3)), units=(3, 2)),
+    "infers": Design(network=Network(layers=(5, 3, 2)), units=(2, 2), learns=False),
     "ecp5": Design(network=Network(layers=(5, 2, 2)), target="ecp5"),
     "ice40": Design(network=Network(layers=(5, 4, 3), neuron=UNEVEN, formats=Formats(bracket="Q4.12"),
-                                    learning=Learning(halvings=3)), target="ice40", elements=(2, 3)),
+                                    learning=Learning(halvings=3)), target="ice40", units=(2, 3)),
     "programmable": Design(network=Network(layers=(5, 3, 2), formats=Formats(bracket="Q6.12")), kind="programmable",
-                           elements=(2, 2)),
-    "shared": Design(network=Network(layers=(6, 5, 4, 3)), elements=(2, 2, 2), arrangement="shared"),
+                           units=(2, 2)),
+    "shared": Design(network=Network(layers=(6, 5, 4, 3)), units=(2, 2, 2), arrangement="shared"),
     "shared ice40": Design(network=Network(layers=(5, 4, 3), formats=Formats(bracket="Q4.12"), learning=Learning(halvings=3)),
                            target="ice40", arrangement="shared"),
-    "shared infers": Design(network=Network(layers=(5, 3)), elements=(2,), arrangement="shared", learns=False),
+    "shared infers": Design(network=Network(layers=(5, 3)), units=(2,), arrangement="shared", learns=False),
     "least": Design(network=Network(layers=(1, 1))),
 }
 every_design = pytest.mark.parametrize("name", DESIGNS)
@@ -111,15 +111,15 @@ def test_lint_is_clean_but_for_the_waivers(folder, name):
 
 
 LEAST = {(layers, counts, arrangement, learns): Design(
-    network=Network(layers=layers), learns=learns, arrangement=arrangement, elements=counts)
-    for layers in [(1, 1), (1, 3), (3, 1), (3, 2), (1, 1, 1), (2, 3, 2)] for elements in (1, 2)
+    network=Network(layers=layers), learns=learns, arrangement=arrangement, units=counts)
+    for layers in [(1, 1), (1, 3), (3, 1), (3, 2), (1, 1, 1), (2, 3, 2)] for units in (1, 2)
     for arrangement in ("parallel", "shared") for learns in (True, False)
-    for counts in [tuple(min(elements, size) if arrangement == "parallel" else elements for size in layers[1:])]}
+    for counts in [tuple(min(units, size) if arrangement == "parallel" else units for size in layers[1:])]}
 
 
 @pytest.mark.parametrize("arrangement", ["parallel", "shared"])
 def test_lint_is_clean_for_the_least_designs(arrangement, tmp_path):
-    """One input, one neuron, one output, one layer, one element, and everything between them."""
+    """One input, one neuron, one output, one layer, one unit, and everything between them."""
     for number, design in enumerate(design for design in LEAST.values() if design.arrangement == arrangement):
         place = tmp_path / str(number)
         place.mkdir()
@@ -155,7 +155,7 @@ MOST = {"parallel": {"UNUSEDSIGNAL": 379, "WIDTHEXPAND": 23, "WIDTHTRUNC": 6},
 def test_few_places_are_waived(arrangement, tmp_path):
     """Unread signals and widths of a 64-16-10, with the waivers in the text taken away."""
     design = Design(network=Network(layers=(64, 16, 10)), arrangement=arrangement,
-                    elements=(16, 10) if arrangement == "parallel" else (4, 4))
+                    units=(16, 10) if arrangement == "parallel" else (4, 4))
     text = emit.to_verilog(design)
     (tmp_path / emit.VERILOG).write_text(re.sub(r"/\* verilator .*? \*/", "", text))
     found = places(lint(tmp_path, "--top-module", emit.TOP, emit.VERILOG))
@@ -170,7 +170,7 @@ def test_a_waiver_holds_for_its_module_alone(tmp_path):
     for module, header in ((found[1], found[0]) for found in re.finditer(r"^module (\S+) *\([^)]*\);\n", text, re.MULTILINE)):
         body = text[text.index(header):]
         waived = "lint_off UNUSEDSIGNAL" in body[:body.index("endmodule")]
-        if module.endswith((".commands.images", ".list_1", ".queue", ".tree", "wuxing_element_0", "wuxing_weights")):
+        if module.endswith((".commands.images", ".list_1", ".queue", ".tree", "wuxing_unit_0", "wuxing_weights")):
             where = header if not waived else re.search(re.escape(header) + r"(?:  /\*.*\n)+", text)[0]
             changed = text.replace(where, f"{where}  wire planted = 1'b1;\n", 1)
             (tmp_path / emit.VERILOG).write_text(changed)
@@ -328,10 +328,10 @@ def test_names_are_plain_and_nothing_tells_where_it_was_made(name):
     assert modules[0] == emit.TOP
     if DESIGNS[name].arrangement == "shared":
         assert modules[-1] == single_port_weights.MODULE
-        assert {"wuxing_shared_element", "\\wuxing_core.array.sequencer"} < set(modules)
+        assert {"wuxing_shared_unit", "\\wuxing_core.array.sequencer"} < set(modules)
         return
     assert modules[-1] == weights.MODULE
-    assert {f"wuxing_{part}_{layer}" for part in ("element", "control") for layer in layers} < set(modules)
+    assert {f"wuxing_{part}_{layer}" for part in ("unit", "control") for layer in layers} < set(modules)
     assert {f"\\wuxing_core.layer_{layer}.sequencer" for layer in layers} < set(modules)
     assert text.count("(* keep_hierarchy *)\nmodule wuxing_control_") == len(layers)
 
@@ -340,15 +340,15 @@ def test_names_are_plain_and_nothing_tells_where_it_was_made(name):
 def test_the_heading_says_what_it_is_and_how_to_write_it_again(name):
     design, text = DESIGNS[name], files(name)[emit.VERILOG]
     heading = text[:text.index("module")].splitlines()
-    layers, elements = ("-".join(map(str, sizes)) for sizes in (design.network.layers, design.elements))
+    layers, units = ("-".join(map(str, sizes)) for sizes in (design.network.layers, design.units))
     does = "infers and learns" if design.learns else "infers"
     shared = design.arrangement == "shared"
     assert heading[0] == (f"// wuxing_core: a network {layers} that {does}; kind {design.kind}, target {design.target}, "
-                          f"processing elements {elements}{' of one array for all layers' if shared else ''}.")
+                          f"processing units {units}{' of one array for all layers' if shared else ''}.")
     assert heading[1] == f"// Digest of the network: {design.network.digest}"
     assert heading[2] == f"// Written by wuxing {metadata.version('wuxing')} through Amaranth {metadata.version('amaranth')}."
     assert re.fullmatch(r"// Generated by (Amaranth )?Yosys .*", heading[3])
-    assert heading[5] == (f"//   wuxing verilog MODEL -o DIR --elements {elements.replace('-', ',')} --kind {design.kind} "
+    assert heading[5] == (f"//   wuxing verilog MODEL -o DIR --units {units.replace('-', ',')} --kind {design.kind} "
                           f"--target {design.target}{'' if design.learns else ' --no-learning'}"
                           f"{' --arrangement shared' if shared else ''}")
 
@@ -392,8 +392,8 @@ def test_no_name_of_the_host_link_comes_from_the_byte_code(monkeypatch):
 
 
 def test_a_name_that_does_is_noticed(monkeypatch):
-    wrong = planted("hdl.element", 'Signal(signed(s.bits), name="half_step")', "Signal(signed(s.bits))").Element
-    monkeypatch.setattr(emit, "Element", wrong)
+    wrong = planted("hdl.unit", 'Signal(signed(s.bits), name="half_step")', "Signal(signed(s.bits))").Unit
+    monkeypatch.setattr(emit, "Unit", wrong)
     text = emit.to_verilog(DESIGNS["least"])
     Poison(monkeypatch)
     assert emit.to_verilog(DESIGNS["least"]) != text
@@ -447,12 +447,12 @@ def test_memories_hold_the_parameters_at_the_addresses_of_the_manifest(folder, n
     for index, (entry, values) in enumerate(zip(manifest["layers"], parameters(name), strict=True)):
         memory = entry["memory"]
         words = [[int(line, 16) for line in (place / file).read_text().splitlines()] for file in memory["files"]]
-        assert len(words) == entry["elements"]
+        assert len(words) == entry["units"]
         assert all(len(own) == memory["depth"] for own in words)
         for neuron in range(entry["neurons"]):
-            fold, element = divmod(neuron, entry["elements"])
+            fold, unit = divmod(neuron, entry["units"])
             start = memory["base"] + fold * memory["rows_per_neuron"]
-            own = words[element][start:start + memory["rows_per_neuron"]]
+            own = words[unit][start:start + memory["rows_per_neuron"]]
             own = [word - (word >> memory["word_bits"] - 1 << memory["word_bits"]) for word in own]
 
             def part(what, own=own, rows=memory["rows"]):
@@ -471,15 +471,15 @@ def test_the_manifest_says_what_the_design_is(folder):
     assert Network.from_dict(manifest["network"]) == network
     assert manifest["generator"] == f"wuxing {metadata.version('wuxing')}"
     assert (manifest["top"], manifest["kind"], manifest["target"], manifest["learns"]) == (emit.TOP, "shift", "ice40", True)
-    assert (manifest["elements"], manifest["multipliers"], manifest["operand_bits"]) == ([2, 3], 5, 16)
+    assert (manifest["units"], manifest["multipliers"], manifest["operand_bits"]) == ([2, 3], 5, 16)
     assert manifest["formats"]["bracket"] == {"format": "Q4.12", "bits": 16, "fraction": 12, "signed": True}
     assert manifest["frames"] == {"magic": "0x31585557", "digest": f"0x{frames.digest_word(network.digest):016x}",
                                   "word_bits": 32, "image_bytes": 5, "image_words": 2, "classes": 3, "most_count": 255}
     assert manifest["rates"] == {name: {"least_exponent": 4, "greatest_exponent": 7, "initial_exponent": 4}
                                  for name in ("links", "bias")}
-    assert [(entry["inputs"], entry["neurons"], entry["elements"], entry["folds"]) for entry in manifest["layers"]] \
+    assert [(entry["inputs"], entry["neurons"], entry["units"], entry["folds"]) for entry in manifest["layers"]] \
         == [(5, 4, 2, 2), (4, 3, 3, 1)]
-    assert manifest["memory_bits"] == sum(entry["elements"] * entry["memory"]["depth"] * entry["memory"]["word_bits"]
+    assert manifest["memory_bits"] == sum(entry["units"] * entry["memory"]["depth"] * entry["memory"]["word_bits"]
                                           for entry in manifest["layers"])
     assert manifest["latencies"]["settling"] == 160
     assert set(manifest["files"]) == {path.name for path in folder("ice40").iterdir()} - {"manifest.json"}

@@ -17,7 +17,7 @@ from golden_model.errors import InputError
 from golden_model.network import Integration, Network
 from hdl import emit, estimate
 from hdl.adder_tree import levels
-from hdl.array import element_module, output_latency
+from hdl.array import output_latency, unit_module
 from hdl.control import control_latency
 from hdl.design import Design
 from wuxing import cli
@@ -62,18 +62,18 @@ def test_learning_takes_the_clocks_of_the_formulas_in_the_documentation(layers):
     assert clocks.learnt_without_error == 2 * settling + nonzero + hidden + outputs + a + b + 28
 
 
-@pytest.mark.parametrize(("layers", "elements"), [((784, 32, 10), 4), ((40, 9, 3), 4), ((90, 12, 7, 5), 3), ((30, 5), 8)])
-def test_a_shared_array_takes_the_clocks_of_the_formulas_in_the_documentation(layers, elements):
+@pytest.mark.parametrize(("layers", "units"), [((784, 32, 10), 4), ((40, 9, 3), 4), ((90, 12, 7, 5), 3), ((30, 5), 8)])
+def test_a_shared_array_takes_the_clocks_of_the_formulas_in_the_documentation(layers, units):
     network = Network(layers=layers)
-    design = Design(network=network, elements=(elements,) * (len(layers) - 1), arrangement="shared")
+    design = Design(network=network, units=(units,) * (len(layers) - 1), arrangement="shared")
     settling, nonzero = 160, layers[0] // 5
     inferred, learnt, back = 1, 2, 0
     for layer in design.layers:
         n, last = (layer.inputs if layer.index else nonzero) + 1, layer.fold_size(layer.folds - 1)
         links = settling // 2 + n + 5 if n > settling // 2 else 0
         once = n + 8 + settling + 1 + last
-        inferred += once + (layer.folds - 1) * max(settling + layer.elements + 2, links)
-        learnt += once + 5 + (layer.folds - 1) * max(settling + layer.elements + 7, links)
+        inferred += once + (layer.folds - 1) * max(settling + layer.units + 2, links)
+        learnt += once + 5 + (layer.folds - 1) * max(settling + layer.units + 7, links)
         back += layer.neurons * (1 if layer.last else 2) + layer.folds * (
             settling + 16 + 2 * n + (1 + layer.inputs if layer.reverses else 0))
     clocks = estimate.clocks(design, nonzero)
@@ -100,16 +100,16 @@ def test_more_nonzero_inputs_than_inputs_are_refused():
 
 # ----------------------------------------------------------------- memory and cells
 
-@pytest.mark.parametrize("elements", [(), (3, 2)])
-def test_bits_of_weights_are_those_of_the_initial_contents(elements):
-    design = Design(network=Network(layers=(20, 7, 3)), elements=elements)
+@pytest.mark.parametrize("units", [(), (3, 2)])
+def test_bits_of_weights_are_those_of_the_initial_contents(units):
+    design = Design(network=Network(layers=(20, 7, 3)), units=units)
     files = emit.memory_files(design, parameters.initial(design.network, "fixed"))
     words = sum(len(text.split()) for text in files.values())
     assert estimate.memory(design).weights == words * design.layers[0].word_bits
 
 
 def described(entry):
-    return Design(network=fit.network_for(entry["target"], tuple(entry["layers"])), elements=tuple(entry["elements"]),
+    return Design(network=fit.network_for(entry["target"], tuple(entry["layers"])), units=tuple(entry["units"]),
                   target=entry["target"], kind=entry["kind"], learns=entry["learns"],
                   arrangement=entry.get("arrangement", "parallel"))
 
@@ -126,11 +126,11 @@ def test_cells_are_within_the_tolerance_of_measured_ones(entry, synthesis):
 
 
 @pytest.mark.parametrize("learns", [True, False])
-def test_an_element_synthesised_now_has_the_cells_of_the_estimate(learns, synthesis, tmp_path):
+def test_an_unit_synthesised_now_has_the_cells_of_the_estimate(learns, synthesis, tmp_path):
     design = Design(network=Network(layers=(100, 4, 3)), target="ecp5", learns=learns)
     layer = design.layers[0]
-    netlist = synthesis.synthesise("ecp5", {"core.v": emit.to_verilog(design)}, element_module(layer), tmp_path)
-    found = estimate.element_cells(layer)
+    netlist = synthesis.synthesise("ecp5", {"core.v": emit.to_verilog(design)}, unit_module(layer), tmp_path)
+    found = estimate.unit_cells(layer)
     assert found.cells == pytest.approx(netlist["LUT4"] + 2 * netlist["CCU2C"], rel=TOLERANCE)
     assert found.flip_flops - layer.word_bits == pytest.approx(netlist["TRELLIS_FF"], rel=TOLERANCE)
     assert found.multipliers == netlist["MULT18X18D"]
@@ -181,16 +181,16 @@ def test_cells_of_a_portable_core_are_not_known():
 def test_the_command_writes_what_the_functions_say(tmp_path, capsys):
     description, output = tmp_path / "small.toml", tmp_path / "estimate.json"
     description.write_text("layers = [20, 7, 3]\n", "utf-8")
-    assert cli.main(["estimate", str(description), "--elements", "4,3", "--nonzero", "5", "--clock", "80",
+    assert cli.main(["estimate", str(description), "--units", "4,3", "--nonzero", "5", "--clock", "80",
                      "--json", str(output)]) == 0
-    design = Design(network=Network(layers=(20, 7, 3)), elements=(4, 3), target="ecp5")
+    design = Design(network=Network(layers=(20, 7, 3)), units=(4, 3), target="ecp5")
     written = json.loads(output.read_text("utf-8"))
     assert written["clocks"] == asdict(estimate.clocks(design, 5))
     assert written["cells"] == asdict(estimate.cells(design))
     assert written["memory_bits"] == asdict(estimate.memory(design))
     assert written["MHz"] == 80
     shown = capsys.readouterr().out
-    assert "20-7-3 that infers and learns, shift, on 7 elements (4, 3)" in shown
+    assert "20-7-3 that infers and learns, shift, on 7 units (4, 3)" in shown
     assert f"{1e6 * 80 / estimate.clocks(design, 5).inferred:,.0f}" in shown
 
 
@@ -203,7 +203,7 @@ def test_the_command_says_what_does_not_fit(tmp_path, capsys):
 
 @pytest.mark.parametrize(("options", "text"), [
     (["--clock", "0"], "--clock must be above 0 and below 1000 MHz, not 0"),
-    (["--elements", "2", "--most-elements", "2"], "--elements and --most-elements must not both be given; choose one"),
+    (["--units", "2", "--most-units", "2"], "--units and --most-units must not both be given; choose one"),
     (["--target", "portable"], "target must be ecp5 or ice40 for an estimate of cells, not portable")])
 def test_the_command_refuses_in_one_sentence(options, text, tmp_path, capsys):
     description = tmp_path / "small.toml"

@@ -29,7 +29,7 @@ def test_costs_are_those_of_parameters_and_of_a_core():
     made = network(steps=4)
     found = width_and_bits.cost(made)
     assert found["memory_bits"] == (784 * 32 + 32 * 10) * 16 + 42 * 16
-    assert found["clocks"] == estimate.clocks(Design(network=made, elements=(32, 10)), 149).learnt
+    assert found["clocks"] == estimate.clocks(Design(network=made, units=(32, 10)), 149).learnt
     assert found["core"]
     assert width_and_bits.cost(network(weight=11, steps=4))["memory_bits"] == (784 * 32 + 320) * 13 + 42 * 16
     assert not width_and_bits.cost(network(weight=8))["core"]                 # rounding would take more than 18 bits
@@ -38,7 +38,7 @@ def test_costs_are_those_of_parameters_and_of_a_core():
 @pytest.mark.parametrize(("word", "weight"), [(8, 8), (8, 11), (10, 14)])
 def test_clocks_of_a_core_do_not_depend_on_its_words(word, weight):
     made = network(word, weight)
-    assert width_and_bits.cost(made)["clocks"] == estimate.clocks(Design(network=made, elements=(32, 10)), 149).learnt
+    assert width_and_bits.cost(made)["clocks"] == estimate.clocks(Design(network=made, units=(32, 10)), 149).learnt
 
 
 def test_the_front_is_chosen_on_held_out_images():

@@ -58,21 +58,21 @@ def test_a_design_of_another_family_is_refused():
         fit.fit(SMALL, Design(network=Network(layers=(9, 4, 3))))
 
 
-def test_what_does_not_fit_is_refused_with_the_elements_that_do():
+def test_what_does_not_fit_is_refused_with_the_units_that_do():
     design = Design(network=Network(layers=(100, 60, 10)), target="ecp5")
     needs = {name: count for name, (count, _) in fit.fit(SMALL, design).parts.items()}
     smaller = fit.chosen(SMALL, design.network)
-    text = (f"100-60-10 on 60, 10 processing elements must fit the LFE5U-12F of ULX3S 12F, but needs {needs['cells']:,} of "
+    text = (f"100-60-10 on 60, 10 processing units must fit the LFE5U-12F of ULX3S 12F, but needs {needs['cells']:,} of "
             f"12,000 logic cells and {needs['flip_flops']:,} of 12,000 flip-flops and 70 of 28 multipliers and "
-            f"{needs['block_rams']} of 32 block RAMs; give --most-elements {max(smaller.elements)}")
+            f"{needs['block_rams']} of 32 block RAMs; give --most-units {max(smaller.units)}")
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
         fit.check(SMALL, design)
     assert fit.check(SMALL, smaller).fits
 
 
-def test_what_no_number_of_elements_makes_fit_is_refused_with_the_layer_that_does():
+def test_what_no_number_of_units_makes_fit_is_refused_with_the_layer_that_does():
     design = fit.chosen(SMALL, Network(layers=(784, 128, 10)))
-    assert design.elements == (1, 1)
+    assert design.units == (1, 1)
     most = fit.largest(SMALL).network.layers[1]
     text = f"; of 784-H-10 the largest that fits has H = {most}, or take a larger board"
     with pytest.raises(InputError, match=re.escape(text)):
@@ -96,27 +96,27 @@ def test_the_largest_fits_and_one_more_neuron_does_not(platform, folded):
     if folded:
         assert not fit.fit(platform, fit.chosen(platform, more)).fits
     else:
-        assert found.elements == layers[1:]
+        assert found.units == layers[1:]
         assert not fit.fit(platform, Design(network=more, target="ecp5")).fits
 
 
-def test_the_design_that_is_chosen_has_the_most_elements_that_fit():
+def test_the_design_that_is_chosen_has_the_most_units_that_fit():
     network = Network(layers=(100, 60, 10))
     found = fit.chosen(SMALL, network)
     assert fit.fit(SMALL, found).fits
-    folds = -(-60 // found.elements[0])
-    more = Design(network=network, elements=(-(-60 // (folds - 1)), 10), target="ecp5")
+    folds = -(-60 // found.units[0])
+    more = Design(network=network, units=(-(-60 // (folds - 1)), 10), target="ecp5")
     assert not fit.fit(SMALL, more).fits
-    assert fit.chosen(LARGE, network).elements == (60, 10)
+    assert fit.chosen(LARGE, network).units == (60, 10)
 
 
 def test_the_headline_fits_its_board_without_folding():
     found = fit.chosen(LARGE, Network(layers=(784, 128, 10)))
-    assert found.elements == (128, 10)
+    assert found.units == (128, 10)
 
 
 def test_networks_for_ice40_have_operands_of_its_multiplier():
-    design = Design(network=fit.network_for("ice40", (16, 4, 4)), elements=(2, 2), target="ice40")
+    design = Design(network=fit.network_for("ice40", (16, 4, 4)), units=(2, 2), target="ice40")
     assert max(design.layers[0].operand_bits_needed.values()) <= 16
     assert fit.network_for("ecp5", (16, 4, 4)) == Network(layers=(16, 4, 4))
 

@@ -16,35 +16,35 @@ def column(site: str) -> int:
     return int(site.split("/")[0][1:])
 
 
-def test_every_element_has_sites_of_its_own_side_by_side():
+def test_every_unit_has_sites_of_its_own_side_by_side():
     found = floorplan.sites("--85k", LARGE)
-    assert set(found.elements) == {(layer.index, element) for layer in LARGE.layers for element in range(layer.elements)}
-    multipliers, memories = zip(*found.elements.values(), strict=True)
+    assert set(found.units) == {(layer.index, unit) for layer in LARGE.layers for unit in range(layer.units)}
+    multipliers, memories = zip(*found.units.values(), strict=True)
     assert len(set(multipliers)) == 138
     assert len({*memories, *found.shared}) == 138 + floorplan.SHARED
-    for multiplier, memory in found.elements.values():
+    for multiplier, memory in found.units.values():
         (x, y), (across, along) = (map(int, re.match(r"X(\d+)/Y(\d+)/", site).groups()) for site in (multiplier, memory))
         assert abs(x - across) <= 2
         assert along == y + 12
 
 
 def test_bands_follow_each_other_and_cut_no_cluster():
-    found = floorplan.sites("--85k", LARGE).elements
-    ys = [int(re.search(r"Y(\d+)", found[0, element][0])[1]) for element in range(128)]
+    found = floorplan.sites("--85k", LARGE).units
+    ys = [int(re.search(r"Y(\d+)", found[0, unit][0])[1]) for unit in range(128)]
     assert ys == sorted(ys)
     assert {y: ys.count(y) for y in ys} == {10: 48, 34: 32, 58: 48}
     assert all(len(set(ys[start:start + CLUSTER])) == 1 for start in range(0, 128, CLUSTER))
-    xs = [column(found[0, element][0]) for element in range(128)]
+    xs = [column(found[0, unit][0]) for unit in range(128)]
     assert max(abs(after - before) for before, after in pairwise(xs)) < 60         # across what lies in the middle
     assert abs(xs[48] - xs[47]) < 10
     assert abs(xs[80] - xs[79]) < 10
 
 
-def test_what_all_elements_share_lies_in_the_middle():
+def test_what_all_units_share_lies_in_the_middle():
     found = floorplan.sites("--85k", LARGE)
-    few = [found.elements[1, element][1] for element in range(10)]
+    few = [found.units[1, unit][1] for unit in range(10)]
     assert {re.search(r"Y(\d+)", site)[1] for site in (*few, *found.shared)} == {"46"}
-    around = [column(found.elements[0, element][1]) for element in (63, 64)]
+    around = [column(found.units[0, unit][1]) for unit in (63, 64)]
     assert all(around[1] < column(site) < around[0] for site in (*few, *found.shared))
     assert around[1] > 30
     assert around[0] < 90
@@ -53,22 +53,22 @@ def test_what_all_elements_share_lies_in_the_middle():
 @pytest.mark.parametrize(("device", "design"), [
     ("--25k", LARGE),
     ("--85k", Design(network=Network(layers=(784, 32, 10)), target="ecp5")),
-    ("--85k", Design(network=Network(layers=(784, 128, 10)), target="ecp5", elements=(64, 10))),
+    ("--85k", Design(network=Network(layers=(784, 128, 10)), target="ecp5", units=(64, 10))),
     ("--85k", Design(network=Network(layers=(784, 150, 10)), target="ecp5")),
-    ("--85k", Design(network=Network(layers=(784, 32, 10)), target="ecp5", elements=(4, 4), arrangement="shared"))])
+    ("--85k", Design(network=Network(layers=(784, 32, 10)), target="ecp5", units=(4, 4), arrangement="shared"))])
 def test_other_arrays_are_left_to_the_placer(device, design):
     assert floorplan.sites(device, design) == floorplan.NONE
 
 
 def test_multipliers_and_memories_are_told_their_sites_and_nothing_else_is():
     chosen = floorplan.sites("--85k", LARGE)
-    cells = {"core.layer_0.element_7.multiplier.dsp": "MULT18X18D", "core.layer_1.weights_3.memory.0.0": "DP16KD",
-             "core.layer_0.element_7.weight_TRELLIS_FF_Q": "TRELLIS_FF", "core.commands.images.bank.0.0": "DP16KD",
+    cells = {"core.layer_0.unit_7.multiplier.dsp": "MULT18X18D", "core.layer_1.weights_3.memory.0.0": "DP16KD",
+             "core.layer_0.unit_7.weight_TRELLIS_FF_Q": "TRELLIS_FF", "core.commands.images.bank.0.0": "DP16KD",
              "link.requests.ring.0.0": "DP16KD", "core.elsewhere.dsp": "MULT18X18D"}
     module = {"cells": {name: {"type": kind, "attributes": {}} for name, kind in cells.items()}}
     assert floorplan.plan(module, chosen) == 4
     told = [cell["attributes"].get("BEL") for cell in module["cells"].values()]
-    assert told == [chosen.elements[0, 7][0], chosen.elements[1, 3][1], None, chosen.shared[0], chosen.shared[1], None]
+    assert told == [chosen.units[0, 7][0], chosen.units[1, 3][1], None, chosen.shared[0], chosen.shared[1], None]
 
 
 def test_more_shared_memories_than_sites_are_left_to_the_placer():

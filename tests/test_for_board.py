@@ -70,13 +70,13 @@ def test_images_that_are_too_large_for_a_board():
 
 
 def test_a_model_trained_for_a_board_is_run_there(tmp_path, monkeypatch, capsys):
-    """64-4-10 on two elements is a core that other tests compile, too."""
+    """64-4-10 on two units is a core that other tests compile, too."""
     model, result = tmp_path / "model.npz", tmp_path / "run.json"
     assert main(["train", "--board", "icebreaker", "--layers", "64,4,10", *QUICK, "-o", str(model)]) == 0
     loaded = model_file.load(model)
     assert loaded.record["board"] == "icebreaker"
     assert (str(loaded.network.formats.bracket), loaded.network.learning.halvings) == ("Q4.12", 3)
-    assert main(["run", str(model), "--elements", "2", "--images", "3", "--learn", "2", "--json", str(result), "-q"]) == 0
+    assert main(["run", str(model), "--units", "2", "--images", "3", "--learn", "2", "--json", str(result), "-q"]) == 0
     told = json.loads(result.read_text("utf-8"))
     assert (told["board"], told["arrangement"], told["mismatches"]) == ("icebreaker", "shared", 0)
 
@@ -85,13 +85,13 @@ def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
     """The core of ``run`` above."""
     model, result = tmp_path / "model.npz", tmp_path / "result.json"
     assert main(["train", "--board", "icebreaker", "--layers", "64,4,10", *QUICK, "-o", str(model)]) == 0
-    given = ["--board", "icebreaker", "--elements", "2", "--json", str(result), "-q"]
+    given = ["--board", "icebreaker", "--units", "2", "--json", str(result), "-q"]
     assert main(["cosim", str(model), *given, "--images", "3", "--learn", "2", "--states", "0"]) == 0
     told = json.loads(result.read_text("utf-8"))
-    assert (told["mismatches"], told["elements"]) == (0, [2, 2])
+    assert (told["mismatches"], told["units"]) == (0, [2, 2])
     assert main(["verilog", str(model), "-o", str(tmp_path / "core"), *given]) == 0
     told = json.loads(result.read_text("utf-8"))
-    assert (told["target"], told["elements"]) == ("ice40", [2, 2])
+    assert (told["target"], told["units"]) == ("ice40", [2, 2])
     manifest = json.loads((tmp_path / "core/manifest.json").read_text("utf-8"))
     assert manifest["arrangement"] == "shared"
     for option in ("--target", "--arrangement"):
@@ -151,11 +151,11 @@ def test_a_model_that_does_not_fit_is_told_which_command_makes_one_that_does(com
     assert designs.for_board(board, given).network == given.network
 
 
-def test_what_other_elements_would_mend_is_not_told_to_train_anew(tmp_path, capsys):
+def test_what_other_units_would_mend_is_not_told_to_train_anew(tmp_path, capsys):
     network, model = Network(layers=(64, 40, 10)), tmp_path / "model.npz"
     model_file.save(model, network, "fixed", parameters.initial(network, "fixed"), {"dataset": "digits"})
-    said = refused(capsys, ["run", model, "--board", "ulx3s-12f", "--elements", "40,10"])
-    assert re.search(r"; give --most-elements \d+$", said)
+    said = refused(capsys, ["run", model, "--board", "ulx3s-12f", "--units", "40,10"])
+    assert re.search(r"; give --most-units \d+$", said)
     assert refused(capsys, ["build", model, "-o", tmp_path / "out"]) == (
         "--board must be given for a model that was not trained for a board; wuxing boards lists them")
 

@@ -19,12 +19,12 @@ from planted_bugs import planted
 
 FOLDS = LEFT + PLACE                      # place of the folds that are left in a rank
 ONE = Integration(dt=0.5, steps=1)
-USUAL = {"network": Network(layers=(1, 2, 2), integration=ONE), "layer": 1, "elements": (2, 2), "learns": True}
+USUAL = {"network": Network(layers=(1, 2, 2), integration=ONE), "layer": 1, "units": (2, 2), "learns": True}
 CONFIGURATIONS = {
     "learns and sends errors back": USUAL,
-    "learns, folded": USUAL | {"network": Network(layers=(2, 2, 3), integration=ONE), "elements": (2, 2)},
+    "learns, folded": USUAL | {"network": Network(layers=(2, 2, 3), integration=ONE), "units": (2, 2)},
     "first layer": USUAL | {"layer": 0},
-    "infers, folded": USUAL | {"network": Network(layers=(1, 5), integration=ONE), "layer": 0, "elements": (2,),
+    "infers, folded": USUAL | {"network": Network(layers=(1, 5), integration=ONE), "layer": 0, "units": (2,),
                                "learns": False},
     "programmable": USUAL | {"kind": "programmable", "network": Network(
         layers=(1, 2, 2), integration=ONE, formats=Formats(bracket=Format(18, 12)))},
@@ -48,7 +48,7 @@ def proof(sequencer_class, configuration):
         def _main_claims(self, m):
             get, half_steps = self.inside, 2 * layer.network.integration.steps
             machine, wait, row = get["main"], get["wait"], get["row"]
-            size = Mux(self.main_fold == layer.folds - 1, layer.fold_size(layer.folds - 1), layer.elements)
+            size = Mux(self.main_fold == layer.folds - 1, layer.fold_size(layer.folds - 1), layer.units)
             settling = (half_steps - 1 - get["half_step"]) * layer.phases + layer.phases - 1 - self.phase
             latency = control_latency(layer) + WORD_LATENCY + self.output_latency
             walk = {"SEEK": 0, "WALK": get["neuron"], "ACCESS": 0, "ACCESS_WAIT": latency - 1 - wait}
@@ -119,7 +119,7 @@ def proof(sequencer_class, configuration):
             lingers = Signal(range(most + 3))
             m.d.sync += lingers.eq(Mux(self.scan_busy & ~scanning, lingers + 1, 0))
             m.d.comb += [Assert(~scanning | (place < size), "scan counts within its bounds"),
-                         Assert(size <= layer.elements, "scan has no more outputs than elements"),
+                         Assert(size <= layer.units, "scan has no more outputs than units"),
                          Assert(~(scanning & self.scan_go), "a scan is not begun anew"),
                          Assert(lingers <= most, "outputs leave")]
             falls(m, "scan", Mux(scanning, size - place, 0), ~scanning)

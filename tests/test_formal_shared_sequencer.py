@@ -22,7 +22,7 @@ FETCHED, WRITTEN = 4, 7                   # clocks from an update's issue to its
 
 
 def shared(layers, steps=1, **more):
-    return {"network": Network(layers=layers, integration=Integration(dt=0.5, steps=steps), **more), "elements": (2,) * (
+    return {"network": Network(layers=layers, integration=Integration(dt=0.5, steps=steps), **more), "units": (2,) * (
         len(layers) - 1)}
 
 
@@ -98,7 +98,7 @@ def proof(sequencer_class, configuration):
 
         def _main_falls(self):
             main, links, count = self.main, self.links, self.inside["count"]
-            size = Mux(self.fold == self.folds - 1, self.neurons - self.fold * array.elements, array.elements)
+            size = Mux(self.fold == self.folds - 1, self.neurons - self.fold * array.units, array.units)
             playing = links.ongoing("RUN")
             sum_left = Mux(playing, DRAIN + 1, Mux(links.ongoing("DRAIN"), self.inside["drain"] + 1, 0))
             settling = (array.half_steps - 1 - self.half_step) * array.phases + array.phases - 1 - self.phase
@@ -175,7 +175,7 @@ def proof(sequencer_class, configuration):
             self._claim(~self.start | (~started & ~self.release), "no list is played anew, or after its image")
 
             sends, count = main.ongoing("SCAN"), self.inside["count"]
-            number = self.fold * array.elements + count
+            number = self.fold * array.units + count
             self._claim(self.outputs_valid == sends, "a scan sends an output in each clock")
             self._claim(~sends | (self.chosen == count), "outputs are sent in their order")
             self._claim(~sends | (self.outputs.last == (number == self.neurons - 1)), "the last output is marked")
@@ -206,7 +206,7 @@ def proof(sequencer_class, configuration):
             ahead = sum((past.error for past in self.past[1:DRAIN + 2]), Const(0, 1))
             owner = self._before(count, DRAIN + 1)
             self._claim(~main.ongoing("ERRORS") | ((self.chosen + ahead)[:bits] == count[:bits]), "errors come in order")
-            self._claim(~self.control.accumulate_one | (self.control.element == owner[:bits]), "an error goes to its neuron")
+            self._claim(~self.control.accumulate_one | (self.control.unit == owner[:bits]), "an error goes to its neuron")
 
         def _memories(self):
             """One port: what is fetched and what is written, each at its address, never both in one clock."""
@@ -239,14 +239,14 @@ def proof(sequencer_class, configuration):
             self.m.d.comb += [Assume(access.layer <= final), Assume(access.neuron < bounds[0][access.layer]),
                               Assume(access.row < bounds[1][access.layer])]
             keeps_offers(self.m, self.access, "access", Assume)
-            gone = {name: Cat((access.neuron == k * array.elements + at) & (self.base == array_words) for k, array_words in
+            gone = {name: Cat((access.neuron == k * array.units + at) & (self.base == array_words) for k, array_words in
                               ((k, self._words(access.layer, Const(k, 4))) for k in range(array.folds))).any()
                     for name, at in (("WALK", count), ("ACCESS", self.chosen))}
             self._claim(~self._in(self.walks) | self.access.valid, "an access waits until it is done")
             for name, reached in gone.items():
                 self._claim(~main.ongoing(name) | reached, "an access goes to its neuron")
             self._claim(~self._in(self.walks) | (self.layer == access.layer), "an access goes to its layer")
-            self._claim(~main.ongoing("ACCESS") | (self.chosen < array.elements), "an access has an element")
+            self._claim(~main.ongoing("ACCESS") | (self.chosen < array.units), "an access has a unit")
             written = self._before(self.control.load_one)
             self._claim(~written | (main.ongoing("ACCESS") & access.write & (self.address == self.base + access.row)),
                         "a parameter is written to its address")

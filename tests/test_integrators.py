@@ -102,7 +102,7 @@ def test_the_start_is_not_changed():
 
 def test_all_methods_share_their_fixed_points():
     neuron = ring()
-    u, e = neuron.drive(-2.5), neuron.error(0.5)                           # an extinct input element too
+    u, e = neuron.drive(-2.5), neuron.error(0.5)                           # an extinct input unit too
     s = equilibrium(neuron, u)
     r = adjoint(neuron, s, e)
     for method in METHODS:

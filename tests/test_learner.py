@@ -21,7 +21,7 @@ from test_connection import NETWORK as USUAL
 from test_connection import PATIENCE, library  # noqa: F401 (a fixture)
 
 LINKS_ALONE = Network(layers=(13, 5, 3), seed=1, learning=Learning(bias=0.0, epochs=3, halvings=2))
-ARRANGEMENTS = {"parallel": {"elements": (5, 3)}, "shared": {"arrangement": "shared"}}
+ARRANGEMENTS = {"parallel": {"units": (5, 3)}, "shared": {"arrangement": "shared"}}
 
 
 @pytest.fixture(scope="module")

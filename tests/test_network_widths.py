@@ -94,7 +94,7 @@ def test_widths_of_settling_are_attained(formats, K):
     """Every corner of the ranges, brute force: no sum needs more bits than stated, and the worst at most one less.
 
     The extremes are at corners, because each sum is linear in each of its variables. Trained couplings take every value of
-    their format; those of element 0 stand for all.
+    their format; those of unit 0 stand for all.
     """
     one, trained = formats.coupling.one, K == "trained"
     K1, K2, K3 = (np.array(steps)[:, None, None] for steps in COUPLINGS[K])

@@ -40,7 +40,7 @@ def model(tmp_path):
 
 
 @pytest.mark.parametrize(("board", "network", "options"), [
-    ("ulx3s-25f", ECP5, ["--most-elements", "2"]), ("icebreaker", ICE40, ["--elements", "2"])])
+    ("ulx3s-25f", ECP5, ["--most-units", "2"]), ("icebreaker", ICE40, ["--units", "2"])])
 def test_a_virtual_board_learns_as_the_golden_model(model, tmp_path, capsys, board, network, options):
     path = model(network)
     assert main(["run", path, "--board", board, "--images", "30", "--learn", "20", "--json", str(tmp_path / "run.json"),
@@ -81,7 +81,7 @@ def test_what_a_board_has_learnt_when_it_is_interrupted_is_kept(model, tmp_path,
         return teach(self, *arguments, **options)
     monkeypatch.setattr(Connection, "teach", interrupted)
     path, learnt = model(ECP5), tmp_path / "learnt.npz"
-    options = ["--board", "ulx3s-25f", "--most-elements", "2", "--images", "2", "--learn", "40",
+    options = ["--board", "ulx3s-25f", "--most-units", "2", "--images", "2", "--learn", "40",
                "--json", str(tmp_path / "run.json")]
     assert main(["run", path, *options, "-o", str(learnt), "-q"]) == 143
     result, found = json.loads((tmp_path / "run.json").read_text("utf-8")), model_file.load(learnt)
@@ -98,7 +98,7 @@ def test_what_a_board_has_learnt_when_it_is_interrupted_is_kept(model, tmp_path,
 
 def test_signals_do_not_reach_the_chip():
     """Ctrl-C goes to every program of a terminal; the chip would be gone before what it learnt is read."""
-    with virtual.VirtualBoard.of(Design(network=ECP5, elements=(2, 2), target="ecp5")) as board:
+    with virtual.VirtualBoard.of(Design(network=ECP5, units=(2, 2), target="ecp5")) as board:
         process = board._process
         assert os.getpgid(process.pid) != os.getpgid(0)
         for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
@@ -109,7 +109,7 @@ def test_signals_do_not_reach_the_chip():
 
 def test_a_board_at_a_port(model, tmp_path, capsys):
     """What runs there is not asked for: a port is a port."""
-    design = Design(network=ECP5, elements=(2, 2), target="ecp5")
+    design = Design(network=ECP5, units=(2, 2), target="ecp5")
     with virtual.VirtualBoard(virtual.library(design)) as board:
         options = ["--board", "ulx3s-25f", "--port", board.port, "--images", "10", "--baud", "115200"]
         assert main(["run", model(ECP5), *options, "--json", str(tmp_path / "run.json")]) == 0
@@ -119,14 +119,14 @@ def test_a_board_at_a_port(model, tmp_path, capsys):
         assert main(["run", model(ECP5.with_learning(margin=0.25)), *options]) == 2
         assert "model and bitstream must be of the same network" in capsys.readouterr().err
     result = json.loads((tmp_path / "run.json").read_text("utf-8"))
-    assert (result["mismatches"], result["elements"], result["learnt"]["images_per_second"]) == (0, None, None)
+    assert (result["mismatches"], result["units"], result["learnt"]["images_per_second"]) == (0, None, None)
     assert (result["baud"], result["output"]) == (115_200, None)
 
 
 def test_a_difference_is_told(model, capsys, monkeypatch):
     outputs = Model.outputs
     monkeypatch.setattr(Model, "outputs", lambda self, images: outputs(self, images) + np.eye(10, dtype=np.int64)[3])
-    assert main(["run", model(ECP5), "--board", "ulx3s-25f", "--most-elements", "2", "--images", "5", "-q"]) == 1
+    assert main(["run", model(ECP5), "--board", "ulx3s-25f", "--most-units", "2", "--images", "5", "-q"]) == 1
     said = capsys.readouterr()
     assert "5 of " in said.out
     assert said.err.startswith("the first difference: outputs of images inferred from 0 on, [0, 3]: ")
@@ -134,8 +134,8 @@ def test_a_difference_is_told(model, capsys, monkeypatch):
 
 @pytest.mark.parametrize(("options", "sentence"), [
     (["--board", "ulx3s-25f", "--port", "/dev/none"], "port /dev/none must be there, but it is not; plug the board in or"),
-    (["--board", "ulx3s-25f", "--port", "/dev/none", "--elements", "2"],
-     "--elements and --most-elements are for a virtual board; a real one has those of its bitstream"),
+    (["--board", "ulx3s-25f", "--port", "/dev/none", "--units", "2"],
+     "--units and --most-units are for a virtual board; a real one has those of its bitstream"),
     (["--board", "none"], "--board must be one of icebreaker, "),
     (["--board", "icebreaker"], "needs "),
     (["--board", "ulx3s-25f", "--images", "5000"], "--images must be at most the 360 test images that there are, not 5000")])

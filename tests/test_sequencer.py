@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Sequencer: the control of every clock is that which the elements need, without pauses; it comes to rest; bugs are found."""
+"""Sequencer: the control of every clock is that which the units need, without pauses; it comes to rest; bugs are found."""
 from dataclasses import replace
 
 import pytest
@@ -14,24 +14,24 @@ from testbenches.flat_ports import FlatPorts
 from testbenches.run import run_bench
 
 NETWORK = Network(layers=(5, 3, 4), integration=Integration(dt=0.5, steps=2), learning=Learning(links=0.25, bias=0.5))
-USUAL = {"network": NETWORK, "layer": 1, "elements": (3, 4), "kind": "shift", "learns": True, "stalls": 0.3, "accesses": 40}
+USUAL = {"network": NETWORK, "layer": 1, "units": (3, 4), "kind": "shift", "learns": True, "stalls": 0.3, "accesses": 40}
 PROGRAMMABLE = {"kind": "programmable", "network": Network(
     layers=(3, 2, 4), integration=Integration(dt=0.5, steps=2), learning=Learning(links=0.25, bias=0.5),
     formats=Formats(bracket=Format(18, 12)))}
 CONFIGURATIONS = {
     "learns": USUAL,
-    "learns, folded": USUAL | {"elements": (3, 3)},
+    "learns, folded": USUAL | {"units": (3, 3)},
     "infers, no stalls": USUAL | {"learns": False, "stalls": 0, "accesses": 0},
-    "infers, folded, no stalls": USUAL | {"learns": False, "elements": (3, 2), "stalls": 0, "accesses": 0},
-    "infers, folded": USUAL | {"learns": False, "elements": (3, 2)},
-    "programmable": USUAL | PROGRAMMABLE | {"elements": (2, 4)},
-    "programmable, folded": USUAL | PROGRAMMABLE | {"elements": (2, 3)},
-    "other places": USUAL | {"elements": (3, 3), "network": replace(NETWORK, neuron=Neuron(input_element=2, output_element=4))},
+    "infers, folded, no stalls": USUAL | {"learns": False, "units": (3, 2), "stalls": 0, "accesses": 0},
+    "infers, folded": USUAL | {"learns": False, "units": (3, 2)},
+    "programmable": USUAL | PROGRAMMABLE | {"units": (2, 4)},
+    "programmable, folded": USUAL | PROGRAMMABLE | {"units": (2, 3)},
+    "other places": USUAL | {"units": (3, 3), "network": replace(NETWORK, neuron=Neuron(input_element=2, output_element=4))},
 }
 
 
 def run(folder, configuration, sequencer=Sequencer, images=9):
-    design = Design(**{name: configuration[name] for name in ("network", "elements", "kind", "learns")})
+    design = Design(**{name: configuration[name] for name in ("network", "units", "kind", "learns")})
     layer = design.layers[configuration["layer"]]
     run_bench(folder, FlatPorts(sequencer(layer, output_latency(layer))), "sequencer_bench",
               configuration | {"network": configuration["network"].to_json(), "images": images, "seed": 3})
@@ -46,9 +46,9 @@ BUGS = {
     "sum is latched too early": ("m.d.sync += drain.eq(DRAIN - 1)", "m.d.sync += drain.eq(1)"),
     "item amid the taps": ("(self.phase >= 3) & (self.phase <= 7)", "(self.phase >= 2) & (self.phase <= 7)"),
     "released before its last fold": ("self.release.eq(last_fold & ~learn)", "self.release.eq(~learn)"),
-    "parameter of the neuron before": ("neuron.eq(access.neuron), element.eq(0), base.eq(0)",
-                                       "neuron.eq(Mux(access.neuron == 0, 0, access.neuron - 1)), element.eq(0), base.eq(0)"),
-    "parameter of another fold": ("m.d.sync += [element.eq(0), base.eq(base + layer.rows)]", "m.d.sync += element.eq(0)"),
+    "parameter of the neuron before": ("neuron.eq(access.neuron), unit.eq(0), base.eq(0)",
+                                       "neuron.eq(Mux(access.neuron == 0, 0, access.neuron - 1)), unit.eq(0), base.eq(0)"),
+    "parameter of another fold": ("m.d.sync += [unit.eq(0), base.eq(base + layer.rows)]", "m.d.sync += unit.eq(0)"),
     "token of another neuron": ("sought & (sought_neuron == self.access.payload.neuron)", "sought"),
     "token that an image has moved": ("sought.eq(0), fold", "fold"),
     "saved one row further": ("(neuron.output_element + turn) % ELEMENTS for",

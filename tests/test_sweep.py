@@ -184,7 +184,7 @@ def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, 
         clocks = estimate.clocks(core, result["nonzero_inputs"])
         assert (point["cycles_per_image"], point["cycles_per_learnt_image"]) == (clocks.inferred, clocks.learnt)
         assert point["cells"] == estimate.cells(core).cells
-        assert point["elements"] == list(network.layers[1:])
+        assert point["units"] == list(network.layers[1:])
         assert [point[name] for name in ("board", "arrangement", "microseconds_per_learnt_image", "fits", "no_core")] == [
             None, "parallel", None, None, ""]
     best = pareto([[-point["accuracy"], *(point[name] for name in (
@@ -238,7 +238,7 @@ def test_boards_are_a_setting_and_share_the_runs_of_a_network(grid, tmp_path, ca
         board = platforms.by_name(name)
         core = fit.chosen(board, Network.from_dict(point["network"]))
         clocks = estimate.clocks(core, result["nonzero_inputs"])
-        assert (point["board"], point["elements"], point["arrangement"]) == (name, list(core.elements), core.arrangement)
+        assert (point["board"], point["units"], point["arrangement"]) == (name, list(core.units), core.arrangement)
         assert (point["cycles_per_image"], point["cycles_per_learnt_image"]) == (clocks.inferred, clocks.learnt)
         assert point["microseconds_per_learnt_image"] == clocks.learnt / board.clock
         assert point["cells"] == estimate.cells(core).cells
@@ -246,7 +246,7 @@ def test_boards_are_a_setting_and_share_the_runs_of_a_network(grid, tmp_path, ca
     assert small["arrangement"] == "shared"
     text = (tmp_path / "grid.md").read_text("utf-8")
     for point, name in ((wide, "wide"), (batch, "batch"), (floats, "float")):
-        assert [point[key] for key in ("elements", "arrangement", "cycles_per_image", "cycles_per_learnt_image", "cells",
+        assert [point[key] for key in ("units", "arrangement", "cycles_per_image", "cycles_per_learnt_image", "cells",
                                        "microseconds_per_learnt_image", "fits", "pareto")] == [None] * 7 + [False]
         assert re.search(rf"^\| {name} \| .* \| {point['memory_bits']:,} \| – \| – \| – \| – \| – \|  \|$", text, re.MULTILINE)
         assert f"- no core for 1 of 5 combinations: {point['no_core']}\n" in text
@@ -287,7 +287,7 @@ def test_a_network_that_does_not_fit_its_board_says_so(grid, tmp_path, capsys):
     assert main(["sweep", str(grid(text)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json",
                  "-"]) == 0
     point, = json.loads(capsys.readouterr().out)["points"]
-    assert (point["fits"], point["pareto"], point["elements"]) == (False, False, [1] * 31)
+    assert (point["fits"], point["pareto"], point["units"]) == (False, False, [1] * 31)
     assert point["microseconds_per_learnt_image"] == point["cycles_per_learnt_image"] / 100
     assert "| does not fit |  |" in (tmp_path / "grid.md").read_text("utf-8")
     assert "does not fit" in (tmp_path / "grid-cells.svg").read_text("utf-8")

@@ -20,29 +20,29 @@ from sim.rtl_model import RtlModel
 
 IMAGES = 8
 DESIGNS = {
-    "one element a neuron": Design(network=Network(layers=(9, 5, 3))),
+    "one unit a neuron": Design(network=Network(layers=(9, 5, 3))),
     "folded, three layers, first one frozen": Design(
         network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
-        elements=(3, 4, 2)),
+        units=(3, 4, 2)),
     "shared array, three layers, first one frozen": Design(
         network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
-        elements=(3, 3, 3), arrangement="shared"),
+        units=(3, 3, 3), arrangement="shared"),
     "shared array": Design(network=Network(layers=(30, 9, 5)), arrangement="shared"),
-    "branches to many elements": Design(network=Network(layers=(12, 70, 33, 3), integration=Integration(steps=2))),
-    "folded, two steps": Design(network=Network(layers=(21, 5, 4), integration=Integration(steps=2)), elements=(2, 3)),
+    "branches to many units": Design(network=Network(layers=(12, 70, 33, 3), integration=Integration(steps=2))),
+    "folded, two steps": Design(network=Network(layers=(21, 5, 4), integration=Integration(steps=2)), units=(2, 3)),
     "programmable": Design(network=Network(layers=(9, 4, 3), formats=Formats(bracket="Q6.12")), kind="programmable"),
 }
 
 
 def described(model, image, label, learn, outputs):
     """What the timing must know of an image, from the golden model, which learns it."""
-    element = model.network.neuron.output_element
+    unit = model.network.neuron.output_element
     states = model.forward(image[None])
-    error = output_error(model.arithmetic, states[-1].displacement[element], np.array([label]), len(states) - 1)
+    error = output_error(model.arithmetic, states[-1].displacement[unit], np.array([label]), len(states) - 1)
     if learn:
         model.learn(image[None], np.array([label]))
     return Image(nonzero=int(np.count_nonzero(image)), learn=learn, error=bool(error.any()), outputs=outputs,
-                 hidden=tuple(state.displacement[element][0] != 0 for state in states[:-1]))
+                 hidden=tuple(state.displacement[unit][0] != 0 for state in states[:-1]))
 
 
 @pytest.mark.parametrize("name", list(DESIGNS)[:5])
@@ -84,7 +84,7 @@ def test_items_are_taken_as_if_each_was_looked_for_clock_by_clock(data, name):
 
 
 def test_an_image_without_error_is_learnt_in_the_time_that_the_verdict_takes():
-    design = DESIGNS["one element a neuron"]
+    design = DESIGNS["one unit a neuron"]
     right, wrong = (Image(nonzero=3, hidden=([True] * 5,), learn=True, error=error) for error in (False, True))
     timing = Timing(design)
     first, second = timing.add(right), timing.add(wrong)

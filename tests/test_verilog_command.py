@@ -71,7 +71,7 @@ def planted(folder, name="old"):
 
 def test_a_description_becomes_a_folder_and_the_same_again(tmp_path, capsys):
     out, result = tmp_path / "core", tmp_path / "result.json"
-    assert run(described(tmp_path), "-o", out, "--elements", "2,2", "--json", result) == 0
+    assert run(described(tmp_path), "-o", out, "--units", "2,2", "--json", result) == 0
     said = json.loads(result.read_text())
     manifest = emit.read_manifest(out)
     emit.check_manifest(manifest, NETWORK)
@@ -80,15 +80,15 @@ def test_a_description_becomes_a_folder_and_the_same_again(tmp_path, capsys):
     assert re.search(r"^ +1 +2 +3 +2 +2 +16 +16 +512$", shown, re.MULTILINE)
     assert f"{len(manifest['files']) + 1} files: wuxing_core.v and instance.v" in shown
     assert said == {"folder": str(out), "manifest": str(out / "manifest.json"),
-                    **{key: manifest[key] for key in ("digest", "top", "kind", "target", "learns", "elements", "multipliers",
+                    **{key: manifest[key] for key in ("digest", "top", "kind", "target", "learns", "units", "multipliers",
                                                       "memory_bits", "files")}}
     assert set(contents(out)) == {"wuxing_core.v", "instance.v", "lint.vlt", "registers.md", "manifest.json",
-                                  *(f"weights_{layer}_{element}.hex" for layer in (0, 1) for element in (0, 1))}
+                                  *(f"weights_{layer}_{unit}.hex" for layer in (0, 1) for unit in (0, 1))}
     start = initial(NETWORK, "fixed")[0]
     assert words(out, "weights_0_1.hex")[:4] == [int(word) & 0xFFFF for word in (*start.weights[1], start.bias[1])]
 
     before = contents(out)
-    assert run(described(tmp_path, name="network.json"), "-o", out, "--elements", 2) == 0      # replaces the old folder
+    assert run(described(tmp_path, name="network.json"), "-o", out, "--units", 2) == 0         # replaces the old folder
     assert contents(out) == before
     assert {path.name for path in tmp_path.iterdir()} == {"core", "result.json", "network.toml", "network.json"}
 
@@ -96,16 +96,16 @@ def test_a_description_becomes_a_folder_and_the_same_again(tmp_path, capsys):
 def test_a_model_puts_its_parameters_into_the_memories(tmp_path, capsys):
     out = tmp_path / "core"
     out.mkdir()                                               # an empty folder is as good as none
-    assert run(modelled(tmp_path, change=7), "-o", out, "--no-learning", "--most-elements", 2, "--json", "-") == 0
+    assert run(modelled(tmp_path, change=7), "-o", out, "--no-learning", "--most-units", 2, "--json", "-") == 0
     captured = capsys.readouterr()
-    assert (json.loads(captured.out)["learns"], json.loads(captured.out)["elements"]) == (False, [2, 2])
+    assert (json.loads(captured.out)["learns"], json.loads(captured.out)["units"]) == (False, [2, 2])
     assert "3-2-3 that infers, shift, portable" in captured.err
     assert words(out, "weights_0_0.hex")[3] == int(initial(NETWORK, "fixed")[0].bias[0]) + 7 & 0xFFFF
 
 
 def test_a_float_model_is_rounded_and_says_so(tmp_path, capsys):
     out, model = tmp_path / "core", modelled(tmp_path, arithmetic="float", change=0.3)
-    assert run(model, "-o", out, "--elements", 1, "--no-learning") == 0
+    assert run(model, "-o", out, "--units", 1, "--no-learning") == 0
     assert capsys.readouterr().err == "a float model: its parameters were rounded to the formats of its network\n"
     expected = to_real(NETWORK, initial(NETWORK, "fixed"))
     expected[0].bias[0] += 0.3
@@ -148,11 +148,13 @@ def test_sentences_about_the_model(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("options", "message"), [
-    (["--elements", "two"], "--elements must be whole numbers with commas between them, as 128,10, not 'two'"),
-    (["--elements", "3"], "layer 0 must have 1 to 2 processing elements, one per neuron at most, not 3"),
-    (["--elements", "2,3,1"], "elements must name one number for each of 2 layers, not 3"),
-    (["--elements", "2", "--most-elements", "2"], "--elements and --most-elements must not both be given; choose one"),
-    (["--most-elements", "0"], "a layer must have at least 1 processing element, not 0"),
+    (["--elements", "2"], "--elements is called --units now; give --units in its place"),
+    (["--most-elements", "2"], "--most-elements is called --most-units now; give --most-units in its place"),
+    (["--units", "two"], "--units must be whole numbers with commas between them, as 128,10, not 'two'"),
+    (["--units", "3"], "layer 0 must have 1 to 2 processing units, one per neuron at most, not 3"),
+    (["--units", "2,3,1"], "units must name one number for each of 2 layers, not 3"),
+    (["--units", "2", "--most-units", "2"], "--units and --most-units must not both be given; choose one"),
+    (["--most-units", "0"], "a layer must have at least 1 processing unit, not 0"),
     (["--kind", "analogue"], "kind must be shift or programmable, not 'analogue'"),
     (["--target", "xilinx"], "target must be portable, ecp5 or ice40, not 'xilinx'"),
 ])

@@ -81,6 +81,9 @@ for _name, (_command, _sentence) in COMMANDS.items():
     app.command(_name, help=_sentence)(_command)
 
 
+RENAMED = {"--elements": "--units", "--most-elements": "--most-units"}      # options, by their names of before
+
+
 def _version(asked: bool) -> None:
     if asked:
         typer.echo(f"wuxing {metadata.version('wuxing')}")
@@ -139,6 +142,9 @@ def _run(arguments: list[str]) -> int:
 
 def _usage(error: typer.TyperException) -> str:
     """One line from a usage error: which command, what is wrong, where the options are listed."""
+    old = getattr(error, "option_name", None)
+    if old in RENAMED:
+        return f"{old} is called {RENAMED[old]} now; give {RENAMED[old]} in its place"
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "wuxing"
     return f"{command}: {error.format_message().rstrip('.')}; {command} --help lists what there is"

@@ -31,7 +31,7 @@ class Cost:
 
     memory_bits: int
     board: str | None
-    elements: list[int] | None = None
+    units: list[int] | None = None
     arrangement: str | None = None
     cycles_per_image: float | None = None
     cycles_per_learnt_image: float | None = None
@@ -64,13 +64,13 @@ def of(network: Network, arithmetic: str, board: str | None, nonzero: int) -> Co
         from boards import fit, platforms
         platform = platforms.by_name(board)
         time, fits = clocks.learnt / platform.clock, fit.fit(platform, core).fits
-    return Cost(memory_bits=bits, board=board, elements=list(core.elements), arrangement=core.arrangement,
+    return Cost(memory_bits=bits, board=board, units=list(core.units), arrangement=core.arrangement,
                 cycles_per_image=clocks.inferred, cycles_per_learnt_image=clocks.learnt, cells=estimate.cells(core).cells,
                 microseconds_per_learnt_image=time, fits=fits)
 
 
 def design(network: Network, board: str | None = None) -> Design:
-    """The core that learns this network: what ``wuxing build`` chooses for the board, else one element for each neuron.
+    """The core that learns this network: what ``wuxing build`` chooses for the board, else one unit for each neuron.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def design(network: Network, board: str | None = None) -> Design:
     """
     from hdl.design import Design
     if board is None:
-        return Design(network=network, elements=network.layers[1:], target=TARGET)
+        return Design(network=network, units=network.layers[1:], target=TARGET)
     from boards import fit, platforms
     return fit.chosen(platforms.by_name(board), network)
 

@@ -1,4 +1,4 @@
-"""What the commands that make a core have in common: the network they are given, and its processing elements."""
+"""What the commands that make a core have in common: the network they are given, and its processing units."""
 from __future__ import annotations
 
 import shlex
@@ -71,19 +71,19 @@ def counts(text: str | None, layers: int) -> tuple[int, ...]:
     try:
         counts = tuple(int(count) for count in text.split(","))
     except ValueError:
-        raise InputError(f"--elements must be whole numbers with commas between them, as 128,10, not {text[:80]!r}") from None
+        raise InputError(f"--units must be whole numbers with commas between them, as 128,10, not {text[:80]!r}") from None
     return counts * layers if len(counts) == 1 else counts
 
 
-def elements(network: Network, text: str | None, most: int | None, arrangement: str) -> tuple[int, ...]:
-    """Processing elements of each layer, from ``--elements`` or ``--most-elements``."""
-    from hdl.design import elements_within
+def units(network: Network, text: str | None, most: int | None, arrangement: str) -> tuple[int, ...]:
+    """Processing units of each layer, from ``--units`` or ``--most-units``."""
+    from hdl.design import units_within
     layers = len(network.layers) - 1
     if text is not None and most is not None:
-        raise InputError("--elements and --most-elements must not both be given; choose one")
+        raise InputError("--units and --most-units must not both be given; choose one")
     if most is None:
         return counts(text, layers)
-    return (most,) * layers if arrangement == "shared" else elements_within(network, most)
+    return (most,) * layers if arrangement == "shared" else units_within(network, most)
 
 
 # ----------------------------------------------------------------- boards
@@ -105,7 +105,7 @@ def platform_of(name: str | None, record: dict[str, Any]) -> Platform:
 
 def for_board(platform: Platform, given: Given, text: str | None = None, most: int | None = None, *, kind: str = "shift",
               learns: bool = True) -> Design:
-    """The design that a board gets, with the elements that ``--elements`` or ``--most-elements`` say, else as many as fit.
+    """The design that a board gets, with the units that ``--units`` or ``--most-units`` say, else as many as fit.
 
     Raises
     ------
@@ -114,11 +114,11 @@ def for_board(platform: Platform, given: Given, text: str | None = None, most: i
     """
     from boards import fit
     from hdl.design import Design
-    counts = None if text is None and most is None else elements(given.network, text, most, platform.arrangement)
+    counts = None if text is None and most is None else units(given.network, text, most, platform.arrangement)
     try:
         if counts is None:
             return fit.check(platform, fit.chosen(platform, given.network, kind=kind, learns=learns)).design
-        return fit.check(platform, Design(network=given.network, elements=counts, kind=kind, target=platform.target,
+        return fit.check(platform, Design(network=given.network, units=counts, kind=kind, target=platform.target,
                                           learns=learns, arrangement=platform.arrangement)).design
     except InputError as error:
         if kind != "shift" or _fits(platform, given.network, learns):    # the network is not at fault
@@ -141,12 +141,12 @@ def core(given: Given, text: str | None, most: int | None, *, kind: str, learns:
             raise InputError("--arrangement and --target must not be given with --board, which decides them; leave them out")
         return for_board(platform_of(board, given.record), given, text, most, kind=kind, learns=learns)
     arrangement = arrangement or "parallel"
-    return Design(network=given.network, elements=elements(given.network, text, most, arrangement), kind=kind, learns=learns,
+    return Design(network=given.network, units=units(given.network, text, most, arrangement), kind=kind, learns=learns,
                   target=target or "portable", arrangement=arrangement)
 
 
 def _fits(platform: Platform, network: Network, learns: bool) -> bool:
-    """Whether any number of elements makes the network fit the board."""
+    """Whether any number of units makes the network fit the board."""
     from boards import fit
     try:
         return fit.fit(platform, fit.chosen(platform, network, learns=learns)).fits

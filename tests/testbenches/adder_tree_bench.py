@@ -1,6 +1,6 @@
 """cocotb testbench of adder trees side by side: sums of random and extreme products over all folds, and their latency.
 
-Settings: ``units``, a table of name to {``network``: its JSON, ``layer``, ``elements``}; ``passes``, how often all inputs are
+Settings: ``trees``, a table of name to {``network``: its JSON, ``layer``, ``units``}; ``passes``, how often all inputs are
 summed; ``seed``. The scoreboard is ``Fixed.error``; errors must come in the clock in which they are due, and in no other.
 """
 from __future__ import annotations
@@ -22,13 +22,13 @@ from testbenches.run import settings
 BETWEEN_FOLDS = 3                         # clocks at least: a fold settles before the next one's products come
 
 
-class Unit:
+class Tree:
     """One tree: what it is given in which clock, and what must come out when."""
 
     def __init__(self, name: str, given: dict[str, Any], passes: int, seed: int) -> None:
         self.name, self.chance = name, random.Random(f"{seed} {name}")
         network = Network.from_json(given["network"])
-        self.layer = Design(network=network, elements=tuple(given["elements"])).layers[given["layer"]]
+        self.layer = Design(network=network, units=tuple(given["units"])).layers[given["layer"]]
         self.arithmetic, self.seen = Fixed(network), Counter[str]()
         self.given: dict[int, dict[str, int]] = {}
         self.due: dict[int, int] = {}
@@ -37,11 +37,11 @@ class Unit:
             self._pass()
 
     def _products(self, extreme: int, fold: int) -> list[int]:
-        """Weight times reverse signal of each element; elements without a neuron give zero."""
+        """Weight times reverse signal of each unit; units without a neuron give zero."""
         weight, signal = self.layer.formats.weight, self.layer.formats.displacement
         words = []
-        for element in range(self.layer.elements):
-            if element >= self.layer.fold_size(fold):
+        for unit in range(self.layer.units):
+            if unit >= self.layer.fold_size(fold):
                 words.append(0)
             elif extreme:
                 words.append(weight.least * (signal.least if extreme > 0 else signal.greatest))
@@ -60,11 +60,11 @@ class Unit:
                     self.clock += 1
                 products = self._products(extreme[place], fold)
                 sums[place] += sum(products)
-                inputs = {f"products_{element}": word for element, word in enumerate(products)}
+                inputs = {f"products_{unit}": word for unit, word in enumerate(products)}
                 self.given[self.clock] = inputs | {"valid": 1, "first": fold == 0, "last": fold == layer.folds - 1}
                 if fold == layer.folds - 1:
                     error = int(self.arithmetic.error(np.array(sums[place]), layer.index - 1))
-                    self.due[self.clock + levels(layer.elements) + 2] = error
+                    self.due[self.clock + levels(layer.units) + 2] = error
                     to = layer.formats.error
                     self.seen["least" if error == to.least else "greatest" if error == to.greatest else "between"] += 1
                 self.clock += 1
@@ -74,22 +74,22 @@ class Unit:
 @cocotb.test()
 async def every_sum_comes_when_it_is_due(dut: Any) -> None:
     given = settings()
-    units = [Unit(name, unit, given["passes"], given["seed"]) for name, unit in given["units"].items()]
-    nothing = {unit.name: {"valid": 0, "first": 0, "last": 0} | {f"products_{element}": 1 for element in range(
-        unit.layer.elements)} for unit in units}
+    trees = [Tree(name, tree, given["passes"], given["seed"]) for name, tree in given["trees"].items()]
+    nothing = {tree.name: {"valid": 0, "first": 0, "last": 0} | {f"products_{unit}": 1 for unit in range(
+        tree.layer.units)} for tree in trees}
     ports = Ports(dut)
-    await ports.start(**{f"{unit.name}_{port}": value for unit in units for port, value in nothing[unit.name].items()})
-    for clock in range(max(unit.clock for unit in units) + 20):
-        for unit in units:
-            inputs = nothing[unit.name] | unit.given.get(clock, {})
-            ports.set(**{f"{unit.name}_{port}": int(value) for port, value in inputs.items()})
+    await ports.start(**{f"{tree.name}_{port}": value for tree in trees for port, value in nothing[tree.name].items()})
+    for clock in range(max(tree.clock for tree in trees) + 20):
+        for tree in trees:
+            inputs = nothing[tree.name] | tree.given.get(clock, {})
+            ports.set(**{f"{tree.name}_{port}": int(value) for port, value in inputs.items()})
         await ports.settled()
-        for unit in units:
-            valid, right = ports.get(f"{unit.name}_error_valid"), unit.due.get(clock)
-            assert valid == (right is not None), f"{unit.name}: in clock {clock} must be {right}, not {valid}"
+        for tree in trees:
+            valid, right = ports.get(f"{tree.name}_error_valid"), tree.due.get(clock)
+            assert valid == (right is not None), f"{tree.name}: in clock {clock} must be {right}, not {valid}"
             if right is not None:
-                found = ports.signed(f"{unit.name}_error")
-                assert found == right, f"{unit.name}: error in clock {clock} must be {right}, not {found}"
+                found = ports.signed(f"{tree.name}_error")
+                assert found == right, f"{tree.name}: error in clock {clock} must be {right}, not {found}"
         await ports.tick()
-    seen = sum((unit.seen for unit in units), Counter[str]())
+    seen = sum((tree.seen for tree in trees), Counter[str]())
     assert all(seen[name] for name in ("least", "greatest", "between")), f"saturation must occur: {seen}"

@@ -1,6 +1,6 @@
 """cocotb testbench of a layer: parameters written, images inferred and learnt, parameters read back, all with hesitation.
 
-Settings: ``network`` (JSON), ``layer``, ``elements``, ``kind``, ``learns``; ``images``, how many; ``stalls``, how often each
+Settings: ``network`` (JSON), ``layer``, ``units``, ``kind``, ``learns``; ``images``, how many; ``stalls``, how often each
 side hesitates; ``seed``. The scoreboard is the golden model: outputs of every image, errors for the layer before, parameters.
 """
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Bench:
 async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any) -> None:
     given = settings()
     network = Network.from_json(given["network"])
-    design = Design(network=network, elements=tuple(given["elements"]), kind=given["kind"], learns=given["learns"])
+    design = Design(network=network, units=tuple(given["units"]), kind=given["kind"], learns=given["learns"])
     layer, seen = design.layers[given["layer"]], Counter[str]()
     chance = np.random.default_rng(given["seed"])
     golden, bench = GoldenLayer(layer, chance), Bench(dut, layer, given["stalls"], given["seed"])

@@ -70,7 +70,7 @@ class Unit:
         x, drive = np.array(ring.words).reshape(ELEMENTS, 1, 1), np.array([[ring.drive * self.arithmetic.drive_scale]])
         exact = circuits.bracket(x, drive, ring.entrance, self.couplings[ring.reverse])
         operand = self.arithmetic.operand(exact, "point")[:, 0, 0]
-        self.expected |= {clock + LATENCY + element: int(operand[element]) for element in range(ELEMENTS)}
+        self.expected |= {clock + LATENCY + population: int(operand[population]) for population in range(ELEMENTS)}
         self.expected[clock + LATENCY + ELEMENTS + 1] = ring.through << self.layer.operand_scale
         self.seen["reverse" if ring.reverse else "forward"] += 1
         if self.formats.bracket is not None:
@@ -82,8 +82,8 @@ class Unit:
         ring, tapping = self.now, phase < ELEMENTS
         fields = {"state_shift": 1, "state_new": not tapping, "self_enable": tapping,
                   "coupling_enable": 1 <= phase <= ELEMENTS, "reverse": ring.reverse}
-        if "element_self" in self.packing.fields:
-            fields |= {"element_difference": phase % ELEMENTS, "element_self": (phase - 1) % ELEMENTS}
+        if "population_self" in self.packing.fields:
+            fields |= {"population_difference": phase % ELEMENTS, "population_self": (phase - 1) % ELEMENTS}
         broadcast = ring.drive if phase == ring.entrance + 1 else ring.through if phase == ELEMENTS + LATENCY else 0
         return {f"{self.name}_control": self.packing.pack({name: int(value) for name, value in fields.items()}),
                 f"{self.name}_word": 0 if tapping else self.following.words[phase - ELEMENTS],

@@ -13,7 +13,7 @@ from hdl.ring import Bracket, shift_ring
 
 
 class BracketUnit(wiring.Component):
-    """Ring and bracket unit of a processing element, wired as in ``hdl.element``.
+    """Ring and bracket unit of a processing unit, wired as in ``hdl.unit``.
 
     Members
     -------
@@ -21,7 +21,7 @@ class BracketUnit(wiring.Component):
     word : In(signed(displacement bits))
         What a shift of the ring with ``state_new`` takes in.
     broadcast : In(signed(broadcast_bits))
-        In an element a register: drive, input or reverse signal.
+        In a unit a register: drive, input or reverse signal.
     operand : Out(signed(multiplier bits))
     """
 

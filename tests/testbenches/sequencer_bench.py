@@ -1,8 +1,8 @@
-"""cocotb testbench of a sequencer, with a model of what its elements would have computed: which words, in which order, when.
+"""cocotb testbench of a sequencer, with a model of what its units would have computed: which words, in which order, when.
 
-Settings: ``network`` (JSON), ``layer``, ``elements``, ``kind``, ``learns``; ``images``; ``accesses``, how many parameters are
+Settings: ``network`` (JSON), ``layer``, ``units``, ``kind``, ``learns``; ``images``; ``accesses``, how many parameters are
 asked for amid them; ``stalls``, how often each side hesitates; ``seed``. The control word of every clock is compared with
-``element_program``, whose program the element's testbench proved; operands that meet in a multiplier are recorded by address
+``unit_program``, whose program the unit's testbench proved; operands that meet in a multiplier are recorded by address
 and value, and compared with the lists that were to be played; so are the addresses of saved and restored states.
 """
 from __future__ import annotations
@@ -16,10 +16,10 @@ import cocotb
 from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
-from testbenches.element_program import ADDED, PRODUCT, WORD, Program
 from testbenches.layer_sides import Image, Sink, Source, flags
 from testbenches.ports import Packing, Ports
 from testbenches.run import settings
+from testbenches.unit_program import ADDED, PRODUCT, WORD, Program
 
 PATIENCE = 5_000
 OPTIONAL = ("access_neuron",)
@@ -66,10 +66,10 @@ class Accesses:
         self.neuron = self.chance.choice([before, self.chance.randrange(layer.neurons)])
         row, write = self.chance.randrange(layer.parameter_rows), self.chance.random() < 0.5
         word = self.chance.randrange(1, 1 << layer.word_bits - 1)
-        address = self.neuron // layer.elements * layer.rows + row
-        self.expected.append((self.neuron % layer.elements, address, word if write else None))
+        address = self.neuron // layer.units * layer.rows + row
+        self.expected.append((self.neuron % layer.units, address, word if write else None))
         if write:                                                          # what was written is shown, too
-            self.expected.append((self.neuron % layer.elements, address, None))
+            self.expected.append((self.neuron % layer.units, address, None))
         self.asked, self.left = True, self.left - 1
         self.seen["written" if write else "read"] += 1
         self.seen["same neuron" if self.neuron == before else "another neuron"] += 1
@@ -82,7 +82,7 @@ class Accesses:
             return
         assert self.asked, "nothing was asked for"
         assert ports.get("access_ready"), "an access must be taken when it is done"
-        assert ports.get("access_word") == word, "the word of the element with the token must be given"
+        assert ports.get("access_word") == word, "the word of the unit with the token must be given"
         self.asked = False
 
     def release(self) -> None:
@@ -91,7 +91,7 @@ class Accesses:
             self.ports.set(access_valid=0)
 
 
-class Elements:
+class Units:
     """Follows the control words: sums as lists of (address, value), the token, half steps, updates."""
 
     def __init__(self, layer: LayerDesign) -> None:
@@ -189,11 +189,11 @@ def links(layer: LayerDesign, image: Image) -> list[list[tuple[int, int]]]:
 async def control_is_in_order_and_comes_to_rest(dut: Any) -> None:
     given = settings()
     network = Network.from_json(given["network"])
-    layer = Design(network=network, elements=tuple(given["elements"]), kind=given["kind"],
+    layer = Design(network=network, units=tuple(given["units"]), kind=given["kind"],
                    learns=given["learns"]).layers[given["layer"]]
     ports, chance = Ports(dut, OPTIONAL), random.Random(given["seed"])
     source, sink = Source(ports, chance, given["stalls"]), Sink(ports, chance, given["stalls"], layer)
-    elements, packing, seen = Elements(layer), Packing(control_layout(layer)), Counter[str]()
+    units, packing, seen = Units(layer), Packing(control_layout(layer)), Counter[str]()
     half_steps, rates = 2 * network.integration.steps, network.learning.exponents(0)
     accesses = Accesses(ports, chance, layer, given["accesses"], seen)
     source.drive()
@@ -221,7 +221,7 @@ async def control_is_in_order_and_comes_to_rest(dut: Any) -> None:
                 word = chance.getrandbits(8)
                 ports.set(word=word)
                 await ports.settled()
-                elements.follow(packing.unpack(ports.get("control")), half_steps)
+                units.follow(packing.unpack(ports.get("control")), half_steps)
                 source.look()
                 sink.look()
                 busy = bool(source.waiting or sink.expected)
@@ -237,33 +237,33 @@ async def control_is_in_order_and_comes_to_rest(dut: Any) -> None:
                 raise AssertionError(f"the sequencer must come to rest within {PATIENCE} clocks")
         if not image.learn:
             continue
-        check_learnt(layer, image, elements, tree)
+        check_learnt(layer, image, units, tree)
         seen["learnt" if image.errors else "without error"] += 1
         tree = 0
     for image in images:
         assert image.flags == flags(layer.neurons, image.learn), f"outputs must be flagged, not {image.flags}"
         right = links(layer, image) + ([[]] * layer.folds if image.errors else [])
-        found, elements.sums = elements.sums[:len(right)], elements.sums[len(right):]
+        found, units.sums = units.sums[:len(right)], units.sums[len(right):]
         assert found == right, f"links must be {right}, not {found}"
         seen["images"] += 1
-    assert not elements.sums, "no drive may be latched without an image"
-    assert elements.accesses == accesses.expected, f"accesses must be {accesses.expected}, not {elements.accesses}"
+    assert not units.sums, "no drive may be latched without an image"
+    assert units.accesses == accesses.expected, f"accesses must be {accesses.expected}, not {units.accesses}"
     if given["stalls"] == 0 and not layer.learns and not given["accesses"]:
         period = half_steps * layer.phases + 2
-        gaps = [after - before for before, after in zip(elements.latches, elements.latches[1:], strict=False)]
-        assert gaps == [period] * len(gaps), f"elements must never starve: each {period} clocks a fold, not {gaps}"
+        gaps = [after - before for before, after in zip(units.latches, units.latches[1:], strict=False)]
+        assert gaps == [period] * len(gaps), f"units must never starve: each {period} clocks a fold, not {gaps}"
         seen["no pause"] += 1
     wanted = ["images", *(["learnt", "without error"] if layer.learns else ["no pause"] if not given["stalls"] else [])]
     wanted += ["written", "read", "same neuron", "another neuron", "asked amid an image"] if given["accesses"] else []
     assert all(seen[name] for name in wanted), f"each of {wanted} must occur: {seen}"
 
 
-def check_learnt(layer: LayerDesign, image: Image, elements: Elements, tree: int) -> None:
-    """Errors went to their elements, reverse links and updates were those of the list."""
+def check_learnt(layer: LayerDesign, image: Image, units: Units, tree: int) -> None:
+    """Errors went to their units, reverse links and updates were those of the list."""
     folds = range(layer.folds) if image.errors else ()
-    errors = [(place, (image.errors or [])[fold * layer.elements + place])
+    errors = [(place, (image.errors or [])[fold * layer.units + place])
               for fold in folds for place in range(layer.fold_size(fold))]
-    assert elements.errors == errors, f"errors must be {errors}, not {elements.errors}"
+    assert units.errors == errors, f"errors must be {errors}, not {units.errors}"
     assert tree == (layer.inputs * len(folds) if layer.reverses else 0), f"each input must be summed once, not {tree}"
     rates = layer.network.learning.exponents(0)
     links_rate, bias_rate = rates["links"], rates["bias"]
@@ -272,11 +272,11 @@ def check_learnt(layer: LayerDesign, image: Image, elements: Elements, tree: int
     distance = layer.update_shift - layer.network.update_shift(layer.index, links_rate)
     updates = [(fold * layer.rows + index, 1 << layer.update_shift - bias_rate if last else value << distance, last)
                for fold in folds for index, value, last in image.items()]
-    assert elements.updates == updates, f"updates must be {updates}, not {elements.updates}"
+    assert units.updates == updates, f"updates must be {updates}, not {units.updates}"
     first = layer.network.neuron.output_element                            # the ring shows this one, and turns
     states = [fold * layer.rows + layer.state_row for fold in range(layer.folds)] if layer.saves_state else []
     saved = [state + (first + turn) % ELEMENTS for state in states for turn in range(ELEMENTS)]
-    assert elements.saved == saved, f"displacements must be saved at {saved}, not {elements.saved}"
+    assert units.saved == saved, f"displacements must be saved at {saved}, not {units.saved}"
     restored = [state + -turn % ELEMENTS for state in states for turn in range(ELEMENTS)] if image.errors else []
-    assert elements.restored == restored, f"displacements must be restored from {restored}, not {elements.restored}"
-    elements.errors, elements.updates, elements.saved, elements.restored = [], [], [], []
+    assert units.restored == restored, f"displacements must be restored from {restored}, not {units.restored}"
+    units.errors, units.updates, units.saved, units.restored = [], [], [], []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 NONZERO = 149                             # of the 784 pixels of a usual MNIST image
 LINE_BYTES = 300                          # of such an image on the serial line, packets and acknowledgements included
-WAYS = ("one_element_per_neuron", "folded")
+WAYS = ("one_unit_per_neuron", "folded")
 
 
 def boards(json: options.JsonOption = None) -> None:
@@ -34,7 +34,7 @@ def boards(json: options.JsonOption = None) -> None:
                           left=("--board", "chip"), right=("MHz", "MBd", *2 * ("H", "us", "us\nlearnt")))
     for column in table.columns[:2]:
         column.no_wrap = True
-    table.caption = (f"H first with a processing element for each neuron, then folded, on as few as it takes; us of an image "
+    table.caption = (f"H first with a processing unit for each neuron, then folded, on as few as it takes; us of an image "
                      f"with {NONZERO} pixels that are not 0; all by estimate, host link included")
     table.caption_justify = "left"
     for entry in listed:
@@ -67,12 +67,12 @@ def described(platform: Platform) -> dict[str, Any]:
 
 
 def capacity(design: Design | None, rate: float) -> dict[str, Any] | None:
-    """Layers, elements and time per image of a design at ``rate`` MHz, as plain data."""
+    """Layers, units and time per image of a design at ``rate`` MHz, as plain data."""
     from hdl import estimate
     if design is None:
         return None
     clocks = asdict(estimate.clocks(design, NONZERO))
-    return {"layers": list(design.network.layers), "elements": list(design.elements), "clocks": clocks,
+    return {"layers": list(design.network.layers), "units": list(design.units), "clocks": clocks,
             "us": {name: None if count is None else count / rate for name, count in clocks.items()}}
 
 

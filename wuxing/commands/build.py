@@ -37,10 +37,10 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
           clock: Annotated[float | None, typer.Option("--clock", help="MHz of the core; by default the board's.")] = None,
           baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
                           ] = None,
-          elements: Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; by "
-                                                       "default as many as fit.")] = None,
-          most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
-                                                            "--elements.")] = None,
+          units: Annotated[str | None, typer.Option("--units", help="Processing units of each layer, as 128,10; by "
+                                                    "default as many as fit.")] = None,
+          most_units: Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of "
+                                                         "--units.")] = None,
           kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
                           ] = "shift",
           learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
@@ -59,7 +59,7 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
     chosen = designs.platform_of(board, given.record)
     if given.note and not quiet:
         console.err().print(given.note, soft_wrap=True)
-    design = designs.for_board(chosen, given, elements, most_elements, kind=kind, learns=learning)
+    design = designs.for_board(chosen, given, units, most_units, kind=kind, learns=learning)
 
     def on_step(step: str) -> None:
         if not quiet:
@@ -108,9 +108,9 @@ def verification(design: Design, values: Parameters, images: int, learn: int) ->
 def _summary(folder: Path, found: dict[str, Any]) -> list[Any]:
     clock, design = found["clock"], found["design"]
     does = "learns" if design["learns"] else "infers"
-    sizes, elements = "-".join(map(str, found["network"]["layers"])), ", ".join(map(str, design["elements"]))
+    sizes, units = "-".join(map(str, found["network"]["layers"])), ", ".join(map(str, design["units"]))
     bitstream = console.shown(folder / found["bitstream"])
-    lines: list[Any] = [f"[bold]{bitstream}[/bold]: {sizes} that {does} on {elements} elements, for {found['title']}",
+    lines: list[Any] = [f"[bold]{bitstream}[/bold]: {sizes} that {does} on {units} units, for {found['title']}",
                         f"clock {clock['MHz']:g} MHz, reached {clock['reached_MHz']:.1f} MHz (seed {found['seed']})", ""]
     table = console.table("Use of the device", left=("",), right=("used", "there", "%"))
     for part, use in found["use"].items():

@@ -25,7 +25,7 @@ LearnOption = Annotated[int | None, typer.Option("--learn", min=0, help="Trainin
                                                  f"at each rate of the rate schedule; by default at most {LEARN}.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="compiled, or cocotb: slower, with other drivers.")]
 SimulatorOption = Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")]
-ElementsOption = Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; one "
+UnitsOption = Annotated[str | None, typer.Option("--units", help="Processing units of each layer, as 128,10; one "
                                                        "number stands for all; by default one per neuron.")]
 KindOption = Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")]
 StatesOption = Annotated[int, typer.Option("--states", min=0, help="Of so many images of each kind, compare the state of "
@@ -38,7 +38,7 @@ TraceOption = Annotated[Path | None, typer.Option("--trace", help="Write an FST 
 
 
 def cosim(model: options.ModelArgument, images: ImagesOption = None, learn: LearnOption = None,
-          engine: EngineOption = "compiled", simulator: SimulatorOption = "verilator", elements: ElementsOption = None,
+          engine: EngineOption = "compiled", simulator: SimulatorOption = "verilator", units: UnitsOption = None,
           kind: KindOption = "shift", arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
           board: designs.CoreBoardOption = None,
           learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
@@ -52,7 +52,7 @@ def cosim(model: options.ModelArgument, images: ImagesOption = None, learn: Lear
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     given = designs.Given(network=loaded.network, values=loaded.converted("fixed"), record=loaded.record)
-    design = designs.core(given, elements, None, kind=kind, learns=learning, board=board, arrangement=arrangement,
+    design = designs.core(given, units, None, kind=kind, learns=learning, board=board, arrangement=arrangement,
                           target=target)
     data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, loaded.network)
@@ -80,8 +80,8 @@ def _summary(report: Report) -> Any:
     table.add_row("inferred", f"{report.images:,}", cycles(report.cycles_per_image))
     table.add_row("learnt", f"{report.learnt:,}", cycles(report.cycles_per_learnt_image))
     rate = "" if report.images_per_second is None else f", {report.images_per_second:,.0f} images/s"
-    elements = ", ".join(map(str, report.elements))
+    units = ", ".join(map(str, report.units))
     tools = ", ".join(f"{name} {version}" for name, version in report.versions.items() if name not in ("python", "numpy"))
-    table.caption = f"{report.engine}{rate}; processing elements: {elements}; {tools}"
+    table.caption = f"{report.engine}{rate}; processing units: {units}; {tools}"
     table.caption_justify = "left"
     return table

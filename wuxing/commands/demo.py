@@ -124,14 +124,14 @@ class Demonstration:
             f"   The widest sum ({widest['sum']}) needs {widest['bits']} bits, whatever the images are.")
 
     def write(self) -> None:
-        say("", "3. Become hardware: an array of processing elements that infers and learns")
+        say("", "3. Become hardware: an array of processing units that infers and learns")
         self.step("verilog", "verilog", self.path("model.npz"), "-o", self.path("verilog"))
 
     def simulate(self) -> None:
         found = self.step("cosim", "cosim", self.path("model.npz"), "--images", str(IMAGES), "--learn", str(LEARN), json=True,
                           patience="the Verilog is compiled first, which takes a minute or two")
         inferred, learnt = found["cycles_per_image"], found["cycles_per_learnt_image"]
-        say(f"   {sum(found['elements']):,} processing elements, {found['images']:,} images inferred, {found['learnt']:,} "
+        say(f"   {sum(found['units']):,} processing units, {found['images']:,} images inferred, {found['learnt']:,} "
             f"learnt: {found['mismatches']:,} of {found['words_compared']:,} words differ from the model.",
             f"   An image takes {inferred:,.0f} clocks to classify and {learnt:,.0f} to learn: at {CLOCK} MHz "
             f"{inferred / CLOCK:,.1f} and {learnt / CLOCK:,.1f} us.")

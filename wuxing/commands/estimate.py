@@ -17,14 +17,14 @@ USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are 
 
 def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
                                                    help="A model file, or a network description (.toml, .json).")],
-             elements: Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; "
-                                                          "one number stands for all; by default one per neuron.")] = None,
-             most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
-                                                               "--elements.")] = None,
+             units: Annotated[str | None, typer.Option("--units", help="Processing units of each layer, as 128,10; "
+                                                       "one number stands for all; by default one per neuron.")] = None,
+             most_units: Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of "
+                                                            "--units.")] = None,
              kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
                              ] = "shift",
              arrangement: Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; shared: one "
-                                                          "array does all layers.")] = "parallel",
+                                                       "array does all layers.")] = "parallel",
              target: Annotated[str, typer.Option("--target", help="The FPGA: ecp5 or ice40.")] = "ecp5",
              learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
              clock: Annotated[float | None, typer.Option("--clock", help="MHz; by default 100 for ecp5, 24 for ice40.")] = None,
@@ -36,8 +36,8 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
     from hdl.design import Design
     console.check_writable(json)
     network = designs.read(model).network
-    counts = designs.elements(network, elements, most_elements, arrangement)
-    design = Design(network=network, elements=counts, kind=kind, target=target, learns=learning, arrangement=arrangement)
+    counts = designs.units(network, units, most_units, arrangement)
+    design = Design(network=network, units=counts, kind=kind, target=target, learns=learning, arrangement=arrangement)
     cells, memory = costs.cells(design), costs.memory(design)
     rate = costs.CLOCKS[target] if clock is None else clock
     if not 0 < rate < 1000:
@@ -45,14 +45,14 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
     inputs = round(USUAL_SHARE * network.layers[0]) if nonzero is None else nonzero
     clocks = costs.clocks(design, inputs)
     device, limits = costs.DEVICES[target]
-    console.write_json(json, {"model": str(model), "digest": network.digest, "elements": list(design.elements), "kind": kind,
+    console.write_json(json, {"model": str(model), "digest": network.digest, "units": list(design.units), "kind": kind,
                               "target": target, "learns": learning, "MHz": rate, "nonzero": inputs, "clocks": asdict(clocks),
                               "memory_bits": asdict(memory), "cells": asdict(cells), "device": device, "device_has": limits})
 
     screen = console.out(json)
     does = "infers and learns" if learning else "infers"
     screen.print(f"[bold]{console.shown(model)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, on "
-                 f"{sum(design.elements)} elements ({', '.join(map(str, design.elements))})", soft_wrap=True)
+                 f"{sum(design.units)} units ({', '.join(map(str, design.units))})", soft_wrap=True)
     table = console.table(f"Per image with {inputs} nonzero inputs, images without pause, at {rate:g} MHz",
                           right=("clocks", "us", "images per s"), left=("",))
     for name, count in (("inferred", clocks.inferred), ("learnt, with an error", clocks.learnt),
@@ -67,9 +67,9 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
     for name, count in asdict(cells).items():
         table.add_row(names[name], f"{count:,}", f"{limits[name]:,}", f"{100 * count / limits[name]:.0f}")
     screen.print(table, "", sep="\n")
-    screen.print(f"{cells.cells / sum(design.elements):.0f} logic cells an element, all counted; memory: weights "
+    screen.print(f"{cells.cells / sum(design.units):.0f} logic cells a unit, all counted; memory: weights "
                  f"{memory.weights:,} bits, lists {memory.lists:,}, queues {memory.queues:,}", soft_wrap=True)
     too_much = [names[name] for name, count in asdict(cells).items() if count > limits[name]]
     if too_much:
-        screen.print(f"does not fit {device}: too many {' and '.join(too_much)}; choose fewer --elements or a smaller network",
+        screen.print(f"does not fit {device}: too many {' and '.join(too_much)}; choose fewer --units or a smaller network",
                      soft_wrap=True)

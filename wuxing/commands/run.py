@@ -84,10 +84,10 @@ def run(model: options.ModelArgument,
                                                                            "to this file.")] = None,
         baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
                         ] = None,
-        elements: Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer of a virtual "
-                                                     "board, as 128,10; by default as wuxing build chooses.")] = None,
-        most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
-                                                          "--elements.")] = None,
+        units: Annotated[str | None, typer.Option("--units", help="Processing units of each layer of a virtual "
+                                                  "board, as 128,10; by default as wuxing build chooses.")] = None,
+        most_units: Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of "
+                                                       "--units.")] = None,
         seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the images.")] = 0,
         dataset: training_data.DatasetOption = None,
         json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
@@ -100,9 +100,9 @@ def run(model: options.ModelArgument,
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     values, network = loaded.converted("fixed"), loaded.network
     given = designs.Given(network=network, values=values, record=loaded.record)
-    design = designs.for_board(chosen, given, elements, most_elements) if port == VIRTUAL else None
-    if design is None and (elements is not None or most_elements is not None):
-        raise InputError("--elements and --most-elements are for a virtual board; a real one has those of its bitstream")
+    design = designs.for_board(chosen, given, units, most_units) if port == VIRTUAL else None
+    if design is None and (units is not None or most_units is not None):
+        raise InputError("--units and --most-units are for a virtual board; a real one has those of its bitstream")
     data = training_data.load(dataset, loaded.record, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
@@ -131,7 +131,7 @@ def run(model: options.ModelArgument,
         _save(output, loaded.record, network, found, chosen.name, port, learnt.images)
     result = {
         "model": str(model), "digest": network.digest, "board": chosen.name, "port": port, "baud": rate,
-        "elements": None if design is None else list(design.elements),
+        "units": None if design is None else list(design.units),
         "arrangement": None if design is None else design.arrangement,
         "dataset": data.name, "dataset_sha256": data.sha256, "seed": seed,
         "accuracy": 100 * inferred.right / len(shown) if len(shown) else None, "words_compared": tally.words,

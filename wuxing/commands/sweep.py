@@ -181,7 +181,7 @@ def table_of(rows: list[dict[str, Any]], described: dict[str, Any], hold_out: in
     """Choices, accuracy, costs and Pareto front as text; time and fit only where there are boards."""
     boards = list(dict.fromkeys(row["board"] for row in rows if row["board"] is not None))
     columns = COLUMNS if boards else [column for column in COLUMNS if column.name != "microseconds_per_learnt_image"]
-    core = f"chosen for {', '.join(boards)}" if boards else f"with one element per neuron ({cost.TARGET})"
+    core = f"chosen for {', '.join(boards)}" if boards else f"with one unit per neuron ({cost.TARGET})"
     fits = {True: "yes", False: UNFIT, None: NONE}
     return Table(f"{described['dataset']}: accuracy on {hold_out:,} held-out training images, mean ± standard deviation of "
                  f"{len(described['seeds'])} seeds; clocks and cells by estimate, of a core {core}, images with {nonzero} "

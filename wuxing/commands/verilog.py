@@ -20,10 +20,10 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
                                                        "then begin as before learning.")],
             output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
                                                  help="The folder to write; an old one of this command is replaced.")],
-            elements: Annotated[str | None, typer.Option("--elements", help="Processing elements of each layer, as 128,10; one "
-                                                         "number stands for all; by default one per neuron.")] = None,
-            most_elements: Annotated[int | None, typer.Option("--most-elements", help="At most so many in a layer, instead of "
-                                                              "--elements.")] = None,
+            units: Annotated[str | None, typer.Option("--units", help="Processing units of each layer, as 128,10; one "
+                                                      "number stands for all; by default one per neuron.")] = None,
+            most_units: Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of "
+                                                           "--units.")] = None,
             kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
                             ] = "shift",
             arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
@@ -36,7 +36,7 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
     check_replaceable(output)
     given = designs.read(model)
     network = given.network
-    design = designs.core(given, elements, most_elements, kind=kind, learns=learning, board=board, arrangement=arrangement,
+    design = designs.core(given, units, most_units, kind=kind, learns=learning, board=board, arrangement=arrangement,
                           target=target)
     if given.note and not quiet:
         console.err().print(given.note, soft_wrap=True)
@@ -44,18 +44,18 @@ def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=
     write_folder(output, files)
     manifest = emit.read_manifest(output)
     console.write_json(json, {"folder": str(output), "manifest": str(output / emit.MANIFEST),
-                              **{key: manifest[key] for key in ("digest", "top", "kind", "target", "learns", "elements",
+                              **{key: manifest[key] for key in ("digest", "top", "kind", "target", "learns", "units",
                                                                 "multipliers", "memory_bits", "files")}})
     screen = console.out(json)
     does = "infers and learns" if learning else "infers"
     screen.print(f"[bold]{console.shown(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, "
                  f"{design.target}\ndigest {network.digest}", soft_wrap=True)
-    table = console.table("Layers; each element has a memory of so many words of so many bits",
-                          right=("layer", "inputs", "neurons", "elements", "folds", "words", "bits", "memory bits"))
+    table = console.table("Layers; each unit has a memory of so many words of so many bits",
+                          right=("layer", "inputs", "neurons", "units", "folds", "words", "bits", "memory bits"))
     for layer in design.layers:
-        table.add_row(*(f"{count:,}" for count in (layer.index, layer.inputs, layer.neurons, layer.elements, layer.folds,
+        table.add_row(*(f"{count:,}" for count in (layer.index, layer.inputs, layer.neurons, layer.units, layer.folds,
                                                    layer.depth, layer.word_bits,
-                                                   layer.elements * layer.depth * layer.word_bits)))
+                                                   layer.units * layer.depth * layer.word_bits)))
     screen.print("", table, "", f"{len(files)} files: {emit.VERILOG} and {emit.INSTANCE} for the design, {emit.WAIVERS} for "
                  f"its lint, {emit.REGISTERS} for its frames, {emit.MANIFEST} for programs, weights_*.hex for its memories",
                  sep="\n", soft_wrap=True)

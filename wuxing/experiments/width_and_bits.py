@@ -2,7 +2,7 @@
 
 The map from which the configuration of a board is chosen. Words are Q1.f (drives Q4.f), weights Q2.w. Accuracies are means over
 seeds on held-out training images; the front is chosen by them and reported on the test images as well. Costs: bits of all
-parameters; clocks of an image that is learnt by a core with one element for each neuron (``hdl.estimate``), which the lengths
+parameters; clocks of an image that is learnt by a core with one unit for each neuron (``hdl.estimate``), which the lengths
 of words do not change, where 19 % of the pixels are not 0 as in MNIST. The claims were written before the full runs.
 """
 from __future__ import annotations

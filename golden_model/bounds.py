@@ -1,18 +1,30 @@
 """Bounds: what the exact sums of a network could ever reach, by interval analysis of the arithmetic contract.
 
-No image and no parameters can take a sum outside its ``Bound``: of full, sparse and convolutional layers, which differ in how
-many links and uses they add up, and of recurrent ones, whose reciprocal links are one more sum.
+One analysis, of two sets of words that may enter it:
+
+- ``worst_case``: words as far as clamps and the parameters of a model let them go. No image can take a sum outside its
+  ``Bound``; least and greatest are those that a sum can be driven to, where no gate closes on the way.
+- ``widths``: any words of the formats. These are the bits that the contract states (``docs/arithmetic.md``), on which engine
+  and hardware build: a description is fit for integers if none of them is above ``MOST_BITS``.
+
+It holds for full, sparse, convolutional and recurrent layers, which differ in how many links and uses they add up, and in
+whether reciprocal links are one more sum.
 """
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from golden_model import circuits
-from golden_model.fixed_point import round_shift
-from golden_model.network import ELEMENTS, Formats, Network
-from golden_model.parameters import Parameters
+from golden_model.fixed_point import Format, round_shift
+from golden_model.ring import ELEMENTS, MIRROR, mirrored
+
+if TYPE_CHECKING:                         # a description asks for its own widths
+    from golden_model.network import Formats, Network
+    from golden_model.parameters import Parameters
 
 
 def magnitude_bits(value: int) -> int:
@@ -20,14 +32,18 @@ def magnitude_bits(value: int) -> int:
     return (value if value >= 0 else ~value).bit_length()
 
 
-@dataclass(frozen=True)
-class Interval:
+class Interval(NamedTuple):
     """All integers from ``least`` to ``greatest``, with the arithmetic of intervals (Moore 1966)."""
 
     least: int
     greatest: int
 
-    def __add__(self, other: Interval) -> Interval:
+    @classmethod
+    def of(cls, value: int) -> Interval:
+        """That value alone."""
+        return cls(value, value)
+
+    def __add__(self, other: Interval) -> Interval:               # type: ignore[override]
         return Interval(self.least + other.least, self.greatest + other.greatest)
 
     def __neg__(self) -> Interval:
@@ -36,7 +52,7 @@ class Interval:
     def __sub__(self, other: Interval) -> Interval:
         return self + -other
 
-    def __mul__(self, other: Interval) -> Interval:
+    def __mul__(self, other: Interval) -> Interval:               # type: ignore[override]
         ends = [a * b for a in (self.least, self.greatest) for b in (other.least, other.greatest)]
         return Interval(min(ends), max(ends))
 
@@ -79,50 +95,157 @@ class Bound:
         return self.interval.bits
 
 
+class Words(NamedTuple):
+    """What may enter the sums: an interval for each word, in units of its format.
+
+    ``displacement``: of the five populations. ``gate``: of the forward circuit. ``operand``: the least and the greatest of the
+    bracket once it is narrowed. ``K``: of each layer K1, K2, K3 of the five populations. ``anywhere``: whether links may come
+    to any population, as in a datapath that serves all five.
+    """
+
+    displacement: list[Interval]
+    reverse: Interval
+    gate: list[Interval]
+    input: Interval
+    weight: Interval
+    drive: Interval
+    error: Interval
+    local_product: Interval
+    integral: Interval
+    operand: Interval | None
+    K: list[list[list[Interval]]]
+    parameters: dict[str, Interval]
+    anywhere: bool
+
+
 def worst_case(network: Network, parameters: Parameters | None = None) -> dict[str, Bound]:
     """Interval analysis of every exact sum, by name, whatever images and parameters: none of them can ever saturate.
 
     The words that enter are bounded by their formats and clamps, forward displacements by extinction (-E*), K that is not
     trained by the description, or by the K of ``parameters`` if a model has others. Every sum is linear in each of its
     words, so its bounds are at corners; the gate and the bracket it multiplies are taken as independent, which can only
-    widen. ``Network.widths`` states the same bounds with equal ends either way and one bracket for both directions; without
-    ``parameters`` no ``bits`` here is greater.
+    widen.
 
     Names are those of the observed signals, and for what no observer is shown: ``biased_link_sum[k]`` (what is narrowed to a
     drive), ``margin_difference[k]`` (to an output error), ``..._half_step`` (to a displacement, rounding included), and
-    ``updated_weight[k]``, ``updated_bias[k]``, ``updated_K1[k]`` ... of what is trained, at the least rate of the rate
-    schedule, and where an instinct is pid ``links_local_product_sum[k]``, ``links_integral_sum[k]`` and so on.
+    ``updated_weight[k]``, ``updated_bias[k]``, ``updated_K1[k]`` ... of what is trained, at the least rate of the schedule, and
+    where an instinct is pid ``links_local_product_sum[k]``, ``links_integral_sum[k]`` and so on.
+
+    Raises
+    ------
+    InputError
+        If the description is not fit for integers.
     """
     network.check_fixed()
-    formats, neuron, batch = network.formats, network.neuron, network.learning.batch
+    bounds = _analysis(network, _words_in_use(network, parameters))
+    del bounds["reverse_link_sum[0]"]                              # nothing asks for the errors of pixels
+    return bounds
+
+
+def widths(network: Network, any_coupling: bool = False) -> dict[str, int]:
+    """Bits (signed) that each exact sum of the contract can need, whatever the parameters: see ``Network.widths``."""
+    return dict(_widths(network, any_coupling))
+
+
+@lru_cache(maxsize=1024)
+def _widths(network: Network, any_coupling: bool) -> tuple[tuple[str, int], ...]:
+    bounds = _analysis(network, words_of_formats(network, any_coupling))
+    layers = range(len(network.layers) - 1)
+
+    def most(names: list[str]) -> int:
+        return max((bounds[name].bits for name in names if name in bounds), default=0)
+
+    def ends_in(ending: str) -> list[str]:
+        return [name for name in bounds if name.endswith(ending)]
+
+    result = {name: most(ends_in(f"]_{name}")) for name in ("bracket", "product", "half_step", "exchange_sum")}
+    for layer in layers:
+        result[f"link_sum[{layer}]"] = most([f"biased_link_sum[{layer}]"])
+        result |= {f"{name}[{layer}]": most([f"{name}[{layer}]"]) for name in ("reverse_link_sum", "update", "updated_weight")}
+    result["updated_bias"] = most([f"updated_bias[{layer}]" for layer in layers])
+    result["updated_coupling"] = most([f"updated_{name}[{layer}]" for name in ("K1", "K2", "K3") for layer in layers])
+    result |= {name: most([each for layer in layers for each in ends_in(f"_{name}_sum[{layer}]")])
+               for name in ("local_product", "integral")}
+    return tuple((name, bits) for name, bits in result.items() if bits)
+
+
+def _words_in_use(network: Network, parameters: Parameters | None) -> Words:
+    formats, neuron = network.formats, network.neuron
     word = {entry.name: Interval(value.least, value.greatest) for entry in fields(formats)
             if (value := getattr(formats, entry.name)) is not None}
     rest = [round(value * formats.displacement.one) for value in neuron.rest]
-    s = [Interval(-value, formats.displacement.greatest) for value in rest]      # clamped at extinction
-    r = word["displacement"]
-    slowest = network.learning.slowest()
     described = np.round(np.array([neuron.K1, neuron.K2, neuron.K3]) * formats.coupling.one).astype(np.int64)
+    K = []
+    for layer, wiring in enumerate(network.wirings):
+        coupling = described[:, :, None] if parameters is None else parameters[layer].coupling
+        if parameters is None:
+            coupling = coupling.copy()
+            coupling[2] = [[formats.coupling.exact(K3, "K3")] for K3 in wiring.damping(neuron.K3)]
+        K.append([[word["coupling"] if getattr(network.learning, name) else Interval(int(each.min()), int(each.max()))
+                   for each in populations] for name, populations in zip(("K1", "K2", "K3"), coupling, strict=True)])
+    return Words(displacement=[Interval(-value, formats.displacement.greatest) for value in rest],      # clamped at extinction
+                 reverse=word["displacement"], gate=[Interval(0, value + formats.displacement.greatest) for value in rest],
+                 input=word["input"], weight=word["weight"], drive=word["drive"], error=word["error"],
+                 local_product=word["local_product"], integral=word["integral"], operand=word.get("bracket"), K=K,
+                 parameters={"links": word["weight"], "bias": word["drive"],
+                             **dict.fromkeys(("K1", "K2", "K3"), word["coupling"])}, anywhere=False)
+
+
+def words_of_formats(network: Network, any_coupling: bool = False) -> Words:
+    """Any words of the formats, with equal ends either way: what is added may as well be taken away."""
+    formats, neuron = network.formats, network.neuron
+
+    def word(to: Format) -> Interval:
+        most = max(to.greatest, -to.least)
+        return Interval(-most, most)
+
+    s, coupling = word(formats.displacement), word(formats.coupling)
+    K = [[[coupling] * ELEMENTS] * 3] * len(network.wirings)
+    if not any_coupling and not network.learning.trains_K:
+        K = [[[_steps(value, formats.coupling) for value in values]
+              for values in (neuron.K1, neuron.K2, wiring.damping(neuron.K3))] for wiring in network.wirings]
+    gate = math.ceil(max(neuron.rest) * formats.displacement.one) + formats.displacement.greatest
+    return Words(displacement=[s] * ELEMENTS, reverse=s, gate=[Interval(0, gate)] * ELEMENTS, input=word(formats.input),
+                 weight=word(formats.weight), drive=word(formats.drive), error=word(formats.error),
+                 local_product=word(formats.local_product), integral=word(formats.integral),
+                 operand=None if formats.bracket is None else word(formats.bracket), K=K,
+                 parameters={"links": word(formats.weight), "bias": word(formats.drive),
+                             **dict.fromkeys(("K1", "K2", "K3"), coupling)}, anywhere=True)
+
+
+def _steps(value: float, to: Format) -> Interval:
+    most = math.ceil(abs(value) * to.one)
+    return Interval(-most, most)
+
+
+def _analysis(network: Network, words: Words) -> dict[str, Bound]:
+    """The bounds of all sums, layer after layer, in the order in which an image and its learning form them."""
+    formats, neuron, batch, slowest = network.formats, network.neuron, network.learning.batch, network.learning.slowest()
+    s, r = words.displacement, words.reverse
     bounds: dict[str, Bound] = {}
 
     def bound(name: str, interval: Interval, what: str) -> Interval:
         bounds[name] = Bound(name, interval, what)
         return interval
 
-    def circuit(name: str, x: list[Interval], gate: list[Interval], drive: Interval, element: int,
-                rates: list[list[Interval]], other: int | None = None) -> None:
-        """Union over the elements of the ring, which share one datapath. ``other``: the element that reciprocal links drain."""
-        K1, K2, K3 = rates
-        brackets = [K1[i] * x[i - 1] - K1[(i + 1) % 5] * x[(i + 1) % 5] + K2[i] * x[(i + 2) % 5]
-                    - K2[i - 2] * x[i - 2] - K3[i] * x[i] for i in range(ELEMENTS)]
-        brackets[element] += drive << formats.coupling.fraction
+    def circuit(name: str, x: list[Interval], gate: list[Interval], drive: Interval, population: int,
+                K: list[list[Interval]], other: int | None = None) -> None:
+        """Union over the ring, which shares one datapath. ``other``: the population that reciprocal links drain."""
+        K1, K2, K3 = K
+        links = [Interval(0, 0)] * ELEMENTS
+        links[population] += drive << formats.coupling.fraction
         if other is not None:                                 # links bring as much to the one as they take from the other
-            brackets[element] += word["drive"] << formats.coupling.fraction
-            brackets[other] += -(word["drive"] << formats.coupling.fraction)
+            links[population] += words.drive << formats.coupling.fraction
+            links[other] += -(words.drive << formats.coupling.fraction)
+        if words.anywhere:
+            links = [_union(links)] * ELEMENTS
+        brackets = [K1[i] * x[i - 1] - K1[(i + 1) % 5] * x[(i + 1) % 5] + K2[i] * x[(i + 2) % 5]
+                    - K2[i - 2] * x[i - 2] - K3[i] * x[i] + links[i] for i in range(ELEMENTS)]
         bound(f"{name}_bracket", _union(brackets), "five products K s, and the drive")
-        products = [gate[i] * _operand(formats, brackets[i]) for i in range(ELEMENTS)]
+        products = [gate[i] * _operand(formats, words, brackets[i]) for i in range(ELEMENTS)]
         bound(f"{name}_product", _union(products), "population or gate times the operand B")
         shift = network.corrector_shift                       # the greater of both; B does not depend on it
-        half = Interval(1 << shift, 1 << shift)
+        half = Interval.of(1 << shift)
         bound(f"{name}_half_step", _union([((x[i] + x[i]) << shift) + products[i] + half for i in range(ELEMENTS)]),
               "two displacements, shifted, the product, and half for rounding")
 
@@ -130,8 +253,7 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
         """A parameter of set ``name`` before its narrowing, if it is trained; ``products``: the exact sum."""
         if (rate := slowest[name]) is None:
             return
-        parameter = network.parameter_format(name)
-        old = Interval(parameter.least, parameter.greatest)
+        old = words.parameters[name]
         instinct = network.learning.instinct(name)
         if instinct == "sign":
             step = network.sign_step(name, rate)
@@ -140,44 +262,36 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
         what = "its products"
         if instinct == "pid":
             controller, leak = network.controller(name, k), network.learning.leak_shift
-            q, integral = word["local_product"], word["integral"]
+            q, integral = words.local_product, words.integral
             bound(f"{name}_local_product_sum[{k}]", products << max(-controller.product_shift, 0), f"{batch} products")
             bound(f"{name}_integral_sum[{k}]", ((integral + q) << leak) + (-integral if leak else Interval(0, 0)),
                   "the integral and the word of a product, less the leak")
             products = (products.times(controller.proportional) + integral.times(controller.integral)
                         + (q - q).times(controller.derivative))
             what = "the three terms of its instinct"
-        bound(bound_name, (old << network.change_shift(name, k, rate)) + products, f"the {shown}, shifted, and {what}")
+        bound(bound_name, (old << max(network.change_shift(name, k, rate), 0)) + products, f"the {shown}, shifted, and {what}")
 
-    gates = [Interval(0, value + formats.displacement.greatest) for value in rest]
-    mirror = circuits.MIRROR
     sizes = list(zip(network.layers, network.layers[1:], strict=False))
     for k, (inputs, neurons) in enumerate(sizes):
-        x = s[neuron.output_element] if k else word["input"] << network.input_shift(0)
-        wiring = network.wirings[k]
-        coupling = described[:, :, None] if parameters is None else parameters[k].coupling
-        if parameters is None:
-            coupling = coupling.copy()
-            coupling[2] = [[formats.coupling.exact(K3, "K3")] for K3 in wiring.damping(network.neuron.K3)]
-        K = [[word["coupling"] if getattr(network.learning, name) else Interval(int(each.min()), int(each.max()))
-              for each in rates] for name, rates in zip(("K1", "K2", "K3"), coupling, strict=True)]
+        x = s[neuron.output_element] if k else words.input << max(network.input_shift(0), 0)
+        wiring, K = network.wirings[k], words.K[k]
         fan_in = wiring.fan_in(inputs)
-        links = bound(f"link_sum[{k}]", (x * word["weight"]).times(fan_in), f"{fan_in} products of a link and its input")
-        bound(f"biased_link_sum[{k}]", links + (word["drive"] << network.link_shift(k)), "the link sum and the bias, shifted")
+        links = bound(f"link_sum[{k}]", (x * words.weight).times(fan_in), f"{fan_in} products of a link and its input")
+        bias = words.drive << max(network.link_shift(k), 0)
+        bound(f"biased_link_sum[{k}]", links + bias, "the link sum and the bias, shifted")
         mutual = wiring.reciprocal
-        circuit(f"displacement[{k}]", s, gates, word["drive"], neuron.input_element, K,
+        circuit(f"displacement[{k}]", s, words.gate, words.drive, neuron.input_element, K,
                 neuron.output_element if mutual else None)
-        circuit(f"reverse[{k}]", [r] * ELEMENTS, [gates[i] for i in mirror], word["error"],
-                int(mirror[neuron.output_element]), _mirrored(K), int(mirror[neuron.input_element]) if mutual else None)
+        circuit(f"reverse[{k}]", [r] * ELEMENTS, [words.gate[i] for i in MIRROR], words.error,
+                int(MIRROR[neuron.output_element]), _mirrored(K), int(MIRROR[neuron.input_element]) if mutual else None)
         if mutual:
             ends = _union([s[neuron.input_element], s[neuron.output_element]])
             for name, signals in (("displacement", ends), ("reverse", r)):
-                bound(f"{name}[{k}]_exchange_sum", (signals * word["weight"]).times(neurons),
+                bound(f"{name}[{k}]_exchange_sum", (signals * words.weight).times(neurons),
                       f"{neurons} products of a reciprocal link and a displacement")
-        if k:
-            fan_out = wiring.fan_out(neurons) * wiring.held
-            bound(f"reverse_link_sum[{k}]", (r * word["weight"]).times(fan_out),
-                  f"{fan_out} products of a link and a reverse displacement")
+        fan_out = wiring.fan_out(neurons) * (wiring.held if k else 1)
+        bound(f"reverse_link_sum[{k}]", (r * words.weight).times(fan_out),
+              f"{fan_out} products of a link and a reverse displacement")
         count = batch * wiring.uses
         product = r * x
         if mutual:
@@ -188,26 +302,26 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
         product = r * _union(s)
         for name, change in (("K1", product - product), ("K2", product - product), ("K3", -product)):
             updated(f"updated_{name}[{k}]", name, name, k, change.times(count))
-    margin = formats.displacement.exact(network.learning.margin, "learning.margin")
+    margin = round(network.learning.margin * formats.displacement.one)
     out = s[neuron.output_element]
     bound(f"margin_difference[{len(sizes) - 1}]", Interval(-margin - out.greatest, margin - out.least),
           "the margin and an output")
     return bounds
 
 
-def _operand(formats: Formats, bracket: Interval) -> Interval:
-    if formats.bracket is None:
+def _operand(formats: Formats, words: Words, bracket: Interval) -> Interval:
+    if words.operand is None:
         return bracket
-    least, greatest = (formats.bracket.least, formats.bracket.greatest)
+    if words.anywhere:
+        return words.operand
     shift = formats.exact_bracket_fraction - formats.bracket_fraction
-    return Interval(*(min(max(int(round_shift(np.int64(end), shift)), least), greatest)
-                      for end in (bracket.least, bracket.greatest)))
+    return Interval(*(min(max(int(round_shift(np.int64(end), shift)), words.operand.least), words.operand.greatest)
+                      for end in bracket))
 
 
 def _mirrored(K: list[list[Interval]]) -> list[list[Interval]]:
-    element = np.arange(ELEMENTS)
-    places = circuits.mirrored(np.stack([element] * 3))
-    return [[rates[int(place)] for place in row] for rates, row in zip(K, places, strict=True)]
+    places = mirrored(np.stack([np.arange(ELEMENTS)] * 3))
+    return [[populations[int(place)] for place in row] for populations, row in zip(K, places, strict=True)]
 
 
 def _union(intervals: list[Interval]) -> Interval:

@@ -244,64 +244,8 @@ class Network:
 
         K that is not trained is the description's, unless ``any_coupling`` says that parameters bring their own.
         """
-        formats = self.formats
-        signal = -formats.displacement.least
-        bias = -formats.drive.least
-        drive = max(bias, -formats.error.least)
-        neuron = self.neuron
-        K1, K2, K3 = neuron.K1, neuron.K2, neuron.K3
-        if any_coupling or self.learning.trains_K:                   # to anything that the format holds
-            rates = ELEMENTS * -formats.coupling.least
-        else:
-            rates = max(math.ceil(formats.coupling.one * (
-                abs(K1[i]) + abs(K1[(i + 1) % 5]) + abs(K2[i]) + abs(K2[i - 2]) + K3[i])) for i in range(ELEMENTS))
-        if reciprocal := [wiring for wiring in self.wirings if wiring.reciprocal]:      # what links bring and take besides
-            damping = max(max(K3), *(max(wiring.damping(K3)) for wiring in reciprocal))
-            rates = max(rates, math.ceil(formats.coupling.one * (max(map(abs, K1)) * 2 + max(map(abs, K2)) * 2 + damping)))
-            drive += bias if neuron.input_element != neuron.output_element else 2 * bias
-        bracket = rates * signal + (drive << formats.coupling.fraction)
-        operand = bracket if formats.bracket is None else -formats.bracket.least
-        gate = math.ceil(max(self.neuron.rest) * formats.displacement.one) + formats.displacement.greatest
-        widths = {"bracket": _signed_bits(bracket), "product": _signed_bits(gate * operand),
-                  "half_step": _signed_bits((2 * signal << self.corrector_shift) + gate * operand
-                                            + (1 << self.corrector_shift))}
-        weight, batch, slowest = -formats.weight.least, self.learning.batch, self.learning.slowest()
-        for layer, (wiring, inputs, outputs) in enumerate(zip(self.wirings, self.layers, self.layers[1:], strict=False)):
-            reach = signal if layer else max(formats.input.greatest, -formats.input.least) << max(self.input_shift(0), 0)
-            widths[f"link_sum[{layer}]"] = _signed_bits(wiring.fan_in(inputs) * reach * weight
-                                                        + (bias << max(self.link_shift(layer), 0)))
-            widths[f"reverse_link_sum[{layer}]"] = _signed_bits(
-                wiring.fan_out(outputs) * (wiring.held if layer else 1) * signal * weight)
-            products = batch * wiring.uses * signal * reach
-            if wiring.reciprocal:
-                widths["exchange_sum"] = max(_signed_bits(outputs * signal * weight), widths.get("exchange_sum", 0))
-                products = max(products, 2 * batch * wiring.uses * signal**2)
-            widths[f"update[{layer}]"] = _signed_bits(products)
-            if (rate := slowest["links"]) is not None:
-                widths[f"updated_weight[{layer}]"] = self._updated_bits("links", layer, products, rate, widths)
-        if (rate := slowest["bias"]) is not None:
-            widths["updated_bias"] = max(self._updated_bits("bias", layer, batch * wiring.uses * signal, rate, widths)
-                                         for layer, wiring in enumerate(self.wirings))
-        batch *= max(wiring.uses for wiring in self.wirings)
-        if couplings := {name: rate for name in ("K1", "K2", "K3") if (rate := slowest[name]) is not None}:
-            widths["updated_coupling"] = max(self._updated_bits(name, 0, 2 * batch * signal**2, rate, widths)
-                                             for name, rate in couplings.items())
-        return widths
-
-    def _updated_bits(self, name: str, layer: int, products: int, rate: int, widths: dict[str, int]) -> int:
-        """Bits of a parameter and its change before the narrowing; ``products``: the greatest magnitude of their sum."""
-        learning, parameter = self.learning, -self.parameter_format(name).least
-        if learning.instinct(name) == "sign":
-            return _signed_bits(parameter + self.sign_step(name, rate))
-        if learning.instinct(name) == "pid":
-            controller, leak = self.controller(name, layer), learning.leak_shift
-            word, integral = -self.formats.local_product.least, -self.formats.integral.least
-            for sum_, most in (("local_product", products << max(-controller.product_shift, 0)),
-                               ("integral", (integral + word << leak) + (integral if leak else 0))):
-                widths[sum_] = max(widths.get(sum_, 0), _signed_bits(most))
-            products = (controller.proportional * products + controller.integral * integral
-                        + controller.derivative * 2 * word)
-        return _signed_bits(products + (parameter << max(self.change_shift(name, layer, rate), 0)))
+        from golden_model.bounds import widths
+        return widths(self, any_coupling)
 
     # ------------------------------------------------------------- JSON and TOML
 
@@ -390,7 +334,3 @@ class Network:
 SECTIONS: dict[str, Any] = {"neuron": Neuron, "integration": Integration, "formats": Formats,
                             "initialisation": Initialisation, "learning": Learning, "wiring": Wiring}
 
-
-def _signed_bits(magnitude: int) -> int:
-    """Bits of a two's complement word that holds -magnitude..magnitude."""
-    return magnitude.bit_length() + 1

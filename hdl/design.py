@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from golden_model.bounds import Interval, words_of_formats
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import ELEMENTS, Network
@@ -298,11 +299,10 @@ class LayerDesign:
 
     @property
     def sum_bits(self) -> int:
-        """Accumulator of links and bias, with room for the half that rounds."""
-        formats = self.formats
-        reach = -formats.displacement.least if self.index else max(formats.input.greatest, -formats.input.least)
-        most = (self.inputs * reach * -formats.weight.least << self.alignment) + (-formats.drive.least << self.link_shift)
-        return (most + (1 << self.link_shift)).bit_length() + 1
+        """Accumulator of links and bias, with room for the half that rounds. Links that are not there count, too."""
+        words = words_of_formats(self.network)
+        links = ((words.displacement[0] if self.index else words.input) * words.weight).times(self.inputs) << self.alignment
+        return (links + (words.drive << self.link_shift) + Interval.of(1 << self.link_shift)).bits
 
     @property
     def phases(self) -> int:
@@ -338,9 +338,8 @@ class LayerDesign:
     @property
     def reverse_sum_bits(self) -> int:
         """The sum of all reverse links of one input, with room for the half that rounds."""
-        formats = self.formats
-        most = self.neurons * -formats.displacement.least * -formats.weight.least + (1 << self.network.reverse_link_shift)
-        return most.bit_length() + 1
+        words = words_of_formats(self.network)
+        return ((words.reverse * words.weight).times(self.neurons) + Interval.of(1 << self.network.reverse_link_shift)).bits
 
     def check(self) -> None:
         """Raise an ``InputError`` if the multiplier cannot take the network's words."""

@@ -155,6 +155,19 @@ def test_widths_of_links_are_attained(formats, layers, rate, halvings):
     attained("updated_coupling", [3 * (a * b - c * d) + e for a, b, c, d, e in itertools.product(*[signal] * 4, kept)])
 
 
+@pytest.mark.parametrize("formats", SMALL, ids=NAMES)
+@pytest.mark.parametrize(("name", "products"), [("K2", 2), ("K3", 1)])
+def test_widths_of_coupling_follow_the_products_of_the_set(formats, name, products):
+    """K1 and K2 stand in two equations, so that two products move each; K3 stands in one."""
+    network = Network(layers=(2, 1), formats=formats, learning=Learning(**{name: 2.0**-5}, halvings=0, K3_minimum=1.0),
+                      neuron=Neuron(K1=(0,) * 5, K2=(0,) * 5))
+    signal, kept = ends(formats.displacement), [end << network.change_shift(name, 0, 5) for end in ends(formats.coupling)]
+    sums = [products * int(a) * int(b) + int(c) for a, b, c in itertools.product(signal, signal, kept)]
+    sums += [-products * int(a) * int(b) + int(c) for a, b, c in itertools.product(signal, signal, kept)]
+    width = network.widths()["updated_coupling"]
+    assert width - 1 <= needed(sums) <= width
+
+
 @given(st.sampled_from(SMALL), st.integers(0, 2**32 - 1), st.booleans())
 def test_settling_stays_within_its_widths(formats, seed, trained):
     """The circuits themselves, at random and saturating drives, errors and couplings."""

@@ -5,6 +5,7 @@ import hashlib
 import json
 import re
 import sys
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -17,13 +18,13 @@ from hdl import emit, estimate
 from hdl.design import Design
 from wuxing import cli
 from wuxing.commands import build as wuxing_build
-from wuxing.reports import build_page
+from wuxing.reports import build_page, console
 
 PLATFORM = platforms.by_name("ulx3s-12f")
 DESIGN = Design(network=Network(layers=(6, 3, 2)), units=(1, 1), target="ecp5")
 VALUES = parameters.initial(DESIGN.network, "fixed")
-VERIFIED = {"images": 1, "learnt": 1, "nonzero_share": 0.19, "words_compared": 5, "mismatches": 0, "cycles_per_image": 200.0,
-            "cycles_per_learnt_image": 500.0, "simulator": "5.048"}
+VERIFIED = build.Verified(images=1, learnt=1, nonzero_share=0.19, words_compared=5, mismatches=0, cycles_per_image=200.0,
+                          cycles_per_learnt_image=500.0, simulator="5.048")
 
 # ----------------------------------------------------------------- programs that stand in for those of the toolchain
 
@@ -223,8 +224,7 @@ def test_names_of_cells_are_traced_back_to_those_of_the_design(made, own):
 
 
 def test_the_report_says_what_is_used_reached_and_how_it_was_made(toolchain, tmp_path):
-    found = report.data(built(tmp_path / "out", seeds=3))
-    assert json.loads(json.dumps(found)) == found
+    found = json.loads(console.json_text(report.report(built(tmp_path / "out", seeds=3))))
     needs, _ = fit.fit(PLATFORM, DESIGN).parts["cells"]
     assert found["use"]["cells"] == {"cell": "TRELLIS_COMB", "estimated": needs, "used": 600, "there": 12_000,
                                      "share": 0.05}
@@ -267,14 +267,26 @@ class Page(HTMLParser):
 
 
 def test_the_page_needs_nothing_beside_itself_and_has_a_bar_for_each_part(toolchain, tmp_path):
-    found = report.data(built(tmp_path / "out", seeds=3))
+    found = report.report(built(tmp_path / "out", seeds=3))
     page = Page(text := build_page.page(found))
     assert (page.fetched, page.open) == ([], [])
-    assert text.count('class="bar"') == len(found["use"])
+    assert text.count('class="bar"') == len(found.use)
     assert 'style="width: 5.0%"' in text
     said = " ".join(page.words)
-    for words in ("6-3-2 on ULX3S 12F", "system.core.sum", "estimate", "seed", "100 MHz", found["sha256"]["wuxing.bit"]):
+    for words in ("6-3-2 on ULX3S 12F", "system.core.sum", "estimate", "seed", "100 MHz", found.sha256["wuxing.bit"]):
         assert words in said
+
+
+def test_a_page_takes_no_commands_from_what_a_build_is_called(toolchain, tmp_path):
+    """Names of signals are the designer's, who may have them from anywhere."""
+    hostile = "</td><script>alert('1')</script>"
+    found = report.report(built(tmp_path / "out", seeds=3))
+    path = replace(found.critical_path, hops=[replace(hop, signal=hostile) for hop in found.critical_path.hops])
+    text = build_page.page(replace(found, critical_path=path, title=hostile, versions={hostile: hostile}))
+    page = Page(text)
+    assert (page.fetched, page.open) == ([], [])
+    assert "<script" not in text
+    assert "".join(page.words).count(hostile) == 2 + len(path.hops) + 2
 
 
 # ----------------------------------------------------------------- energy

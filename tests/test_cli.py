@@ -13,7 +13,6 @@ from golden_model.network import Network
 from golden_model.parameters import initial
 from golden_model.storage import model_file
 from wuxing.cli import main
-from wuxing.commands.compare import mcnemar, summary
 
 QUICK = ["--dataset", "digits", "--layers", "64,8,10", "--epochs", "2", "--train-images", "200", "--test-images", "60", "-q"]
 
@@ -150,18 +149,6 @@ def test_compare_means_over_seeds(capsys):
     reached = [run["fixed_accuracy"] for run in result["runs"]]
     assert result["fixed_accuracy"] == pytest.approx(np.mean(reached))
     assert result["spread"]["fixed_accuracy"] == pytest.approx(np.std(reached, ddof=1))
-
-
-def test_mcnemar_is_the_exact_binomial():
-    first, second = np.array([1, 1, 1, 0, 1, 1], bool), np.array([1, 0, 0, 1, 0, 0], bool)
-    assert mcnemar(first, second, "fixed") == {"p_value": pytest.approx(2 * (1 + 5) / 32), "only_float_right": 4,
-                                               "only_fixed_right": 1}
-    assert mcnemar(first, first, "fixed")["p_value"] == 1.0
-
-
-def test_the_summary_of_one_run_is_the_run():
-    run = {"seed": 1, "accuracy": 90.0, "images_per_second": {"float": {"learning": 2.0}}}
-    assert summary([run]) == {**run, "seeds": 1, "runs": [run], "spread": {"accuracy": 0.0}}
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), [

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from golden_model.storage import model_file
-from wuxing import interruption
+from wuxing import comparison, interruption
 from wuxing.cli import main
-from wuxing.commands import compare, train
+from wuxing.commands import train
 from wuxing.experiments import neuron
 from wuxing.reports.progress import TrainingProgress
 
@@ -141,7 +141,7 @@ def test_ctrl_c_while_the_program_is_imported_is_one_sentence(tmp_path):
 
 def test_a_comparison_keeps_the_seeds_that_are_complete(tmp_path, capsys, monkeypatch):
     at(monkeypatch, TrainingProgress, "begin", 5, signal.SIGTERM)     # three trainings a seed: within the second one
-    at(monkeypatch, compare, "summary", 1, signal.SIGHUP)
+    at(monkeypatch, comparison, "summary", 1, signal.SIGHUP)
     file = tmp_path / "r.json"
     assert main(["compare", *QUICK, "--seeds", "3", "--json", str(file)]) == 143
     assert [run["seed"] for run in json.loads(file.read_text())["runs"]] == [0]

@@ -23,7 +23,7 @@ from hdl import emit
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("golden_model", "hdl", "sim", "boards", "wuxing")
-READ = (".v", ".cpp", ".vlt", ".toml")    # files beside the code that it reads
+READ = (".v", ".cpp", ".vlt", ".toml", ".html")    # files beside the code that it reads
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_the_wheel_is_the_packages_and_nothing_else(wheel):
 
 
 def test_the_wheel_has_every_file_that_the_code_names(wheel):
-    """Names in the code that are those of a file beside it, and the TOML file of each experiment."""
+    """Names in the code that are those of a file beside it, the TOML file of each experiment, the templates of pages."""
     present, named = names(wheel), set()
     for module in sorted(name for name in sources() if name.endswith(".py")):
         for node in ast.walk(ast.parse((ROOT / module).read_text("utf-8"))):
@@ -71,7 +71,9 @@ def test_the_wheel_has_every_file_that_the_code_names(wheel):
     described = {f"wuxing/experiments/{path.name}" for path in (ROOT / "wuxing/experiments").glob("*.toml")}
     assert {"hdl/lint.vlt", "hdl/MULT18X18D.v", "boards/carry.v", "boards/virtual.cpp", "sim/verilated.cpp"} <= named
     assert len(described) == 12
-    assert named | described <= present
+    templates = {f"wuxing/reports/templates/{path.name}" for path in (ROOT / "wuxing/reports/templates").iterdir()}
+    assert len(templates) == 5
+    assert named | described | templates <= present
 
 
 # ---------------------------------------------------------------- what it does

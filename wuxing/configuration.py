@@ -5,7 +5,7 @@ then they follow from the data set. Options override it.
 """
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Network
 from wuxing import text_file
+from wuxing.training_record import Images
 
 if TYPE_CHECKING:
     from boards.platforms import Platform
@@ -108,9 +109,10 @@ class Settings:
             fit.check(platform, fit.chosen(platform, network))
         return network
 
-    def to_dict(self) -> dict[str, Any]:
+    @property
+    def images(self) -> Images:
         """What the network description does not hold, for records."""
-        return {name: asdict(self)[name] for name in ("shift", "hold_out", "train_images", "test_images")}
+        return Images(shift=self.shift, hold_out=self.hold_out, train_images=self.train_images, test_images=self.test_images)
 
     def platform(self) -> Platform | None:
         """The board to learn for, if one was named.

@@ -1,13 +1,12 @@
 """``wuxing build``: a bitstream for a board, made by open tools only, and a report of it."""
 from __future__ import annotations
 
-import json as json_text
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
+from rich.console import RenderableType
 
 from golden_model.errors import InternalError
 from golden_model.parameters import Parameters
@@ -17,6 +16,8 @@ from wuxing import designs
 from wuxing.reports import build_page, console
 
 if TYPE_CHECKING:
+    from boards.build import Verified, Verify
+    from boards.report import BuildReport
     from hdl.design import Design
 
 LEARN = 10                                # images that the co-simulation learns by default
@@ -67,22 +68,23 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
             console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}{watch}", soft_wrap=True)
     built = making.build(chosen, design, given.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
                          on_step=on_step, verify=verification(design, given.values, images, taught))
-    found = report.data(built)
-    write_atomically(output / making.PAGE, build_page.page(found))
-    write_atomically(output / making.REPORT, json_text.dumps(found, indent=2, allow_nan=False) + "\n")
-    console.write_json(json, found)
-    console.out(json).print(*_summary(output, found), sep="\n", soft_wrap=True)
+    made = report.report(built)
+    write_atomically(output / making.PAGE, build_page.page(made))
+    write_atomically(output / making.REPORT, console.json_text(made))
+    console.write_json(json, made)
+    console.out(json).print(*_summary(output, made), sep="\n", soft_wrap=True)
     if program:
         programming.program(chosen, built.bitstream)
         console.out(json).print(f"{built.bitstream} is on the {chosen.title}", soft_wrap=True)
 
 
-def verification(design: Design, values: Parameters, images: int, learn: int) -> Callable[[Path], Mapping[str, Any]]:
+def verification(design: Design, values: Parameters, images: int, learn: int) -> Verify:
     """A function of the core's folder: runs its Verilog beside the golden model, on random images.
 
     It raises ``InternalError`` at the first difference, and if the core does not begin with the parameters that it was given.
     """
-    def verify(folder: Path) -> Mapping[str, Any]:
+    def verify(folder: Path) -> Verified:
+        from boards.build import Verified
         from hdl import emit
         from sim.cosim import cosim
         from sim.rtl_model import RtlModel
@@ -99,26 +101,23 @@ def verification(design: Design, values: Parameters, images: int, learn: int) ->
         said = cosim(design, values, drawn[:images], drawn[images:], labels, states=0, verilog=text, files=files)
         if said.first is not None:
             raise InternalError(f"the core must equal the golden model, but: {said.first.sentence}")
-        return {"images": said.images, "learnt": said.learnt, "nonzero_share": USUAL_SHARE,
-                "words_compared": said.words_compared, "mismatches": said.mismatches, "cycles_per_image": said.cycles_per_image,
-                "cycles_per_learnt_image": said.cycles_per_learnt_image, "simulator": said.versions.get("Verilator")}
+        return Verified(images=said.images, learnt=said.learnt, nonzero_share=USUAL_SHARE, words_compared=said.words_compared,
+                        mismatches=said.mismatches, cycles_per_image=said.cycles_per_image,
+                        cycles_per_learnt_image=said.cycles_per_learnt_image, simulator=said.versions.get("Verilator"))
     return verify
 
 
-def _summary(folder: Path, found: dict[str, Any]) -> list[Any]:
-    clock, design = found["clock"], found["design"]
-    does = "learns" if design["learns"] else "infers"
-    sizes, units = "-".join(map(str, found["network"]["layers"])), ", ".join(map(str, design["units"]))
-    bitstream = console.shown(folder / found["bitstream"])
-    lines: list[Any] = [f"[bold]{bitstream}[/bold]: {sizes} that {does} on {units} units, for {found['title']}",
-                        f"clock {clock['MHz']:g} MHz, reached {clock['reached_MHz']:.1f} MHz (seed {found['seed']})", ""]
-    table = console.table("Use of the device", left=("",), right=("used", "there", "%"))
-    for part, use in found["use"].items():
-        table.add_row(build_page.PARTS[part], f"{use['used']:,}", f"{use['there']:,}", f"{100 * use['share']:.0f}")
-    lines += [table, ""]
-    table = console.table(build_page.IMAGES, left=("",),
-                          right=("clocks", "us", "images/s", "uJ (estimate)"))
-    for name, each in found["images"].items():
-        table.add_row(build_page.KINDS[name], f"{each['clocks']:,.0f}", f"{each['us']:,.2f}",
-                      f"{each['images_per_second']:,.0f}", f"{each['estimated_uJ']:,.2g}")
-    return [*lines, table]
+def _summary(folder: Path, report: BuildReport) -> list[RenderableType]:
+    clock, design = report.clock, report.design
+    does = "learns" if design.learns else "infers"
+    sizes, units = "-".join(map(str, report.network.layers)), ", ".join(map(str, design.units))
+    bitstream = console.shown(folder / report.bitstream)
+    use = console.table("Use of the device", left=("",), right=("used", "there", "%"))
+    for part, each in report.use.items():
+        use.add_row(build_page.PARTS[part], f"{each.used:,}", f"{each.there:,}", f"{100 * each.share:.0f}")
+    images = console.table(build_page.IMAGES, left=("",), right=("clocks", "us", "images/s", "uJ (estimate)"))
+    for name, cost in report.images.items():
+        images.add_row(build_page.KINDS[name], f"{cost.clocks:,.0f}", f"{cost.us:,.2f}", f"{cost.images_per_second:,.0f}",
+                       f"{cost.estimated_uJ:,.2g}")
+    return [f"[bold]{bitstream}[/bold]: {sizes} that {does} on {units} units, for {report.title}",
+            f"clock {clock.MHz:g} MHz, reached {clock.reached_MHz:.1f} MHz (seed {report.seed})", "", use, "", images]

@@ -1,9 +1,9 @@
 """``wuxing train``: a network learns a data set and becomes a model file."""
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,7 +18,19 @@ from wuxing import interruption
 from wuxing.configuration import Settings
 from wuxing.reports import console
 from wuxing.reports.progress import TrainingProgress
+from wuxing.training_record import TrainingRecord, course
 from wuxing.versions import versions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes; the images were learnt so many per second of wall clock."""
+
+    model: Path
+    digest: str
+    record: TrainingRecord = field(metadata=console.FLAT)
+    images_per_second: float
+    network: Network
 
 
 def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
@@ -51,9 +63,9 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
         model = CompiledModel(network, arithmetic, training.parameters)
         reached = accuracy(model, data.test_images, data.test_labels)
         record = training_record(network, arithmetic, data, training, settings, reached)
-        model_file.save(output, network, arithmetic, training.parameters, record)
-        console.write_json(json, {"model": str(output), "digest": network.digest, **record,
-                                  "images_per_second": training.images_per_second, "network": network.to_dict()})
+        model_file.save(output, network, arithmetic, training.parameters, console.table_of(record))
+        console.write_json(json, Result(model=output, digest=network.digest, record=record,
+                                        images_per_second=training.images_per_second, network=network))
     table = console.out(json)
     on = "test images" if hold_out is None else "held-out training images"
     table.print(f"[bold]{reached:.2f} %[/bold] of {len(data.test_labels):,} {on} right, "
@@ -65,13 +77,10 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
 
 
 def training_record(network: Network, arithmetic: str, data: Dataset, training: Training, settings: Settings,
-                    reached: float) -> dict[str, Any]:
-    """What a model file says about its training. No times and no paths: the same command gives the same bytes."""
-    board = {} if settings.board is None else {"board": settings.board}
-    return {**board, "dataset": data.name, "dataset_sha256": data.sha256, "whole_dataset_sha256": data.whole_sha256,
-            "classes_without_images": data.untaught(network.layers[-1]),
-            "seed": network.seed, "arithmetic": arithmetic, "accuracy": reached,
-            "complete_epochs": training.complete_epochs, "interrupted": training.interrupted,
-            "epochs": [{key: value for key, value in asdict(epoch).items() if key != "images_per_second"}
-                       for epoch in training.epochs],
-            "options": settings.to_dict(), "versions": versions()}
+                    reached: float) -> TrainingRecord:
+    """Of a training that reached so many per cent."""
+    return TrainingRecord(
+        board=settings.board, dataset=data.name, dataset_sha256=data.sha256, whole_dataset_sha256=data.whole_sha256,
+        classes_without_images=data.untaught(network.layers[-1]), seed=network.seed, arithmetic=arithmetic, accuracy=reached,
+        complete_epochs=training.complete_epochs, interrupted=training.interrupted, epochs=course(training),
+        options=settings.images, versions=versions())

@@ -4,19 +4,26 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 
 from golden_model.errors import InputError
+from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import streams
 from wuxing.reports.sheet import Sheet
 
 STDOUT = Path("-")
+FLAT = MappingProxyType({"json": "flat"})         # of a field whose entries stand in JSON beside those of its owner
+OPTIONAL = MappingProxyType({"json": "optional"})  # of a field that is left out of JSON where it is None
+
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
 
 def out(json_file: Path | None = None) -> Console:
@@ -50,11 +57,54 @@ def shown(text: object) -> str:
     return escape(printable(text))
 
 
-def write_json(path: Path | None, result: dict[str, Any]) -> None:
-    """Write to the file, all or nothing; to stdout for ``-``; nowhere for None."""
+def plain(value: object) -> Json:
+    """What a result is in JSON: a dataclass is a table of its fields, but for those that are marked ``FLAT`` and
+    ``OPTIONAL``. A network is its description, a path its text.
+
+    Raises
+    ------
+    TypeError
+        If it holds anything that is none of these, nor plain JSON: which entry would be lost is a fault of ours.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Network):
+        return plain(value.to_dict())
+    if is_dataclass(value) and not isinstance(value, type):
+        table: dict[str, Json] = {}
+        for entry in fields(value):
+            inner = plain(getattr(value, entry.name))
+            if entry.metadata == FLAT and isinstance(inner, dict):
+                table |= inner
+            elif inner is not None or entry.metadata != OPTIONAL:
+                table[entry.name] = inner
+        return table
+    if isinstance(value, Mapping):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"a result must hold plain JSON, not {type(value).__name__}")
+
+
+def table_of(result: object) -> dict[str, Json]:
+    """``plain`` of a dataclass."""
+    table = plain(result)
+    assert isinstance(table, dict)
+    return table
+
+
+def json_text(result: object) -> str:
+    """A result as the text of a JSON file."""
+    return json.dumps(plain(result), indent=2, allow_nan=False) + "\n"
+
+
+def write_json(path: Path | None, result: object) -> None:
+    """Write ``json_text`` to the file, all or nothing; to stdout for ``-``; nowhere for None."""
     if path is None:
         return
-    text = json.dumps(result, indent=2, allow_nan=False) + "\n"
+    text = json_text(result)
     if path == STDOUT:
         print(text, end="", flush=True)
     else:

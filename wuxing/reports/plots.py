@@ -22,6 +22,7 @@ from cycler import cycler
 from golden_model.errors import InputError
 from golden_model.ranges import Ranges, Signal
 from golden_model.storage import cache
+from wuxing.training_record import CurvePoint
 
 if "matplotlib" not in sys.modules and not os.environ.get("MPLCONFIGDIR"):     # it is read when matplotlib is imported
     with suppress(InputError):                            # then matplotlib finds a place by itself, and says so
@@ -44,28 +45,23 @@ STYLE: Any = {"font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10
               "axes.spines.right": False, "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
               "axes.edgecolor": FAINT, "legend.frameon": False, "figure.dpi": 110, "svg.fonttype": "path"}
 CYCLE = (COLOURS["float"], COLOURS["fixed"], "#4a9d5b", "#8d5fb0", "#b8860b", FAINT, RED, "#222222")     # of experiments
-STATES = {"float": "float", "fixed": "fixed", "quantised": "float, quantised"}
 
 
-def learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], kind: str = "svg") -> bytes:
-    """Accuracy over epochs.
-
-    ``curves``: for each arithmetic a list of ``{"epoch": 0.., "online": fraction, "test": fraction}``; entries may lack
-    ``online`` (images as they were learnt) or ``test``.
-    """
+def learning_curves(curves: Mapping[str, Sequence[CurvePoint]], kind: str = "svg") -> bytes:
+    """Accuracy over epochs, for each arithmetic."""
     with _drawing("curves"):
         figure, axes = _figure(6.4, 3.4)
-        lowest = 1.0
+        lowest = 100.0
         for name, epochs in curves.items():
-            colour = COLOURS.get(name, FAINT)
-            for key, line, label in (("test", "-", "test"), ("online", ":", "training, before each image is learnt")):
-                points = [(entry["epoch"] + 1, 100 * entry[key]) for entry in epochs if entry.get(key) is not None]
+            tested = [(point.epoch + 1, point.test_accuracy) for point in epochs if point.test_accuracy is not None]
+            online = [(point.epoch + 1, point.online_accuracy) for point in epochs]
+            for points, line, label in ((tested, "-", "test"), (online, ":", "training, before each image is learnt")):
                 if points:
-                    axes.plot(*zip(*points, strict=True), line, color=colour, marker="o", markersize=3,
-                              label=f"{STATES.get(name, name)}: {label}")
-                    lowest = min(lowest, points[min(1, len(points) - 1)][1] / 100)
+                    axes.plot(*zip(*points, strict=True), line, color=COLOURS[name], marker="o", markersize=3,
+                              label=f"{name}: {label}")
+                    lowest = min(lowest, points[min(1, len(points) - 1)][1])
         axes.set(xlabel="epoch", ylabel="accuracy (%)")
-        axes.set_ylim(100 * lowest - 0.1 * (100.1 - 100 * lowest) - 0.05, 100.1)
+        axes.set_ylim(lowest - 0.1 * (100.1 - lowest) - 0.05, 100.1)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(axis="y", color=FAINT, alpha=0.3)
         if axes.lines:
@@ -73,15 +69,8 @@ def learning_curves(curves: Mapping[str, Sequence[Mapping[str, float]]], kind: s
         return _bytes(figure, kind, "curves")
 
 
-def confusion_matrix(labels: npt.ArrayLike, predictions: npt.ArrayLike, classes: int) -> npt.NDArray[np.int64]:
-    """(classes, classes) counts: row the label, column the prediction."""
-    matrix = np.zeros((classes, classes), np.int64)
-    np.add.at(matrix, (np.asarray(labels), np.asarray(predictions)), 1)
-    return matrix
-
-
 def confusion(matrix: npt.NDArray[np.int64], title: str, kind: str = "svg") -> bytes:
-    """A confusion matrix. The diagonal is left pale, so that the colours show the errors."""
+    """Counts (classes, classes), row the label, column the prediction; the diagonal is pale, so that colours show errors."""
     with _drawing(f"confusion {title}"):
         classes = len(matrix)
         figure, axes = _figure(4.2, 4.2)

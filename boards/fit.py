@@ -12,7 +12,7 @@ from golden_model.network import Network
 from hdl import estimate
 from hdl.design import Design, units_within
 from hdl.estimate import Cells
-from hdl.shared_design import SharedDesign
+from hdl.time_shared.design import ArrayDesign
 
 NAMES = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
          "spram": "SPRAM blocks"}
@@ -60,7 +60,7 @@ def fit(platform: Platform, design: Design) -> Fit:
     if design.target != platform.target:
         raise InputError(f"the design must be of target {platform.target} for {platform.name}, not {design.target}; generate "
                          f"it for this board")
-    core = asdict(estimate.cells(design)) | {"spram": _spram(design) if design.arrangement == "shared" else 0}
+    core = asdict(estimate.cells(design)) | {"spram": _spram(design) if design.arrangement == "time-shared" else 0}
     link = asdict(LINK[platform.target])
     link["block_rams"] += sum(estimate.block_rams(platform.target, words, 8)
                               for words in (buffer_bytes(design.network), SLOT_BYTES * SLOTS[platform.target]))
@@ -69,8 +69,8 @@ def fit(platform: Platform, design: Design) -> Fit:
 
 
 def _spram(design: Design) -> int:
-    """Blocks of SPRAM that hold the weights of a shared array."""
-    array = SharedDesign(design)
+    """Blocks of SPRAM that hold the weights of a time-shared array."""
+    array = ArrayDesign(design)
     return array.units * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)
 
 
@@ -117,7 +117,7 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
 
 def _units(platform: Platform, network: Network, most: int) -> tuple[int, ...]:
     """Of each layer, when no layer may have more than ``most``."""
-    if platform.arrangement == "shared":
+    if platform.arrangement == "time-shared":
         return tuple(min(most, size) for size in network.layers[1:])
     return units_within(network, most)
 
@@ -173,12 +173,12 @@ def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1
             learns: bool = True) -> Design | None:
     """The design with the largest hidden layer that fits, the most units of those; None if one neuron is too much.
 
-    ``folded``: a unit may serve several neurons; else each has its own. A shared array has four.
+    ``folded``: a unit may serve several neurons; else each has its own. A time-shared array has four.
     """
     def made(hidden: int) -> Design | None:
         network = network_for(platform.target, (inputs, hidden, outputs))
-        if folded and platform.arrangement == "shared":
-            found = Design(network=network, target=platform.target, learns=learns, arrangement="shared")
+        if folded and platform.arrangement == "time-shared":
+            found = Design(network=network, target=platform.target, learns=learns, arrangement="time-shared")
         elif folded:
             found = chosen(platform, network, learns=learns)
         else:

@@ -31,7 +31,7 @@ BANDS = {                                 # rows of multipliers and of block RAM
     "--85k": ((10, 22), (34, 46), (58, 70)), "--um5g-85k": ((10, 22), (34, 46), (58, 70))}
 CELL = re.compile(r"\blayer_(\d+)\.(?:unit|weights)_(\d+)\.")
 MULTIPLIER, MEMORY = "MULT18X18D", "DP16KD"
-SHARED = 8                                # places whose memories are for what is no unit's
+CENTRAL = 8                               # places whose memories are for what is no unit's
 
 Occupant = tuple[int, int] | None         # of a place: layer and unit, or a memory of all
 
@@ -41,10 +41,10 @@ class Floorplan:
     """Sites, as nextpnr names them: of multiplier and memory by layer and unit; of memories that units share."""
 
     units: Mapping[tuple[int, int], tuple[str, str]]
-    shared: tuple[str, ...]
+    central: tuple[str, ...]
 
 
-NONE = Floorplan(units={}, shared=())
+NONE = Floorplan(units={}, central=())
 
 
 def sites(device: str, design: Design) -> Floorplan:
@@ -57,17 +57,17 @@ def sites(device: str, design: Design) -> Floorplan:
     rows = _rows(design, len(bands))
     if max(map(len, rows)) > places:
         return NONE
-    units, shared = {}, []
+    units, central = {}, []
     for (multipliers, memories), row in zip(bands, rows, strict=True):
         for number, unit in enumerate(row):
             group, place = divmod(number * (places - 1) // max(1, len(row) - 1), len(MULTIPLIERS))
             (across, multiplier), (along, memory) = MULTIPLIERS[place], MEMORIES[place]
             site = f"X{COLUMNS[group] + along}/Y{memories}/{memory}"
             if unit is None:
-                shared.append(site)
+                central.append(site)
             else:
                 units[unit] = f"X{COLUMNS[group] + across}/Y{multipliers}/{multiplier}", site
-    return Floorplan(units=units, shared=tuple(shared))
+    return Floorplan(units=units, central=tuple(central))
 
 
 def _rows(design: Design, bands: int) -> list[list[Occupant]]:
@@ -85,7 +85,7 @@ def _rows(design: Design, bands: int) -> list[list[Occupant]]:
         else:
             small.append(units)
     middle = len(large) // 2
-    pieces: list[list[Occupant]] = [*large[:middle], *small, [None] * SHARED, *large[middle:]]
+    pieces: list[list[Occupant]] = [*large[:middle], *small, [None] * CENTRAL, *large[middle:]]
     ends = list(accumulate(map(len, pieces)))
     cuts = [0, *(1 + min(range(len(ends)), key=lambda piece: abs(ends[piece] * bands - ends[-1] * band))
                  for band in range(1, bands)), len(pieces)]
@@ -96,7 +96,7 @@ def _rows(design: Design, bands: int) -> list[list[Occupant]]:
 def plan(module: dict[str, Any], floorplan: Floorplan) -> int:
     """Tell nextpnr the sites in a flat netlist: of the units' multipliers and memories, and of other memories as far as
     there are sites. Returns how many were told."""
-    told, shared = 0, iter(floorplan.shared)
+    told, central = 0, iter(floorplan.central)
     for name, cell in sorted(module["cells"].items()):
         named = CELL.search(name)
         if cell["type"] not in (MULTIPLIER, MEMORY):
@@ -105,7 +105,7 @@ def plan(module: dict[str, Any], floorplan: Floorplan) -> int:
             pair = floorplan.units.get((int(named[1]), int(named[2])))
             site = pair[cell["type"] == MEMORY] if pair else None
         else:
-            site = next(shared, None) if cell["type"] == MEMORY else None
+            site = next(central, None) if cell["type"] == MEMORY else None
         if site:
             cell.setdefault("attributes", {})["BEL"] = site
             told += 1

@@ -150,7 +150,7 @@ class Platform:
     @property
     def arrangement(self) -> str:
         """Of cores here: one array for all layers where the device is small, else one for each."""
-        return "shared" if self.memories == "SPRAM" else "parallel"
+        return "time-shared" if self.memories == "SPRAM" else "parallel"
 
     @property
     def package(self) -> str:

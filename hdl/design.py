@@ -15,8 +15,8 @@ from golden_model.network import ELEMENTS, Network
 from hdl.multiplier import OPERAND_BITS, check_target
 
 KINDS = ("shift", "programmable")
-ARRANGEMENTS = ("parallel", "shared")
-SHARED_ELEMENTS = 4                       # of a shared array by default: an iCE40UP5K has four large memories
+ARRANGEMENTS = ("parallel", "time-shared")
+UNITS_BY_DEFAULT = 4                      # of a time-shared array by default: an iCE40UP5K has four large memories
 MOST_LAYERS = 256                         # frames name a layer in 8 bits
 MOST_ADDRESS = 0xFFFF                     # neurons and parameters of a frame's address have 16 bits
 
@@ -29,7 +29,7 @@ class Design:
     ----------
     network : Network
     units : tuple of int, optional
-        Processing units of each layer, 1 to its neurons; by default one per neuron. Of a shared array: how many of its
+        Processing units of each layer, 1 to its neurons; by default one per neuron. Of a time-shared array: how many of its
         units a layer uses, all of them or as many as it has neurons; equal numbers stand for that, by default 4.
     kind : "shift" or "programmable"
         ``shift``: K of the description, wired: signed powers of two or sums of two. ``programmable``: each neuron's own K, in
@@ -38,8 +38,8 @@ class Design:
         Which DSP block the multiplier is.
     learns : bool
         Whether the core can learn.
-    arrangement : "parallel" or "shared"
-        ``parallel``: an array for each layer; layers work on successive images at the same time. ``shared``: one array, as
+    arrangement : "parallel" or "time-shared"
+        ``parallel``: an array for each layer; layers work on successive images at the same time. ``time-shared``: one array, as
         large as the largest of ``units``, that does one layer after the other, with memories of a single port.
 
     Raises
@@ -61,12 +61,14 @@ class Design:
         check_target(self.target)
         if self.kind not in KINDS:
             raise InputError(f"kind must be shift or programmable, not {self.kind!r}")
+        if self.arrangement == "shared":
+            raise InputError("arrangement shared is called time-shared now; give time-shared in its place")
         if self.arrangement not in ARRANGEMENTS:
-            raise InputError(f"arrangement must be parallel or shared, not {self.arrangement!r}")
+            raise InputError(f"arrangement must be parallel or time-shared, not {self.arrangement!r}")
         network = self.network
         network.check_fixed()
-        if self.arrangement == "shared":
-            self._check_shared()
+        if self.arrangement == "time-shared":
+            self._check_time_shared()
         if self.learns and network.learning.trains_K:
             raise InputError("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or "
                              "generate a core that only infers")
@@ -90,8 +92,8 @@ class Design:
             raise InputError(f"a core must have at most {MOST_LAYERS} layers of neurons, not {len(neurons)}")
         if max(network.layers) > MOST_ADDRESS - 32:
             raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")
-        units = tuple(self.units) or (neurons if self.arrangement == "parallel" else (SHARED_ELEMENTS,) * len(neurons))
-        if self.arrangement == "shared" and len(set(units)) == 1 and len(units) == len(neurons):
+        units = tuple(self.units) or (neurons if self.arrangement == "parallel" else (UNITS_BY_DEFAULT,) * len(neurons))
+        if self.arrangement == "time-shared" and len(set(units)) == 1 and len(units) == len(neurons):
             units = tuple(min(units[0], size) for size in neurons)
         if len(units) != len(neurons):
             raise InputError(f"units must name one number for each of {len(neurons)} layers, not {len(units)}")
@@ -99,21 +101,21 @@ class Design:
             if not 1 <= count <= size:
                 raise InputError(f"layer {index} must have 1 to {size} processing units, one per neuron at most, "
                                  f"not {count}")
-        if self.arrangement == "shared" and units != tuple(min(max(units), size) for size in neurons):
-            raise InputError(f"every layer of a shared array must use all of its {max(units)} processing units, or as "
+        if self.arrangement == "time-shared" and units != tuple(min(max(units), size) for size in neurons):
+            raise InputError(f"every layer of a time-shared array must use all of its {max(units)} processing units, or as "
                              f"many as it has neurons, not {list(units)}; give one number for all layers")
         object.__setattr__(self, "units", units)
         object.__setattr__(self, "layers", tuple(LayerDesign(self, index) for index in range(len(neurons))))
         for layer in self.layers:
             layer.check()
 
-    def _check_shared(self) -> None:
+    def _check_time_shared(self) -> None:
         if self.kind != "shift":
-            raise InputError(f"a shared array must be of kind shift, not {self.kind}; choose arrangement parallel")
+            raise InputError(f"a time-shared array must be of kind shift, not {self.kind}; choose arrangement parallel")
         neuron = self.network.neuron
         for name in ("K1", "K2", "K3", "rest"):
             if not uniform(getattr(neuron, name)):
-                raise InputError(f"a shared array must have one neuron.{name} for all five populations, not "
+                raise InputError(f"a time-shared array must have one neuron.{name} for all five populations, not "
                                  f"{list(getattr(neuron, name))}; choose arrangement parallel")
 
     @property
@@ -226,7 +228,8 @@ class LayerDesign:
 
     @cached_property
     def alignment(self) -> int:
-        """Bits by which inputs are shifted left: in a shared array the products of all layers have their point at one place."""
+        """Bits by which inputs are shifted left: in a time-shared array the products of all layers have their point at one
+        place."""
         if self.design.arrangement == "parallel":
             return 0
         fractions = [self.network.input_fraction(index) for index in range(len(self.network.layers) - 1)]

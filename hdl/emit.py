@@ -17,7 +17,7 @@ from amaranth.lib import wiring
 from golden_model.errors import InputError
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Layer, Parameters, check
-from hdl import frames, single_port_weights, templates, weights, yosys
+from hdl import frames, templates, weights, yosys
 from hdl.array import branch_module, control_module, initial_file, output_latency, unit_module
 from hdl.control import ControlBranch, ControlRegister, branches, control_latency
 from hdl.core import RESET_VERILOG, Core
@@ -25,11 +25,11 @@ from hdl.design import Design, LayerDesign
 from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.sequencer import WORD_LATENCY
-from hdl.shared_array import UNIT as SHARED_UNIT
-from hdl.shared_array import initial_file as shared_file
-from hdl.shared_core import SharedCore
-from hdl.shared_design import SharedDesign
-from hdl.shared_unit import SharedUnit
+from hdl.time_shared import array as time_shared_array
+from hdl.time_shared import single_port_weights
+from hdl.time_shared.core import TimeSharedCore
+from hdl.time_shared.design import ArrayDesign
+from hdl.time_shared.unit import TimeSharedUnit
 from hdl.unit import Unit
 from hdl.verilog_text import keep_hierarchy, readable
 
@@ -48,9 +48,9 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
     ``initialised``: the weight memories read their contents from the files of ``memory_files``, which must lie where the
     simulator or the synthesis is started; without it they begin with zeros. Equal designs give equal texts.
     """
-    if design.arrangement == "shared":
+    if design.arrangement == "time-shared":
         components: list[tuple[wiring.Component, str]] = [
-            (SharedCore(design, initialised), TOP), (SharedUnit(SharedDesign(design)), SHARED_UNIT)]
+            (TimeSharedCore(design, initialised), TOP), (TimeSharedUnit(ArrayDesign(design)), time_shared_array.UNIT)]
         memory = single_port_weights.verilog(design.target)
     else:
         components = [(Core(design, initialised), TOP)]
@@ -72,7 +72,7 @@ def _heading(design: Design, generated: str) -> str:
     does = "infers and learns" if design.learns else "infers"
     return (f"// {TOP}: a network {'-'.join(map(str, network.layers))} that {does}; kind {design.kind}, target "
             f"{design.target}, processing units {'-'.join(map(str, design.units))}"
-            f"{' of one array for all layers' if design.arrangement == 'shared' else ''}.\n"
+            f"{' of one array for all layers' if design.arrangement == 'time-shared' else ''}.\n"
             f"// Digest of the network: {network.digest}\n"
             f"// Written by {generator()} through Amaranth {metadata.version('amaranth')}.\n"
             f"// {generated}\n"
@@ -82,7 +82,7 @@ def _heading(design: Design, generated: str) -> str:
 
 def multipliers(design: Design) -> int:
     """As many as there are processing units."""
-    return max(design.units) if design.arrangement == "shared" else sum(design.units)
+    return max(design.units) if design.arrangement == "time-shared" else sum(design.units)
 
 
 def generator() -> str:
@@ -94,7 +94,7 @@ def command(design: Design) -> str:
     """The command line that writes this design."""
     return (f"wuxing verilog MODEL -o DIR --units {','.join(map(str, design.units))} --kind {design.kind} "
             f"--target {design.target}{'' if design.learns else ' --no-learning'}"
-            f"{' --arrangement shared' if design.arrangement == 'shared' else ''}")
+            f"{' --arrangement time-shared' if design.arrangement == 'time-shared' else ''}")
 
 
 def ports() -> list[dict[str, Any]]:
@@ -124,9 +124,10 @@ def memory_files(design: Design, parameters: Parameters) -> dict[str, str]:
         if design.kind == "shift":
             _check_wired(layer, values.coupling)
         words.append([_memory(layer, unit, values) for unit in range(max(design.units))])
-    if design.arrangement == "shared":
-        array = SharedDesign(design)
-        return {shared_file(unit): _hexadecimal(np.concatenate([layer[unit] for layer in words]), array.word_bits)
+    if design.arrangement == "time-shared":
+        array = ArrayDesign(design)
+        return {time_shared_array.initial_file(unit): _hexadecimal(np.concatenate([layer[unit] for layer in words]),
+                                                                   array.word_bits)
                 for unit in range(array.units)}
     return {initial_file(layer, unit): _hexadecimal(words[layer.index][unit], layer.word_bits)
             for layer in design.layers for unit in range(layer.units)}
@@ -192,13 +193,13 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
     words = network.formats
     rates = {"links": design.links_exponents(), "bias": design.bias_exponents()}
     phases = design.layers[0].phases
-    array, shared = SharedDesign(design), design.arrangement == "shared"
+    array, time_shared = ArrayDesign(design), design.arrangement == "time-shared"
     return {
         "format": FORMAT, "generator": generator(), "command": command(design), "top": TOP,
         "digest": network.digest, "network": network.to_dict(),
         "kind": design.kind, "arrangement": design.arrangement, "target": design.target, "learns": design.learns,
         "units": list(design.units), "multipliers": multipliers(design), "operand_bits": design.operand_bits,
-        "memory_bits": multipliers(design) * array.depth * array.word_bits if shared else sum(
+        "memory_bits": multipliers(design) * array.depth * array.word_bits if time_shared else sum(
             layer.units * layer.depth * layer.word_bits for layer in design.layers),
         "ports": ports(),
         "frames": {"magic": f"0x{frames.MAGIC:08x}", "digest": f"0x{frames.digest_word(network.digest):016x}", "word_bits": 32,
@@ -209,10 +210,10 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
                     for entry in fields(words)},
         "rates": {name: {"least_exponent": allowed.start, "greatest_exponent": allowed.stop - 1, "initial_exponent":
                          allowed.start} if design.learns and allowed else None for name, allowed in rates.items()},
-        "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": 1 if shared else WORD_LATENCY,
-                      "control": [1 if shared else control_latency(layer) for layer in design.layers],
+        "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": 1 if time_shared else WORD_LATENCY,
+                      "control": [1 if time_shared else control_latency(layer) for layer in design.layers],
                       "half_step": phases, "settling": 2 * network.integration.steps * phases,
-                      "output": [0 if shared else output_latency(layer) for layer in design.layers]},
+                      "output": [0 if time_shared else output_latency(layer) for layer in design.layers]},
         "layers": [_layer_entry(layer) for layer in design.layers],
         "files": {name: {"bytes": len(data := text.encode()), "sha256": hashlib.sha256(data).hexdigest()}
                   for name, text in sorted(files.items())}}
@@ -227,12 +228,12 @@ def _layer_entry(layer: LayerDesign) -> dict[str, Any]:
     parameters = dict(rows)
     if layer.saves_state:
         rows["state"] = [layer.state_row, layer.state_row + ELEMENTS - 1]
-    array = SharedDesign(layer.design)
+    array = ArrayDesign(layer.design)
     memory = {"word_bits": layer.word_bits, "base": 0, "depth": layer.depth, "rows_per_neuron": layer.rows, "rows": rows,
               "files": [initial_file(layer, unit) for unit in range(layer.units)]}
-    if layer.design.arrangement == "shared":
+    if layer.design.arrangement == "time-shared":
         memory |= {"word_bits": array.word_bits, "base": array.bases[layer.index], "depth": array.depth,
-                   "files": [shared_file(unit) for unit in range(layer.units)]}
+                   "files": [time_shared_array.initial_file(unit) for unit in range(layer.units)]}
     return {"inputs": layer.inputs, "neurons": layer.neurons, "units": layer.units, "folds": layer.folds,
             "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
             "memory": memory}

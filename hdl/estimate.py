@@ -13,7 +13,7 @@ from hdl.adder_tree import levels
 from hdl.control import branches, clusters, control_layout
 from hdl.design import Design, LayerDesign
 from hdl.frames import MOST_COUNT
-from hdl.shared_design import SharedDesign
+from hdl.time_shared.design import ArrayDesign
 
 WARM_UP, MEASURED = 12, 24                # images before and within the steady state
 DEVICES = {                               # what the largest supported device has
@@ -105,8 +105,8 @@ def memory(design: Design) -> Memory:
             queues += layer.inputs * layer.reverse_sum_bits
     queues += layers[-1] * design.network.formats.displacement.bits
     weights = sum(layer.units * layer.depth * layer.word_bits for layer in design.layers)
-    if design.arrangement == "shared":
-        array = SharedDesign(design)
+    if design.arrangement == "time-shared":
+        array = ArrayDesign(design)
         weights = array.units * array.depth * array.word_bits
     return Memory(weights=weights, lists=lists, queues=queues)
 
@@ -232,15 +232,15 @@ def cells(design: Design) -> Cells:
     """
     if design.target not in DEVICES:
         raise InputError(f"target must be {' or '.join(DEVICES)} for an estimate of cells, not {design.target}")
-    if design.arrangement == "shared":
-        from hdl import shared_estimate  # which is made of this module
-        return shared_estimate.cells(design)
+    if design.arrangement == "time-shared":
+        from hdl.time_shared import estimate  # which is made of this module
+        return estimate.cells(design)
     words = -(-design.network.layers[0] // 4)
     place = (words - 1).bit_length()
     formats = design.network.formats
     blocks = (block_rams(design.target, 2 << place, 36 + place) + block_rams(design.target, MOST_COUNT + 1, 32)
               + block_rams(design.target, design.network.layers[-1], formats.displacement.bits))
     output = REGISTERS_OF_OUTPUT_UNIT[design.learns]
-    shared = Cells(cells=COMMANDS[design.target] + packed(design.target, OUTPUT_UNIT[design.learns], output),
+    rest = Cells(cells=COMMANDS[design.target] + packed(design.target, OUTPUT_UNIT[design.learns], output),
                    flip_flops=REGISTERS_OF_COMMANDS + output, multipliers=0, block_rams=blocks)
-    return sum(map(layer_cells, design.layers), shared)
+    return sum(map(layer_cells, design.layers), rest)

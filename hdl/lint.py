@@ -38,7 +38,7 @@ WAIVED = {                                                 # by the last part of
     "wuxing_core": (ACCESS,), "commands": (ACCESS, EXTENDED), "images": (PICKED,), "list": (PICKED,),
     "output_unit": (ALWAYS,), "wuxing_control": (CARRIED,), "layer": (ANSWERS,), "array": (ANSWERS,),
     "sequencer": (CARRIED, EXTENDED), "pipeline": (CARRIED, EXTENDED),
-    "tree": (DROPPED, EXTENDED), "wuxing_unit": (DROPPED, EXTENDED), "wuxing_shared_unit": (DROPPED, EXTENDED)}
+    "tree": (DROPPED, EXTENDED), "wuxing_unit": (DROPPED, EXTENDED), "wuxing_time_shared_unit": (DROPPED, EXTENDED)}
 
 
 def agreeing(text: str) -> str:

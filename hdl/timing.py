@@ -245,8 +245,8 @@ class Timing:
 
 def create(design: Design) -> Timing:
     """The timing for this design's arrangement."""
-    from hdl.shared_timing import SharedTiming  # which is made of this module
-    return SharedTiming(design) if design.arrangement == "shared" else Timing(design)
+    from hdl.time_shared.timing import TimeSharedTiming  # which is made of this module
+    return TimeSharedTiming(design) if design.arrangement == "time-shared" else Timing(design)
 
 
 def answers(design: Design, images: Iterable[Image]) -> list[int]:

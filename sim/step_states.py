@@ -18,7 +18,7 @@ from golden_model.network import ELEMENTS
 from hdl.array import unit_module
 from hdl.control import control_latency
 from hdl.design import Design, LayerDesign
-from hdl.shared_array import UNIT as SHARED_UNIT
+from hdl.time_shared import array as time_shared_array
 from sim.compiled import Probe, Samples
 
 
@@ -63,11 +63,11 @@ class StateMismatch:
 
 def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
     """For ``Compiled``: a probe of each layer, and the names that must be public for them."""
-    if design.arrangement == "shared":
+    if design.arrangement == "time-shared":
         points = {layer.index: tuple(_point(layer, number, place) for number in range(layer.units)
                                      for place in range(ELEMENTS)) for layer in design.layers}
         return ([Probe(strobe=f"array.sequencer.step_{index}", signed=signals) for index, signals in points.items()],
-                [(SHARED_UNIT, "point_?")])
+                [(time_shared_array.UNIT, "point_?")])
     watched, public = [], []
     for layer in design.layers:
         sequencer = f"layer_{layer.index}.sequencer"
@@ -78,7 +78,7 @@ def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
 
 
 def _point(layer: LayerDesign, number: int, place: int) -> str:
-    array = "array" if layer.design.arrangement == "shared" else f"layer_{layer.index}"
+    array = "array" if layer.design.arrangement == "time-shared" else f"layer_{layer.index}"
     return f"{array}.unit_{number}.point_{place}"
 
 

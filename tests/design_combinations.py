@@ -30,7 +30,7 @@ FORMATS = {
     "narrow": {"displacement": "Q1.6", "drive": "Q3.6", "error": "Q2.6", "weight": "Q2.8", "input": "Q2.8", "bracket": "Q6.6"}}
 OPTIONS: dict[str, dict[str, Any]] = {
     "kind": {"shift": "shift", "programmable": "programmable"},
-    "arrangement": {"parallel": "parallel", "shared": "shared"},
+    "arrangement": {"parallel": "parallel", "time-shared": "time-shared"},
     "learns": {"learns": True, "infers": False},
     "target": {"portable": "portable", "ecp5": "ecp5", "ice40": "ice40"},
     "units": {"one": 1, "two": 2, "all": 0},
@@ -45,13 +45,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "settling": {"three steps": (0.5, 3), "one whole step": (1.0, 1), "two of a quarter": (0.25, 2)},
 }
 
-SHARED_K = "a shared array must have one neuron.K1 for all five populations"
+ONE_K = "a time-shared array must have one neuron.K1 for all five populations"
 OWN_K = "coupling of layer 0 must be that of the description, because kind shift"
 REFUSED = {
-    (("kind", "programmable"), ("arrangement", "shared")): "a shared array must be of kind shift",
-    (("arrangement", "shared"), ("rest", "unequal")): "a shared array must have one neuron.rest for all five populations",
-    (("arrangement", "shared"), ("K", "unequal")): SHARED_K,
-    (("arrangement", "shared"), ("K", "of the model")): OWN_K,             # for it is of kind shift
+    (("kind", "programmable"), ("arrangement", "time-shared")): "a time-shared array must be of kind shift",
+    (("arrangement", "time-shared"), ("rest", "unequal")): "a time-shared array must have one neuron.rest for all five "
+                                                           "populations",
+    (("arrangement", "time-shared"), ("K", "unequal")): ONE_K,
+    (("arrangement", "time-shared"), ("K", "of the model")): OWN_K,        # for it is of kind shift
     (("learns", "learns"), ("wiring", "random")): "a core that learns must have full wiring",
     (("kind", "shift"), ("K", "of the model")): OWN_K,
 }
@@ -69,7 +70,7 @@ def design_of(choice: Choice) -> Design:
         wiring=Wiring(layers=(at["wiring"],) * (len(layers) - 1) if at["wiring"] != "full" else ()),
         learning=Learning(links=links, bias=bias, epochs=2, halvings=1, frozen=at["frozen"], dropout=0.0))
     units = tuple(min(at["units"] or size, size) for size in layers[1:])
-    if at["arrangement"] == "shared":
+    if at["arrangement"] == "time-shared":
         units = (at["units"] or max(layers[1:]),) * (len(layers) - 1)
     return Design(network=network, units=units, kind=at["kind"], target=at["target"], learns=at["learns"],
                   arrangement=at["arrangement"])

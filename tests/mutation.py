@@ -27,7 +27,7 @@ from mutants import MUTANTS, Mutant
 
 CHECKS = ("outputs", "classes", "parameters", "status", "frames")
 CORES: dict[str, dict[str, Any]] = {      # how the cores are designed in which mutants are tried
-    "parallel": {}, "shared": {"arrangement": "shared"}, "memory": {"target": "ecp5"}}
+    "parallel": {}, "time-shared": {"arrangement": "time-shared"}, "memory": {"target": "ecp5"}}
 HDL = Path(__file__).parent.parent / "hdl"
 PATIENCE = 50_000                         # clocks after which a core that says nothing hangs
 

@@ -49,8 +49,8 @@ def neurons(draw: Any, one: int, fraction: int) -> Neuron:
 
 @st.composite
 def designs(draw: Any, most_neurons: int = 6) -> Design:
-    """Sizes, folding, shared arrays, rings in registers or in memory, formats, K, steps, rates, frozen layers, cores that only
-    infer."""
+    """Sizes, folding, time-shared arrays, rings in registers or in memory, formats, K, steps, rates, frozen layers, cores that
+    only infer."""
     fraction = draw(st.sampled_from([6, 9, 12]))
     one = 2 ** draw(st.sampled_from([1, 1, 2]))
     coupling = Format(2 + one.bit_length() - 1, one.bit_length() - 1)
@@ -70,11 +70,11 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
                         frozen=draw(st.sampled_from([0, 0, 0, 1, 3])), dropout=0.0)
     neuron = draw(neurons(one, fraction))
     integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
-    arrangement = draw(st.sampled_from(["parallel", "parallel", "shared"]))
+    arrangement = draw(st.sampled_from(["parallel", "parallel", "time-shared"]))
     if any(len(set(values)) > 1 for values in (neuron.K1, neuron.K2, neuron.K3, neuron.rest)):
         arrangement = "parallel"
     units = tuple(draw(st.integers(1, size)) for size in sizes[1:])
-    if arrangement == "shared":
+    if arrangement == "time-shared":
         units = (max(units),) * len(units)
     target = draw(st.sampled_from(["portable", "ecp5"])) if arrangement == "parallel" else "portable"
     seed = draw(st.integers(0, 1000))

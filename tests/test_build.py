@@ -360,7 +360,7 @@ halvings = 1
 """
 
 
-def small(target="ice40", arrangement="shared"):
+def small(target="ice40", arrangement="time-shared"):
     """The design of ``SMALL`` and its parameters."""
     network = Network.from_toml(SMALL)
     design = Design(network=network, units=(1,), target=target, arrangement=arrangement)
@@ -381,7 +381,7 @@ def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(
     assert found["state"] == "finished"
     assert found["clock"]["MHz"] == 30 <= found["clock"]["reached_MHz"]
     assert found["verified"]["mismatches"] == 0 < found["verified"]["words_compared"]
-    assert found["design"]["arrangement"] == "shared"
+    assert found["design"]["arrangement"] == "time-shared"
     assert found["use"]["spram"]["used"] == found["use"]["multipliers"]["used"] == 1
     used, estimated = (found["use"]["cells"][name] for name in ("used", "estimated"))
     assert estimated == pytest.approx(used, rel=0.25)

@@ -37,26 +37,27 @@ def pictures(network, count, seed=0, density=0.5):
 
 def test_geometry_by_hand():
     """A window of 2x3 on 4x6 points of 2 channels, moved by 2: 2x2 positions of 12 taps; the last column is not seen."""
-    shared = Convolution.parse("convolution 2x3 stride 2 of 4x6x2")
-    assert (shared.inputs, shared.taps, shared.rows, shared.columns, shared.positions) == (48, 12, 2, 2, 4)
-    assert shared.bases().tolist() == [0, 4, 24, 28]
-    assert shared.offsets().tolist() == [0, 1, 2, 3, 4, 5, 12, 13, 14, 15, 16, 17]
-    seen = shared.patches(np.arange(48)[None])
+    convolution = Convolution.parse("convolution 2x3 stride 2 of 4x6x2")
+    assert (convolution.inputs, convolution.taps, convolution.rows, convolution.columns,
+            convolution.positions) == (48, 12, 2, 2, 4)
+    assert convolution.bases().tolist() == [0, 4, 24, 28]
+    assert convolution.offsets().tolist() == [0, 1, 2, 3, 4, 5, 12, 13, 14, 15, 16, 17]
+    seen = convolution.patches(np.arange(48)[None])
     assert seen.shape == (1, 4, 12)
     assert not {10, 11, 22, 23, 34, 35, 46, 47} & set(seen.ravel().tolist())
-    assert shared.fan_out(shared.positions) == 2
+    assert convolution.fan_out(convolution.positions) == 2
 
 
 @given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(0, 5), st.integers(0, 5), st.integers(1, 3))
 def test_what_comes_back_is_the_transpose_of_what_is_seen(rows, columns, stride, more_rows, more_columns, depth):
-    shared = Convolution((rows, columns), stride, rows + more_rows, columns + more_columns, depth)
+    convolution = Convolution((rows, columns), stride, rows + more_rows, columns + more_columns, depth)
     random = np.random.default_rng(0)
-    x = random.integers(-9, 9, (2, shared.inputs))
-    y = random.integers(-9, 9, (2, shared.positions, shared.taps))
-    assert np.sum(shared.patches(x) * y) == np.sum(x * shared.gathered(y))
-    counts = shared.gathered(np.ones((1, shared.positions, shared.taps), np.int64))
-    assert counts.max() <= shared.fan_out(shared.positions)
-    assert counts.sum() == shared.positions * shared.taps
+    x = random.integers(-9, 9, (2, convolution.inputs))
+    y = random.integers(-9, 9, (2, convolution.positions, convolution.taps))
+    assert np.sum(convolution.patches(x) * y) == np.sum(x * convolution.gathered(y))
+    counts = convolution.gathered(np.ones((1, convolution.positions, convolution.taps), np.int64))
+    assert counts.max() <= convolution.fan_out(convolution.positions)
+    assert counts.sum() == convolution.positions * convolution.taps
 
 
 @pytest.mark.parametrize("word", ["convolution 5x5", "convolution 0x5 stride 1 of 8x8x1", "convolution 5x5 stride 2 of 28x28",
@@ -90,20 +91,20 @@ def test_parameters_are_those_of_channels():
 
 
 def separated(network: Network, values: Parameters) -> tuple[Network, Parameters]:
-    """The network with a link of its own wherever a shared one is used."""
+    """The network with a link of its own wherever a tied one is used."""
     full = replace(network, wiring=Wiring())
     layers = []
     for index, layer in enumerate(values):
-        shared = network.wirings[index]
-        if not isinstance(shared, Convolution):
+        convolution = network.wirings[index]
+        if not isinstance(convolution, Convolution):
             layers.append(layer)
             continue
         channels = len(layer.bias)
-        weights = np.zeros((shared.positions, channels, network.layers[index]), layer.weights.dtype)
-        for position, base in enumerate(shared.bases()):
-            weights[position][:, base + shared.offsets()] = layer.weights
-        layers.append(Layer(weights.reshape(shared.positions * channels, -1), np.tile(layer.bias, shared.positions),
-                            np.tile(layer.coupling, (1, 1, shared.positions))))
+        weights = np.zeros((convolution.positions, channels, network.layers[index]), layer.weights.dtype)
+        for position, base in enumerate(convolution.bases()):
+            weights[position][:, base + convolution.offsets()] = layer.weights
+        layers.append(Layer(weights.reshape(convolution.positions * channels, -1), np.tile(layer.bias, convolution.positions),
+                            np.tile(layer.coupling, (1, 1, convolution.positions))))
     return full, layers
 
 
@@ -121,7 +122,7 @@ def separate(network, arithmetic, values):
 
 
 @pytest.mark.parametrize("batch", [1, 4])
-def test_a_shared_parameter_learns_the_sum_over_positions_narrowed_once(batch):
+def test_a_tied_parameter_learns_the_sum_over_positions_narrowed_once(batch):
     """Against the network with separate links in reals of high precision: the same sums, added over positions."""
     network = SMALL.with_learning(batch=batch, K1=2**-6, K2=2**-6, K3=2**-6)
     network = replace(network, formats=replace(network.formats, coupling=Format.parse("Q2.12")))
@@ -138,10 +139,11 @@ def test_a_shared_parameter_learns_the_sum_over_positions_narrowed_once(batch):
     full.learn(images, labels)
     shift = network.formats.weight.fraction
     for index in (0, 1):
-        shared = network.wirings[index]
-        channels, positions = len(before[index].bias), shared.positions
+        convolution = network.wirings[index]
+        channels, positions = len(before[index].bias), convolution.positions
         separate_sums = seen[f"update[{index}]"].reshape(positions, channels, -1)
-        sums = sum(separate_sums[position][:, base + shared.offsets()] for position, base in enumerate(shared.bases()))
+        sums = sum(separate_sums[position][:, base + convolution.offsets()]
+                   for position, base in enumerate(convolution.bases()))
         k = network.update_shift(index, 4)
         expected = ((before[index].weights << k) + sums + (1 << k >> 1)) >> k
         np.testing.assert_array_equal(model.layers[index].weights, expected)

@@ -22,7 +22,7 @@ NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=L
                   formats=Formats(displacement="Q1.10", weight="Q2.8", drive="Q4.10", coupling="Q2.3", bracket="Q6.10",
                                   error="Q1.10"))
 DESIGNS = {"parallel": Design(network=NETWORK, units=(2, 3)),
-           "shared": Design(network=NETWORK, units=(2, 2), arrangement="shared"),
+           "time-shared": Design(network=NETWORK, units=(2, 2), arrangement="time-shared"),
            "programmable": Design(network=NETWORK, units=(2, 3), kind="programmable")}
 
 

@@ -58,18 +58,18 @@ CONFIGURATIONS = {
     "rings in memory, no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), units=(3, 2), learns=False,
                                            target="ecp5"),
     "rings in memory, branches to many units": Design(network=network((6, 70, 33, 3), steps=2), target="ecp5"),
-    "shared array": Design(network=network((6, 5, 4, 3), steps=8), units=(2, 2, 2), arrangement="shared"),
-    "shared array, oscillators, first layer frozen, bracket rounded": Design(
+    "time-shared array": Design(network=network((6, 5, 4, 3), steps=8), units=(2, 2, 2), arrangement="time-shared"),
+    "time-shared array, oscillators, first layer frozen, bracket rounded": Design(
         network=network((4, 7, 3, 2), {"K3": (0.0,) * 5, "rest": (0.75,) * 5, "input_element": 3, "output_element": 2}, dt=0.25,
-                        frozen=1, formats={"bracket": Format(17, 12)}), units=(3, 3, 3), arrangement="shared"),
-    "shared array, narrow words, only biases learn": Design(
+                        frozen=1, formats={"bracket": Format(17, 12)}), units=(3, 3, 3), arrangement="time-shared"),
+    "time-shared array, narrow words, only biases learn": Design(
         network=network((3, 4, 2), steps=4, dt=1.0, links=0.0, bias=1.0, margin=0.75, formats={
             "displacement": Format(7, 6), "drive": Format(9, 6), "error": Format(8, 6), "weight": Format(10, 8),
-            "input": Format(10, 8)}), units=(1, 1), arrangement="shared"),
-    "shared array, no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), units=(3, 3),
-                                        learns=False, arrangement="shared"),
-    "shared array, iCE40": Design(network=network((9, 5, 3), formats={"bracket": Format(16, 12)}), target="ice40",
-                                  arrangement="shared"),
+            "input": Format(10, 8)}), units=(1, 1), arrangement="time-shared"),
+    "time-shared array, no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), units=(3, 3),
+                                             learns=False, arrangement="time-shared"),
+    "time-shared array, iCE40": Design(network=network((9, 5, 3), formats={"bracket": Format(16, 12)}), target="ice40",
+                                       arrangement="time-shared"),
     "no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), units=(3, 2), learns=False),
 }
 

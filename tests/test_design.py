@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from golden_model.errors import InputError
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl.design import Design, signed_digits, units_within
-from hdl.shared_design import SharedDesign
+from hdl.time_shared.design import ArrayDesign
 
 NETWORK = Network(layers=(6, 4, 3))
 
@@ -79,15 +79,17 @@ REFUSED = [
      ("a core must have links of its own for each neuron, but wiring.layers has a convolution, for which there is no hardware "
       "yet; replace it by a full layer")),
     # one array for all layers
-    ({"network": NETWORK, "arrangement": "serial"}, "arrangement must be parallel or shared, not 'serial'"),
-    ({"network": NETWORK, "arrangement": "shared", "kind": "programmable"},
-     "a shared array must be of kind shift, not programmable; choose arrangement parallel"),
-    ({"network": with_neuron(K3=(1.0, 0.5, 1.0, 1.0, 1.0)), "arrangement": "shared"},
-     ("a shared array must have one neuron.K3 for all five populations, not [1.0, 0.5, 1.0, 1.0, 1.0]; choose arrangement "
+    ({"network": NETWORK, "arrangement": "shared"},
+     "arrangement shared is called time-shared now; give time-shared in its place"),
+    ({"network": NETWORK, "arrangement": "serial"}, "arrangement must be parallel or time-shared, not 'serial'"),
+    ({"network": NETWORK, "arrangement": "time-shared", "kind": "programmable"},
+     "a time-shared array must be of kind shift, not programmable; choose arrangement parallel"),
+    ({"network": with_neuron(K3=(1.0, 0.5, 1.0, 1.0, 1.0)), "arrangement": "time-shared"},
+     ("a time-shared array must have one neuron.K3 for all five populations, not [1.0, 0.5, 1.0, 1.0, 1.0]; choose arrangement "
       "parallel")),
-    ({"network": NETWORK, "arrangement": "shared", "units": (2, 3)},
-     ("every layer of a shared array must use all of its 3 processing units, or as many as it has neurons, not [2, 3]; give "
-      "one number for all layers")),
+    ({"network": NETWORK, "arrangement": "time-shared", "units": (2, 3)},
+     ("every layer of a time-shared array must use all of its 3 processing units, or as many as it has neurons, not [2, 3]; "
+      "give one number for all layers")),
 ]
 
 
@@ -122,7 +124,7 @@ def test_equal_designs_are_equal():
     assert hash(design()) == hash(design())
     assert Design(network=NETWORK) == Design(network=with_learning(), units=(4, 3))                 # as they are by default
     others = [design(network=NETWORK), design(units=(4, 3)), design(kind="programmable"), design(target="ecp5"),
-              design(learns=False), design(units=(2, 2), arrangement="shared")]
+              design(learns=False), design(units=(2, 2), arrangement="time-shared")]
     assert all(design() != other for other in others)
     assert len({design(), *others}) == 1 + len(others)
     assert "LayerDesign" not in repr(design())
@@ -179,9 +181,9 @@ def test_frozen_layers_do_not_learn_and_the_first_that_does_sends_no_errors(froz
     assert [layer.reverses for layer in layers] == reverses
 
 
-def test_layers_of_a_shared_array_follow_one_another_in_its_memories_and_use_what_they_can_of_its_units():
-    design = Design(network=Network(layers=(6, 9, 3, 7)), arrangement="shared")
-    array = SharedDesign(design)
+def test_layers_of_a_time_shared_array_follow_one_another_in_its_memories_and_use_what_they_can_of_its_units():
+    design = Design(network=Network(layers=(6, 9, 3, 7)), arrangement="time-shared")
+    array = ArrayDesign(design)
     assert design.units == (4, 3, 4)
     assert array.units == 4
     assert [layer.folds for layer in design.layers] == [3, 1, 2]
@@ -191,8 +193,8 @@ def test_layers_of_a_shared_array_follow_one_another_in_its_memories_and_use_wha
     assert (array.depth, array.folds) == (39, 6)
 
 
-def test_inputs_of_a_shared_array_have_their_point_at_one_place():
-    design = Design(network=Network(layers=(6, 4, 3)), arrangement="shared")
+def test_inputs_of_a_time_shared_array_have_their_point_at_one_place():
+    design = Design(network=Network(layers=(6, 4, 3)), arrangement="time-shared")
     assert [layer.alignment for layer in design.layers] == [4, 0]
     assert len({layer.link_shift for layer in design.layers}) == len({layer.update_shift for layer in design.layers}) == 1
     assert [layer.alignment for layer in Design(network=Network(layers=(6, 4, 3))).layers] == [0, 0]

@@ -25,9 +25,10 @@ from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron
 from golden_model.parameters import Layer, initial
 from golden_model.storage.cache import environment
-from hdl import emit, frames, single_port_weights, weights
+from hdl import emit, frames, weights
 from hdl.design import Design
 from hdl.lint import agreeing
+from hdl.time_shared import single_port_weights
 from hdl.verilog_text import keep_hierarchy, plain_names, readable, without_banner
 from planted_bugs import planted
 from sim import simulators
@@ -42,10 +43,11 @@ DESIGNS = {
                                     learning=Learning(halvings=3)), target="ice40", units=(2, 3)),
     "programmable": Design(network=Network(layers=(5, 3, 2), formats=Formats(bracket="Q6.12")), kind="programmable",
                            units=(2, 2)),
-    "shared": Design(network=Network(layers=(6, 5, 4, 3)), units=(2, 2, 2), arrangement="shared"),
-    "shared ice40": Design(network=Network(layers=(5, 4, 3), formats=Formats(bracket="Q4.12"), learning=Learning(halvings=3)),
-                           target="ice40", arrangement="shared"),
-    "shared infers": Design(network=Network(layers=(5, 3)), units=(2,), arrangement="shared", learns=False),
+    "time-shared": Design(network=Network(layers=(6, 5, 4, 3)), units=(2, 2, 2), arrangement="time-shared"),
+    "time-shared ice40": Design(network=Network(layers=(5, 4, 3), formats=Formats(bracket="Q4.12"),
+                                                learning=Learning(halvings=3)),
+                                target="ice40", arrangement="time-shared"),
+    "time-shared infers": Design(network=Network(layers=(5, 3)), units=(2,), arrangement="time-shared", learns=False),
     "least": Design(network=Network(layers=(1, 1))),
 }
 every_design = pytest.mark.parametrize("name", DESIGNS)
@@ -113,11 +115,11 @@ def test_lint_is_clean_but_for_the_waivers(folder, name):
 LEAST = {(layers, counts, arrangement, learns): Design(
     network=Network(layers=layers), learns=learns, arrangement=arrangement, units=counts)
     for layers in [(1, 1), (1, 3), (3, 1), (3, 2), (1, 1, 1), (2, 3, 2)] for units in (1, 2)
-    for arrangement in ("parallel", "shared") for learns in (True, False)
+    for arrangement in ("parallel", "time-shared") for learns in (True, False)
     for counts in [tuple(min(units, size) if arrangement == "parallel" else units for size in layers[1:])]}
 
 
-@pytest.mark.parametrize("arrangement", ["parallel", "shared"])
+@pytest.mark.parametrize("arrangement", ["parallel", "time-shared"])
 def test_lint_is_clean_for_the_least_designs(arrangement, tmp_path):
     """One input, one neuron, one output, one layer, one unit, and everything between them."""
     for number, design in enumerate(design for design in LEAST.values() if design.arrangement == arrangement):
@@ -146,9 +148,9 @@ def test_every_waiver_has_its_reason_and_is_needed(folder, tmp_path):
             assert set(places(found)) == {re.search(r"-rule (\w+)", waiver)[1]}, waiver
 
 
-BEFORE = {"parallel": 1607 + 140 + 24, "shared": 668 + 103 + 17}          # when each signal had its name in each module
+BEFORE = {"parallel": 1607 + 140 + 24, "time-shared": 668 + 103 + 17}     # when each signal had its name in each module
 MOST = {"parallel": {"UNUSEDSIGNAL": 379, "WIDTHEXPAND": 23, "WIDTHTRUNC": 6},
-        "shared": {"UNUSEDSIGNAL": 180, "WIDTHEXPAND": 16, "WIDTHTRUNC": 3}}
+        "time-shared": {"UNUSEDSIGNAL": 180, "WIDTHEXPAND": 16, "WIDTHTRUNC": 3}}
 
 
 @pytest.mark.parametrize("arrangement", MOST)
@@ -294,7 +296,7 @@ def simulated(place, tmp_path, requests):
     return replies
 
 
-@pytest.mark.parametrize("name", ["folded", "infers", "ecp5", "ice40", "programmable", "shared", "shared ice40"])
+@pytest.mark.parametrize("name", ["folded", "infers", "ecp5", "ice40", "programmable", "time-shared", "time-shared ice40"])
 def test_the_folder_alone_infers_and_learns_as_the_golden_model(folder, tmp_path, name):
     network, random = DESIGNS[name].network, np.random.default_rng(2)
     images = random.integers(0, 256, (2, network.layers[0]), np.uint8)
@@ -326,9 +328,9 @@ def test_names_are_plain_and_nothing_tells_where_it_was_made(name):
     layers = range(len(DESIGNS[name].network.layers) - 1)
     modules = re.findall(r"^module (\\\S+|\w+)", text, re.MULTILINE)
     assert modules[0] == emit.TOP
-    if DESIGNS[name].arrangement == "shared":
+    if DESIGNS[name].arrangement == "time-shared":
         assert modules[-1] == single_port_weights.MODULE
-        assert {"wuxing_shared_unit", "\\wuxing_core.array.sequencer"} < set(modules)
+        assert {"wuxing_time_shared_unit", "\\wuxing_core.array.sequencer"} < set(modules)
         return
     assert modules[-1] == weights.MODULE
     assert {f"wuxing_{part}_{layer}" for part in ("unit", "control") for layer in layers} < set(modules)
@@ -342,15 +344,15 @@ def test_the_heading_says_what_it_is_and_how_to_write_it_again(name):
     heading = text[:text.index("module")].splitlines()
     layers, units = ("-".join(map(str, sizes)) for sizes in (design.network.layers, design.units))
     does = "infers and learns" if design.learns else "infers"
-    shared = design.arrangement == "shared"
+    time_shared = design.arrangement == "time-shared"
     assert heading[0] == (f"// wuxing_core: a network {layers} that {does}; kind {design.kind}, target {design.target}, "
-                          f"processing units {units}{' of one array for all layers' if shared else ''}.")
+                          f"processing units {units}{' of one array for all layers' if time_shared else ''}.")
     assert heading[1] == f"// Digest of the network: {design.network.digest}"
     assert heading[2] == f"// Written by wuxing {metadata.version('wuxing')} through Amaranth {metadata.version('amaranth')}."
     assert re.fullmatch(r"// Generated by (Amaranth )?Yosys .*", heading[3])
     assert heading[5] == (f"//   wuxing verilog MODEL -o DIR --units {units.replace('-', ',')} --kind {design.kind} "
                           f"--target {design.target}{'' if design.learns else ' --no-learning'}"
-                          f"{' --arrangement shared' if shared else ''}")
+                          f"{' --arrangement time-shared' if time_shared else ''}")
 
 
 def test_ports_of_the_verilog_are_those_of_the_manifest():
@@ -520,7 +522,7 @@ def test_model_and_verilog_must_be_of_one_network():
         emit.check_manifest(manifest, network)
 
 
-@pytest.mark.parametrize("name", ["folded", "shared"])
+@pytest.mark.parametrize("name", ["folded", "time-shared"])
 def test_networks_of_one_digest_have_one_verilog(name):
     """Seed, start and length of a training are no part of a circuit; what is one changes the digest, and says so."""
     design = DESIGNS[name]
@@ -571,7 +573,7 @@ def test_the_document_names_every_file_and_entry():
     named = [name.replace("L_E", r"\d+_\d+").replace(".", r"\.") for name in rows("file")]
     for name in files("ecp5"):
         assert sum(bool(re.fullmatch(pattern, name)) for pattern in named) == 1, name
-    modules = {module for name in ("ecp5", "shared")
+    modules = {module for name in ("ecp5", "time-shared")
                for module in re.findall(r"^module (\\\S+ |\w+)", files(name)[emit.VERILOG], re.MULTILINE)}
     assert {name.replace("_L", "_0") for name in rows("module")} < modules
 

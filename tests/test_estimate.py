@@ -63,9 +63,9 @@ def test_learning_takes_the_clocks_of_the_formulas_in_the_documentation(layers):
 
 
 @pytest.mark.parametrize(("layers", "units"), [((784, 32, 10), 4), ((40, 9, 3), 4), ((90, 12, 7, 5), 3), ((30, 5), 8)])
-def test_a_shared_array_takes_the_clocks_of_the_formulas_in_the_documentation(layers, units):
+def test_a_time_shared_array_takes_the_clocks_of_the_formulas_in_the_documentation(layers, units):
     network = Network(layers=layers)
-    design = Design(network=network, units=(units,) * (len(layers) - 1), arrangement="shared")
+    design = Design(network=network, units=(units,) * (len(layers) - 1), arrangement="time-shared")
     settling, nonzero = 160, layers[0] // 5
     inferred, learnt, back = 1, 2, 0
     for layer in design.layers:

@@ -228,8 +228,8 @@ def test_a_mismatch_belongs_into_parameters(kind):
 
 @pytest.mark.parametrize("kind", [FaultyModel, FaultyCompiledModel])
 def test_faults_are_not_defined_where_neurons_share_links(kind):
-    shared = Network(layers=(16, 8, 4), wiring=Wiring(layers=("convolution 2x2 stride 2 of 4x4x1", "full")))
+    convolution = Network(layers=(16, 8, 4), wiring=Wiring(layers=("convolution 2x2 stride 2 of 4x4x1", "full")))
     text = ("faults must be those of a network whose links are full, one-to-one or random, not "
             "'convolution 2x2 stride 2 of 4x4x1'")
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
-        kind(shared, None, Faults(dead=0.1))
+        kind(convolution, None, Faults(dead=0.1))

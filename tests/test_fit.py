@@ -33,7 +33,7 @@ def test_needs_are_the_estimate_and_the_link():
 
 def test_the_buffers_of_the_link_are_block_rams_beside_it():
     platform, network = platforms.by_name("icebreaker"), fit.network_for("ice40", (784, 32, 10))
-    found = fit.fit(platform, Design(network=network, target="ice40", arrangement="shared"))
+    found = fit.fit(platform, Design(network=network, target="ice40", arrangement="time-shared"))
     core = estimate.cells(found.design)
     assert found.parts["block_rams"] == (core.block_rams + 4 + 1, 30)           # 2,048 bytes for requests, 512 for replies
     assert found.parts["cells"] == (core.cells + fit.LINK["ice40"].cells, 5280)

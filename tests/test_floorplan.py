@@ -21,7 +21,7 @@ def test_every_unit_has_sites_of_its_own_side_by_side():
     assert set(found.units) == {(layer.index, unit) for layer in LARGE.layers for unit in range(layer.units)}
     multipliers, memories = zip(*found.units.values(), strict=True)
     assert len(set(multipliers)) == 138
-    assert len({*memories, *found.shared}) == 138 + floorplan.SHARED
+    assert len({*memories, *found.central}) == 138 + floorplan.CENTRAL
     for multiplier, memory in found.units.values():
         (x, y), (across, along) = (map(int, re.match(r"X(\d+)/Y(\d+)/", site).groups()) for site in (multiplier, memory))
         assert abs(x - across) <= 2
@@ -43,9 +43,9 @@ def test_bands_follow_each_other_and_cut_no_cluster():
 def test_what_all_units_share_lies_in_the_middle():
     found = floorplan.sites("--85k", LARGE)
     few = [found.units[1, unit][1] for unit in range(10)]
-    assert {re.search(r"Y(\d+)", site)[1] for site in (*few, *found.shared)} == {"46"}
+    assert {re.search(r"Y(\d+)", site)[1] for site in (*few, *found.central)} == {"46"}
     around = [column(found.units[0, unit][1]) for unit in (63, 64)]
-    assert all(around[1] < column(site) < around[0] for site in (*few, *found.shared))
+    assert all(around[1] < column(site) < around[0] for site in (*few, *found.central))
     assert around[1] > 30
     assert around[0] < 90
 
@@ -55,7 +55,7 @@ def test_what_all_units_share_lies_in_the_middle():
     ("--85k", Design(network=Network(layers=(784, 32, 10)), target="ecp5")),
     ("--85k", Design(network=Network(layers=(784, 128, 10)), target="ecp5", units=(64, 10))),
     ("--85k", Design(network=Network(layers=(784, 150, 10)), target="ecp5")),
-    ("--85k", Design(network=Network(layers=(784, 32, 10)), target="ecp5", units=(4, 4), arrangement="shared"))])
+    ("--85k", Design(network=Network(layers=(784, 32, 10)), target="ecp5", units=(4, 4), arrangement="time-shared"))])
 def test_other_arrays_are_left_to_the_placer(device, design):
     assert floorplan.sites(device, design) == floorplan.NONE
 
@@ -68,10 +68,10 @@ def test_multipliers_and_memories_are_told_their_sites_and_nothing_else_is():
     module = {"cells": {name: {"type": kind, "attributes": {}} for name, kind in cells.items()}}
     assert floorplan.plan(module, chosen) == 4
     told = [cell["attributes"].get("BEL") for cell in module["cells"].values()]
-    assert told == [chosen.units[0, 7][0], chosen.units[1, 3][1], None, chosen.shared[0], chosen.shared[1], None]
+    assert told == [chosen.units[0, 7][0], chosen.units[1, 3][1], None, chosen.central[0], chosen.central[1], None]
 
 
-def test_more_shared_memories_than_sites_are_left_to_the_placer():
-    module = {"cells": {f"core.bank.{number}": {"type": "DP16KD"} for number in range(floorplan.SHARED + 2)}}
-    assert floorplan.plan(module, floorplan.sites("--85k", LARGE)) == floorplan.SHARED
+def test_more_central_memories_than_sites_are_left_to_the_placer():
+    module = {"cells": {f"core.bank.{number}": {"type": "DP16KD"} for number in range(floorplan.CENTRAL + 2)}}
+    assert floorplan.plan(module, floorplan.sites("--85k", LARGE)) == floorplan.CENTRAL
     assert floorplan.plan(module, floorplan.NONE) == 0

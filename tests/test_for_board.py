@@ -78,7 +78,7 @@ def test_a_model_trained_for_a_board_is_run_there(tmp_path, monkeypatch, capsys)
     assert (str(loaded.network.formats.bracket), loaded.network.learning.halvings) == ("Q4.12", 3)
     assert main(["run", str(model), "--units", "2", "--images", "3", "--learn", "2", "--json", str(result), "-q"]) == 0
     told = json.loads(result.read_text("utf-8"))
-    assert (told["board"], told["arrangement"], told["mismatches"]) == ("icebreaker", "shared", 0)
+    assert (told["board"], told["arrangement"], told["mismatches"]) == ("icebreaker", "time-shared", 0)
 
 
 def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
@@ -93,7 +93,7 @@ def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
     told = json.loads(result.read_text("utf-8"))
     assert (told["target"], told["units"]) == ("ice40", [2, 2])
     manifest = json.loads((tmp_path / "core/manifest.json").read_text("utf-8"))
-    assert manifest["arrangement"] == "shared"
+    assert manifest["arrangement"] == "time-shared"
     for option in ("--target", "--arrangement"):
         assert refused(capsys, ["cosim", model, "--board", "icebreaker", option, "none"]) == (
             "--arrangement and --target must not be given with --board, which decides them; leave them out")
@@ -112,7 +112,7 @@ def test_compare_and_sweep_take_a_board(tmp_path, capsys):
     assert main(["sweep", str(grid), "--board", "icebreaker", "--store", str(tmp_path / "store"), "--json", str(result),
                  "-q"]) == 0
     point, = json.loads(result.read_text("utf-8"))["points"]
-    assert (point["board"], point["fits"], point["arrangement"]) == ("icebreaker", True, "shared")
+    assert (point["board"], point["fits"], point["arrangement"]) == ("icebreaker", True, "time-shared")
     described = read(grid) | {"board": "ulx3s-12f"}
     assert expand(described, [784, 128, 10])[0].network.layers == (784, 16, 10)
     grid.write_text(grid.read_text("utf-8") + 'board = ["icebreaker", "ulx3s-12f"]\n', "utf-8")

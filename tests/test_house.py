@@ -150,7 +150,7 @@ ALLOWED = {
 }
 
 
-@pytest.mark.parametrize("path", sorted([*(ROOT / "hdl").glob("*.py"), *(ROOT / "sim").rglob("*.py"),
+@pytest.mark.parametrize("path", sorted([*(ROOT / "hdl").rglob("*.py"), *(ROOT / "sim").rglob("*.py"),
                                           *(ROOT / "boards").glob("*.py")]),
                          ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_of_gateware_simulation_and_boards_point_one_way_and_they_never_print(path):

@@ -21,7 +21,7 @@ from test_connection import NETWORK as USUAL
 from test_connection import PATIENCE, library  # noqa: F401 (a fixture)
 
 LINKS_ALONE = Network(layers=(13, 5, 3), seed=1, learning=Learning(bias=0.0, epochs=3, halvings=2))
-ARRANGEMENTS = {"parallel": {"units": (5, 3)}, "shared": {"arrangement": "shared"}}
+ARRANGEMENTS = {"parallel": {"units": (5, 3)}, "time-shared": {"arrangement": "time-shared"}}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def simulated(network, **options):
 
 
 @pytest.fixture(scope="module", params=["definition", "compiled", "Verilog", "board", "Verilog, parallel, links alone",
-                                        "Verilog, shared, links alone"])
+                                        "Verilog, time-shared, links alone"])
 def begun(request):
     """A function: a learner with the parameters of the network's seed."""
     name = request.param

@@ -103,8 +103,8 @@ def test_many_neurons_are_each_of_them():
             for many, single in zip(together, alone, strict=True):
                 np.testing.assert_allclose(many[..., image, n], single, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(neurons.matrix, [ring.matrix for ring in one])
-    shared = np.array([1.0, -1, 0.5, 0, 2])               # one drive (5,) for all neurons (5, N)
-    np.testing.assert_allclose(equilibrium(neurons, shared).T, [equilibrium(ring, shared) for ring in one], atol=1e-12)
+    drive = np.array([1.0, -1, 0.5, 0, 2])                # one drive (5,) for all neurons (5, N)
+    np.testing.assert_allclose(equilibrium(neurons, drive).T, [equilibrium(ring, drive) for ring in one], atol=1e-12)
 
 
 @pytest.mark.parametrize("rest", [1.0, 0.625])

@@ -52,7 +52,7 @@ def test_the_table_runs_with_small_networks(folder, capsys):
         if name == "build":
             given = designs.read(Path(rest[0]))
             design = designs.for_board(designs.platform_of(None, given.record), given)
-            assert design.arrangement == "shared"
+            assert design.arrangement == "time-shared"
             continue
         more = {"train": NETWORK, "compare": NETWORK, "experiment": ["--quick"]}.get(name, [])
         assert main([name, *rest, *more]) == 0, (words, capsys.readouterr().err)

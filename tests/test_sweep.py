@@ -243,7 +243,7 @@ def test_boards_are_a_setting_and_share_the_runs_of_a_network(grid, tmp_path, ca
         assert point["microseconds_per_learnt_image"] == clocks.learnt / board.clock
         assert point["cells"] == estimate.cells(core).cells
         assert point["fits"]
-    assert small["arrangement"] == "shared"
+    assert small["arrangement"] == "time-shared"
     text = (tmp_path / "grid.md").read_text("utf-8")
     for point, name in ((wide, "wide"), (batch, "batch"), (floats, "float")):
         assert [point[key] for key in ("units", "arrangement", "cycles_per_image", "cycles_per_learnt_image", "cells",

@@ -24,10 +24,10 @@ DESIGNS = {
     "folded, three layers, first one frozen": Design(
         network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
         units=(3, 4, 2)),
-    "shared array, three layers, first one frozen": Design(
+    "time-shared array, three layers, first one frozen": Design(
         network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
-        units=(3, 3, 3), arrangement="shared"),
-    "shared array": Design(network=Network(layers=(30, 9, 5)), arrangement="shared"),
+        units=(3, 3, 3), arrangement="time-shared"),
+    "time-shared array": Design(network=Network(layers=(30, 9, 5)), arrangement="time-shared"),
     "branches to many units": Design(network=Network(layers=(12, 70, 33, 3), integration=Integration(steps=2))),
     "folded, two steps": Design(network=Network(layers=(21, 5, 4), integration=Integration(steps=2)), units=(2, 3)),
     "programmable": Design(network=Network(layers=(9, 4, 3), formats=Formats(bracket="Q6.12")), kind="programmable"),

@@ -24,7 +24,7 @@ BoardOption = Annotated[str | None, typer.Option("--board", help="One of those t
                                                  "one that the model was trained for.")]
 CoreBoardOption = Annotated[str | None, typer.Option("--board", help="The core that wuxing build makes for this board, "
                                                      "instead of --arrangement and --target.")]
-ArrangementOption = Annotated[str | None, typer.Option("--arrangement", help="parallel: an array for each layer; shared: "
+ArrangementOption = Annotated[str | None, typer.Option("--arrangement", help="parallel: an array for each layer; time-shared: "
                                                        "one array does all layers. By default parallel.")]
 TargetOption = Annotated[str | None, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40. By default "
                                                   "portable.")]
@@ -83,7 +83,7 @@ def units(network: Network, text: str | None, most: int | None, arrangement: str
         raise InputError("--units and --most-units must not both be given; choose one")
     if most is None:
         return counts(text, layers)
-    return (most,) * layers if arrangement == "shared" else units_within(network, most)
+    return (most,) * layers if arrangement == "time-shared" else units_within(network, most)
 
 
 # ----------------------------------------------------------------- boards

@@ -23,7 +23,8 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
                                                             "--units.")] = None,
              kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
                              ] = "shift",
-             arrangement: Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; shared: one "
+             arrangement: Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; time-shared: "
+                                                                            "one "
                                                        "array does all layers.")] = "parallel",
              target: Annotated[str, typer.Option("--target", help="The FPGA: ecp5 or ice40.")] = "ecp5",
              learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,

@@ -49,9 +49,9 @@ def structure(settings: dict[str, Any], kind: str) -> tuple[tuple[int, ...], tup
     for channels in settings["channels"]:
         side, stride = settings["kernel"], settings["stride"]
         words.append(f"convolution {side}x{side} stride {stride} of {height}x{width}x{depth}")
-        shared = Convolution((side, side), stride, height, width, depth)
-        height, width, depth = shared.rows, shared.columns, channels
-        sizes.append(shared.positions * channels)
+        convolution = Convolution((side, side), stride, height, width, depth)
+        height, width, depth = convolution.rows, convolution.columns, channels
+        sizes.append(convolution.positions * channels)
     behind = [size for size in (settings["hidden"], classes) if size]
     return (*sizes, *behind), (*words, *["full"] * len(behind))
 

@@ -87,15 +87,15 @@ def ring_of(rates: Reals) -> Ring:
 def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     neurons, made = settings["neurons"], []
     for seed in settings["seeds"]:
-        shared = {"seed": seed, "neurons": neurons}
+        same = {"seed": seed, "neurons": neurons}
         for fraction in (None, *settings["fractions"]):
-            word = shared | {"fraction": fraction}
+            word = same | {"fraction": fraction}
             made.append(word | {"part": "rest", "dt": settings["dt"], "time": settings["time"]})
             made.append(word | {"part": "response", "dt": settings["dt"], "time": settings["time"],
                                 "drives": settings["drives"]})
             made += [word | {"part": "oscillator", "dt": dt, "time": settings["oscillator_time"], "window": settings["window"]}
                      for dt in settings["oscillator_dt"]]
-        made += [shared | {"part": "drift", "method": method, "dt": dt, "time": settings["drift_time"]}
+        made += [same | {"part": "drift", "method": method, "dt": dt, "time": settings["drift_time"]}
                  for method in METHODS for dt in settings["drift_dt"]]
         made.append({"seed": seed, "part": "portrait", "fraction": 12})
     return made

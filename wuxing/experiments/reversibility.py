@@ -48,7 +48,7 @@ Reals = npt.NDArray[np.float64]
 def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     made = []
     for seed in settings["seeds"]:
-        shared = {"seed": seed, "images": settings["images"], "width": settings["width"], **BASE}
+        same = {"seed": seed, "images": settings["images"], "width": settings["width"], **BASE}
         changes: list[dict[str, Any]] = [{"vary": "steps", "steps": steps} for steps in settings["steps"]]
         changes += [{"vary": "dt", "dt": dt, "steps": round(4 / dt)} for dt in settings["dt"]]
         changes += [{"vary": "epochs", "epochs": epochs} for epochs in settings["epochs"]]
@@ -57,11 +57,11 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
             changes += [{"vary": f"{long}floor", "floor": floor, "steps": steps} for floor in settings["floors"]]
             changes += [{"vary": f"{long}depth", "depth": depth, "gain": gain, "steps": steps}
                         for gain in settings["gains"] for depth in settings["depths"]]
-        made += [shared | change | {"arithmetic": arithmetic} for change in changes for arithmetic in ("float", "fixed")]
+        made += [same | change | {"arithmetic": arithmetic} for change in changes for arithmetic in ("float", "fixed")]
         for fraction in settings["fractions"]:
-            made.append(shared | {"vary": "fraction", "fraction": fraction, "arithmetic": "fixed"})
-            made.append(shared | {"vary": "long fraction", "fraction": fraction, "steps": LONG, "floor": 2.0**-fraction,
-                                  "arithmetic": "fixed"})
+            made.append(same | {"vary": "fraction", "fraction": fraction, "arithmetic": "fixed"})
+            made.append(same | {"vary": "long fraction", "fraction": fraction, "steps": LONG, "floor": 2.0**-fraction,
+                                "arithmetic": "fixed"})
     return made
 
 

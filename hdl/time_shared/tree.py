@@ -1,4 +1,5 @@
-"""The way back of a shared array: sums of reverse links over units and folds, kept in a memory, and given out as errors."""
+"""The way back of a time-shared array: sums of reverse links over units and folds, kept in a memory, and given out as
+errors."""
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
@@ -8,11 +9,11 @@ from amaranth.utils import ceil_log2
 
 from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp, half_up
-from hdl.shared_design import SharedDesign
-from hdl.shared_unit import BLOCK
+from hdl.time_shared.design import ArrayDesign
+from hdl.time_shared.unit import BLOCK
 
 
-class SharedTree(wiring.Component):
+class TimeSharedTree(wiring.Component):
     """Exact sums of the products of all units, one input a clock; narrowed once, when they are asked for.
 
     ::
@@ -44,7 +45,7 @@ class SharedTree(wiring.Component):
     units - 1 adders and one; one memory with a word for each input, twice if errors go back through several layers.
     """
 
-    def __init__(self, array: SharedDesign) -> None:
+    def __init__(self, array: ArrayDesign) -> None:
         self.array = array
         formats = array.formats
         super().__init__({

@@ -1,4 +1,5 @@
-"""``SharedDesign``: widths and memory maps of the one array that serves all layers of a design of arrangement ``shared``."""
+"""``ArrayDesign``: widths and memory maps of the one array that serves all layers of a design of arrangement
+``time-shared``."""
 from __future__ import annotations
 
 from functools import cached_property
@@ -9,7 +10,7 @@ from hdl.design import Design, LayerDesign
 SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from ELEMENTS on
 
 
-class SharedDesign:
+class ArrayDesign:
     """What the array is made of: as wide as its widest layer.
 
     Words of a weight memory, the same addresses in every unit: for each layer, for each fold, the links of one neuron and

@@ -1,16 +1,16 @@
-"""A shared array: processing units in parallel, their weight memories, the sequencer, and the way back."""
+"""A time-shared array: processing units in parallel, their weight memories, the sequencer, and the way back."""
 from __future__ import annotations
 
 from amaranth.hdl import Array, ClockSignal, Const, Instance, Module, ResetSignal, Signal, signed
 from amaranth.lib import wiring
 
-from hdl import single_port_weights
-from hdl.shared_design import SharedDesign
-from hdl.shared_sequencer import SharedSequencer
-from hdl.shared_tree import SharedTree
-from hdl.shared_unit import control_layout
+from hdl.time_shared import single_port_weights
+from hdl.time_shared.design import ArrayDesign
+from hdl.time_shared.sequencer import TimeSharedSequencer
+from hdl.time_shared.tree import TimeSharedTree
+from hdl.time_shared.unit import control_layout
 
-UNIT = "wuxing_shared_unit"
+UNIT = "wuxing_time_shared_unit"
 
 
 def initial_file(unit: int) -> str:
@@ -18,7 +18,7 @@ def initial_file(unit: int) -> str:
     return f"weights_{unit}.hex"
 
 
-class SharedArray(wiring.Component):
+class TimeSharedArray(wiring.Component):
     """All processing units of a core, which do one layer after the other.
 
     ::
@@ -38,15 +38,15 @@ class SharedArray(wiring.Component):
 
     Members
     -------
-    Those of ``SharedSequencer`` that are not between it and the units; ``errors``: of the last layer alone; and
+    Those of ``TimeSharedSequencer`` that are not between it and the units; ``errors``: of the last layer alone; and
     ``access_word``: Out(signed(word_bits)), which is there with ``access_done``.
     """
 
     INNER = ("control", "address", "slot", "output", "tree_begin", "tree_first", "tree_valid", "ask")
 
-    def __init__(self, array: SharedDesign, initialised: bool = False) -> None:
+    def __init__(self, array: ArrayDesign, initialised: bool = False) -> None:
         self.array, self.initialised = array, initialised
-        self.sequencer = SharedSequencer(array)
+        self.sequencer = TimeSharedSequencer(array)
         members = {name: member for name, member in self.sequencer.signature.members.items() if name not in self.INNER}
         super().__init__(members | {"access_word": wiring.Out(signed(array.word_bits))})
 
@@ -86,7 +86,7 @@ class SharedArray(wiring.Component):
         own, given = sequencer.errors, self.errors
         m.d.comb += [own.payload.eq(given.payload), own.valid.eq(given.valid), given.ready.eq(own.ready)]
         if array.reverses:
-            m.submodules.tree = tree = SharedTree(array)
+            m.submodules.tree = tree = TimeSharedTree(array)
             m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
             m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.first.eq(sequencer.tree_first),
                          tree.valid.eq(sequencer.tree_valid), tree.bank.eq(sequencer.layer[0]), tree.ask.eq(sequencer.ask),

@@ -1,4 +1,4 @@
-"""``SharedTiming``: the clock of every event of a core with a shared array, by recursion, without simulating it."""
+"""``TimeSharedTiming``: the clock of every event of a core with a time-shared array, by recursion, without simulating it."""
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from golden_model.network import ELEMENTS
 from hdl import activation_list, image_buffer
 from hdl.design import Design, LayerDesign
-from hdl.shared_sequencer import DRAIN, ISSUE_PHASES, UPDATED
+from hdl.time_shared.sequencer import DRAIN, ISSUE_PHASES, UPDATED
 from hdl.timing import QUEUE_LATENCY, Image, LayerClocks, Timing
 
 CLOCKS_PER_ERROR = 2                      # of a layer before the last one: its errors come from a memory
 
 
-class SharedTiming(Timing):
-    """As ``Timing``, for a design of arrangement ``shared``: one image at a time, one layer after the other."""
+class TimeSharedTiming(Timing):
+    """As ``Timing``, for a design of arrangement ``time-shared``: one image at a time, one layer after the other."""
 
     def __init__(self, design: Design) -> None:
         self.released: list[int] = []

@@ -1,4 +1,4 @@
-"""The core of a shared array: commands, one array for all layers, the lists between layers, the output unit."""
+"""The core of a time-shared array: commands, one array for all layers, the lists between layers, the output unit."""
 from __future__ import annotations
 
 from typing import Any
@@ -11,11 +11,11 @@ from hdl.core_ports import MEMBERS, commands_of, pass_on
 from hdl.design import Design
 from hdl.operands import encoded
 from hdl.output_unit import OutputUnit
-from hdl.shared_array import SharedArray
-from hdl.shared_design import SharedDesign
+from hdl.time_shared.array import TimeSharedArray
+from hdl.time_shared.design import ArrayDesign
 
 
-class SharedCore(wiring.Component):
+class TimeSharedCore(wiring.Component):
     """A network that infers and, if the design says so, learns on one array; frames in, frames out (``docs/registers.md``).
 
     ::
@@ -47,7 +47,7 @@ class SharedCore(wiring.Component):
         design = self.design
         commands = commands_of(m, self, design)
         m.submodules.output_unit = output_unit = OutputUnit(design.layers[-1])
-        m.submodules.array = array = SharedArray(SharedDesign(design), self.initialised)
+        m.submodules.array = array = TimeSharedArray(ArrayDesign(design), self.initialised)
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
         pass_on(m, commands.job, output_unit.job)
         pass_on(m, output_unit.result, commands.result)

@@ -1,4 +1,4 @@
-"""The sequencer of a shared array: layer after layer, fold after fold, what the processing units do in every clock.
+"""The sequencer of a time-shared array: layer after layer, fold after fold, what the processing units do in every clock.
 
 Two machines share the units: *links* plays the list of inputs of a fold into the accumulators, ahead of its time while the
 fold before it settles; *main* latches the drives, settles, sends the outputs on, keeps the gates of an image that is learnt,
@@ -20,8 +20,8 @@ from golden_model.network import ELEMENTS
 from hdl.design import exponent_bits
 from hdl.image_buffer import item_layout
 from hdl.operands import scaled
-from hdl.shared_design import SharedDesign
-from hdl.shared_unit import ZEROS, control_layout
+from hdl.time_shared.design import ArrayDesign
+from hdl.time_shared.unit import ZEROS, control_layout
 
 KINDS = ("link", "error", "tree", "update")
 DRAIN = 4                                 # clocks between the last item and the latch of its sum
@@ -30,19 +30,19 @@ ACCESS = 7                                # clocks of an access after its unit w
 ISSUE_PHASES = range(5, 10)               # phases of a half step in which an input may be issued
 
 
-def output_layout(array: SharedDesign) -> data.StructLayout:
+def output_layout(array: ArrayDesign) -> data.StructLayout:
     """One output of a layer. ``learn``: the image is to be learnt. ``last``: no more of this image."""
     return data.StructLayout({"value": signed(array.formats.displacement.bits), "last": 1, "learn": 1})
 
 
-def access_layout(array: SharedDesign) -> data.StructLayout:
+def access_layout(array: ArrayDesign) -> data.StructLayout:
     """A parameter to read or write."""
     return data.StructLayout({"write": 1, "layer": range(len(array.layers)), "neuron": range(max(
         layer.neurons for layer in array.layers)), "row": range(array.rows), "data": signed(array.word_bits)})
 
 
-class SharedSequencer(wiring.Component):
-    """Control of a shared array.
+class TimeSharedSequencer(wiring.Component):
+    """Control of a time-shared array.
 
     Parameters
     ----------
@@ -72,13 +72,13 @@ class SharedSequencer(wiring.Component):
     control : Out(control_layout(array)), address : Out, slot : Out
         To units and weight memories.
     tree_begin, tree_first, tree_valid : Out(1)
-        As ``SharedTree`` takes them.
+        As ``TimeSharedTree`` takes them.
     idle : Out(1)
     trace : Out
         What a simulator looks at: in ``step_<layer>`` a strobe for the clock in which the rings hold the state after a step.
     """
 
-    def __init__(self, array: SharedDesign) -> None:
+    def __init__(self, array: ArrayDesign) -> None:
         self.array = array
         formats = array.formats
         super().__init__({

@@ -1,4 +1,4 @@
-"""The processing unit of a shared array: one neuron at a time, the rings of step starts and gates in block RAM.
+"""The processing unit of a time-shared array: one neuron at a time, the rings of step starts and gates in block RAM.
 
 ::
 
@@ -27,14 +27,14 @@ from hdl.memory_ports import read_port, write_port
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
 from hdl.ring import Bracket, shift_ring
-from hdl.shared_design import SLOT, SharedDesign
+from hdl.time_shared.design import SLOT, ArrayDesign
 
 ZEROS = SLOT                              # first of the words of the memory of step starts that stay zero
 BLOCK = {"ram_style": "block", "no_rw_check": 1}
 
 
-def control_layout(array: SharedDesign) -> data.StructLayout:
-    """The control word of a shared array. Every field is aligned to the clock in which the units use it."""
+def control_layout(array: ArrayDesign) -> data.StructLayout:
+    """The control word of a time-shared array. Every field is aligned to the clock in which the units use it."""
     fields = {
         "word_enable": 1,                               # the fetched word goes to operand A
         "broadcast_a": signed(array.design.operand_bits),       # to operand A; zero when unused
@@ -61,8 +61,8 @@ def control_layout(array: SharedDesign) -> data.StructLayout:
                               for name, shape in fields.items()})
 
 
-class SharedUnit(wiring.Component):
-    """One processing unit of a shared array.
+class TimeSharedUnit(wiring.Component):
+    """One processing unit of a time-shared array.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ class SharedUnit(wiring.Component):
     One multiplier; two memories, of ``gate_words`` words of a gate and of 16 words of a displacement; the rest is flip-flops.
     """
 
-    def __init__(self, array: SharedDesign) -> None:
+    def __init__(self, array: ArrayDesign) -> None:
         self.array = array
         formats = array.formats
         super().__init__({

@@ -1,6 +1,6 @@
 # amaranth: UnusedElaboratable=no
-"""Proof that the sequencer of a shared array keeps to its states, counters and addresses and always comes to rest, whatever its
-sides do; planted bugs fail.
+"""Proof that the sequencer of a time-shared array keeps to its states, counters and addresses and always comes to rest,
+whatever its sides do; planted bugs fail.
 
 Both machines have a rank, a number that is 0 at rest. In each clock it falls, unless a side is waited for: an image's items, a
 receiver, a verdict, errors. Where *main* waits for *links*, its rank counts what *links* has left: neither waits for the other.
@@ -13,30 +13,30 @@ from amaranth.hdl import Array, Assert, Assume, Cat, Const, Mux, Signal
 from formal import check, falls, keeps_offers, rank_of
 from golden_model.network import ELEMENTS, Integration, Learning, Network
 from hdl.design import Design
-from hdl.shared_design import SharedDesign
-from hdl.shared_sequencer import ACCESS, DRAIN, KINDS, UPDATED, SharedSequencer
+from hdl.time_shared.design import ArrayDesign
+from hdl.time_shared.sequencer import ACCESS, DRAIN, KINDS, UPDATED, TimeSharedSequencer
 from planted_bugs import planted
 
 DEPTH = 8                                 # an update is written 7 clocks after it was issued
 FETCHED, WRITTEN = 4, 7                   # clocks from an update's issue to its fetch and to its write
 
 
-def shared(layers, steps=1, **more):
+def time_shared(layers, steps=1, **more):
     return {"network": Network(layers=layers, integration=Integration(dt=0.5, steps=steps), **more), "units": (2,) * (
         len(layers) - 1)}
 
 
 CONFIGURATIONS = {
-    "learns and sends errors back": shared((1, 2, 2)),
-    "learns, folded": shared((1, 2, 3)),
-    "first layer frozen, folded": shared((1, 2, 3, 2), learning=Learning(frozen=1)),
-    "infers, folded": shared((2, 3, 3)) | {"learns": False},
+    "learns and sends errors back": time_shared((1, 2, 2)),
+    "learns, folded": time_shared((1, 2, 3)),
+    "first layer frozen, folded": time_shared((1, 2, 3, 2), learning=Learning(frozen=1)),
+    "infers, folded": time_shared((2, 3, 3)) | {"learns": False},
 }
 
 
 def proof(sequencer_class, configuration):
     """A sequencer of ``sequencer_class`` with its claims."""
-    array = SharedDesign(Design(arrangement="shared", **configuration))
+    array = ArrayDesign(Design(arrangement="time-shared", **configuration))
     layers, final = array.layers, len(array.layers) - 1
 
     class Proof(sequencer_class):
@@ -256,7 +256,7 @@ def proof(sequencer_class, configuration):
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_it_keeps_to_its_states_and_always_comes_to_rest(name):
-    verdict = check(proof(SharedSequencer, CONFIGURATIONS[name]), depth=DEPTH)
+    verdict = check(proof(TimeSharedSequencer, CONFIGURATIONS[name]), depth=DEPTH)
     assert (verdict.status, verdict.failed) == ("PASS", ())
 
 
@@ -281,6 +281,6 @@ BUGS = {
 @pytest.mark.parametrize("name", BUGS)
 def test_of_a_sequencer_with_a_planted_bug_it_cannot_be_proved(name):
     configuration = CONFIGURATIONS["learns, folded" if "next fold" in name else "learns and sends errors back"]
-    verdict = check(proof(planted("hdl.shared_sequencer", *BUGS[name]).SharedSequencer, configuration), depth=DEPTH)
+    verdict = check(proof(planted("hdl.time_shared.sequencer", *BUGS[name]).TimeSharedSequencer, configuration), depth=DEPTH)
     assert not verdict.passed
     assert verdict.failed

@@ -1,4 +1,4 @@
-"""What a shared array costs, by formula: ``hdl.estimate`` for designs of arrangement ``shared``."""
+"""What a time-shared array costs, by formula: ``hdl.estimate`` for designs of arrangement ``time-shared``."""
 from __future__ import annotations
 
 from hdl import estimate
@@ -6,7 +6,7 @@ from hdl.adder_tree import levels
 from hdl.design import Design
 from hdl.estimate import Cells, adder, block_rams
 from hdl.frames import MOST_COUNT
-from hdl.shared_design import SharedDesign
+from hdl.time_shared.design import ArrayDesign
 
 LUTS_OF_CONTROL = 15                      # of a unit: enables and clears
 LONE_WORDS = 10                           # displacements' worth of flip-flops that iCE40 cannot pack with a LUT of their own
@@ -15,7 +15,7 @@ CELLS_PER_ADDRESS_BIT, REGISTERS_OF_SEQUENCER, REGISTERS_PER_ADDRESS_BIT = 8.5, 
 SELECTED_SHARE = 0.6                      # LUTs for each bit of a unit's word and output, in choosing one of them
 
 
-def unit_cells(array: SharedDesign) -> Cells:
+def unit_cells(array: ArrayDesign) -> Cells:
     """One processing unit with its memories; a large single-port RAM is not counted."""
     formats, network, design, layer = array.formats, array.network, array.design, array.first
     s, operand, broadcast = formats.displacement.bits, design.operand_bits, array.broadcast_bits
@@ -38,7 +38,7 @@ def unit_cells(array: SharedDesign) -> Cells:
 
 def cells(design: Design) -> Cells:
     """The whole core; arguments as ``hdl.estimate.cells``, which checks them."""
-    array, formats, target = SharedDesign(design), design.network.formats, design.target
+    array, formats, target = ArrayDesign(design), design.network.formats, design.target
     s, address = formats.displacement.bits, (array.depth - 1).bit_length()
     words = -(-design.network.layers[0] // 4)
     place = (words - 1).bit_length()
@@ -67,6 +67,6 @@ def cells(design: Design) -> Cells:
         registers += total + 20
         inputs = max(layer.inputs for layer in array.reversing())
         blocks += max(1, block_rams(target, inputs * min(2, len(array.reversing())), total))
-    shared = Cells(cells=estimate.COMMANDS[target] + estimate.packed(target, luts, registers // 2),
+    rest = Cells(cells=estimate.COMMANDS[target] + estimate.packed(target, luts, registers // 2),
                    flip_flops=estimate.REGISTERS_OF_COMMANDS + registers, multipliers=0, block_rams=blocks)
-    return unit_cells(array).times(array.units) + shared
+    return unit_cells(array).times(array.units) + rest

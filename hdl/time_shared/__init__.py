@@ -1,0 +1,1 @@
+"""One array that does all layers in turn (arrangement ``time-shared``): its description, gateware, timing and cost."""

@@ -87,9 +87,11 @@ class Fixed:
         self.seen(f"{name}_exchange_sum", sums, None)
         return narrow(sums, self.formats.weight.fraction, self.formats.drive, UP, SATURATE)
 
-    def kick(self, products: Array, layer: int) -> Array:
-        """The reverse signal that an error starts at the end of a course: narrow(gate * error)."""
-        return narrow(products, self.formats.error.fraction, self.formats.displacement, UP, SATURATE)
+    def kick(self, r: Array, products: Array, layer: int) -> Array:
+        """The reverse signal after an error at the end of a frame: r + narrow(gate * error), rounded and saturated once."""
+        shift = self.formats.error.fraction
+        sums = self.seen(f"reverse[{layer}]_kick", (r << shift) + products, None)
+        return narrow(sums, shift, self.formats.displacement, UP, SATURATE)
 
     def output_error(self, difference: Array, layer: int) -> Array:
         """The error at the output neurons, saturated."""
@@ -198,8 +200,8 @@ class Float:
     def exchange(self, sums: Array, name: str) -> Array:
         return self._clamped(sums, self.formats.drive)
 
-    def kick(self, products: Array, layer: int) -> Array:
-        return self._clamped(products, self.formats.displacement)
+    def kick(self, r: Array, products: Array, layer: int) -> Array:
+        return self._clamped(r + products, self.formats.displacement)
 
     def output_error(self, difference: Array, layer: int) -> Array:
         return self._clamped(difference, self.formats.error)

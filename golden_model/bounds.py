@@ -158,7 +158,7 @@ def _widths(network: Network, any_coupling: bool) -> tuple[tuple[str, int], ...]
     def ends_in(ending: str) -> list[str]:
         return [name for name in bounds if name.endswith(ending)]
 
-    result = {name: most(ends_in(f"]_{name}")) for name in ("bracket", "product", "half_step", "exchange_sum")}
+    result = {name: most(ends_in(f"]_{name}")) for name in ("bracket", "product", "half_step", "exchange_sum", "kick")}
     for layer in layers:
         result[f"link_sum[{layer}]"] = most([f"biased_link_sum[{layer}]"])
         result |= {f"{name}[{layer}]": most([f"{name}[{layer}]"]) for name in ("reverse_link_sum", "update", "updated_weight")}
@@ -285,10 +285,13 @@ def _analysis(network: Network, words: Words) -> dict[str, Bound]:
         circuit(f"reverse[{k}]", [r] * ELEMENTS, [words.gate[i] for i in MIRROR], words.error,
                 int(MIRROR[neuron.output_element]), _mirrored(K), int(MIRROR[neuron.input_element]) if mutual else None)
         if mutual:
+            own, _ = wiring.shape(inputs, neurons)
             ends = _union([s[neuron.input_element], s[neuron.output_element]])
             for name, signals in (("displacement", ends), ("reverse", r)):
-                bound(f"{name}[{k}]_exchange_sum", (signals * words.weight).times(neurons),
-                      f"{neurons} products of a reciprocal link and a displacement")
+                bound(f"{name}[{k}]_exchange_sum", (signals * words.weight).times(own),
+                      f"{own} products of a reciprocal link and a displacement")
+            bound(f"reverse[{k}]_kick", (r << formats.error.fraction) + words.gate[neuron.output_element] * words.error,
+                  "a reverse displacement, shifted, and the product of a gate and an error")
         fan_out = wiring.fan_out(neurons) * (wiring.held if k else 1)
         bound(f"reverse_link_sum[{k}]", (r * words.weight).times(fan_out),
               f"{fan_out} products of a link and a reverse displacement")

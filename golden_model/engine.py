@@ -218,9 +218,10 @@ class CompiledModel:
     def _framed(self) -> Frames | None:
         network, formats, recurrence = self.network, self.network.formats, self.network.wirings[0]
         reciprocal = [layer for layer, wiring in enumerate(network.wirings) if wiring.reciprocal]
-        if any(reciprocal) or (reciprocal and self._places is not None):
-            raise InputError("the compiled engine must have no recurrent layer but the first, and none beside a convolution, "
-                             f"not {', '.join(map(str, network.wirings))}; use golden_model.model.Model, which is slower")
+        if any(reciprocal) or (reciprocal and (self._places is not None or not recurrence.answers)):
+            raise InputError("the compiled engine must have no recurrent layer but the first, none beside a convolution, and "
+                             f"none that passes on every frame, not {', '.join(map(str, network.wirings))}; use "
+                             "golden_model.model.Model, which is slower")
         if not isinstance(recurrence, Recurrent):
             return None
         widths = network.widths(True)

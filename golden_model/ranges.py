@@ -197,6 +197,8 @@ def fraction_bits(network: Network, name: str, to: Format | None) -> int:
         return formats.exact_bracket_fraction
     if name.endswith("_product"):
         return formats.displacement.fraction + formats.bracket_fraction
+    if name.endswith("_kick"):
+        return formats.displacement.fraction + formats.error.fraction
     if name.endswith("_exchange_sum"):
         return formats.displacement.fraction + formats.weight.fraction
     kind, _, rest = name.partition("[")

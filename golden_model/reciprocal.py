@@ -65,20 +65,26 @@ def run(arithmetic: Arithmetic, recurrence: Recurrent, drives: list[Array], fram
     return Course(states, frames)
 
 
-def run_reverse(arithmetic: Arithmetic, course: Course, error: Array, coupling: Array, links: Array, layer: int) -> list[Array]:
-    """r (5, images, N) at every instant, like ``course.states``, from an error (images, N) at the last one.
+def run_reverse(arithmetic: Arithmetic, steps: int, course: Course, errors: list[Array], coupling: Array, links: Array,
+                layer: int) -> list[Array]:
+    """r (5, images, N) at every instant, like ``course.states``, from errors (images, N) after each of the last frames.
 
-    The error is a kick of element b at the end; before it, nothing drives the reverse circuit but its own state.
+    An error is a kick of element b at the end of its frame; between kicks nothing drives the reverse circuit but its own
+    state. ``steps``: of a frame.
     """
     neuron, mirror = arithmetic.network.neuron, circuits.MIRROR
     element, other = int(mirror[neuron.output_element]), int(mirror[neuron.input_element])
     gates = [circuits.reverse_gate(arithmetic, s)[mirror] for s in course.states]
-    turned, silent = circuits.mirrored(coupling), np.zeros_like(error)
+    turned, silent, last = circuits.mirrored(coupling), np.zeros_like(errors[-1]), len(gates) - 1
+    at = {last - back * steps: error for back, error in enumerate(reversed(errors))}
     r = np.zeros_like(course.states[0])
-    r[element] = arithmetic.kick(gates[-1][element] * error, layer)
-    signals = [r]
-    for after, before in zip(gates[:0:-1], gates[-2::-1], strict=True):
-        r = step(arithmetic, r, (after, before), silent, element, other, turned, links.T, f"reverse[{layer}]")
+    signals = []
+    for instant in range(last, -1, -1):
+        if instant < last:
+            r = step(arithmetic, r, (gates[instant + 1], gates[instant]), silent, element, other, turned, links.T,
+                     f"reverse[{layer}]")
+        if instant in at:
+            r[element] = arithmetic.kick(r[element], gates[instant][element] * at[instant], layer)
         signals.append(r)
     return [signal[mirror] for signal in reversed(signals)]
 

@@ -13,7 +13,7 @@ import numpy as np
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.ring import ELEMENTS
-from golden_model.wirings import Full, LayerWiring, parse
+from golden_model.wirings import EXAMPLES, Full, LayerWiring, parse
 
 PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
 INSTINCTS = ("proportional", "sign", "pid")
@@ -257,8 +257,9 @@ class Wiring:
 
     ``layers`` has one word for each layer of neurons: ``full``; ``random K``, K inputs for each neuron, drawn by the seed of
     the network; ``one-to-one``, neuron n hears input n alone; ``convolution 5x5 stride 2 of 28x28x1``, local fields with
-    tied links; ``recurrent 28 steps 2 K3 0.0625``, reciprocal links between its neurons and inputs in frames
-    (``golden_model.wirings`` has one file for each). Empty: all layers are full.
+    tied links; ``recurrent 28 steps 2 K3 0.0625``, reciprocal links between its neurons and inputs in frames, of which it
+    passes on the last, or all with ``every frame`` behind these words (``golden_model.wirings`` has one file for each). Empty:
+    all layers are full.
     """
 
     layers: tuple[str, ...] = ()
@@ -280,8 +281,7 @@ class Wiring:
     def _parsed(words: Any) -> LayerWiring:
         wiring = parse(words) if isinstance(words, str) else None
         if wiring is None:
-            raise InputError(f'each of wiring.layers must be "full", "one-to-one" or like "random 16", "convolution 5x5 '
-                             f'stride 2 of 28x28x1" or "recurrent 28 steps 2 K3 0.0625", not {shown(words)}')
+            raise InputError(f"each of wiring.layers must be {EXAMPLES}, not {shown(words)}")
         return wiring
 
     @property
@@ -296,6 +296,9 @@ class Wiring:
                              f"{len(self.layers)}")
         for layer, wiring in enumerate(self.parsed):
             wiring.check(layer, sizes[layer], sizes[layer + 1])
+        if self.parsed and not self.parsed[-1].answers:
+            raise InputError(f"the last of wiring.layers must have one output for each class, not {shown(self.layers[-1])}; "
+                             f"put a layer behind it, for example full")
 
 
 def _group(name: str) -> str:

@@ -42,6 +42,8 @@ SHAPES: list[tuple[list[int], list[str]]] = [
     ([12, 8, 6, 3], ["recurrent 3 steps 2 K3 1", "recurrent 2 steps 3 K3 0.5", "random 4"]),
     ([12, 12, 12, 3], ["recurrent 3 steps 2 K3 1", "convolution 2x2 stride 1 of 3x4x1", "full"]),
     ([18, 8, 5, 3], ["convolution 2x2 stride 1 of 3x3x2", "recurrent 4 steps 2 K3 0.5", "full"]),
+    ([12, 15, 6, 3], ["recurrent 3 steps 2 K3 1 every frame", "recurrent 3 steps 2 K3 0.5", "random 4"]),
+    ([8, 24, 15, 3], ["recurrent 4 steps 1 K3 0.5 every frame", "convolution 2x2 stride 1 of 4x6x1", "full"]),
 ]
 FAULTS: list[dict[str, Any]] = [{"dead": 0.3, "seed": 3}, {"stuck": 0.05, "seed": 4}, {"upsets": 0.05, "seed": 5},
                                 {"dead": 0.2, "stuck": 0.02, "upsets": 0.02, "seed": 6}]
@@ -55,6 +57,8 @@ WRONG: list[dict[str, Any]] = [
         "convolution 2x2 stride 1 of 3x2x1", "convolution 1x1 stride 1 of 2x2x1", "recurrent 2 steps 2",
         "recurrent 0 steps 2 K3 1", "recurrent 2 steps 2 K3 0",
         "recurrent 3 steps 2 K3 1", "recurrent 2 steps 2 K3 0.3", "recurrent 2 steps 2 K3 2", 7, None)),
+    {"layers": [4, 2, 2], "wiring": {"layers": ["recurrent 4 steps 2 K3 1 every frame", "full"]}},
+    {"layers": [4, 2], "wiring": {"layers": ["recurrent 2 steps 2 K3 1 every frame"]}},
     {"layers": [4, 2], "wiring": {"layers": ["recurrent 2 steps 2 K3 1"]}, "learning": {"K1": 0.5}},
     {"layers": [4, 2], "wiring": {"layers": ["recurrent 2 steps 2 K3 1"]}, "formats": {"input": "UQ0.14"}},
     {"layers": [4, 2], "learning": {"links": 0.3}}, {"layers": [4, 2], "learning": {"links_instinct": "none"}},

@@ -41,6 +41,7 @@ def pictures(network, count, seed=0):
 def test_the_word():
     assert Recurrent.parse("recurrent 28 steps 2 K3 0.0625") == Recurrent(28, 2, 0.0625)
     assert Recurrent(28, 2, 0.0625).instants == 56
+    assert Recurrent.parse("recurrent 28 steps 2 K3 0.0625 every frame") == Recurrent(28, 2, 0.0625, every_frame=True)
     for other in ("recurrent 28", "recurrent 0 steps 1 K3 1", "recurrent 2 steps 1 K3 -1", "full"):
         assert Recurrent.parse(other) is None
 
@@ -52,6 +53,11 @@ def test_the_word():
      "a recurrent layer of 27 frames must have a multiple of as many inputs, not 784"),
     ((9, 8, 10), ("full", "recurrent 3 steps 1 K3 1"), {},
      "a recurrent layer of 3 frames must have a multiple of as many inputs, not 8"),
+    ((9, 8, 10), ("recurrent 3 steps 1 K3 1 every frame", "full"), {},
+     "layer 0 must have a multiple of 3 outputs, one of each neuron for every frame, not 8"),
+    ((9, 9), ("recurrent 3 steps 1 K3 1 every frame",), {},
+     ("the last of wiring.layers must have one output for each class, not 'recurrent 3 steps 1 K3 1 every frame'; put a layer "
+      "behind it, for example full")),
     ((9, 9, 4), ("recurrent 3 steps 1 K3 1", "full"), {"K1": 0.5},
      "learning.K1, K2 and K3 must be 0 in a network with a recurrent layer, whose K is not trained, but are not")])
 def test_what_cannot_be_is_one_sentence(layers, words, learning, text):
@@ -140,7 +146,7 @@ def adjoint_error(dt, steps):
     found = course(links, weights)
     assert -0.9 < min(state.min() for state in found.states) < max(state.max() for state in found.states) < 0.99
     products, _ = reciprocal.products(arithmetic, recurrence, found, reciprocal.run_reverse(
-        arithmetic, found, error, coupling, links, 0))
+        arithmetic, steps, found, [error], coupling, links, 0))
     gradient = np.zeros((5, 8))
     for n, m in np.ndindex(5, 8):
         ends = []
@@ -234,6 +240,7 @@ def test_sums_are_as_wide_as_steps_and_neurons_demand():
     widths = SMALL.widths()
     assert widths["exchange_sum"] == (18 * 2**12 * 2**15).bit_length() + 1
     assert widths["update[0]"] == (2 * 10 * 2**24).bit_length() + 1
+    assert widths["kick"] == ((2**12 << 12) + 8191 * 2**12).bit_length() + 1
     assert widths["link_sum[0]"] == (6 * (255 << 4) * 2**15 + (2**15 << 14)).bit_length() + 1
 
 
@@ -244,10 +251,12 @@ def test_ranges_of_a_run_lie_within_the_worst_case():
         for name, signal in ranges.signals.items():
             if name in bounds:
                 assert bounds[name].least <= signal.least <= signal.greatest <= bounds[name].greatest, name
-    assert {"displacement[0]_exchange_sum", "reverse[0]_exchange_sum", "update[0]"} <= set(ranges.signals) & set(bounds)
+    seen = {"displacement[0]_exchange_sum", "reverse[0]_exchange_sum", "reverse[0]_kick", "update[0]"}
+    assert seen <= set(ranges.signals) & set(bounds)
     assert bounds["update[0]"].bits <= SMALL.widths()["update[0]"]
     assert bounds["displacement[0]_bracket"].bits <= SMALL.widths()["bracket"]
     assert ranges.to_dict()["signals"]["reverse[0]_exchange_sum"]["fraction"] == 26
+    assert ranges.to_dict()["signals"]["reverse[0]_kick"]["fraction"] == 24
 
 
 def test_model_files_hold_both_kinds_of_links(tmp_path):

@@ -18,6 +18,9 @@ FORMATS = Formats(coupling=Format.parse("Q2.4"))
 STACKS = [((8, 6, 5, 3), ("full", "recurrent 3 steps 2 K3 0.5", "full")),
           ((12, 8, 6, 3), ("recurrent 3 steps 2 K3 1", "recurrent 2 steps 3 K3 0.5", "full")),
           ((12, 12, 12, 3), ("recurrent 3 steps 2 K3 1", "convolution 2x2 stride 1 of 3x4x1", "full")),
+          ((12, 15, 6, 3), ("recurrent 3 steps 2 K3 1 every frame", "recurrent 3 steps 2 K3 0.5", "full")),
+          ((12, 24, 14, 3), ("recurrent 3 steps 2 K3 1 every frame", "convolution 2x2 stride 1 of 3x8x1", "full")),
+          ((8, 6, 12, 3), ("full", "recurrent 3 steps 2 K3 0.5 every frame", "full")),
           ((18, 8, 5, 3), ("convolution 2x2 stride 1 of 3x3x2", "recurrent 4 steps 2 K3 0.5", "full"))]
 
 
@@ -26,13 +29,14 @@ def stacked(layers, words, **changes):
         "formats": FORMATS, "initialisation": Initialisation(bias=0.0), "learning": Learning(epochs=2, halvings=1)} | changes)
 
 
-def distance(dt, steps):
-    """How far the error of the layer before is from the gradient of e.s at the end, relative to its norm."""
-    random = np.random.default_rng(1)
-    network = stacked((4, 6, 5), ("full", f"recurrent 3 steps {steps} K3 0.5"), integration=Integration(dt=dt))
+def distance(dt, steps, ending=""):
+    """How far the error of the layer before is from the gradient of e.s, at the end or of every frame, relative to its norm."""
+    random, size = np.random.default_rng(1), 15 if ending else 5
+    network = stacked((4, 6, size, 2), ("full", f"recurrent 3 steps {steps} K3 0.5{ending}", "full"),
+                      integration=Integration(dt=dt))
     arithmetic, wiring = arithmetics.create(network, "float"), network.wirings[1]
     layer = parameters.initial(network, "float")[1]
-    x, error = random.uniform(-0.5, 0.5, (1, 6)), random.normal(size=(1, 5)) * 0.2
+    x, error = random.uniform(-0.5, 0.5, (1, 6)), random.normal(size=(1, size)) * 0.2
     state = wiring.settle(arithmetic, x, layer, 1)
     found = wiring.error_before(arithmetic, wiring.settle_reverse(arithmetic, state, error, layer, 1), layer, 1)
     gradient = np.zeros((1, 6))
@@ -42,10 +46,11 @@ def distance(dt, steps):
     return np.linalg.norm(found - gradient) / np.linalg.norm(gradient)
 
 
-def test_the_error_of_the_layer_before_is_the_gradient_through_time():
+@pytest.mark.parametrize("ending", ["", " every frame"])
+def test_the_error_of_the_layer_before_is_the_gradient_through_time(ending):
     """What is missing is of first order in dt: it halves with dt, over the same time."""
-    coarse, fine = (distance(2.0**-k, 2**k // 2) for k in (2, 4))
-    assert coarse < 0.3
+    coarse, fine = (distance(2.0**-k, 2**k // 2, ending) for k in (2, 4))
+    assert coarse < 0.4
     assert fine < coarse / 2.5
     assert fine < 0.1
 
@@ -60,6 +65,44 @@ def test_integers_of_that_error_are_those_of_the_contract():
         total = sum(int(layer.weights[n, j]) * int(r[t + 1][0, image, n]) for t in (2 * frame, 2 * frame + 1) for n in range(5))
         expected[image, 2 * frame + j] = min(max((total + (1 << 15)) >> 16, -4096), 4095)      # 14 + 2: dt = 2**-2
     np.testing.assert_array_equal(wiring.error_before(arithmetic, r, layer, 1), expected)
+
+
+def test_every_frame_says_what_a_course_that_ends_with_it_would():
+    x = np.random.default_rng(5).integers(-4096, 4096, (2, 6))
+    network = stacked((4, 6, 15, 2), ("full", "recurrent 3 steps 2 K3 0.5 every frame", "full"))
+    layer, arithmetic = parameters.initial(network, "fixed")[1], arithmetics.create(network, "fixed")
+    every = network.wirings[1].settle(arithmetic, x, layer, 1).outputs
+    for frames in (1, 2, 3):
+        shorter = stacked((4, 2 * frames, 5, 2), ("full", f"recurrent {frames} steps 2 K3 0.5", "full"))
+        last = shorter.wirings[1].settle(arithmetics.create(shorter, "fixed"), x[:, :2 * frames], layer, 1).outputs
+        np.testing.assert_array_equal(every[:, 5 * frames - 5:5 * frames], last)
+    assert len(np.unique(every)) > 25
+
+
+@pytest.mark.parametrize("ending", ["", " every frame"])
+def test_errors_enter_at_the_ends_of_their_frames(ending):
+    """r_b, shifted, and the product of gate and error: an exact sum, rounded and saturated once."""
+    random, count = np.random.default_rng(6), 3 if ending else 1
+    network = stacked((4, 6, 5 * count, 2), ("full", f"recurrent 3 steps 2 K3 0.5{ending}", "full"))
+    kicks, wiring = [], network.wirings[1]
+
+    class Watched(arithmetics.Fixed):
+        def kick(self, r, products, layer):
+            kicks.append((r.copy(), products, super().kick(r, products, layer)))
+            return kicks[-1][2]
+
+    arithmetic, layer = Watched(network), parameters.initial(network, "fixed")[1]
+    state = wiring.settle(arithmetic, random.integers(-4096, 4096, (2, 6)), layer, 1)
+    error = random.integers(-4096, 4096, (2, 5 * count))
+    r = wiring.settle_reverse(arithmetic, state, error, layer, 1)
+    assert len(kicks) == count
+    for (before, products, after), instant, part in zip(kicks, (6, 4, 2), (2, 1, 0), strict=False):
+        s = state.course.states[instant][1]
+        gate = np.where((s >= 4095) | (4096 + s < 256), 256, 4096 + s)
+        np.testing.assert_array_equal(products, gate * (error[:, 5 * part:5 * part + 5] if ending else error))
+        np.testing.assert_array_equal(after, np.clip((before << 12) + products + 2048 >> 12, -4096, 4095))
+        np.testing.assert_array_equal(r[instant][1], after)
+        assert before.any() == (instant < 6)
 
 
 def test_the_width_of_the_reverse_link_sum_is_that_of_the_worst_signals():
@@ -93,7 +136,7 @@ def test_every_layer_of_a_stack_learns_and_no_sum_leaves_its_width(layers, words
 
 @pytest.mark.parametrize(("layers", "words"), STACKS)
 def test_the_engine_refuses_in_a_sentence_what_it_cannot_do_yet(layers, words):
-    text = ("the compiled engine must have no recurrent layer but the first, and none beside a convolution, not "
-            f"{', '.join(words)}; use golden_model.model.Model, which is slower")
+    text = ("the compiled engine must have no recurrent layer but the first, none beside a convolution, and none that passes "
+            f"on every frame, not {', '.join(words)}; use golden_model.model.Model, which is slower")
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
         CompiledModel(stacked(layers, words), "fixed")

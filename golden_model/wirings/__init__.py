@@ -13,10 +13,14 @@ from golden_model.wirings.recurrent import Recurrent
 if TYPE_CHECKING:
     from golden_model.network import Network
 
-__all__ = ["KINDS", "Convolution", "Full", "LayerState", "LayerWiring", "Mask", "OneToOne", "Random", "Recurrent", "masks",
-           "parse"]
+__all__ = ["EXAMPLES", "KINDS", "Convolution", "Full", "LayerState", "LayerWiring", "Mask", "OneToOne", "Random", "Recurrent",
+           "masks", "parse"]
 
 KINDS: tuple[type[LayerWiring], ...] = (Full, Random, OneToOne, Convolution, Recurrent)
+
+_PLAIN, _NUMBERED = ([f'"{kind.example}"' for kind in KINDS if any(map(str.isdigit, kind.example)) is numbered]
+                     for numbered in (False, True))
+EXAMPLES = f"{', '.join(_PLAIN)} or like {', '.join(_NUMBERED[:-1])} or {_NUMBERED[-1]}"      # as sentences list them
 
 
 def parse(words: str) -> LayerWiring | None:

@@ -43,6 +43,7 @@ class Convolution(LayerWiring):
     width: int
     depth: int
 
+    example = "convolution 5x5 stride 2 of 28x28x1"
     tied = True
     bears_faults = False
 

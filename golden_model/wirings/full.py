@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Full(LayerWiring):
     """Written ``full``: one link from each input to each neuron. Sparse kinds are full ones of which some links are zero."""
 
+    example = "full"
+
     @classmethod
     def parse(cls, words: str) -> Self | None:
         return cls() if words == "full" else None

@@ -15,6 +15,8 @@ from golden_model.wirings.protocol import Mask
 class OneToOne(Full):
     """Written ``one-to-one``: as many neurons as inputs, one link for each pair."""
 
+    example = "one-to-one"
+
     @classmethod
     def parse(cls, words: str) -> Self | None:
         return cls() if words == "one-to-one" else None

@@ -60,6 +60,8 @@ class LayerWiring(ABC):
         """Raise an ``InputError`` if a constant of this wiring has no word, or its inputs cannot be brought to theirs."""
         return                            # most kinds have no constants of their own
 
+    example = ""                          # words of it, as a refusal names them
+    answers = True                        # whether its outputs can be classes, one for each
     drawn = False                         # whether links are drawn by the seed of the network
     tied = False                          # whether neurons have links in common
     reciprocal = False                    # whether what a neuron gains over a link another loses

@@ -21,6 +21,7 @@ class Random(Full):
 
     links: int
 
+    example = "random 16"
     drawn = True
 
     @classmethod

@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from golden_model.parameters import Layer
     from golden_model.sections import Formats, Initialisation
 
-_WORDS = re.compile(r"recurrent ([1-9][0-9]{0,4}) steps ([1-9][0-9]{0,4}) K3 ([0-9]{1,4}(?:\.[0-9]{1,12})?)")
+_WORDS = re.compile(r"recurrent ([1-9][0-9]{0,4}) steps ([1-9][0-9]{0,4}) K3 ([0-9]{1,4}(?:\.[0-9]{1,12})?)( every frame)?")
 
 
 @dataclass
 class RecurrentState(LayerState):
-    """As any layer's at the end of the last frame; ``course``: how it came there."""
+    """As any layer's at the end of the last frame, ``outputs`` as the layer passes them on; ``course``: how it came there."""
 
     course: reciprocal.Course
 
@@ -35,6 +35,9 @@ class RecurrentState(LayerState):
 @dataclass(frozen=True)
 class Recurrent(LayerWiring):
     """Written ``recurrent 28 steps 2 K3 0.0625``: frames, integration steps for each, and K3 of the layer's neurons.
+
+    It passes on what its neurons say after the last frame; with ``every frame`` behind these words what they say after each,
+    one frame after the other, so that the size of the layer is frames * neurons.
 
     Raises
     ------
@@ -45,7 +48,9 @@ class Recurrent(LayerWiring):
     frames: int
     steps: int
     K3: float
+    every_frame: bool = False
 
+    example = "recurrent 28 steps 2 K3 0.0625"
     reciprocal = True
     learns_K = False
     bears_faults = False
@@ -57,14 +62,18 @@ class Recurrent(LayerWiring):
     @classmethod
     def parse(cls, words: str) -> Self | None:
         match = _WORDS.fullmatch(words)
-        return None if match is None else cls(int(match[1]), int(match[2]), float(match[3]))
+        return None if match is None else cls(int(match[1]), int(match[2]), float(match[3]), bool(match[4]))
 
     def __str__(self) -> str:
-        return f"recurrent {self.frames} steps {self.steps} K3 {f'{self.K3:.12f}'.rstrip('0').rstrip('.')}"
+        K3 = f"{self.K3:.12f}".rstrip("0").rstrip(".")
+        return f"recurrent {self.frames} steps {self.steps} K3 {K3}{' every frame' if self.every_frame else ''}"
 
     def check(self, layer: int, inputs: int, neurons: int) -> None:
         if inputs % self.frames:
             raise InputError(f"a recurrent layer of {self.frames} frames must have a multiple of as many inputs, not {inputs}")
+        if neurons % self.emissions:
+            raise InputError(f"layer {layer} must have a multiple of {self.frames} outputs, one of each neuron for every "
+                             f"frame, not {neurons}")
 
     def check_words(self, formats: Formats) -> None:
         formats.coupling.exact(self.K3, "K3 of the recurrent layer")
@@ -74,14 +83,24 @@ class Recurrent(LayerWiring):
 
     # ------------------------------------------------------------- sizes
 
+    @property
+    def emissions(self) -> int:
+        """How often the layer passes on what its neurons say."""
+        return self.frames if self.every_frame else 1
+
+    @property
+    def answers(self) -> bool:                                   # type: ignore[override]
+        return not self.every_frame
+
     def fan_in(self, inputs: int) -> int:
         return inputs // self.frames
 
     def fan_out(self, neurons: int) -> int:
-        return neurons
+        return neurons // self.emissions
 
     def shape(self, inputs: int, neurons: int) -> tuple[int, int]:
-        return neurons, inputs // self.frames + neurons
+        own = neurons // self.emissions
+        return own, inputs // self.frames + own
 
     @property
     def instants(self) -> int:
@@ -124,13 +143,15 @@ class Recurrent(LayerWiring):
         frames = np.split(x, self.frames, axis=1)
         drives = [self.drive(arithmetic, frame, parameters, layer) for frame in frames]
         course = reciprocal.run(arithmetic, self, drives, frames, parameters.coupling, _mutual(parameters), layer)
-        last = course.states[-1]
-        return RecurrentState(x, last, last[arithmetic.network.neuron.output_element], course)
+        said = [s[arithmetic.network.neuron.output_element] for s in course.states[self.steps::self.steps]]
+        return RecurrentState(x, course.states[-1], np.concatenate(said[-self.emissions:], axis=1), course)
 
     def settle_reverse(self, arithmetic: Arithmetic, state: RecurrentState, error: Array, parameters: Layer,
                        layer: int) -> list[Array]:
         """Reverse signals (5, images, N) at every instant."""
-        return reciprocal.run_reverse(arithmetic, state.course, error, parameters.coupling, _mutual(parameters), layer)
+        errors = np.split(error, self.emissions, axis=1)
+        return reciprocal.run_reverse(arithmetic, self.steps, state.course, errors, parameters.coupling, _mutual(parameters),
+                                      layer)
 
     def error_before(self, arithmetic: Arithmetic, r: list[Array], parameters: Layer, layer: int) -> Array:
         """An input is held for the steps of its frame, so its error is the integral of what comes back in each of them."""
@@ -146,7 +167,7 @@ class Recurrent(LayerWiring):
     def addressed(self, state: RecurrentState, erring: Array) -> Array:
         """An input link by an image with an input in some frame, a reciprocal link by every image with an error."""
         heard = np.any([(x[erring] != 0).any(axis=0) for x in state.course.frames], axis=0)
-        return np.concatenate([heard, np.full(state.outputs.shape[1], bool(erring.any()))])
+        return np.concatenate([heard, np.full(state.displacement.shape[2], bool(erring.any()))])
 
 
 def _mutual(parameters: Layer) -> Array:

@@ -247,7 +247,7 @@ def cells() -> str:
     large, middle = synthesis("784-128-10 --seeds 1"), synthesis("784-16-10 --seeds 1")
     built = report("ulx3s-85f-784-128-10")
     return table(("command", "units", "cells", "a unit", "flip-flops", "multipliers, block RAMs"), rows) + (
-        f"\n\nWithout seeds a core is not placed. With seed 1, asked for {large['asked_MHz']} MHz, 784-128-10 reaches "
+        f"\n\nWithout seeds a core is not placed. With seed 1, asked for {large['goal_MHz']} MHz, 784-128-10 reaches "
         f"{large['runs'][0]['MHz']:.1f} MHz (its multipliers and memories on the floorplan of `boards/floorplan.py`; half an "
         f"hour in all) and 784-16-10 {middle['runs'][0]['MHz']:.1f} MHz. Their critical paths go from {path(large)}, and "
         f"from {path(middle)}. For a board, host link included, 784-128-10 reaches {built['clock']['reached_MHz']:.1f} MHz "

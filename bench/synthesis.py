@@ -85,7 +85,7 @@ def measure(design: Design, seeds: list[int], clock: int, router: str, keep: Pat
     return {"layers": list(design.network.layers), "units": list(design.units), "target": design.target,
             "kind": design.kind, "arrangement": design.arrangement, "learns": design.learns, "netlist": cells,
             "device": device, "area": area,
-            "area_per_unit": round(area / emit.multipliers(design), 1), "asked_MHz": clock, "runs": runs}
+            "area_per_unit": round(area / emit.multipliers(design), 1), "goal_MHz": clock, "runs": runs}
 
 
 def sizes(text: str) -> tuple[int, ...]:

@@ -195,10 +195,10 @@ def check_folder(folder: Path) -> None:
 
 def _format(folder: Path) -> object:
     try:
-        found = json.loads((folder / REPORT).read_text("utf-8"))
+        content = json.loads((folder / REPORT).read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return found.get("format") if isinstance(found, dict) else None
+    return content.get("format") if isinstance(content, dict) else None
 
 
 def clear(folder: Path) -> None:

@@ -73,9 +73,9 @@ class Connection:
                 raise DeviceError(f"the board at {port} must say that it is a Wuxing core, 0x{frames.MAGIC:08x}, not "
                                   f"0x{report.magic:08x}; load a bitstream of wuxing build")
             if report.digest != frames.digest_word(network.digest):
-                found = report.digest.to_bytes(8, "little").hex()
+                digest = report.digest.to_bytes(8, "little").hex()
                 raise InputError(f"model and bitstream must be of the same network, but the digest of the model begins with "
-                                 f"{network.digest[:16]} and that of the board at {port} with {found}; build this model and "
+                                 f"{network.digest[:16]} and that of the board at {port} with {digest}; build this model and "
                                  f"load its bitstream")
             parameter_frames.check_revision(report)
             self.learns, self.programmable = report.learns, report.programmable
@@ -97,7 +97,7 @@ class Connection:
 
     def status(self) -> StatusReport:
         """Digest, counters, rates in force, clock cycles."""
-        return self._accepted([frames.status()], lambda found: frames.status_report(found[0]))
+        return self._accepted([frames.status()], lambda replies: frames.status_report(replies[0]))
 
     def soft_reset(self) -> None:
         """Counters to zero, rates to their initial values; parameters stay."""
@@ -111,7 +111,7 @@ class Connection:
     def parameters(self) -> Parameters:
         """All parameters as the board has them now, the same integers as the golden model's."""
         return self._accepted(parameter_frames.reads(self.network, self.programmable),
-                              lambda found: parameter_frames.parameters(self.network, found, self.programmable))
+                              lambda replies: parameter_frames.parameters(self.network, replies, self.programmable))
 
     def set_rate(self, epoch: int) -> None:
         """The rates of the description's rate schedule in ``epoch`` for the images learnt from now on."""
@@ -125,9 +125,9 @@ class Connection:
 
     def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes): int64 in ``formats.displacement``."""
-        found = self.infer(images, outputs=True).outputs
-        assert found is not None
-        return found
+        outputs = self.infer(images, outputs=True).outputs
+        assert outputs is not None
+        return outputs
 
     def predict(self, images: npt.ArrayLike) -> Array:
         """Classes (images,), int64: the greatest output, the first of equals."""
@@ -137,7 +137,7 @@ class Connection:
         """Learn images in the given order, each once, at the rates of ``epoch``; the class of each before it was learnt."""
         images, labels, epoch = lesson(self.network, images, labels, epoch)
         requests = [parameter_frames.rate(self.network, epoch), *_taught(images, labels, False)]
-        return self._accepted(requests, lambda found: np.array([reply.argument for reply in found[1:]], np.int64))
+        return self._accepted(requests, lambda replies: np.array([reply.argument for reply in replies[1:]], np.int64))
 
     def infer(self, images: npt.ArrayLike, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:
         """Classify images (images, inputs) of bytes."""
@@ -153,14 +153,14 @@ class Connection:
     def _images(self, requests: list[list[int]], outputs: bool, on_progress: OnProgress | None) -> Answers:
         began = time.perf_counter()
 
-        def finish(found: list[Reply]) -> Answers:
+        def finish(replies: list[Reply]) -> Answers:
             seconds = time.perf_counter() - began
             length = self.network.layers[-1] if outputs else 0
-            wrong = {len(reply.words) for reply in found} - {length}
+            wrong = {len(reply.words) for reply in replies} - {length}
             if wrong:
                 raise DeviceError(f"replies to images must have {length} words after their header, not {wrong.pop()}")
-            words = np.array([reply.words for reply in found], np.uint32).reshape(len(found), length)
-            return Answers(classes=np.array([reply.argument for reply in found], np.int64), seconds=seconds,
+            words = np.array([reply.words for reply in replies], np.uint32).reshape(len(replies), length)
+            return Answers(classes=np.array([reply.argument for reply in replies], np.int64), seconds=seconds,
                            outputs=words.view(np.int32).astype(np.int64) if outputs else None)
         return self._accepted(requests, finish, on_progress)
 
@@ -186,15 +186,15 @@ class Connection:
     def _accepted(self, requests: Sequence[Sequence[int]], finish: Callable[[list[Reply]], Result],
                   on_progress: OnProgress | None = None) -> Result:
         """As ``_call``, for frames that the core has no reason to refuse."""
-        return self._call(requests, lambda found: finish(list(parameter_frames.accepted(requests, found))), on_progress)
+        return self._call(requests, lambda replies: finish(list(parameter_frames.accepted(requests, replies))), on_progress)
 
     def _call(self, requests: Sequence[Sequence[int]], finish: Callable[[list[Reply]], Result],
               on_progress: OnProgress | None = None) -> Result:
         """Frames out, replies in, and what is made of them; that can still be done after an interruption."""
         self._finish = finish
-        found = _parsed(self._patiently(lambda: self.transport.exchange(requests, on_progress)))
+        replies = _parsed(self._patiently(lambda: self.transport.exchange(requests, on_progress)))
         self._finish = None
-        return finish(found)
+        return finish(replies)
 
     def _patiently(self, exchange: Callable[[], list[list[int]]]) -> list[list[int]]:
         """The replies, even if the port goes away and comes back in time."""
@@ -224,5 +224,5 @@ def _parsed(replies: list[list[int]]) -> list[Reply]:
     return [frames.parse(reply) for reply in replies]
 
 
-def _nothing(found: list[Reply]) -> None:
+def _nothing(replies: list[Reply]) -> None:
     pass

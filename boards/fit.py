@@ -82,12 +82,12 @@ def check(platform: Platform, design: Design) -> Fit:
     InputError
         Also if it does not fit: with what there is too little of, and what to shrink.
     """
-    found = fit(platform, design)
-    if found.fits:
-        return found
+    result = fit(platform, design)
+    if result.fits:
+        return result
     sizes = "-".join(map(str, design.network.layers))
     said = (f"{sizes} on {', '.join(map(str, design.units))} processing units must fit the {platform.device.name} of "
-            f"{platform.title}, but needs {' and '.join(found.missing)}")
+            f"{platform.title}, but needs {' and '.join(result.missing)}")
     smaller = _within(platform, design)
     if smaller is not None:
         raise InputError(f"{said}; give --most-units {max(smaller.units)}")
@@ -178,21 +178,21 @@ def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1
     def made(hidden: int) -> Design | None:
         network = network_for(platform.target, (inputs, hidden, outputs))
         if folded and platform.arrangement == "time-shared":
-            found = Design(network=network, target=platform.target, learns=learns, arrangement="time-shared")
+            design = Design(network=network, target=platform.target, learns=learns, arrangement="time-shared")
         elif folded:
-            found = chosen(platform, network, learns=learns)
+            design = chosen(platform, network, learns=learns)
         else:
-            found = Design(network=network, target=platform.target, learns=learns, arrangement=platform.arrangement,
-                           units=_units(platform, network, max(network.layers[1:])))
-        return found if fit(platform, found).fits else None
+            design = Design(network=network, target=platform.target, learns=learns, arrangement=platform.arrangement,
+                            units=_units(platform, network, max(network.layers[1:])))
+        return design if fit(platform, design).fits else None
 
     best, low, high = None, 0, 1
-    while (found := made(high)) is not None:
-        best, low, high = found, high, 2 * high
+    while (design := made(high)) is not None:
+        best, low, high = design, high, 2 * high
     while high - low > 1:                                 # low fits, high does not
         middle = (low + high) // 2
-        if (found := made(middle)) is not None:
-            best, low = found, middle
+        if (design := made(middle)) is not None:
+            best, low = design, middle
         else:
             high = middle
     return best

@@ -273,7 +273,7 @@ def by_name(name: str) -> Platform:
     InputError
         If there is none.
     """
-    found = PLATFORMS.get(name)
-    if found is None:
+    platform = PLATFORMS.get(name)
+    if platform is None:
         raise InputError(f"--board must be one of {', '.join(PLATFORMS)}, not {name[:40]!r}; wuxing boards lists them")
-    return found
+    return platform

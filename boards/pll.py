@@ -99,13 +99,13 @@ def solve(target: str, reference: float | Fraction, wanted: float | Fraction) ->
     InputError
         If no dividers of the device come within 5 % of it.
     """
-    given, asked = Fraction(reference).limit_denominator(1_000_000), Fraction(wanted).limit_denominator(1_000_000)
-    found = _ice40(given, asked) if target == "ice40" else _ecp5(given, asked)
-    if found is None or abs(found.output - asked) > asked / 20:
+    source, goal = Fraction(reference).limit_denominator(1_000_000), Fraction(wanted).limit_denominator(1_000_000)
+    solution = _ice40(source, goal) if target == "ice40" else _ecp5(source, goal)
+    if solution is None or abs(solution.output - goal) > goal / 20:
         low, high = ICE40_OUTPUT if target == "ice40" else ECP5_OUTPUT
         raise InputError(f"the clock must be {low} to {high} MHz and near to what the PLL of {target} can make from "
-                         f"{float(given):g} MHz, not {float(asked):g}; choose another --clock")
-    return found
+                         f"{float(source):g} MHz, not {float(goal):g}; choose another --clock")
+    return solution
 
 
 def _within(value: Fraction, limits: tuple[Any, Any]) -> bool:

@@ -19,10 +19,10 @@ def program(platform: Platform, bitstream: Path) -> str:
         If no program for the board is there (with how to install one), or it fails.
     """
     for programmer in platform.programmers:
-        found = shutil.which(programmer.name)
-        if found is None:
+        path = shutil.which(programmer.name)
+        if path is None:
             continue
-        done = programs.run([found, *programmer.arguments, str(bitstream)], programmer.name, usual=programs.SHORT)
+        done = programs.run([path, *programmer.arguments, str(bitstream)], programmer.name, usual=programs.SHORT)
         if done.code:
             raise ToolError(f"{programmer.name} must load {bitstream} onto the {platform.title}, but it ended with "
                             f"{done.code}: {complaint(done.said + done.complained)}; is the board plugged in, and may "

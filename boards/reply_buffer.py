@@ -66,7 +66,7 @@ class ReplyBuffer(wiring.Component):
         m.submodules.encoder = encoder = CobsEncoder()
         m.submodules.crc = crc = BitCrc()
         # within: the rest of a reply is to come
-        session, asked, within = Signal(8, name="session"), Signal(name="asked"), Signal(name="within")
+        session, request, within = Signal(8, name="session"), Signal(name="request"), Signal(name="within")
         # place: -1, 0 to 3; the CRC has none at -1
         byte, bit, place = Signal(8, name="byte"), Signal(3, name="bit"), Signal(3, name="place")
         word, check = Signal(name="word"), Signal(name="check")    # which part is written; neither: the header
@@ -77,7 +77,7 @@ class ReplyBuffer(wiring.Component):
         with m.If(self.heard & self.open):
             m.d.sync += session.eq(self.number)
         with m.If(self.heard & self.ask):
-            m.d.sync += asked.eq(1)
+            m.d.sync += request.eq(1)
 
         expected, room = Signal(8, name="expected"), Signal(8, name="room")    # as they were when the packet was begun
         header = Cat(session, self.flags, expected, room)
@@ -94,9 +94,9 @@ class ReplyBuffer(wiring.Component):
         with m.FSM():
             with m.State("IDLE"):
                 m.d.sync += [place.eq(-1), word.eq(0), check.eq(0)]
-                with m.If(free & (asked | reply.valid)):
+                with m.If(free & (request | reply.valid)):
                     m.d.comb += [encoder.start.eq(1), crc.start.eq(1)]
-                    m.d.sync += [asked.eq(self.heard & self.ask), expected.eq(self.expected), room.eq(self.room)]
+                    m.d.sync += [request.eq(self.heard & self.ask), expected.eq(self.expected), room.eq(self.room)]
                     m.next = "BITS"
             with m.State("BITS"):
                 m.d.comb += crc.valid.eq(1)
@@ -133,15 +133,15 @@ class ReplyBuffer(wiring.Component):
               transmits: Signal) -> None:
         bits = len(acknowledged)
         # how far the host says it is; packets still to send
-        given, ahead = Signal(bits, name="given"), Signal(bits, name="ahead")
+        in_flight, ahead = Signal(bits, name="in_flight"), Signal(bits, name="ahead")
         # byte: what is sent; 0 is the delimiter
         repeat, at, byte = Signal(name="repeat"), Signal(8, name="at"), Signal(8, name="byte")
-        m.d.comb += [given.eq(self.number - acknowledged), ahead.eq(built - sending), get.addr.eq(Cat(at, sending[:bits - 1])),
-                     self.o.payload.eq(byte)]
+        m.d.comb += [in_flight.eq(self.number - acknowledged), ahead.eq(built - sending),
+                     get.addr.eq(Cat(at, sending[:bits - 1])), self.o.payload.eq(byte)]
         with m.If(self.heard):
             with m.If(self.open):
                 m.d.sync += acknowledged.eq(built)
-            with m.Elif(given <= waiting):
+            with m.Elif(in_flight <= waiting):
                 m.d.sync += acknowledged.eq(self.number)
             with m.If(self.again):
                 m.d.sync += repeat.eq(1)

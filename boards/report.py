@@ -171,14 +171,14 @@ def report(built: Built) -> BuildReport:
 
 def _use(built: Built) -> dict[str, Use]:
     """By part of the device, those that it has."""
-    found = {}
+    use = {}
     for part, names in PARTS.items():
         for name in names:
             has = built.platform.device.has.get(part)
             if has is not None and (name in built.routed.cells or part == "spram"):
                 used, _ = built.routed.cells.get(name, (0, has))
-                found[part] = Use(cell=name, estimated=built.fit.parts[part][0], used=used, there=has, share=used / has)
-    return found
+                use[part] = Use(cell=name, estimated=built.fit.parts[part][0], used=used, there=has, share=used / has)
+    return use
 
 
 def _pll(built: Built) -> dict[str, float]:

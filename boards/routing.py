@@ -39,7 +39,7 @@ class Routed:
 
     seed: int
     MHz: float
-    asked_MHz: float
+    goal_MHz: float
     cells: Mapping[str, tuple[int, int]]
     path: tuple[Hop, ...]
 
@@ -56,19 +56,19 @@ def route(target: str, options: list[str], seed: int, folder: Path, log: str) ->
     tools.run(f"nextpnr-{target}", [*options, *PLACEMENT[target], "--json", NETLIST, "--seed", str(seed), "--timing-allow-fail",
                                     "--report", REPORT], folder, log)
     try:
-        found = json.loads((folder / REPORT).read_text("utf-8"))
-        return read(found, seed)
+        report = json.loads((folder / REPORT).read_text("utf-8"))
+        return read(report, seed)
     except (OSError, ValueError, KeyError) as error:
         raise ToolError(f"nextpnr must report cells and clock in {REPORT}, but: {error}; install the version that wuxing "
                         f"asks for") from error
 
 
-def read(found: Mapping[str, Any], seed: int) -> Routed:
+def read(report: Mapping[str, Any], seed: int) -> Routed:
     """What nextpnr wrote with ``--report``. Of several clocks the one that is nearest to its limit counts."""
-    clock, rate = min(found["fmax"].items(), key=lambda entry: entry[1]["achieved"] / entry[1]["constraint"])
-    paths = [path for path in found["critical_paths"] if clock in path["from"] and clock in path["to"]]
-    return Routed(seed=seed, MHz=float(rate["achieved"]), asked_MHz=float(rate["constraint"]),
-                  cells={name: (count["used"], count["available"]) for name, count in found["utilization"].items()
+    clock, rate = min(report["fmax"].items(), key=lambda entry: entry[1]["achieved"] / entry[1]["constraint"])
+    paths = [path for path in report["critical_paths"] if clock in path["from"] and clock in path["to"]]
+    return Routed(seed=seed, MHz=float(rate["achieved"]), goal_MHz=float(rate["constraint"]),
+                  cells={name: (count["used"], count["available"]) for name, count in report["utilization"].items()
                          if count["used"]},
                   path=tuple(map(_hop, paths[0]["path"] if paths else ())))
 

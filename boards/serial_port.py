@@ -79,8 +79,8 @@ def _reason(name: str, baud: int, error: Exception) -> str:
     if code is None and "PermissionError" in str(error):      # what Windows says of a port that is open
         code = errno.EBUSY
     if code == errno.ENOENT or (code is None and "://" not in name and not Path(name).exists()):
-        found = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
-        return f"port {name} must be there, but it is not; plug the board in or choose another port (there are: {found})"
+        ports = ", ".join(sorted(port.device for port in list_ports.comports())) or "none"
+        return f"port {name} must be there, but it is not; plug the board in or choose another port (there are: {ports})"
     if code in (errno.EBUSY, errno.EAGAIN) or "lock" in str(error):
         return f"port {name} must be free, but another program has it open; close that program first"
     if code in (errno.EACCES, errno.EPERM):

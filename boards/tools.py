@@ -42,11 +42,11 @@ def tool(name: str) -> str:
     variable = name.upper().replace("-", "_")
     wanted = os.environ.get(variable) or f"yowasp-{name}"
     beside = Path(sys.executable).parent / wanted
-    found = str(beside) if beside.is_file() else shutil.which(wanted)
-    if found is None:
+    path = str(beside) if beside.is_file() else shutil.which(wanted)
+    if path is None:
         raise ToolError(f"{wanted} must be installed to build a bitstream, but is not on PATH; install it with "
                         f"`pip install 'wuxing[boards]'`, or name another {name} in {variable}")
-    return found
+    return path
 
 
 def check(target: str) -> None:
@@ -81,8 +81,8 @@ def run(name: str, arguments: list[str], folder: Path, log: str | None = None, m
 
 def complaint(said: str) -> str:
     """The first line that says ERROR, else the end of what a program said."""
-    found = re.search(r"^.*\bERROR:\s*(.*)$", said, re.MULTILINE)
-    return " ".join((found[1] if found else said[-SHOWN:]).split())[:SHOWN].rstrip(".")
+    match = re.search(r"^.*\bERROR:\s*(.*)$", said, re.MULTILINE)
+    return " ".join((match[1] if match else said[-SHOWN:]).split())[:SHOWN].rstrip(".")
 
 
 @functools.cache
@@ -90,5 +90,5 @@ def version(name: str) -> str:
     """What a program says it is; empty if it does not say."""
     said = run(name, ["-V" if name == "yosys" else "--version"], Path.cwd(), may_fail=True,
                usual=programs.SHORT).said
-    found = re.search(r"(?:Yosys|Version) (\S+)", said)
-    return found[1].strip('",)') if found else ""
+    match = re.search(r"(?:Yosys|Version) (\S+)", said)
+    return match[1].strip('",)') if match else ""

@@ -32,7 +32,7 @@ class Statistics:
     received: int = 0
     repeated: int = 0
     damaged: int = 0
-    asked: int = 0
+    asks: int = 0
     reconnected: int = 0
 
 
@@ -152,7 +152,7 @@ class Transport:
         self._next, self._expected, self._room, self._round = 0, 0, 0, 0     # _expected: number of the chip's next packet
         self._owed = self._gap = False                    # an acknowledgement; a request to send again, made already
         self._wait, self._smooth = FIRST_WAIT, 0.0
-        self._asked, self._unsure = 0, False
+        self._asks, self._unsure = 0, False
         self._heard_at = self._moved_at = time.monotonic()
         self._send_raw(b"\0")
         self._send_open()
@@ -204,14 +204,14 @@ class Transport:
         if now - self._moved_at > self.stuck:
             raise DeviceError(f"the core at {self.name} must take or answer a frame within {self.stuck:g} seconds, but has "
                               f"not, although its link answers; load the bitstream again")
-        if now >= self._asked_at + self._wait:
-            self._asked += 1
+        if now >= self._ask_time + self._wait:
+            self._asks += 1
             if self._opening:
                 self._wait *= 2                           # on a slow line the answer must have time to come
                 self._send_open()
             else:
                 self._wait = min(self._wait * 2, MOST_WAIT)
-                self._ask(again=self._asked > 1)
+                self._ask(again=self._asks > 1)
 
     def _hear(self, line: bytes) -> None:
         content = packets.from_line(line)
@@ -240,7 +240,7 @@ class Transport:
 
     def _in_order(self, packet: ChipPacket) -> None:
         self._expected = (self._expected + 1) % 256
-        self._owed, self._gap, self._asked, self._room = True, False, 0, packet.free
+        self._owed, self._gap, self._asks, self._room = True, False, 0, packet.free
         now, arrived = time.monotonic(), None
         while self._flying and 0 < (packet.expected - self._flying[0].sequence) % 256 <= len(self._flying):
             arrived = self._flying.popleft()
@@ -248,7 +248,7 @@ class Transport:
                 took = now - arrived.at
                 self._smooth = took if not self._smooth else 0.8 * self._smooth + 0.2 * took
         self._wait = min(max(2 * self._smooth, LEAST_WAIT), MOST_WAIT) if self._smooth else FIRST_WAIT
-        self._asked_at = now
+        self._ask_time = now
         if packet.flags & ChipFlag.MISSING and bool(packet.flags & ChipFlag.MISSING_ROUND) == bool(self._round):
             self._round ^= 1
             self._send_again()
@@ -278,7 +278,7 @@ class Transport:
 
     def _ask(self, again: bool) -> None:
         """Have the board say what it has, in a new round, so that the answer covers all that was sent before."""
-        self.statistics.asked += 1
+        self.statistics.asks += 1
         if any(one.round == self._round for one in self._flying):
             self._round ^= 1
         self._send(HostFlag.ASK | (HostFlag.AGAIN if again else HostFlag(0)))
@@ -287,11 +287,11 @@ class Transport:
         """Each time with another number: an answer then means that no earlier request is still on its way."""
         self._session = self._session % MOST_SESSION + 1
         self._send_raw(packets.host_packet(HostFlag.OPEN | HostFlag.ASK, self._session))
-        self._asked_at = time.monotonic()
+        self._ask_time = time.monotonic()
 
     def _send(self, flags: HostFlag, one: _Flying | None = None) -> None:
         self._owed = False
-        self._asked_at = time.monotonic()
+        self._ask_time = time.monotonic()
         if self._round:
             flags |= HostFlag.ROUND
         sequence, chunks = (0, b"") if one is None else (one.sequence, one.chunks)

@@ -48,7 +48,7 @@ def limit(usual: float) -> float | None:
 
 
 def run(command: Sequence[str | os.PathLike[str]], name: str, *, usual: float = LONG, folder: Path | None = None,
-        environment: Mapping[str, str] | None = None, given: str | None = None, output: IO[Any] | None = None) -> Ran:
+        environment: Mapping[str, str] | None = None, stdin: str | None = None, output: IO[Any] | None = None) -> Ran:
     """Run a program to its end; with whatever it starts, it is ended if it takes too long or this process is interrupted.
 
     Parameters
@@ -56,7 +56,7 @@ def run(command: Sequence[str | os.PathLike[str]], name: str, *, usual: float = 
     command, name : what to run, and what to call it in an error.
     usual : seconds that it may take; see ``limit``.
     folder, environment : where, and in which environment; by default those of this process.
-    given : text for its stdin, which is empty else.
+    stdin : text for its stdin, which is empty else.
     output : a file for what it says on both outputs; by default that is returned.
 
     Raises
@@ -70,10 +70,10 @@ def run(command: Sequence[str | os.PathLike[str]], name: str, *, usual: float = 
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     if output is not None:
         streams = {"stdout": output, "stderr": subprocess.STDOUT}
-    with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
+    with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                           **streams, encoding="utf-8", errors="replace", start_new_session=True) as process:
         try:
-            said, complained = process.communicate(given, timeout=most)
+            said, complained = process.communicate(stdin, timeout=most)
         except subprocess.TimeoutExpired:
             end(process)
             raise late(name, most) from None

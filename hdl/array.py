@@ -89,19 +89,19 @@ class Layer(wiring.Component):
         tokens = [Signal(name=f"token_{number}") for number in range(layer.units)]
         outputs: list[Value] = []
         products = []
-        given = [sequencer.control]
+        sources = [sequencer.control]
         if branches(layer):
-            given = [Signal(layout, name=f"given_{number}") for number in range(branches(layer))]
-            for number, copy in enumerate(given):
+            sources = [Signal(layout, name=f"branch_{number}") for number in range(branches(layer))]
+            for number, copy in enumerate(sources):
                 m.submodules[f"branch_{number}"] = Instance(
-                    branch_module(layer), i_clk=ClockSignal(), i_given=sequencer.control, o_control=copy)
+                    branch_module(layer), i_clk=ClockSignal(), i_source=sequencer.control, o_control=copy)
         control = Signal(layout, name="control")
         for number in range(layer.units):
             if number % CLUSTER == 0:
                 control = Signal(layout, name=f"control_{number // CLUSTER}")
                 m.submodules[f"cluster_{number // CLUSTER}"] = Instance(
                     control_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(),
-                    i_given=given[number // CLUSTER // BRANCH % len(given)], o_control=control)
+                    i_source=sources[number // CLUSTER // BRANCH % len(sources)], o_control=control)
             word, write_data = (Signal(signed(layer.word_bits), name=f"{name}_{number}") for name in ("word", "data"))
             fetched = Signal(signed(layer.word_bits), name=f"fetched_{number}")
             output = Signal(layer.word_bits, name=f"output_{number}")

@@ -95,19 +95,19 @@ class ControlBranch(wiring.Component):
 
     Members
     -------
-    given : In(layout)
+    source : In(layout)
     control : Out(layout)
-        ``given`` of one clock ago.
+        ``source`` of one clock ago.
     """
 
     def __init__(self, layer: LayerDesign) -> None:
         layout = control_layout(layer)
-        super().__init__({"given": In(layout), "control": Out(layout)})
+        super().__init__({"source": In(layout), "control": Out(layout)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         copy = Signal.like(self.control, reset_less=True, name="copy")
-        m.d.sync += copy.eq(self.given)
+        m.d.sync += copy.eq(self.source)
         m.d.comb += self.control.eq(copy)
         return m
 
@@ -117,22 +117,22 @@ class ControlRegister(wiring.Component):
 
     Members
     -------
-    given : In(layout)
+    source : In(layout)
     control : Out(layout)
-        ``given`` of one clock ago, but ``write_address`` of two: the units register what they write. Where rings are in
-        memory, with their places, which are not given.
+        ``source`` of one clock ago, but ``write_address`` of two: the units register what they write. Where rings are in
+        memory, with their places, which are not in it.
     """
 
     def __init__(self, layer: LayerDesign) -> None:
         self.layer = layer
         layout = control_layout(layer)
-        super().__init__({"given": In(layout), "control": Out(layout)})
+        super().__init__({"source": In(layout), "control": Out(layout)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         copy = Signal.like(self.control, reset_less=True, name="copy")
-        write_address = Signal.like(self.given.write_address, reset_less=True, name="write_address")
-        m.d.sync += [copy.eq(self.given), write_address.eq(copy.write_address)]
+        write_address = Signal.like(self.source.write_address, reset_less=True, name="write_address")
+        m.d.sync += [copy.eq(self.source), write_address.eq(copy.write_address)]
         m.d.comb += [self.control.eq(copy), self.control.write_address.eq(write_address)]
         if self.layer.rings_in_memory:
             self._places(m, copy)
@@ -141,27 +141,27 @@ class ControlRegister(wiring.Component):
     def _places(self, m: Module, copy: data.View) -> None:
         """Where the head of each ring is: it goes on where a ring of registers would shift. That of the step starts is told a
         clock ahead, for the units register what they read there."""
-        control, given = self.control, self.given
+        control, source = self.control, self.source
         start, fresh, zero = (
             Signal(range(ELEMENTS), name="start"), Signal(range(ELEMENTS), name="fresh"), Signal(init=1, name="zero"))
         start_write, written = (
             Signal(reset_less=True, name="start_write"), Signal(range(ELEMENTS), reset_less=True, name="written"))
-        enters = given.start_shift & given.start_new
+        enters = source.start_shift & source.start_new
         m.d.sync += [start_write.eq(enters), written.eq(start)]
-        with m.If(given.start_shift):
+        with m.If(source.start_shift):
             m.d.sync += start.eq(Mux(start == ELEMENTS - 1, 0, start + 1))
         with m.If(enters):                         # a cleared ring reads as zeros until five words have entered
             m.d.sync += fresh.eq(fresh + 1)
             with m.If(fresh == ELEMENTS - 1):
                 m.d.sync += zero.eq(0)
-        with m.If(given.clear):
+        with m.If(source.clear):
             m.d.sync += [fresh.eq(0), zero.eq(1)]
         m.d.comb += [control.start_place.eq(Cat(start, zero)), control.start_write.eq(start_write),
                      control.start_written.eq(written)]
         if self.layer.learns:
             place, last = Signal(range(ELEMENTS), init=1, name="place"), Signal(range(ELEMENTS), name="last")
             gate_write = Signal(reset_less=True, name="gate_write")
-            m.d.sync += gate_write.eq(given.gate_shift & given.gate_new)
+            m.d.sync += gate_write.eq(source.gate_shift & source.gate_new)
             with m.If(copy.gate_shift):
                 m.d.sync += [place.eq(Mux(place == ELEMENTS - 1, 0, place + 1)), last.eq(place)]
             m.d.comb += [control.gate_place.eq(place), control.gate_last.eq(last), control.gate_write.eq(gate_write)]

@@ -18,11 +18,11 @@ RESET_VERILOG = f"""\
 (* keep_hierarchy *)
 module {RESET} (
   input clk,
-  input given,
+  input source,
   output reg reset
 );
   initial reset = 0;
-  always @(posedge clk) reset <= given;
+  always @(posedge clk) reset <= source;
 endmodule
 """
 
@@ -55,7 +55,7 @@ class Core(wiring.Component):
     m_axis_tdata : Out(32), m_axis_tvalid, m_axis_tlast : Out(1), m_axis_tready : In(1)
 
     A layer lies far from the rest: what passes between comes from registers, and each layer and the centre have a copy of the
-    reset. All parts are reset in the same clock, one after the given reset; in that clock no word passes at the ports.
+    reset. All parts are reset in the same clock, one after the one at the port; in that clock no word passes at the ports.
     """
 
     def __init__(self, design: Design, initialised: bool = False) -> None:
@@ -69,7 +69,7 @@ class Core(wiring.Component):
             m.domains += ClockDomain(name)
             m.d.comb += ClockSignal(name).eq(ClockSignal())
             m.submodules[f"reset_{name}"] = Instance(
-                RESET, i_clk=ClockSignal(), i_given=ResetSignal(), o_reset=ResetSignal(name))
+                RESET, i_clk=ClockSignal(), i_source=ResetSignal(), o_reset=ResetSignal(name))
         central = DomainRenamer(CENTRE)
         commands = commands_of(m, self, design, CENTRE)
         output_unit = OutputUnit(design.layers[-1])
@@ -90,8 +90,8 @@ class Core(wiring.Component):
         with m.If(answered & reply.ready):
             m.d[CENTRE] += answered.eq(0)
 
-        given = Signal.like(access.payload, name="given")
-        m.d[CENTRE] += given.eq(access.payload)
+        request = Signal.like(access.payload, name="request")
+        m.d[CENTRE] += request.eq(access.payload)
         idle_late = Signal(name="idle_late")
         m.d[CENTRE] += idle_late.eq(output_unit.idle)
         idle: Any = idle_late & ~commands.available & ~answered
@@ -130,11 +130,11 @@ class Core(wiring.Component):
                     m.d.comb += [queue.w_data.eq(after.back), queue.w_en.eq(after.back_valid),
                                  layer.errors.payload.eq(queue.r_data.as_signed()), layer.errors.valid.eq(queue.r_rdy),
                                  queue.r_en.eq(layer.errors.ready)]
-            asked, done = layer.access, late(layer.access_done, "done")
+            port, done = layer.access, late(layer.access_done, "done")
             asks = access.valid & (access.payload.layer == number) & ~layer.access_done & ~done & ~answered
-            m.d.comb += [asked.valid.eq(late(asks, "asks")), asked.payload.write.eq(given.write),
-                         asked.payload.neuron.eq(given.neuron), asked.payload.row.eq(given.index),
-                         asked.payload.data.eq(given.data)]
+            m.d.comb += [port.valid.eq(late(asks, "asks")), port.payload.write.eq(request.write),
+                         port.payload.neuron.eq(request.neuron), port.payload.row.eq(request.index),
+                         port.payload.data.eq(request.data)]
             read = late(layer.access_word, "read")
             with m.If(done):
                 m.d[CENTRE] += [answered.eq(1), word.eq(read)]

@@ -252,15 +252,15 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
     path = Path(folder) / MANIFEST
     again = "write the folder again with wuxing verilog"
     try:
-        found = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} must be the manifest of a core, but: {error.strerror}; {again}") from None
     except (ValueError, RecursionError):
         raise InputError(f"{path} must be the manifest of a core, but is not valid JSON; {again}") from None
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        shown = found.get("format") if isinstance(found, dict) else None
-        raise InputError(f"{path} must have the format {FORMAT!r}, not {str(shown)[:80]!r}; {again}")
-    listed = found.get("files")
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        version = content.get("format") if isinstance(content, dict) else None
+        raise InputError(f"{path} must have the format {FORMAT!r}, not {str(version)[:80]!r}; {again}")
+    listed = content.get("files")
     if not isinstance(listed, dict) or not all(isinstance(entry, dict) and Path(name).name == name
                                                for name, entry in listed.items()):
         raise InputError(f"{path} must list its files by name, but does not; {again}")
@@ -272,12 +272,12 @@ def read_manifest(folder: str | os.PathLike[str]) -> dict[str, Any]:
             raise InputError(f"{file} must be there as its manifest says, but: {error.strerror}; {again}") from None
         if digest != entry.get("sha256"):
             raise InputError(f"{file} must be as its manifest says, but was changed; {again}")
-    return found
+    return content
 
 
-def check_manifest(found: Mapping[str, Any], network: Network) -> None:
+def check_manifest(content: Mapping[str, Any], network: Network) -> None:
     """Raise an ``InputError`` if a manifest is not of this network: model and Verilog then compute different things."""
-    digest = found.get("digest")
+    digest = content.get("digest")
     if digest != network.digest:
         raise InputError(f"model and Verilog must be of the same network, but the digest of the model begins with "
                          f"{network.digest[:16]} and that of the Verilog with {str(digest)[:16]}; emit the Verilog of this "

@@ -135,12 +135,12 @@ class ImageBuffer(wiring.Component):
         active, end = Signal(name="active"), Signal(name="end")
         # straight from the memory, whose output is late in the clock
         current = Signal(entry, reset_less=True, name="current")
-        given, left, several = Signal(4, reset_less=True, name="given"), Signal(4, name="left"), Signal(name="several")
+        past, left, several = Signal(4, reset_less=True, name="past"), Signal(4, name="left"), Signal(name="several")
         move, final, advance, fetch = Signal(name="move"), Signal(name="final"), Signal(name="advance"), Signal(name="fetch")
         position = Signal.like(row, name="position")
         place = Cat(~left[0] & (left[1] | ~left[2]), ~left[0] & ~left[1])                # of the lowest byte left
         m.d.comb += [
-            left.eq(current.nonzero & ~given),
+            left.eq(current.nonzero & ~past),
             several.eq((left[0] & left[1:].any()) | (left[1] & left[2:].any()) | (left[2] & left[3])),
             move.eq(~self.items.valid | self.items.ready),
             final.eq(end | ~several),
@@ -156,9 +156,9 @@ class ImageBuffer(wiring.Component):
         with m.Elif(advance):
             m.d.sync += fetched.eq(0)
         with m.If(advance):
-            m.d.sync += [active.eq(fetched), end.eq(fetched_end), current.eq(out_of.data), given.eq(0)]
+            m.d.sync += [active.eq(fetched), end.eq(fetched_end), current.eq(out_of.data), past.eq(0)]
         with m.Elif(move):
-            m.d.sync += [given[k].eq(given[k] | ~left[:k].any()) for k in range(4)]          # the lowest, and all below
+            m.d.sync += [past[k].eq(past[k] | ~left[:k].any()) for k in range(4)]            # the lowest, and all below
         item = self.items.payload
         with m.If(move):
             m.d.sync += [self.items.valid.eq(active), item.last.eq(end)]

@@ -43,12 +43,12 @@ WAIVED = {                                                 # by the last part of
 
 def agreeing(text: str) -> str:
     """Modules as Yosys writes them, one statement a line, with plain names: the same modules in fewer lines; see above."""
-    return MODULE.sub(lambda found: _agreeing(found[0]), text)
+    return MODULE.sub(lambda match: _agreeing(match[0]), text)
 
 
 def _agreeing(module: str) -> str:
     lines = _read(module.split("\n"))
-    widths = {found[3]: int(found[2] or 0) + 1 for line in lines if (found := DECLARED.fullmatch(line))}
+    widths = {match[3]: int(match[2] or 0) + 1 for line in lines if (match := DECLARED.fullmatch(line))}
     return _waived("\n".join(_widened(line, widths) for line in lines))
 
 
@@ -59,9 +59,9 @@ def _read(lines: list[str]) -> list[str]:
 
     Fields of words stay where the module takes the word in as a port: waveforms show them by name there.
     """
-    found = [(number, match) for number, line in enumerate(lines) if (match := DECLARED.fullmatch(line))]
-    inputs = {match[3].removeprefix("\\") for _, match in found if match[1] == "input"}
-    declared = {match[3]: number for number, match in found if match[1] == "wire"}
+    declarations = [(number, match) for number, line in enumerate(lines) if (match := DECLARED.fullmatch(line))]
+    inputs = {match[3].removeprefix("\\") for _, match in declarations if match[1] == "input"}
+    declared = {match[3]: number for number, match in declarations if match[1] == "wire"}
     assigned = {match[1]: number for number, line in enumerate(lines) if (match := ASSIGNED.fullmatch(line))}
     uses = Counter(name for line in lines for name in _names(line))
 
@@ -87,9 +87,9 @@ def _read(lines: list[str]) -> list[str]:
 
 def _names(line: str) -> Iterator[str]:
     if not line.lstrip().startswith("(*"):
-        for found in TOKEN.finditer(line):
-            if found[1]:
-                yield found[1]
+        for match in TOKEN.finditer(line):
+            if match[1]:
+                yield match[1]
 
 
 # ----------------------------------------------------------------- widths
@@ -101,12 +101,12 @@ def _widened(line: str, widths: Mapping[str, int]) -> str:
         return line
     value = statement[2]
     start = line[:len(line) - len(value) - 1]
-    if (found := ZERO.fullmatch(value)) and (width := _width(word := found[1] or found[2], widths)) > 1:
+    if (match := ZERO.fullmatch(value)) and (width := _width(word := match[1] or match[2], widths)) > 1:
         return f"{start}{word} == {width}'h{0:0{-(-width // 4)}x};"
     for pattern, signed in ((SIDES, False), (SIGNED, True)):
-        if found := pattern.fullmatch(value):
-            left, right = (_as_wide(found[side], _width(found[other], widths), signed) for side, other in ((1, 3), (3, 1)))
-            sides = f"$signed({left}) {found[2]} $signed({right})" if signed else f"{left} {found[2]} {right}"
+        if match := pattern.fullmatch(value):
+            left, right = (_as_wide(match[side], _width(match[other], widths), signed) for side, other in ((1, 3), (3, 1)))
+            sides = f"$signed({left}) {match[2]} $signed({right})" if signed else f"{left} {match[2]} {right}"
             return f"{start}{sides};"
     return line
 

@@ -132,10 +132,10 @@ class Sequencer(wiring.Component):
         fold = Signal(range(max(2, layer.folds)), name="links_fold")
         base = Signal(range(layer.depth + 1), name="links_base")
         drain = Signal(range(DRAIN + 1), name="links_drain")
-        learn, given_learn = (Signal(name=f"links_{name}") for name in ("learn", "given_learn"))
+        learn, learn_flag = (Signal(name=f"links_{name}") for name in ("learn", "learn_flag"))
         last_fold = Signal(name="links_last_fold")
         allowed = Signal(name="allowed")
-        self.pass_learn, self.pass_given_learn, self.pass_fold, self.pass_base = learn, given_learn, fold, base
+        self.pass_learn, self.pass_learn_flag, self.pass_fold, self.pass_base = learn, learn_flag, fold, base
         # phases 4 to 8, in which an item may be issued: it reaches operand B a clock after a settling population would, so that
         # it takes the places of phases 5 to 9; programmable neurons leave the multiplier no clock
         issue_phase = Signal(name="issue_phase")
@@ -145,7 +145,7 @@ class Sequencer(wiring.Component):
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.available):
                 m.d.comb += self.start_links.eq(1)
-                m.d.sync += [fold.eq(0), base.eq(0), learn.eq(self.learn & layer.learns), given_learn.eq(self.learn)]
+                m.d.sync += [fold.eq(0), base.eq(0), learn.eq(self.learn & layer.learns), learn_flag.eq(self.learn)]
                 m.next = "RUN"
             with m.State("RUN"), m.If(allowed):
                 m.d.comb += self.ready_links.eq(1)
@@ -185,7 +185,7 @@ class Sequencer(wiring.Component):
         half_steps = 2 * network.integration.steps
         fold = Signal(range(max(2, layer.folds)), name="main_fold")
         base = Signal(range(layer.depth + 1), name="main_base")
-        learn, given_learn = (Signal(name=f"main_{name}") for name in ("learn", "given_learn"))
+        learn, learn_flag = (Signal(name=f"main_{name}") for name in ("learn", "learn_flag"))
         reverse = Signal(name="reverse")
         half_step = Signal(range(half_steps), name="half_step")
         wait = Signal(range(GATE_CLOCKS + ELEMENTS), name="wait")
@@ -195,7 +195,7 @@ class Sequencer(wiring.Component):
         settled = Signal(name="settled")
         m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), last_phase.eq(self.phase == layer.phases - 1),
                      settled.eq(last_phase & (half_step == half_steps - 1))]
-        self.main_fold, self.main_given_learn = fold, given_learn
+        self.main_fold, self.main_learn_flag = fold, learn_flag
         verdict = Signal(name="main_verdict")
         verdict_error = Signal(name="main_verdict_error")
         with m.If(self.verdict):
@@ -223,7 +223,7 @@ class Sequencer(wiring.Component):
                 with m.If(self.full):
                     m.d.comb += self.latch.eq(1)
                     m.d.sync += [sought.eq(0), fold.eq(self.pass_fold), base.eq(self.pass_base), learn.eq(self.pass_learn),
-                                 given_learn.eq(self.pass_given_learn), reverse.eq(0)]
+                                 learn_flag.eq(self.pass_learn_flag), reverse.eq(0)]
                     latch("SETTLE")
                 with m.Elif(self.access.valid & self.links_idle & ~self.scan_busy):
                     m.d.comb += next_control.clear.eq(1)
@@ -422,7 +422,7 @@ class Sequencer(wiring.Component):
         with m.If(self.scan_go):
             m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
             is_last = self.main_fold == layer.folds - 1
-            m.d.sync += [scanning.eq(1), place.eq(0), last_fold.eq(is_last), learn.eq(self.main_given_learn),
+            m.d.sync += [scanning.eq(1), place.eq(0), last_fold.eq(is_last), learn.eq(self.main_learn_flag),
                          size.eq(Mux(is_last, layer.fold_size(layer.folds - 1), layer.units))]
         ending = Signal(name="ending")
         m.d.comb += ending.eq(scanning & (place == size - 1))

@@ -182,8 +182,8 @@ class Unit(wiring.Component):
         output = Signal(signed(s.bits), reset_less=True, name="output")
         with m.If(control.latch_output):
             m.d.sync += output.eq(output_word)
-        shown = gated(self.word, control.show_word, layer.word_bits)
-        m.d.comb += self.output.eq((wide(output, layer.word_bits) | shown) & self.token.replicate(layer.word_bits))
+        word_output = gated(self.word, control.show_word, layer.word_bits)
+        m.d.comb += self.output.eq((wide(output, layer.word_bits) | word_output) & self.token.replicate(layer.word_bits))
         return m
 
     @staticmethod

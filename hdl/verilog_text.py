@@ -29,8 +29,8 @@ def readable(text: str, ports: Sequence[str] = ()) -> str:
     ports : sequence of str
         The order of those ports that are named here; others keep the order that they have, after these.
     """
-    text = MODULE.sub(lambda found: _woken(found[0]), NO_BITS.sub("", plain_names(text)))
-    return HEADER.sub(lambda found: _header(found[1], found[2], ports), text)
+    text = MODULE.sub(lambda match: _woken(match[0]), NO_BITS.sub("", plain_names(text)))
+    return HEADER.sub(lambda match: _header(match[1], match[2], ports), text)
 
 
 def plain_names(text: str) -> str:
@@ -48,16 +48,16 @@ def plain_names(text: str) -> str:
             taken.add(chosen)
             plain[name] = chosen
 
-    def renamed(found: re.Match[str]) -> str:
-        token = found[0]
+    def renamed(match: re.Match[str]) -> str:
+        token = match[0]
         return plain.get(token[1:].rstrip(), token) if token[0] == "\\" else token
     return TOKEN.sub(renamed, text)
 
 
 def without_banner(text: str) -> tuple[str, str]:
     """The text without the comment that Yosys begins it with, and what that comment says; empty if there is none."""
-    found = BANNER.match(text.lstrip())
-    return (text.lstrip()[found.end():], found[1]) if found else (text, "")
+    match = BANNER.match(text.lstrip())
+    return (text.lstrip()[match.end():], match[1]) if match else (text, "")
 
 
 def keep_hierarchy(text: str, module: str) -> str:

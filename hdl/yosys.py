@@ -31,12 +31,12 @@ linker.define_wasi()
 module = wasmtime.Module(engine, (importlib.resources.files("{PACKAGE}") / "yosys.wasm").read_bytes())
 said = []
 with tempfile.TemporaryDirectory(prefix="wuxing-yosys-") as name:
-    given, taken = pathlib.Path(name, "given"), pathlib.Path(name, "taken")
+    source, target = pathlib.Path(name, "input"), pathlib.Path(name, "output")
     for script in json.load(sys.stdin):
-        given.write_text(script, "utf-8")
+        source.write_text(script, "utf-8")
         program = wasmtime.WasiConfig()
         program.argv = ("yosys", "-q", "-")
-        program.stdin_file, program.stdout_file = str(given), str(taken)
+        program.stdin_file, program.stdout_file = str(source), str(target)
         program.inherit_stderr()
         store = wasmtime.Store(engine)
         store.set_wasi(program)
@@ -45,7 +45,7 @@ with tempfile.TemporaryDirectory(prefix="wuxing-yosys-") as name:
         except wasmtime.ExitTrap as end:
             if end.code:
                 sys.exit(end.code)
-        said.append(taken.read_text("utf-8"))
+        said.append(target.read_text("utf-8"))
 json.dump(said, sys.stdout)
 """
 
@@ -73,7 +73,7 @@ def _written(designs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     forgotten = " ".join(f"-remove {attribute}" for attribute in FORGOTTEN)
     scripts = ["\n".join([f"read_rtlil <<rtlil\n{text}\nrtlil", "proc -nomux -norom", "memory_collect", f"attrmap {forgotten}",
                           f"attrmap -modattr {forgotten}", "write_verilog -norename"]) for _, text in designs]
-    ran = run([sys.executable, "-c", EACH], "Yosys", environment=environment(), given=json.dumps(scripts))
+    ran = run([sys.executable, "-c", EACH], "Yosys", environment=environment(), stdin=json.dumps(scripts))
     if ran.code:
         said = " ".join(ran.complained.split()) or "nothing"
         raise ToolError(f"Yosys must write the Verilog of {designs[0][0]}, but it ended with {ran.code} and said "

@@ -100,7 +100,7 @@ class CocotbCore:
 
     def reset(self, clocks: int = 2) -> None:
         """Hold ``rst`` for some clocks. What was half sent is forgotten."""
-        self._asked({"do": "reset", "clocks": clocks})
+        self._answer_to({"do": "reset", "clocks": clocks})
 
     def exchange(self, words: Array, lengths: Array, *, replies: int | None = None, idle: float = 0, stall: float = 0,
                  seed: int = 0, patience: int = PATIENCE) -> Exchange:
@@ -111,8 +111,8 @@ class CocotbCore:
         ends = np.cumsum(np.asarray(lengths, np.int64))
         requests = [[int(word) for word in part] for part in np.split(np.asarray(words), ends[:-1])] if ends.size else []
         wanted = len(requests) if replies is None else replies
-        told = self._asked({"do": "exchange", "requests": requests, "replies": wanted, "idle": idle, "stall": stall,
-                            "seed": seed, "patience": patience})
+        told = self._answer_to({"do": "exchange", "requests": requests, "replies": wanted, "idle": idle, "stall": stall,
+                                "seed": seed, "patience": patience})
         self.waits = told["waits"]
         if told["stuck"]:
             raise Stuck(f"{self.top} must take or give a word within {patience} clocks, but it has not since clock "
@@ -152,10 +152,10 @@ class CocotbCore:
             programs.end(process)
             process.wait()
         self._connection.close()
-        found = next(iter(sorted((self._folder / "build").glob("*.fst"))), None) if self._trace_file else None
+        trace = next(iter(sorted((self._folder / "build").glob("*.fst"))), None) if self._trace_file else None
         try:
-            if found is not None and self._trace_file is not None:
-                shutil.copyfile(found, self._trace_file)
+            if trace is not None and self._trace_file is not None:
+                shutil.copyfile(trace, self._trace_file)
         except OSError as error:
             raise InputError(f"{self._trace_file} must be a file that can be written for the trace, but: {error.strerror}; "
                              f"choose another place") from None
@@ -191,7 +191,7 @@ class CocotbCore:
             called.set()
             return connection
 
-    def _asked(self, order: dict[str, Any]) -> dict[str, Any]:
+    def _answer_to(self, order: dict[str, Any]) -> dict[str, Any]:
         if self._process is None:
             raise InputError(f"{self.top} must still be running, but it was closed; make another")
         try:
@@ -266,9 +266,9 @@ def _linked(folder: Path) -> None:
     for name in ("libs_dir", "share_dir"):
         (folder / name).symlink_to(getattr(config, name))
         setattr(config, name, folder / name)
-    found = shutil.which("verilator")
-    if found is not None and (Path(found).resolve().parent.parent / "include/verilated.h").is_file():
-        (folder / "verilator").symlink_to(Path(found).resolve().parent.parent)
+    path = shutil.which("verilator")
+    if path is not None and (Path(path).resolve().parent.parent / "include/verilated.h").is_file():
+        (folder / "verilator").symlink_to(Path(path).resolve().parent.parent)
         os.environ["VERILATOR_ROOT"] = str(folder / "verilator")
 
 

@@ -73,11 +73,11 @@ class Exchange:
 
 
 class Stuck(DeviceError):
-    """The core took no word and gave none for too long. ``found``: what was seen; the remedy is to look at a trace."""
+    """The core took no word and gave none for too long. ``symptom``: what was seen; the remedy is to look at a trace."""
 
-    def __init__(self, found: str, trace: object = "a trace of the clocks before") -> None:
-        super().__init__(f"{found}; look at {trace}")
-        self.found = found
+    def __init__(self, symptom: str, trace: object = "a trace of the clocks before") -> None:
+        super().__init__(f"{symptom}; look at {trace}")
+        self.symptom = symptom
 
 
 class Compiled:

@@ -49,15 +49,15 @@ class Bench:
             if int(dut.rst.value):
                 held = None
             else:
-                asked, taken = int(dut.s_axis_tvalid.value), int(dut.s_axis_tready.value)
+                sent, taken = int(dut.s_axis_tvalid.value), int(dut.s_axis_tready.value)
                 valid, ready = int(dut.m_axis_tvalid.value), int(dut.m_axis_tready.value)
                 word = (int(dut.m_axis_tdata.value), int(dut.m_axis_tlast.value)) if valid else ()
                 if held is not None and word != held and not self.broken:
                     self.broken = f"m_axis must hold its word until it is taken, but it changed at clock {clock()}"
                 held = word if valid and not ready else None
-                self.waits["s_axis"] += asked and not taken
+                self.waits["s_axis"] += sent and not taken
                 self.waits["m_axis"] += valid and not ready
-                if (asked and taken) or (valid and ready):
+                if (sent and taken) or (valid and ready):
                     self.last_word = clock()
             await RisingEdge(dut.clk)
 

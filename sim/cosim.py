@@ -313,7 +313,7 @@ class _Runs:
         at = self.under_way
         if at is None:
             return error
-        where = f"{error.found}, among {'learnt' if at.learning else 'inferred'} images {at.start} to {at.stop - 1}"
+        where = f"{error.symptom}, among {'learnt' if at.learning else 'inferred'} images {at.start} to {at.stop - 1}"
         if file is None:
             return Stuck(where)
         rtl, golden = self._sides(traced=True)

@@ -77,13 +77,13 @@ def trim(place: Path, most: int) -> tuple[int, int]:
     -------
     How many are left, and their bytes; more than ``most`` only if processes use them.
     """
-    found = []
+    entries = []
     for each in place.iterdir() if place.is_dir() else ():
         if each.is_dir() and each.suffix != ".part":              # which somebody is making
             with suppress(OSError):                               # another process removes it just now
-                found.append((_last_used(each), each, sum(file.stat().st_size for file in each.rglob("*"))))
-    number, size = len(found), sum(each[2] for each in found)
-    for _, each, its in sorted(found):
+                entries.append((_last_used(each), each, sum(file.stat().st_size for file in each.rglob("*"))))
+    number, size = len(entries), sum(each[2] for each in entries)
+    for _, each, its in sorted(entries):
         if size <= most:
             break
         if _removed(each):

@@ -67,9 +67,9 @@ class RtlModel:
         self.idle, self.stall, self.seed, self.patience = idle, stall, seed, patience
         report = self.status()
         if report.magic != frames.MAGIC or report.digest != frames.digest_word(network.digest):
-            found = report.digest.to_bytes(8, "little").hex()
+            digest = report.digest.to_bytes(8, "little").hex()
             raise InputError(f"model and Verilog must be of the same network, but the digest of the model begins with "
-                             f"{network.digest[:16]} and that of the Verilog with {found}; emit the Verilog of this "
+                             f"{network.digest[:16]} and that of the Verilog with {digest}; emit the Verilog of this "
                              f"model again")
         parameter_frames.check_revision(report)
         self.learns, self.programmable = report.learns, report.programmable
@@ -124,9 +124,9 @@ class RtlModel:
 
     def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes): int64 in ``formats.displacement``."""
-        found = self.infer(images, outputs=True).outputs
-        assert found is not None
-        return found
+        outputs = self.infer(images, outputs=True).outputs
+        assert outputs is not None
+        return outputs
 
     def predict(self, images: npt.ArrayLike) -> Array:
         """Classes (images,), int64: the greatest output, the first of equals."""
@@ -153,19 +153,19 @@ class RtlModel:
         requests = np.zeros((count, 1 + -(-inputs // 4)), np.uint32)
         requests[:, 0] = frames.header(opcode, frames.WANT_OUTPUTS if outputs else 0) | labels << 16
         requests[:, 1:].view(np.uint8)[:, :inputs] = images
-        found = self._sent(requests.reshape(-1), np.full(count, requests.shape[1]))
+        replies = self._sent(requests.reshape(-1), np.full(count, requests.shape[1]))
         length = 1 + (self.network.layers[-1] if outputs else 0)
-        headers = found.words[np.concatenate([[0], found.ends[:-1]])] if count else found.words
+        headers = replies.words[np.concatenate([[0], replies.ends[:-1]])] if count else replies.words
         wrong = np.flatnonzero((headers & 0xFFFF) != (opcode | frames.REPLY))
         if wrong.size:
             code = int(headers[wrong[0]]) >> 8 & 0xFF
             raise DeviceError(f"{opcode.name} must be accepted by the core, but image {wrong[0]} was answered with status "
                               f"{code}{f' ({Status(code).name})' if code in tuple(Status) else ''}; see docs/registers.md")
-        if found.words.size != count * length:
-            raise DeviceError(f"replies to {opcode.name} must have {length} words, not {found.words.size / count:g}")
-        table = found.words.reshape(count, length)
-        clocks = int(found.answered[-1] - found.started[0]) + 1 if count else 0
-        return Answers(classes=(table[:, 0] >> 16).astype(np.int64), answered=found.answered, clocks=clocks,
+        if replies.words.size != count * length:
+            raise DeviceError(f"replies to {opcode.name} must have {length} words, not {replies.words.size / count:g}")
+        table = replies.words.reshape(count, length)
+        clocks = int(replies.answered[-1] - replies.started[0]) + 1 if count else 0
+        return Answers(classes=(table[:, 0] >> 16).astype(np.int64), answered=replies.answered, clocks=clocks,
                        outputs=table[:, 1:].view(np.int32).astype(np.int64) if outputs else None)
 
     def _sent(self, words: Array, lengths: Array) -> Exchange:

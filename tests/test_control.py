@@ -28,9 +28,9 @@ def compare(clocks, register_class=control.ControlRegister):
     """Rings of both kinds, side by side behind one control register, show the same in every clock."""
     m = Module()
     m.submodules.register = register = register_class(LAYER)
-    told, given_word, given_gate = register.control, Signal(signed(4)), Signal(4)
+    told, source_word, source_gate = register.control, Signal(signed(4)), Signal(4)
     word, gate = Signal(signed(4)), Signal(4)                      # as late as the control word
-    m.d.sync += [word.eq(given_word), gate.eq(given_gate)]
+    m.d.sync += [word.eq(source_word), gate.eq(source_gate)]
     starts = shift_ring(m, "start", 4, shift=told.start_shift, new=told.start_new, word=word, clear=told.clear)
     gates = shift_ring(m, "gate", 4, shift=told.gate_shift, new=told.gate_new, word=gate, is_signed=False)
     start = Signal(signed(4))                                      # registered, as the units do
@@ -42,9 +42,9 @@ def compare(clocks, register_class=control.ControlRegister):
     async def bench(ctx):
         for fields in [*clocks, {}, {}]:
             for name in ("start_shift", "start_new", "clear", "gate_shift", "gate_new"):
-                ctx.set(getattr(register.given, name), fields.get(name, 0))
-            ctx.set(given_word, fields.get("word", 0))
-            ctx.set(given_gate, fields.get("gate", 0))
+                ctx.set(getattr(register.source, name), fields.get(name, 0))
+            ctx.set(source_word, fields.get("word", 0))
+            ctx.set(source_gate, fields.get("gate", 0))
             await ctx.tick()
             assert ctx.get(starts[0]) == ctx.get(start), fields
             assert ctx.get(gates[-1]) == ctx.get(last), fields
@@ -72,7 +72,7 @@ BUGS = {
     "not cleared": ("[fresh.eq(0), zero.eq(1)]", "[fresh.eq(0)]"),
     "six places": ("Mux(start == ELEMENTS - 1, 0, start + 1)", "Mux(start == ELEMENTS, 0, start + 1)"),
     "the gate before": ("last.eq(place)", "last.eq(Mux(place == 0, ELEMENTS - 1, place - 1))"),
-    "written while it turns": ("gate_write.eq(given.gate_shift & given.gate_new)", "gate_write.eq(given.gate_shift)"),
+    "written while it turns": ("gate_write.eq(source.gate_shift & source.gate_new)", "gate_write.eq(source.gate_shift)"),
 }
 LIFE = [{"clear": 1}] + [{"start_shift": 1}] * 5 + [
     {"start_shift": 1, "start_new": 1, "word": word, "gate_shift": 1, "gate_new": 1, "gate": word} for word in range(1, 8)

@@ -124,8 +124,8 @@ def test_500_resets(arrangement):
 
 
 BUGS = {
-    "layers are reset a clock late": ("hdl.core", "Core", "i_given=ResetSignal()",
-                                      "i_given=ResetSignal() if name == CENTRE else ResetSignal(CENTRE)"),
+    "layers are reset a clock late": ("hdl.core", "Core", "i_source=ResetSignal()",
+                                      "i_source=ResetSignal() if name == CENTRE else ResetSignal(CENTRE)"),
     "words pass in the clock of the reset": ("hdl.core_ports", "commands_of", 'if domain != "sync":', "if False:")}
 
 

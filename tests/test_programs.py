@@ -25,7 +25,7 @@ time.sleep(3600)
 
 def test_what_a_program_says_and_its_code_come_back():
     text = "import sys; print(sys.stdin.read(), end=''); print('é', file=sys.stderr); sys.exit(3)"
-    ran = programs.run([*PYTHON, text], "python", given="so", environment={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    ran = programs.run([*PYTHON, text], "python", stdin="so", environment={**os.environ, "PYTHONIOENCODING": "utf-8"})
     assert ran == programs.Ran(code=3, said="so", complained="é\n")
 
 

@@ -62,7 +62,7 @@ def test_nextpnr_takes_the_pins_and_the_clock_of_a_board(name, tmp_path):
     (tmp_path / constraints.FILES[platform.target]).write_text(constraints.text(platform), "utf-8")
     synthesis.synthesise(platform.target, [build.TOP_FILE], top.TOP, tmp_path)
     routed, _ = build.routed(platform, platform.pll().output, 1, tmp_path)
-    assert routed.asked_MHz == pytest.approx(platform.clock, rel=1e-3)        # through the PLL, from the pin's frequency
+    assert routed.goal_MHz == pytest.approx(platform.clock, rel=1e-3)         # through the PLL, from the pin's frequency
     pins = {"ice40": "SB_IO", "ecp5": "TRELLIS_IO"}[platform.target]
     assert routed.cells[pins][0] == len(platform.pins)
     data = build.packed(platform, tmp_path).read_bytes()

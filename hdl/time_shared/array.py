@@ -83,15 +83,15 @@ class TimeSharedArray(wiring.Component):
             products.append(product)
         m.d.comb += [sequencer.output.eq(Array(outputs)[control.unit]), self.access_word.eq(Array(words)[control.unit])]
 
-        own, given = sequencer.errors, self.errors
-        m.d.comb += [own.payload.eq(given.payload), own.valid.eq(given.valid), given.ready.eq(own.ready)]
+        own, source = sequencer.errors, self.errors
+        m.d.comb += [own.payload.eq(source.payload), own.valid.eq(source.valid), source.ready.eq(own.ready)]
         if array.reverses:
             m.submodules.tree = tree = TimeSharedTree(array)
             m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
             m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.first.eq(sequencer.tree_first),
                          tree.valid.eq(sequencer.tree_valid), tree.bank.eq(sequencer.layer[0]), tree.ask.eq(sequencer.ask),
-                         tree.asked_bank.eq(~sequencer.layer[0])]
+                         tree.ask_bank.eq(~sequencer.layer[0])]
             with m.If(sequencer.layer != array.last.index):
                 m.d.comb += [own.payload.eq(tree.errors.payload), own.valid.eq(tree.errors.valid),
-                             tree.errors.ready.eq(own.ready), given.ready.eq(0)]
+                             tree.errors.ready.eq(own.ready), source.ready.eq(0)]
         return m

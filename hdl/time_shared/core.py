@@ -62,10 +62,10 @@ class TimeSharedCore(wiring.Component):
         with m.Switch(array.layer):
             for number, source in enumerate(sources):
                 with m.Case(number):
-                    item, given = array.items.payload, source.items.payload
+                    item, entry = array.items.payload, source.items.payload
                     m.d.comb += [array.items.valid.eq(source.items.valid), source.items.ready.eq(array.items.ready),
-                                 source.start.eq(array.start), item.last.eq(given.last), item.index.eq(given.index),
-                                 item.value.eq(encoded(design.layers[number], given.value))]
+                                 source.start.eq(array.start), item.last.eq(entry.last), item.index.eq(entry.index),
+                                 item.value.eq(encoded(design.layers[number], entry.value))]
         for number, source in enumerate(sources):
             m.d.comb += source.release.eq(array.release)
             if number:
@@ -76,13 +76,13 @@ class TimeSharedCore(wiring.Component):
                      output_unit.outputs_valid.eq(array.outputs_valid & (array.layer == len(lists)))]
 
         # one register for the reply to an access; one access is under way at a time
-        access, reply, asked = commands.access, commands.access_reply, array.access.payload
+        access, reply, request = commands.access, commands.access_reply, array.access.payload
         answered = Signal(name="answered")
         word = Signal(signed(32), name="word")
         m.d.comb += [reply.valid.eq(answered), reply.payload.eq(word), array.access.valid.eq(access.valid & ~answered),
-                     asked.write.eq(access.payload.write), asked.layer.eq(access.payload.layer),
-                     asked.neuron.eq(access.payload.neuron), asked.row.eq(access.payload.index),
-                     asked.data.eq(access.payload.data), access.ready.eq(array.access_done)]
+                     request.write.eq(access.payload.write), request.layer.eq(access.payload.layer),
+                     request.neuron.eq(access.payload.neuron), request.row.eq(access.payload.index),
+                     request.data.eq(access.payload.data), access.ready.eq(array.access_done)]
         with m.If(answered & reply.ready):
             m.d.sync += answered.eq(0)
         with m.If(array.access_done):

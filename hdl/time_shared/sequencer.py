@@ -161,20 +161,20 @@ class TimeSharedSequencer(wiring.Component):
             m.d.comb += control.broadcast_b.eq(Mux(last, Const(1 << array.link_shift, signed(array.broadcast_bits)), value))
         m.d.comb += [control.word_enable.eq(stages[1].link | stages[1].tree), control.accumulate.eq(stages[4].link)]
         operand = Signal.like(control.broadcast_a, name="operand")    # zero when unused
-        given = Signal.like(operand, name="given_operand")
-        m.d.sync += operand.eq(given)
+        next_operand = Signal.like(operand, name="next_operand")
+        m.d.sync += operand.eq(next_operand)
         m.d.comb += control.broadcast_a.eq(operand)
         with m.If(control.load):
-            m.d.comb += given.eq(self.access.payload.data)
+            m.d.comb += next_operand.eq(self.access.payload.data)
         if array.learns:
             error = Signal.like(self.errors.payload, name="error")
             links, bias = scaled(m, array.first, value, self.links_exponent, self.bias_exponent)
             m.d.sync += error.eq(self.errors.payload)
             with m.If(stages[0].error):
                 m.d.comb += [control.broadcast_b.eq(1 << array.link_shift - array.error_split),
-                             given.eq(error << array.error_split)]
+                             next_operand.eq(error << array.error_split)]
             with m.If(stages[0].update):
-                m.d.comb += given.eq(Mux(last, bias, links))
+                m.d.comb += next_operand.eq(Mux(last, bias, links))
             m.d.comb += [control.accumulate_one.eq(stages[4].error), control.update.eq(stages[4].update),
                          control.judge.eq(stages[5].update), self.tree_valid.eq(stages[4].tree)]
             lasts = [Signal(name=f"last_{stage}") for stage in range(5)]

@@ -77,15 +77,15 @@ class TimeSharedTiming(Timing):
         for layer, count in zip(reversed(layers), reversed(items), strict=True):
             if not layer.learns:
                 continue
-            given = 0
+            neuron = 0
             for fold in range(layer.folds):
                 size = layer.fold_size(fold)
                 if layer.last:
-                    for earliest in errors[given:given + size]:
+                    for earliest in errors[neuron:neuron + size]:
                         clock = max(clock + 1, earliest)
                 else:
                     clock += CLOCKS_PER_ERROR * size
-                given += size
+                neuron += size
                 settled = clock + DRAIN + 1 + self.settling + 1      # SETTLED
                 update = settled + (1 + layer.inputs if layer.reverses else 0) + 1        # UPDATE_START
                 latency = activation_list.LATENCY if layer.index else image_buffer.LATENCY

@@ -37,7 +37,7 @@ class TimeSharedTree(wiring.Component):
         Strobe before the first input of a fold; the fold is the layer's first one; which half of the memory the layer writes.
     valid : In(1)
         The products are those of the next input.
-    ask : In(1), asked_bank : In(1)
+    ask : In(1), ask_bank : In(1)
         Strobe: the errors in this bank are wanted from the first one on.
     errors : Out(stream of signed(error bits))
         One in two clocks. ``ready`` not while sums are made.
@@ -50,7 +50,7 @@ class TimeSharedTree(wiring.Component):
         formats = array.formats
         super().__init__({
             "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(array.units),
-            "begin": In(1), "first": In(1), "bank": In(1), "valid": In(1), "ask": In(1), "asked_bank": In(1),
+            "begin": In(1), "first": In(1), "bank": In(1), "valid": In(1), "ask": In(1), "ask_bank": In(1),
             "errors": Out(stream.Signature(signed(formats.error.bits)))})
 
     @property
@@ -87,7 +87,7 @@ class TimeSharedTree(wiring.Component):
         m.d.sync += [total.eq(sums[0]), row_late.eq(row), adding.eq(valid), giving.eq(self.errors.ready & ~taken)]
         m.d.comb += [
             taken.eq(giving & self.errors.ready),
-            out_of.addr.eq(Mux(self.errors.ready, self._address(place, self.asked_bank, banked),
+            out_of.addr.eq(Mux(self.errors.ready, self._address(place, self.ask_bank, banked),
                                self._address(row, self.bank, banked))),
             into.addr.eq(self._address(row_late, self.bank, banked)), into.en.eq(adding),
             into.data.eq(total + Mux(self.first, Const(0, signed(bits)), out_of.data)),

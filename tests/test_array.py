@@ -1,5 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """A layer of processing units: infers, sends errors back and learns as the golden model does; planted bugs are found."""
+import re
+
 import pytest
 
 from golden_model.fixed_point import Format
@@ -9,11 +11,11 @@ from hdl.array import Layer, control_module, unit_module
 from hdl.control import ControlRegister
 from hdl.design import Design
 from hdl.unit import Unit
-from hdl.yosys import converted
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
-from testbenches.run import run_bench
+from testbenches.run import Case, run_bench, verdicts
 
+NO_STALLS = "no stalls"
 TWO = Integration(dt=0.5, steps=2)
 FAST = Learning(links=0.25, bias=0.5)
 SMALL = {"displacement": Format(9, 8), "drive": Format(12, 8), "error": Format(9, 8), "weight": Format(12, 10)}
@@ -33,28 +35,34 @@ CONFIGURATIONS = {
 }
 
 
-def run(folder, configuration, simulator="icarus", layer_class=Layer, unit=Unit, **options):
+def case(configuration, layer_class=Layer, unit=Unit, **options):
     design = Design(**{name: configuration[name] for name in ("network", "units", "kind", "learns")})
     layer = design.layers[configuration["layer"]]
-    parts = [(ControlRegister(layer), control_module(layer)), (unit(layer), unit_module(layer))]
-    modules = "".join(converted(part, name)[0] for part, name in parts)
+    parts = {control_module(layer): ControlRegister(layer), unit_module(layer): unit(layer)}
     given = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
-    run_bench(folder, FlatPorts(layer_class(layer)), "array_bench", given, simulator=simulator, modules=modules,
-              memories=weights.VERILOG)
+    return Case(component=FlatPorts(layer_class(layer)), settings=given, parts=parts)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    right = {name: case(configuration) for name, configuration in CONFIGURATIONS.items()}
+    right[NO_STALLS] = case(FOLDED, images=12, stalls=0)
+    wrong = {name: case(USUAL, planted("hdl.array", *bug).Layer) for name, bug in BUGS.items()}
+    return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "array_bench", memories=weights.VERILOG)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_layer_is_that_of_the_golden_model(tmp_path, name):
-    run(tmp_path, CONFIGURATIONS[name])
+def test_a_layer_is_that_of_the_golden_model(found, name):
+    assert not found[name], found[name]
 
 
 @pytest.mark.long                         # compiling takes most of the time
 def test_verilator_sees_the_same_layer(tmp_path):
-    run(tmp_path, FOLDED, simulator="verilator", images=30)
+    run_bench(tmp_path, case(FOLDED, images=30), "array_bench", simulator="verilator", memories=weights.VERILOG)
 
 
-def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(tmp_path):
-    run(tmp_path, FOLDED, images=12, stalls=0)
+def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(found):
+    assert not found[NO_STALLS], found[NO_STALLS]
 
 
 BUGS = {
@@ -66,9 +74,8 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(tmp_path, name):
-    with pytest.raises(AssertionError, match="must be"):
-        run(tmp_path, USUAL, layer_class=planted("hdl.array", *BUGS[name]).Layer)
+def test_a_planted_bug_is_found(found, name):
+    assert re.match("AssertionError: .*must be", found[name])
 
 
 def test_outputs_are_joined_eight_at_a_time():

@@ -8,23 +8,31 @@ from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from hdl.narrow import Narrow
 from planted_bugs import planted
-from testbenches.run import run_bench
+from testbenches.run import Case, verdicts
 from testbenches.side_by_side import SideBySide
 
 SMALL = [(bits, shift, result) for bits in range(1, 6) for shift in range(bits) for result in range(1, 6)] + [
     (10, 0, 7), (10, 3, 4), (10, 9, 2), (10, 4, 10)]
 WIDE = [(37, 14, 16), (31, 12, 13), (44, 0, 18), (36, 35, 3), (61, 20, 50)]
+SHAPES = {"every value of small ones": SMALL, "wide": WIDE}
 
 
-def run(folder, shapes, unit=Narrow):
+def case(shapes, unit=Narrow):
     units = [(f"unit_{number}", *shape) for number, shape in enumerate(shapes)]
     top = SideBySide({name: unit(bits, shift, Format(result, 0)) for name, bits, shift, result in units})
-    run_bench(folder, top, "narrow_bench", {"units": units, "exhaustive": 10, "samples": 400, "seed": 1})
+    return Case(component=top, settings={"units": units, "exhaustive": 10, "samples": 400, "seed": 1})
 
 
-@pytest.mark.parametrize("shapes", [SMALL, WIDE], ids=["every value of small ones", "wide"])
-def test_every_result_is_that_of_the_golden_model(tmp_path, shapes):
-    run(tmp_path, shapes)
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    right = {name: case(shapes) for name, shapes in SHAPES.items()}
+    wrong = {name: case([(6, 2, 3), (5, 2, 3), (4, 1, 4)], planted("hdl.narrow", *bug).Narrow) for name, bug in BUGS.items()}
+    return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "narrow_bench")
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_result_is_that_of_the_golden_model(found, name):
+    assert not found[name], found[name]
 
 
 BUGS = {
@@ -37,9 +45,8 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(tmp_path, name):
-    with pytest.raises(AssertionError, match=r"narrow\(-?\d+, \d+\) of \d+ to \d+ bits must be"):
-        run(tmp_path, [(6, 2, 3), (5, 2, 3), (4, 1, 4)], unit=planted("hdl.narrow", *BUGS[name]).Narrow)
+def test_a_planted_bug_is_found(found, name):
+    assert re.match(r"AssertionError: narrow\(-?\d+, \d+\) of \d+ to \d+ bits must be", found[name])
 
 
 @pytest.mark.parametrize(("bits", "shift", "to", "message"), [

@@ -1,5 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Output unit: classes, answers, errors and verdicts are those of the golden model; planted bugs are found."""
+import re
+
 import pytest
 
 from golden_model.fixed_point import Format
@@ -8,10 +10,11 @@ from hdl.design import Design
 from hdl.output_unit import OutputUnit
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
-from testbenches.run import run_bench
+from testbenches.run import Case, run_bench, verdicts
 
 SMALL = Formats(displacement=Format(6, 5), drive=Format(9, 5), error=Format(6, 5), weight=Format(8, 6))
 USUAL = {"network": Network(layers=(3, 10)), "learns": True}
+STALLS = [0, 0.5]
 CONFIGURATIONS = {
     "usual": USUAL,
     "two neurons, small words": USUAL | {"network": Network(layers=(3, 2), formats=SMALL, learning=Learning(margin=0.75))},
@@ -21,22 +24,28 @@ CONFIGURATIONS = {
 }
 
 
-def run(folder, configuration, stalls, unit=OutputUnit, images=150, simulator="icarus"):
+def case(configuration, stalls, unit=OutputUnit, images=150):
     network = configuration["network"]
     layer = Design(network=network, learns=configuration["learns"]).layers[-1]
-    run_bench(folder, FlatPorts(unit(layer)), "output_unit_bench",
-              {"network": network.to_json(), "learns": configuration["learns"], "images": images, "stalls": stalls, "seed": 5},
-              simulator=simulator)
+    return Case(component=FlatPorts(unit(layer)), settings={
+        "network": network.to_json(), "learns": configuration["learns"], "images": images, "stalls": stalls, "seed": 5})
 
 
-@pytest.mark.parametrize("stalls", [0, 0.5])
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    right = {(name, stalls): case(configuration, stalls) for name, configuration in CONFIGURATIONS.items() for stalls in STALLS}
+    wrong = {name: case(USUAL, 0.3, planted("hdl.output_unit", *bug).OutputUnit) for name, bug in BUGS.items()}
+    return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "output_unit_bench")
+
+
+@pytest.mark.parametrize("stalls", STALLS)
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_answers_errors_and_verdicts_are_those_of_the_golden_model(tmp_path, name, stalls):
-    run(tmp_path, CONFIGURATIONS[name], stalls)
+def test_answers_errors_and_verdicts_are_those_of_the_golden_model(found, name, stalls):
+    assert not found[name, stalls], found[name, stalls]
 
 
 def test_verilator_sees_the_same_unit(tmp_path):
-    run(tmp_path, USUAL, 0.3, images=300, simulator="verilator")
+    run_bench(tmp_path, case(USUAL, 0.3, images=300), "output_unit_bench", simulator="verilator")
 
 
 BUGS = {
@@ -58,6 +67,5 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(tmp_path, name):
-    with pytest.raises(AssertionError, match="must"):
-        run(tmp_path, USUAL, 0.3, planted("hdl.output_unit", *BUGS[name]).OutputUnit)
+def test_a_planted_bug_is_found(found, name):
+    assert re.match("AssertionError: .*must", found[name])

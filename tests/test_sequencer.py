@@ -1,5 +1,6 @@
 # amaranth: UnusedElaboratable=no
 """Sequencer: the control of every clock is that which the units need, without pauses; it comes to rest; bugs are found."""
+import re
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from hdl.design import Design
 from hdl.sequencer import Sequencer
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
-from testbenches.run import run_bench
+from testbenches.run import Case, verdicts
 
 NETWORK = Network(layers=(5, 3, 4), integration=Integration(dt=0.5, steps=2), learning=Learning(links=0.25, bias=0.5))
 USUAL = {"network": NETWORK, "layer": 1, "units": (3, 4), "kind": "shift", "learns": True, "stalls": 0.3, "accesses": 40}
@@ -30,16 +31,24 @@ CONFIGURATIONS = {
 }
 
 
-def run(folder, configuration, sequencer=Sequencer, images=9):
+def case(configuration, sequencer=Sequencer, images=9):
     design = Design(**{name: configuration[name] for name in ("network", "units", "kind", "learns")})
     layer = design.layers[configuration["layer"]]
-    run_bench(folder, FlatPorts(sequencer(layer, output_latency(layer))), "sequencer_bench",
-              configuration | {"network": configuration["network"].to_json(), "images": images, "seed": 3})
+    return Case(component=FlatPorts(sequencer(layer, output_latency(layer))),
+                settings=configuration | {"network": configuration["network"].to_json(), "images": images, "seed": 3})
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    right = {name: case(configuration) for name, configuration in CONFIGURATIONS.items()}
+    wrong = {name: case(CONFIGURATIONS["learns, folded"], planted("hdl.sequencer", *bug).Sequencer)
+             for name, bug in BUGS.items()}
+    return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "sequencer_bench")
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_control_is_in_order_and_comes_to_rest(tmp_path, name):
-    run(tmp_path, CONFIGURATIONS[name])
+def test_control_is_in_order_and_comes_to_rest(found, name):
+    assert not found[name], found[name]
 
 
 BUGS = {
@@ -60,6 +69,5 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(tmp_path, name):
-    with pytest.raises(AssertionError, match="AssertionError: .*(must|only an image)"):
-        run(tmp_path, CONFIGURATIONS["learns, folded"], planted("hdl.sequencer", *BUGS[name]).Sequencer)
+def test_a_planted_bug_is_found(found, name):
+    assert re.match("AssertionError: .*(must|only an image)", found[name])

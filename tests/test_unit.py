@@ -1,5 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """Processing unit: whole lives of neurons are those of the golden model, of both kinds; planted bugs are found."""
+import re
+
 import pytest
 
 from golden_model.fixed_point import Format
@@ -8,7 +10,7 @@ from hdl.design import Design
 from hdl.unit import Unit
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
-from testbenches.run import run_bench
+from testbenches.run import Case, run_bench, verdicts
 
 UNEQUAL = Neuron(K1=(0.5, -0.75, 0.25, 1.5, 0.0), K2=(0.5, 1.0, -0.25, 0.625, 0.5), K3=(1.0, 0.5, 0.0, 1.25, 0.75),
                  rest=(0.625, 0.75, 0.5, 1.0, 0.875), input_element=2, output_element=4)
@@ -39,27 +41,36 @@ CONFIGURATIONS = {
 }
 
 
-def run(folder, configuration, unit=Unit, simulator="icarus", neurons=40, coverage=()):
+def case(configuration, unit=Unit, neurons=40, coverage=()):
     network = configuration["network"]
     settings = {"target": "portable"} | configuration
     design = Design(**{name: settings[name] for name in ("network", "units", "kind", "target", "learns")})
-    run_bench(folder, FlatPorts(unit(design.layers[settings["layer"]])), "unit_bench",
-              settings | {"network": network.to_json(), "neurons": neurons, "seed": 1, "coverage": coverage},
-              simulator=simulator)
+    return Case(component=FlatPorts(unit(design.layers[settings["layer"]])), settings=settings | {
+        "network": network.to_json(), "neurons": neurons, "seed": 1, "coverage": coverage})
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_every_neuron_is_that_of_the_golden_model(tmp_path, name):
+def right(name):
     coverage = FORWARD + (REVERSE if CONFIGURATIONS[name]["learns"] else [])
     if name in ("usual", HARDEST):
         coverage += ["held"]
     if name == HARDEST:
         coverage += ["reverse saturated"]
-    run(tmp_path, CONFIGURATIONS[name], coverage=coverage)
+    return case(CONFIGURATIONS[name], coverage=coverage)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    wrong = {name: case(CONFIGURATIONS[HARDEST], planted("hdl.unit", *bug).Unit) for name, bug in BUGS.items()}
+    return verdicts(tmp_path_factory.mktemp("benches"), {name: right(name) for name in CONFIGURATIONS} | wrong, "unit_bench")
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_neuron_is_that_of_the_golden_model(found, name):
+    assert not found[name], found[name]
 
 
 def test_verilator_sees_the_same_unit(tmp_path):
-    run(tmp_path, CONFIGURATIONS[HARDEST], simulator="verilator", neurons=100)
+    run_bench(tmp_path, case(CONFIGURATIONS[HARDEST], neurons=100), "unit_bench", simulator="verilator")
 
 
 BUGS = {
@@ -77,6 +88,5 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(tmp_path, name):
-    with pytest.raises(AssertionError, match="must be|must occur|writes|the token decides"):
-        run(tmp_path, CONFIGURATIONS[HARDEST], planted("hdl.unit", *BUGS[name]).Unit)
+def test_a_planted_bug_is_found(found, name):
+    assert re.match("AssertionError: .*(must be|must occur|writes|the token decides)", found[name])

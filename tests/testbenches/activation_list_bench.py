@@ -11,13 +11,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-import cocotb
 from amaranth.hdl import signed
 from amaranth.lib import data
 
 from hdl.activation_list import LATENCY, THROUGH
+from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports
-from testbenches.run import settings
 
 PATIENCE = 20_000                         # clocks in which everything must be done
 OPTIONAL = ("items_index",)
@@ -154,9 +153,9 @@ def image_of(chance: random.Random, inputs: int, bits: int) -> Image:
     return Image(values=values, learn=chance.randrange(2))
 
 
-@cocotb.test()
-async def every_play_is_the_list_of_its_image(dut: Any) -> None:
-    given, seen = settings(), Counter[str]()
+@each_case
+async def every_play_is_the_list_of_its_image(dut: Any, given: Any) -> None:
+    seen = Counter[str]()
     inputs, bits, stalls = given["inputs"], given["bits"], given["stalls"]
     chance, ports = random.Random(given["seed"]), Ports(dut, OPTIONAL)
     images = [image_of(chance, inputs, bits) for _ in range(given["images"])]

@@ -9,15 +9,14 @@ import random
 from collections import Counter
 from typing import Any
 
-import cocotb
 import numpy as np
 
 from golden_model.arithmetic import Fixed
 from golden_model.network import Network
 from hdl.adder_tree import levels
 from hdl.design import Design
+from testbenches.cases import each_case
 from testbenches.ports import Ports
-from testbenches.run import settings
 
 BETWEEN_FOLDS = 3                         # clocks at least: a fold settles before the next one's products come
 
@@ -71,9 +70,8 @@ class Tree:
             self.clock += BETWEEN_FOLDS
 
 
-@cocotb.test()
-async def every_sum_comes_when_it_is_due(dut: Any) -> None:
-    given = settings()
+@each_case
+async def every_sum_comes_when_it_is_due(dut: Any, given: Any) -> None:
     trees = [Tree(name, tree, given["passes"], given["seed"]) for name, tree in given["trees"].items()]
     nothing = {tree.name: {"valid": 0, "first": 0, "last": 0} | {f"products_{unit}": 1 for unit in range(
         tree.layer.units)} for tree in trees}

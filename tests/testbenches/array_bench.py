@@ -9,7 +9,6 @@ import random
 from collections import Counter
 from typing import Any
 
-import cocotb
 import numpy as np
 
 from golden_model import circuits, links
@@ -17,9 +16,9 @@ from golden_model.arithmetic import Fixed
 from golden_model.fixed_point import Overflow, narrow
 from golden_model.network import Network
 from hdl.design import Design, LayerDesign
+from testbenches.cases import each_case
 from testbenches.layer_sides import Image, Sink, Source, flags
 from testbenches.ports import Ports
-from testbenches.run import settings
 
 PATIENCE = 5_000                          # clocks in which something must happen
 TREE_LATENCY = 20                         # clocks in which the last errors leave the adder tree, at most
@@ -126,9 +125,8 @@ class Bench:
         raise AssertionError(f"row {row} of neuron {neuron} must be given within {PATIENCE} clocks")
 
 
-@cocotb.test()
-async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any) -> None:
-    given = settings()
+@each_case
+async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, given: Any) -> None:
     network = Network.from_json(given["network"])
     design = Design(network=network, units=tuple(given["units"]), kind=given["kind"], learns=given["learns"])
     layer, seen = design.layers[given["layer"]], Counter[str]()

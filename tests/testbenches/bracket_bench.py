@@ -11,7 +11,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-import cocotb
 import numpy as np
 
 from golden_model import circuits
@@ -19,8 +18,8 @@ from golden_model.arithmetic import Fixed
 from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design
+from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports
-from testbenches.run import settings
 
 PERIOD = 2 * ELEMENTS                     # five taps, five new words
 LATENCY = 2                               # clocks from a tap to its bracket
@@ -90,9 +89,8 @@ class Unit:
                 f"{self.name}_broadcast": broadcast}
 
 
-@cocotb.test()
-async def every_bracket_is_that_of_the_circuits(dut: Any) -> None:
-    given = settings()
+@each_case
+async def every_bracket_is_that_of_the_circuits(dut: Any, given: Any) -> None:
     ports = Ports(dut)
     units = [Unit(name, unit, given["seed"]) for name, unit in given["units"].items()]
     await ports.start(**{f"{unit.name}_{port}": 0 for unit in units for port in ("control", "word", "broadcast")})

@@ -20,7 +20,7 @@ from cocotbext.axi import AxiStreamBus, AxiStreamSink, AxiStreamSource
 from command_model import CYCLES_WORD, CommandModel
 from hdl import frames
 from hdl.frames import Opcode, Status
-from testbenches import run
+from testbenches.cases import each_case
 
 PERIOD = 10                               # ns
 
@@ -212,16 +212,15 @@ class Bench:
             await self.tick()
 
 
-@cocotb.test()
-async def every_frame_has_its_reply(dut: Any) -> None:
-    settings = run.settings()
-    bench = Bench(dut, settings)
+@each_case
+async def every_frame_has_its_reply(dut: Any, given: Any) -> None:
+    bench = Bench(dut, given)
     model = CommandModel(
-        layers=bench.layers, backend=PretendedNetwork(bench.layers, settings["parameter_bits"]), digest=settings["digest"],
-        learns=settings["learns"],
-        programmable=settings["programmable"], links_exponents=range(*settings["links_exponents"]),
-        bias_exponents=range(*settings["bias_exponents"]), initial_links=settings["initial_links"],
-        initial_bias=settings["initial_bias"])
+        layers=bench.layers, backend=PretendedNetwork(bench.layers, given["parameter_bits"]), digest=given["digest"],
+        learns=given["learns"],
+        programmable=given["programmable"], links_exponents=range(*given["links_exponents"]),
+        bias_exponents=range(*given["bias_exponents"]), initial_links=given["initial_links"],
+        initial_bias=given["initial_bias"])
     for name in ("start", "release", "items_ready", "job_ready", "access_ready", "access_reply_valid", "access_reply_data",
                  "result_valid", "result_value", "result_first", "result_last", "result_changed"):
         getattr(dut, name).value = 0
@@ -230,7 +229,7 @@ async def every_frame_has_its_reply(dut: Any) -> None:
     Clock(dut.clk, PERIOD, "ns").start()
     source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst, byte_lanes=1)
     sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst, byte_lanes=1)
-    if settings["pauses"]:
+    if given["pauses"]:
         source.set_pause_generator(bench.pattern())
         sink.set_pause_generator(bench.pattern())
     await ClockCycles(dut.clk, 3)
@@ -243,14 +242,14 @@ async def every_frame_has_its_reply(dut: Any) -> None:
     unanswered: Queue[tuple[list[int], list[int]]] = Queue(maxsize=12)
 
     async def send_frames() -> None:
-        chance = random.Random(settings["seed"])
-        for _ in range(settings["frames"]):
+        chance = random.Random(given["seed"])
+        for _ in range(given["frames"]):
             frame = model.random_frame(chance)
             await unanswered.put((frame, model.answer(frame)))
             await source.send(frame)
 
     cocotb.start_soon(send_frames())
-    for number in range(settings["frames"]):
+    for number in range(given["frames"]):
         received = await with_timeout(sink.recv(compact=False), 100_000 * PERIOD, "ns")
         frame, expected = await unanswered.get()
         words = [int(word) for word in received.tdata]
@@ -261,8 +260,8 @@ async def every_frame_has_its_reply(dut: Any) -> None:
         seen[frame[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
     await ClockCycles(dut.clk, 50)
     assert sink.empty(), "one reply to a frame, no more"
-    if settings["coverage"]:
-        check_coverage(seen, settings["learns"])
+    if given["coverage"]:
+        check_coverage(seen, given["learns"])
 
 
 def check_coverage(seen: Counter[tuple[int, int]], learns: bool) -> None:

@@ -9,13 +9,12 @@ import random
 from collections import Counter
 from typing import Any
 
-import cocotb
 import numpy as np
 from cocotb.triggers import Timer
 
 from golden_model.fixed_point import Format, narrow
+from testbenches.cases import each_case
 from testbenches.ports import Ports
-from testbenches.run import settings
 
 
 def values_of(bits: int, shift: int, to: Format, exhaustive: int, samples: int, chance: random.Random) -> list[int]:
@@ -30,9 +29,8 @@ def values_of(bits: int, shift: int, to: Format, exhaustive: int, samples: int, 
     return [value for value in near + spread if least <= value <= greatest]
 
 
-@cocotb.test()
-async def every_result_is_the_narrowed_value(dut: Any) -> None:
-    given = settings()
+@each_case
+async def every_result_is_the_narrowed_value(dut: Any, given: Any) -> None:
     ports, chance = Ports(dut), random.Random(given["seed"])
     units, seen = [], Counter[str]()
     for name, bits, shift, result in given["units"]:

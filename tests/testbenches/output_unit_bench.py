@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cocotb
 import numpy as np
 
 from golden_model.arithmetic import Fixed
@@ -19,8 +18,8 @@ from golden_model.learning import output_error
 from golden_model.network import Network
 from hdl.design import Design, LayerDesign
 from hdl.sequencer import output_layout
+from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports
-from testbenches.run import settings
 
 PATIENCE = 60_000                         # clocks in which everything must be done
 OPTIONAL = ("job_label",)                 # of a single neuron
@@ -167,9 +166,9 @@ class Host:
         self.taken += self.ready
 
 
-@cocotb.test()
-async def answers_errors_and_verdicts_are_those_of_the_golden_model(dut: Any) -> None:
-    given, seen = settings(), Counter[str]()
+@each_case
+async def answers_errors_and_verdicts_are_those_of_the_golden_model(dut: Any, given: Any) -> None:
+    seen = Counter[str]()
     layer = Design(network=Network.from_json(given["network"]), learns=given["learns"]).layers[-1]
     chance, stalls = random.Random(given["seed"]), given["stalls"]
     source = Images(layer, given["learns"], chance, seen)

@@ -1,59 +1,115 @@
-"""Running a cocotb testbench of one component: Verilog out of Amaranth, a simulator, the bench, its verdict."""
+"""Running a cocotb testbench: Verilog out of Amaranth, a simulator, the bench, its verdicts.
+
+Starting a simulator with Python in it takes longer than most benches, so one start examines many cases: components of different
+shapes, and such with planted bugs.
+"""
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from amaranth.lib import wiring
-from cocotb_tools.check_results import get_results
 from cocotb_tools.runner import get_runner
 
 from hdl.verilog_text import readable
-from hdl.yosys import converted
+from hdl.yosys import all_converted
+from testbenches.cases import SETTINGS
 
-SETTINGS = "WUXING_BENCH"                 # environment variable with the settings of a bench as JSON
 TOP = "bench_top"
 BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always @* blocks miss time 0
                    "verilator": ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-CFLAGS", "-O0"]}
 
+PORT = re.compile(r"^ *(input|output) (\[\d+:\d+\] )?(\\\S+ |\w+);", re.MULTILINE)
 
-def run_bench(folder: Path, component: wiring.Component, bench: str, settings: Mapping[str, Any], *,
-              simulator: str = "icarus", modules: str = "", memories: str = "") -> None:
-    """Simulate ``component`` under ``testbenches.<bench>``.
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What one run of a bench examines.
+
+    component : with plain ports, see ``testbenches.flat_ports``.
+    settings : plain data for JSON, which the bench is given.
+    parts : components whose modules the component instantiates, by the names that these have.
+    """
+
+    component: wiring.Component
+    settings: Mapping[str, Any]
+    parts: Mapping[str, wiring.Component] | None = None
+
+
+def verdicts(folder: Path, cases: Mapping[str, Case], bench: str, *, simulator: str = "icarus",
+             memories: str = "") -> dict[str, str]:
+    """Simulate each case under ``testbenches.<bench>``: why the bench refuses it, by its name; empty if it does not.
 
     Parameters
     ----------
     folder : an empty folder for everything that is written.
-    component : with plain ports, see ``testbenches.flat_ports``.
-    settings : plain data for JSON; the bench reads it with ``settings()``.
-    modules : Verilog of the modules that the component instantiates, as Yosys writes it.
-    memories : Verilog that stays as it is.
+    simulator : "icarus", or "verilator" for a single case.
+    memories : Verilog for all cases that stays as it is.
 
     Raises
     ------
     AssertionError
-        With the simulator's log, if a test of the bench fails or there is none.
+        With the simulator's log, if there is no verdict on each case.
     """
-    source, log = folder / "top.v", folder / "test.log"
-    text = converted(component, TOP)[0] + modules
-    source.write_text(readable(text) + memories, "utf-8")
+    source, log, given, results = (folder / name for name in ("top.v", "test.log", "settings.json", "results.xml"))
+    tops = [TOP] if len(cases) == 1 else [f"case_{number}" for number in range(len(cases))]
+    components = [(part, name) for case, top in zip(cases.values(), tops, strict=True)
+                  for name, part in {**(case.parts or {}), top: case.component}.items()]
+    texts = iter(all_converted(components))
+    text = ""
+    for case, top in zip(cases.values(), tops, strict=True):
+        modules = readable("".join(next(texts)[0] for _ in range(1 + len(case.parts or {}))))
+        for name in case.parts or ():                     # other cases have others of this name
+            modules = re.sub(rf"\b{name}\b", f"{top}_{name}", modules)
+        text += modules
+        if len(cases) > 1:
+            text += _held(modules, top)
+    if len(cases) > 1:
+        text += f"module {TOP}();\n" + "".join(f"  held_{top} {top}_();\n" for top in tops) + "endmodule\n"
+    source.write_text(text + memories, "utf-8")
+    instances = [""] if len(cases) == 1 else [f"{top}_" for top in tops]
+    given.write_text(json.dumps([[name, dict(case.settings)] for name, case in zip(instances, cases.values(), strict=True)]),
+                     "utf-8")
     runner = get_runner(simulator)
     with _precompiled_headers():
         runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=BUILD_ARGUMENTS[simulator],
                      timescale=("1ns", "1ps"), log_file=folder / "build.log")
     try:
-        results = runner.test(hdl_toplevel=TOP, test_module=f"testbenches.{bench}", test_dir=folder,
-                              build_dir=folder / "build", results_xml=str(folder / "results.xml"), log_file=log,
-                              extra_env={SETTINGS: json.dumps(settings)})
+        runner.test(hdl_toplevel=TOP, test_module=f"testbenches.{bench}", test_dir=folder, build_dir=folder / "build",
+                    results_xml=str(results), log_file=log, extra_env={SETTINGS: str(given)})
     except SystemExit:                                    # the runner's way to say that a test failed
-        raise AssertionError(log.read_text("utf-8")) from None
-    tests, failed = get_results(results)
-    assert tests > 0, f"{bench} must have tests"
-    assert failed == 0, log.read_text("utf-8")
+        assert results.is_file(), log.read_text("utf-8")
+    found = [_complaint(test) for test in ElementTree.parse(results).getroot().iter("testcase")]
+    assert len(found) == len(cases), log.read_text("utf-8")
+    return dict(zip(cases, found, strict=True))
+
+
+def run_bench(folder: Path, case: Case, bench: str, *, simulator: str = "icarus", memories: str = "") -> None:
+    """``verdicts`` of a single case; AssertionError with the reason, if it is refused."""
+    found = verdicts(folder, {bench: case}, bench, simulator=simulator, memories=memories)[bench]
+    assert not found, found
+
+
+def _held(text: str, module: str) -> str:
+    """A module without ports that holds ``module`` of ``text``, with registers and wires of the names of its ports."""
+    header = text.index(f"module {module}(")
+    ports = PORT.findall(text[header:text.index("endmodule", header)])
+    lines = [f"{'reg' if way == 'input' else 'wire'} {bits}{name};" for way, bits, name in ports]
+    return "\n  ".join([f"module held_{module}();", *lines, f"{module} held (", ",\n  ".join(
+        f".{name}({name})" for _, _, name in ports), ");\nendmodule\n"])
+
+
+def _complaint(test: ElementTree.Element) -> str:
+    """The exception that ended a test of cocotb, its name and what it says, then where; empty if the test passed."""
+    wrong = [child for child in test if child.tag in ("failure", "error", "skipped")]
+    return "\n".join(f"{child.get('type', child.tag)}: {child.get('message', '')}\n{child.text or ''}" for child in wrong)
 
 
 @contextmanager
@@ -68,8 +124,3 @@ def _precompiled_headers() -> Iterator[None]:
             del os.environ["MAKEFLAGS"]
         else:
             os.environ["MAKEFLAGS"] = before
-
-
-def settings() -> Any:
-    """What was given to ``run_bench``, in the simulator's process."""
-    return json.loads(os.environ[SETTINGS])

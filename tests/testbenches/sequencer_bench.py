@@ -11,14 +11,12 @@ import random
 from collections import Counter
 from typing import Any
 
-import cocotb
-
 from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
+from testbenches.cases import each_case
 from testbenches.layer_sides import Image, Sink, Source, flags
 from testbenches.ports import Packing, Ports
-from testbenches.run import settings
 from testbenches.unit_program import ADDED, PRODUCT, WORD, Program
 
 PATIENCE = 5_000
@@ -185,9 +183,8 @@ def links(layer: LayerDesign, image: Image) -> list[list[tuple[int, int]]]:
     return sums
 
 
-@cocotb.test()
-async def control_is_in_order_and_comes_to_rest(dut: Any) -> None:
-    given = settings()
+@each_case
+async def control_is_in_order_and_comes_to_rest(dut: Any, given: Any) -> None:
     network = Network.from_json(given["network"])
     layer = Design(network=network, units=tuple(given["units"]), kind=given["kind"],
                    learns=given["learns"]).layers[given["layer"]]

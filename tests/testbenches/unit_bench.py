@@ -10,7 +10,6 @@ import random
 from collections import Counter
 from typing import Any
 
-import cocotb
 import numpy as np
 
 from golden_model import circuits
@@ -19,8 +18,8 @@ from golden_model.fixed_point import Format, Overflow, narrow
 from golden_model.network import ELEMENTS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
+from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports
-from testbenches.run import settings
 from testbenches.unit_program import PRODUCT, WORD, Program
 
 
@@ -153,9 +152,8 @@ def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int
         neuron.seen["half steps"] += 1
 
 
-@cocotb.test()
-async def every_neuron_is_that_of_the_golden_model(dut: Any) -> None:
-    given = settings()
+@each_case
+async def every_neuron_is_that_of_the_golden_model(dut: Any, given: Any) -> None:
     network = Network.from_json(given["network"])
     design = Design(network=network, units=tuple(given["units"]), kind=given["kind"], target=given["target"],
                     learns=given["learns"])

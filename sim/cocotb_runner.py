@@ -5,6 +5,7 @@ process of its own (``python -m sim.cocotb_runner``) in which ``sim.core_bench``
 """
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -16,7 +17,8 @@ import sys
 import tempfile
 import threading
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Client, Connection, Listener
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ import numpy as np
 
 from golden_model import programs
 from golden_model.errors import DeviceError, InputError, ToolError
-from sim import simulators
+from sim import library_cache, simulators
 from sim.compiled import PATIENCE, Array, Exchange, Probe, Samples, Stuck
 
 SIMULATORS = ("verilator", "icarus")
@@ -40,6 +42,7 @@ DUMP = """module dump;
 endmodule
 """
 PLAIN, MOST_NAME = "/tmp", 60            # where a folder may be whose name matters; most letters of a place that is as good
+LATER = 1 << 32                           # a time that will not come, in seconds since 1970
 ENDED, LATE = "ended", "late"             # what is said for the process when it has come to its end, or was ended
 
 
@@ -272,6 +275,35 @@ def _linked(folder: Path) -> None:
         os.environ["VERILATOR_ROOT"] = str(folder / "verilator")
 
 
+@contextmanager
+def runtime_kept(build: Path, options: Sequence[str]) -> Iterator[None]:
+    """Around a build of Verilator in ``build`` with these options: its own sources, the same for every core, are compiled once.
+
+    They take longer than a core.
+    """
+    tools = [simulators.verilator(), simulators.compiler()]
+    key = hashlib.sha256(json.dumps([*(f"{tool.label} {tool.path}" for tool in tools), *options]).encode()).hexdigest()[:32]
+
+    def none(folder: Path) -> None:
+        raise LookupError
+
+    def keep(folder: Path) -> None:
+        for made in build.glob("verilated*.o"):
+            shutil.copyfile(made, folder / made.name)
+
+    try:
+        kept = library_cache.kept(f"runtime-{key}", none)
+    except LookupError:
+        yield
+        library_cache.kept(f"runtime-{key}", keep)
+        return
+    build.mkdir(exist_ok=True)
+    for made in kept.glob("verilated*.o"):
+        shutil.copyfile(made, build / made.name)
+        os.utime(build / made.name, (LATER, LATER))       # make compiles what is older than the file with its rules
+    yield
+
+
 def main(arguments: Sequence[str]) -> None:
     """Build the core and run the bench, as settings in JSON say."""
     from cocotb_tools.runner import get_runner
@@ -286,8 +318,10 @@ def main(arguments: Sequence[str]) -> None:
         options.append("--trace-fst")
     _linked(folder)
     runner = get_runner(settings["simulator"])
-    runner.build(sources=sources, hdl_toplevel=settings["top"], build_dir=folder / "build", build_args=options,
-                 timescale=("1ns", "1ps"), waves=traced and settings["simulator"] == "verilator", log_file=folder / "build.log")
+    verilated = settings["simulator"] == "verilator"
+    with runtime_kept(folder / "build", options) if verilated else nullcontext():
+        runner.build(sources=sources, hdl_toplevel=settings["top"], build_dir=folder / "build", build_args=options,
+                     timescale=("1ns", "1ps"), waves=traced and verilated, log_file=folder / "build.log")
     runner.test(hdl_toplevel=settings["top"], test_module=BENCH, test_dir=folder / "build", build_dir=folder / "build",
                 waves=traced, results_xml=str(folder / "results.xml"), log_file=folder / "test.log",
                 extra_env={"CORE_BENCH": json.dumps(settings)})

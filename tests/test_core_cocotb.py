@@ -4,6 +4,7 @@ import functools
 import json
 import random
 import re
+import subprocess
 from collections import Counter
 
 import numpy as np
@@ -201,3 +202,17 @@ def test_the_command_ends_with_1_if_a_word_differs(model, capsys, monkeypatch):
 def test_the_command_refuses_what_it_cannot_use(model, capsys, options, sentence):
     assert main(["cosim", str(model), *options]) == 2
     assert capsys.readouterr().err == f"wuxing: {sentence}\n"
+
+
+def test_what_all_cores_have_in_common_is_compiled_once(tmp_path, monkeypatch):
+    """Objects of Verilator's own sources come from the first build with the same options, and make takes them as they are."""
+    monkeypatch.setenv("WUXING_CACHE", str(tmp_path / "cache"))
+    for name, options, found in (("first", ["-O0"], False), ("second", ["-O0"], True), ("third", ["-O0", "--trace"], False)):
+        build = tmp_path / name
+        with cocotb_runner.runtime_kept(build, options):
+            assert (build / "verilated.o").is_file() is found
+            build.mkdir(exist_ok=True)
+            (build / "Vtop.mk").write_text("verilated.o: Vtop.mk\n\techo compiled > verilated.o\n", "utf-8")
+            subprocess.run(["make", "-f", "Vtop.mk"], cwd=build, check=True, capture_output=True)
+        assert (build / "verilated.o").read_text("utf-8") == "compiled\n"
+        assert ((build / "verilated.o").stat().st_mtime == cocotb_runner.LATER) is found

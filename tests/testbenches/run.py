@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,10 @@ from cocotb_tools.runner import get_runner
 
 from hdl.verilog_text import readable
 from hdl.yosys import all_converted
+from sim.cocotb_runner import BUILD_ARGUMENTS, runtime_kept
 from testbenches.cases import SETTINGS
 
 TOP = "bench_top"
-BUILD_ARGUMENTS = {"icarus": ["-g2005"],  # cocotb asks for -g2012, whose always @* blocks miss time 0
-                   "verilator": ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-CFLAGS", "-O0"]}
-
 PORT = re.compile(r"^ *(input|output) (\[\d+:\d+\] )?(\\\S+ |\w+);", re.MULTILINE)
 
 
@@ -78,8 +76,9 @@ def verdicts(folder: Path, cases: Mapping[str, Case], bench: str, *, simulator: 
     given.write_text(json.dumps([[name, dict(case.settings)] for name, case in zip(instances, cases.values(), strict=True)]),
                      "utf-8")
     runner = get_runner(simulator)
-    with _precompiled_headers():
-        runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=BUILD_ARGUMENTS[simulator],
+    options = BUILD_ARGUMENTS[simulator]
+    with _precompiled_headers(), runtime_kept(folder / "build", options) if simulator == "verilator" else nullcontext():
+        runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=options,
                      timescale=("1ns", "1ps"), log_file=folder / "build.log")
     try:
         runner.test(hdl_toplevel=TOP, test_module=f"testbenches.{bench}", test_dir=folder, build_dir=folder / "build",

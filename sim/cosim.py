@@ -11,11 +11,10 @@ import functools
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -46,6 +45,7 @@ class Mismatch:
 
     ``signal``: class, output, state, reverse state, number of steps, weight, bias or K. ``image`` counts inferred and learnt
     images apart; for parameters it is how many had been learnt when they were read. ``population``: of the ring, for K 5 j + i.
+    ``sentence``: where it is, and both values.
     """
 
     signal: str
@@ -59,15 +59,16 @@ class Mismatch:
     population: int | None = None
     step: int | None = None
 
-    @property
-    def sentence(self) -> str:
-        """Where it is, and both values."""
+    sentence: str = field(init=False)
+
+    def __post_init__(self) -> None:
         place = [f"{name} {value}" for name in ("layer", "neuron", "input", "population", "step")
                  if (value := getattr(self, name)) is not None]
         when = f"{'learnt' if self.learning else 'inferred'} image {self.image}"
         if self.signal in PARAMETERS.values():
             when = f"after {self.image} learnt images"
-        return f"{self.signal}, {', '.join([when, *place])}: {self.expected} expected, {self.found} found"
+        object.__setattr__(self, "sentence", f"{self.signal}, {', '.join([when, *place])}: {self.expected} expected, "
+                                             f"{self.found} found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,11 +99,6 @@ class Report:
     trace: str | None
     trace_problem: str | None
     versions: dict[str, str]
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        first = None if self.first is None else asdict(self.first) | {"sentence": self.first.sentence}
-        return asdict(self) | {"units": list(self.units), "first": first}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from random_designs import Case, cases
 from sim import step_states
 from sim.compiled import Stuck
 from sim.cosim import Mismatch, cosim, rate_schedule
+from wuxing.reports.console import plain
 
 # ---------------------------------------------------------------- circuits that must equal the golden model
 
@@ -227,7 +228,7 @@ def test_a_state_that_differs_is_named(monkeypatch):
     assert first.expected == first.found + 1
     assert first.sentence == (f"state, inferred image {first.image}, layer 1, neuron 2, population 3, step {first.step}: "
                               f"{first.expected} expected, {first.found} found")
-    assert report.to_dict()["first"]["sentence"] == first.sentence
+    assert plain(report)["first"]["sentence"] == first.sentence
     assert (report.trace, report.trace_problem) == (None, None)
 
 

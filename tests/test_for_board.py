@@ -3,6 +3,7 @@ import json
 import re
 import shlex
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from golden_model.network import Network
 from golden_model.storage import model_file
 from wuxing import designs
 from wuxing.cli import main
-from wuxing.commands.sweep import expand, read
+from wuxing.grid import expand, read
 
 MNIST, DIGITS = (784, 10, 128), (64, 10, 32)      # inputs, classes, usual hidden size
 QUICK = ["--dataset", "digits", "--epochs", "1", "--train-images", "100", "--test-images", "50", "-q"]
@@ -113,7 +114,7 @@ def test_compare_and_sweep_take_a_board(tmp_path, capsys):
                  "-q"]) == 0
     point, = json.loads(result.read_text("utf-8"))["points"]
     assert (point["board"], point["fits"], point["arrangement"]) == ("icebreaker", True, "time-shared")
-    described = read(grid) | {"board": "ulx3s-12f"}
+    described = replace(read(grid), board="ulx3s-12f")
     assert expand(described, [784, 128, 10])[0].network.layers == (784, 16, 10)
     grid.write_text(grid.read_text("utf-8") + 'board = ["icebreaker", "ulx3s-12f"]\n', "utf-8")
     assert refused(capsys, ["sweep", grid, "--board", "icebreaker"]) == (

@@ -21,9 +21,10 @@ from hdl import estimate
 from hdl.design import Design
 from wuxing import cost
 from wuxing.cli import main
-from wuxing.commands.sweep import COLUMNS, expand, front, read
-from wuxing.cost import memory, pareto
+from wuxing.commands.sweep import COLUMNS, Row, front
+from wuxing.cost import Cost, memory, pareto
 from wuxing.experiments import learner
+from wuxing.grid import Grid, expand, read
 
 NO_BOARD = ("board must be one of icebreaker, icesugar, upduino-v3, ulx3s-12f, ulx3s-25f, ulx3s-45f, ulx3s-85f, "
             "orangecrab-25f, orangecrab-85f, ecpix5-45f, ecpix5-85f, colorlight-5a-75b, not 'desk'; wuxing boards lists them")
@@ -90,8 +91,7 @@ formats = {weight = "Q2.10"}
 @settings(max_examples=20)
 def test_the_number_of_points_is_the_product_of_the_choices(counts):
     keys = ["integration.steps", "learning.batch", "learning.epochs"]
-    described = {"grid": {key: list(range(1, count + 1)) for key, count in zip(keys, counts, strict=False)},
-                 "network": {}, "arithmetic": "fixed", "seeds": [0]}
+    described = Grid(grid={key: list(range(1, count + 1)) for key, count in zip(keys, counts, strict=False)})
     points = expand(described, (4, 3))
     assert len(points) == len({point.network.to_json() for point in points}) == np.prod(counts)
 
@@ -171,7 +171,7 @@ def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, 
     data = datasets.load("digits").hold_out(300, learner.HOLD_OUT_SEED).first(train=200)
     for point in result["points"]:
         network = Network.from_dict(point["network"])
-        assert point["memory_bits"] == sum(layer["bits"] for layer in memory(network))
+        assert point["memory_bits"] == sum(layer.bits for layer in memory(network))
         found = []
         for seed in (4, 5):
             seeded = Network.from_dict(point["network"] | {"seed": seed})
@@ -268,8 +268,8 @@ def test_a_sweep_without_hardware_compares_accuracy_and_memory(grid, tmp_path, c
 
 
 def row(accuracy, memory, clocks=None, fits=None):
-    return dict.fromkeys(column.name for column in COLUMNS) | {"accuracy": accuracy, "memory_bits": memory,
-                                                               "cycles_per_image": clocks, "fits": fits}
+    return Row(choices={}, arithmetic="fixed", accuracy=accuracy, spread=0.0, accuracies=[accuracy], network=None,
+               cost=Cost(memory_bits=memory, board=None, cycles_per_image=clocks, fits=fits))
 
 
 def test_what_has_no_hardware_or_does_not_fit_is_on_no_front_and_beats_nothing():

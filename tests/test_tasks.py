@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import asdict
 from pathlib import Path
 from threading import Thread
 
@@ -52,7 +53,7 @@ def attempts(folder):
 
 
 def squares(records):
-    return [record["result"]["square"] for record in records]
+    return [record.result["square"] for record in records]
 
 
 def wait_for(condition):
@@ -123,10 +124,10 @@ def test_finished_tasks_are_never_run_again_and_results_come_in_order(folder, st
 def test_a_record_says_what_was_run_with_what(folder, store):
     task = sample(folder, 5)
     [record] = run([task], store)
-    assert json.loads(store.path(task).read_text()) == record
-    assert record["task"] == {"function": "sample_task.run", "version": 3, "setting": {"folder": str(folder), "value": 5}}
-    assert record["seconds"] > 0
-    assert set(record["versions"]) == {"python", "wuxing", "numpy", "numba"}
+    assert json.loads(store.path(task).read_text()) == asdict(record)
+    assert record.task == {"function": "sample_task.run", "version": 3, "setting": {"folder": str(folder), "value": 5}}
+    assert record.seconds > 0
+    assert set(record.versions) == {"python", "wuxing", "numpy", "numba"}
 
 
 @pytest.mark.parametrize("damage", [
@@ -177,7 +178,7 @@ def test_results_that_are_not_json_are_refused_before_they_are_kept(folder, stor
 def test_processes_give_the_same_results(folder, store):
     records = run([sample(folder, value) for value in range(6)], store, workers=2)
     assert squares(records) == [0, 1, 4, 9, 16, 25]
-    pids = {record["result"]["pid"] for record in records}
+    pids = {record.result["pid"] for record in records}
     assert os.getpid() not in pids
     assert len(pids) <= 2
 
@@ -276,7 +277,7 @@ def test_a_cluster_survives_the_death_of_a_worker_in_the_middle(folder, store, c
     records = run(wanted, store, scheduler=cluster.scheduler_address, on_finished=kill_one)
     thread.join()
     assert squares(records) == [0, 1, 4, 9, 16, 25]
-    assert killed[0] not in {record["result"]["pid"] for record in records}
+    assert killed[0] not in {record.result["pid"] for record in records}
     counts = attempts(folder)
     assert sorted(counts) == [0, 1, 2, 3, 4, 5]
     assert 1 <= sum(counts.values()) - 6 <= 2                 # what was killed in the middle, and nothing else

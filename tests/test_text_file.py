@@ -5,8 +5,7 @@ import pytest
 
 from golden_model.errors import InputError
 from golden_model.network import Network
-from wuxing import configuration, designs
-from wuxing.commands import sweep
+from wuxing import configuration, designs, grid
 from wuxing.experiments import description
 
 NETWORK = Network(layers=(6, 4, 3), seed=7)
@@ -18,7 +17,7 @@ READERS = {                               # a text, its reader, what the file is
                      "give the path of a TOML or JSON file, or of a model file that ends in .npz"),
     "network.json": (NETWORK.to_json(), designs.read, "network description",
                      "give the path of a TOML or JSON file, or of a model file that ends in .npz"),
-    "grid.toml": (GRID, sweep.read, "grid", "give the path of a TOML file"),
+    "grid.toml": (GRID, grid.read, "grid", "give the path of a TOML file"),
     "experiment.toml": (EXPERIMENT, lambda path: description.load(str(path)), "experiment", "give the path of a TOML file"),
 }
 

@@ -84,24 +84,36 @@ def design(network: Network, board: str | None = None) -> Design:
     return fit.chosen(platforms.by_name(board), network)
 
 
-def memory(network: Network) -> list[dict[str, int]]:
-    """For each layer counts of parameters, and the bits of memory for those that a neuron or link has of its own.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerMemory:
+    """A layer's inputs and neurons, parameters by kind, and bits of memory for those that a neuron or link has of its own.
 
-    K is memory only where it is trained; else it is the description's, wired.
+    K is memory only where it is trained; else it is the description's, wired, and counts 0.
     """
+
+    inputs: int
+    neurons: int
+    links: int
+    biases: int
+    K: int
+    bits: int
+
+
+def memory(network: Network) -> list[LayerMemory]:
+    """Of every layer."""
     formats, result = network.formats, []
     for shapes in parameters.layer_shapes(network):
         neurons, inputs = shapes["weights"]
-        rates = shapes["coupling"][0] * shapes["coupling"][1] * neurons if network.learning.trains_K else 0
-        result.append({"inputs": inputs, "neurons": neurons, "links": neurons * inputs, "biases": neurons, "K": rates,
-                       "bits": neurons * inputs * formats.weight.bits + neurons * formats.drive.bits
-                       + rates * formats.coupling.bits})
+        couplings = shapes["coupling"][0] * shapes["coupling"][1] * neurons if network.learning.trains_K else 0
+        result.append(LayerMemory(
+            inputs=inputs, neurons=neurons, links=neurons * inputs, biases=neurons, K=couplings,
+            bits=neurons * inputs * formats.weight.bits + neurons * formats.drive.bits + couplings * formats.coupling.bits))
     return result
 
 
 def memory_bits(network: Network) -> int:
     """Bits of all parameters that a neuron or link has of its own."""
-    return sum(layer["bits"] for layer in memory(network))
+    return sum(layer.bits for layer in memory(network))
 
 
 def nonzero_inputs(images: npt.NDArray[np.uint8]) -> int:

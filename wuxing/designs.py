@@ -2,9 +2,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,11 +16,20 @@ from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.storage import model_file
 from wuxing import text_file
+from wuxing.reports import console
 
 if TYPE_CHECKING:
     from boards.platforms import Platform
     from hdl.design import Design
 
+NetworkArgument = Annotated[Path, typer.Argument(metavar="MODEL", show_default=False, help=(
+    "A model file, or a network description (.toml, .json), whose memories then begin as before learning."))]
+UnitsOption = Annotated[str | None, typer.Option("--units", help=(
+    "Processing units of each layer, as 128,10; one number stands for all. By default one per neuron, on a board as many as "
+    "fit."))]
+MostUnitsOption = Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of --units.")]
+KindOption = Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")]
+LearningOption = Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")]
 BoardOption = Annotated[str | None, typer.Option("--board", help="One of those that wuxing boards lists; by default the "
                                                  "one that the model was trained for.")]
 CoreBoardOption = Annotated[str | None, typer.Option("--board", help="The core that wuxing build makes for this board, "
@@ -31,31 +41,53 @@ TargetOption = Annotated[str | None, typer.Option("--target", help="The multipli
 DESCRIPTIONS = {".toml": Network.from_toml, ".json": Network.from_json}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """What a command that makes a core was given: a network, its integer parameters, what is to be said of them; of a model
-    file its training record, else an empty one."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What a core is made of: a network and its parameters, integers of its formats. Of a model file its arithmetic, before it
+    was converted, and its training record; a description is fixed and has an empty record."""
 
     network: Network
     values: Parameters
-    note: str = ""
-    record: dict[str, Any] = field(default_factory=dict)
+    arithmetic: str = "fixed"
+    record: Mapping[str, object] = field(default_factory=dict)
 
 
-def read(model: Path) -> Given:
-    """From a model file or a network description."""
-    parse = DESCRIPTIONS.get(model.suffix.lower())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the options of a command say of a core, None where they say nothing. ``units``: the text of ``--units``."""
+
+    units: str | None = None
+    most_units: int | None = None
+    kind: str = "shift"
+    learns: bool = True
+    board: str | None = None
+    arrangement: str | None = None
+    target: str | None = None
+
+
+USUAL = Choices()
+
+
+def read_model(path: Path, quiet: bool = False) -> Source:
+    """Of a model file; unless ``quiet``, a line on stderr says that a float model was rounded."""
+    loaded = model_file.load(path)
+    if loaded.arithmetic == "float" and not quiet:
+        console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
+    return Source(network=loaded.network, values=loaded.converted("fixed"), arithmetic=loaded.arithmetic, record=loaded.record)
+
+
+def read(path: Path, quiet: bool = False) -> Source:
+    """Of a model file or of a network description, whose parameters are those before learning."""
+    parse = DESCRIPTIONS.get(path.suffix.lower())
     if parse is None:
-        loaded = model_file.load(model)
-        note = "a float model: its parameters were rounded to the formats of its network" * (loaded.arithmetic == "float")
-        return Given(network=loaded.network, values=loaded.converted("fixed"), note=note, record=loaded.record)
-    text = text_file.read(model, "network description", "give the path of a TOML or JSON file, or of a model file that ends in "
+        return read_model(path, quiet)
+    text = text_file.read(path, "network description", "give the path of a TOML or JSON file, or of a model file that ends in "
                           ".npz")
     try:
         network = parse(text)
-        return Given(network=network, values=parameters.initial(network, "fixed"))
+        return Source(network=network, values=parameters.initial(network, "fixed"))
     except InputError as error:
-        raise InputError(f"network description {model}: {error}") from None
+        raise InputError(f"network description {path}: {error}") from None
 
 
 def check_learn(learn: int | None, learning: bool) -> None:
@@ -75,10 +107,10 @@ def counts(text: str | None, layers: int) -> tuple[int, ...]:
     return counts * layers if len(counts) == 1 else counts
 
 
-def units(network: Network, text: str | None, most: int | None, arrangement: str) -> tuple[int, ...]:
-    """Processing units of each layer, from ``--units`` or ``--most-units``."""
+def units(network: Network, choices: Choices, arrangement: str) -> tuple[int, ...]:
+    """Processing units of each layer, from ``--units`` or ``--most-units``; none where neither was given."""
     from hdl.design import units_within
-    layers = len(network.layers) - 1
+    layers, text, most = len(network.layers) - 1, choices.units, choices.most_units
     if text is not None and most is not None:
         raise InputError("--units and --most-units must not both be given; choose one")
     if most is None:
@@ -88,7 +120,7 @@ def units(network: Network, text: str | None, most: int | None, arrangement: str
 
 # ----------------------------------------------------------------- boards
 
-def platform_of(name: str | None, record: dict[str, Any]) -> Platform:
+def platform_of(name: str | None, record: Mapping[str, object]) -> Platform:
     """The board of that name, else the one that the model was trained for.
 
     Raises
@@ -103,9 +135,8 @@ def platform_of(name: str | None, record: dict[str, Any]) -> Platform:
     return platforms.by_name(named)
 
 
-def for_board(platform: Platform, given: Given, text: str | None = None, most: int | None = None, *, kind: str = "shift",
-              learns: bool = True) -> Design:
-    """The design that a board gets, with the units that ``--units`` or ``--most-units`` say, else as many as fit.
+def for_board(platform: Platform, source: Source, choices: Choices = USUAL) -> Design:
+    """The design that a board gets, with the units that were chosen, else as many as fit.
 
     Raises
     ------
@@ -114,20 +145,20 @@ def for_board(platform: Platform, given: Given, text: str | None = None, most: i
     """
     from boards import fit
     from hdl.design import Design
-    counts = None if text is None and most is None else units(given.network, text, most, platform.arrangement)
+    network, kind, learns = source.network, choices.kind, choices.learns
+    counts = units(network, choices, platform.arrangement)
     try:
-        if counts is None:
-            return fit.check(platform, fit.chosen(platform, given.network, kind=kind, learns=learns)).design
-        return fit.check(platform, Design(network=given.network, units=counts, kind=kind, target=platform.target,
-                                          learns=learns, arrangement=platform.arrangement)).design
+        if not counts:
+            return fit.check(platform, fit.chosen(platform, network, kind=kind, learns=learns)).design
+        return fit.check(platform, Design(network=network, units=counts, kind=kind, target=platform.target, learns=learns,
+                                          arrangement=platform.arrangement)).design
     except InputError as error:
-        if kind != "shift" or _fits(platform, given.network, learns):    # the network is not at fault
+        if kind != "shift" or _fits(platform, network, learns):       # the network is not at fault
             raise
-        raise InputError(f"{error}; or train a network that fits: {training_command(platform, given.record)}") from None
+        raise InputError(f"{error}; or train a network that fits: {training_command(platform, source.record)}") from None
 
 
-def core(given: Given, text: str | None, most: int | None, *, kind: str, learns: bool, board: str | None,
-         arrangement: str | None, target: str | None) -> Design:
+def core(source: Source, choices: Choices) -> Design:
     """The design of a core that somebody describes by options, or that ``for_board`` makes for a board.
 
     Raises
@@ -136,13 +167,13 @@ def core(given: Given, text: str | None, most: int | None, *, kind: str, learns:
         If it cannot be made, or both a board and what it decides are given.
     """
     from hdl.design import Design
-    if board is not None:
-        if arrangement is not None or target is not None:
+    if choices.board is not None:
+        if choices.arrangement is not None or choices.target is not None:
             raise InputError("--arrangement and --target must not be given with --board, which decides them; leave them out")
-        return for_board(platform_of(board, given.record), given, text, most, kind=kind, learns=learns)
-    arrangement = arrangement or "parallel"
-    return Design(network=given.network, units=units(given.network, text, most, arrangement), kind=kind, learns=learns,
-                  target=target or "portable", arrangement=arrangement)
+        return for_board(platform_of(choices.board, source.record), source, choices)
+    arrangement = choices.arrangement or "parallel"
+    return Design(network=source.network, units=units(source.network, choices, arrangement), kind=choices.kind,
+                  learns=choices.learns, target=choices.target or "portable", arrangement=arrangement)
 
 
 def _fits(platform: Platform, network: Network, learns: bool) -> bool:
@@ -154,7 +185,7 @@ def _fits(platform: Platform, network: Network, learns: bool) -> bool:
         return False
 
 
-def training_command(platform: Platform, record: dict[str, Any]) -> str:
+def training_command(platform: Platform, record: Mapping[str, object]) -> str:
     """The command that trains a network for this board, on the data set that the record names."""
     dataset = record.get("dataset")
     named = [] if dataset in (None, "mnist") else ["--dataset", str(dataset) if dataset in datasets.SHA256 else "FOLDER"]

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,19 @@ STORE = Path("build/experiments")         # where results are kept unless anothe
 MOST_CRASHES = 3                          # worker processes in a row that may die without a result between them
 CONNECT_SECONDS = 30                      # until a scheduler that does not answer is given up
 
-Record = dict[str, Any]
 OnFinished = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What the store keeps of a finished task: its description, its result (plain JSON) and the SHA-256 of that, the seconds
+    that it took, and the versions of what computed it."""
+
+    task: dict[str, Any]
+    result: Any
+    sha256: str
+    seconds: float
+    versions: dict[str, str]
 
 
 def canonical(data: Any) -> str:
@@ -94,8 +105,8 @@ def perform(task: Task) -> Record:
     began = time.perf_counter()
     result = module.run(json.loads(canonical(task.setting)))              # a copy: nobody changes the description
     seconds = time.perf_counter() - began
-    return {"task": task.description, "result": json.loads(canonical(result)), "sha256": _digest(result),
-            "seconds": seconds, "versions": versions()}
+    return Record(task=task.description, result=json.loads(canonical(result)), sha256=_digest(result), seconds=seconds,
+                  versions=versions())
 
 
 class Store:
@@ -126,14 +137,14 @@ class Store:
     def load(self, task: Task) -> Record | None:
         """The record of a finished task; None if there is none, or if it is damaged in whatever way."""
         try:
-            record = json.loads(self.path(task).read_bytes())
-            whole = record["task"] == task.description and record["sha256"] == _digest(record["result"])
-        except (FileNotFoundError, ValueError, RecursionError, TypeError, KeyError):
+            record = Record(**json.loads(self.path(task).read_bytes()))
+            whole = record.task == task.description and record.sha256 == _digest(record.result)
+        except (FileNotFoundError, ValueError, RecursionError, TypeError):
             return None
         return record if whole else None
 
     def save(self, task: Task, record: Record) -> None:
-        write_atomically(self.path(task), json.dumps(record, indent=1, sort_keys=True, allow_nan=False) + "\n")
+        write_atomically(self.path(task), json.dumps(asdict(record), indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def run(tasks: list[Task], store: Store, *, workers: int = 1, scheduler: str | None = None,

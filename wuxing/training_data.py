@@ -5,6 +5,7 @@ the SHA-256 of the training record is meant, else a folder of the recorded name 
 """
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ DatasetOption = Annotated[str | None, typer.Option("--dataset", help=(
     "three, or a folder of the same name and content here or in WUXING_DATA."))]
 
 
-def load(name: str | None, record: dict[str, Any], quiet: bool = False) -> Dataset:
+def load(name: str | None, record: Mapping[str, object], quiet: bool = False) -> Dataset:
     """The data set of that name or, without one, the one of the training record.
 
     A name that is given is followed. If the record knows another data set by it, or the model was trained on images that are
@@ -44,7 +45,7 @@ def load(name: str | None, record: dict[str, Any], quiet: bool = False) -> Datas
     return dataset
 
 
-def trained_on(record: dict[str, Any]) -> Dataset:
+def trained_on(record: Mapping[str, object]) -> Dataset:
     """The data set of a training record: what bears its name need not be it, what bears its SHA-256 is."""
     name, digest = record.get("dataset"), whole_sha256(record) or record.get("dataset_sha256")
     if not isinstance(name, str) or not isinstance(digest, str):
@@ -71,21 +72,22 @@ def trained_on(record: dict[str, Any]) -> Dataset:
                      f"{found}; give it by --dataset PATH")
 
 
-def is_that(dataset: Dataset, record: dict[str, Any]) -> bool:
+def is_that(dataset: Dataset, record: Mapping[str, object]) -> bool:
     """Whether the model of this record was trained on this data set, or on a part of it."""
     if digest := whole_sha256(record):
         return dataset.sha256 == digest
     try:                                                  # records before whole_sha256 have the SHA-256 of the part alone
-        options = record["options"]
+        options: Any = record["options"]
+        seed: Any = record["seed"]
         part = dataset.first(options["train_images"], options["test_images"])
         if (held_out := options["hold_out"]) is None:
             return part.sha256 == record["dataset_sha256"]
-        return any(part.hold_out(held_out, seed).sha256 == record["dataset_sha256"] for seed in {0, record["seed"]})
+        return any(part.hold_out(held_out, drawn).sha256 == record["dataset_sha256"] for drawn in {0, seed})
     except (InputError, KeyError, TypeError, ValueError):
         return False
 
 
-def whole_sha256(record: dict[str, Any]) -> str | None:
+def whole_sha256(record: Mapping[str, object]) -> str | None:
     """The SHA-256 of the data set of a record, all of it; None where only that of the part that was used is known."""
     options = record.get("options", {})
     if (digest := record.get("whole_dataset_sha256")) is None and isinstance(options, dict) and not any(

@@ -1,8 +1,9 @@
 """``wuxing boards``: the boards that there are, and the largest network of digits that each can learn."""
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from wuxing import configuration as options
 from wuxing.reports import console
@@ -10,24 +11,89 @@ from wuxing.reports import console
 if TYPE_CHECKING:
     from boards.platforms import Platform
     from hdl.design import Design
+    from hdl.estimate import Clocks
 
 NONZERO = 149                             # of the 784 pixels of a usual MNIST image
 LINE_BYTES = 300                          # of such an image on the serial line, packets and acknowledgements included
-WAYS = ("one_unit_per_neuron", "folded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Microseconds:
+    """Of an image, as ``hdl.estimate.Clocks`` has its clocks."""
+
+    inferred: float
+    latency: float
+    learnt: float | None
+    learnt_without_error: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Images a second of a core that gets them over a serial line: those of the slower of both."""
+
+    inferred: float
+    learnt: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capacity:
+    """The largest network of one way, its units, clocks and time of an image, by estimate."""
+
+    layers: Sequence[int]
+    units: Sequence[int]
+    clocks: Clocks
+    us: Microseconds
+    images_per_second: Rates
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A board as it is declared, in MHz and baud, and what it takes, None where it takes no such network.
+
+    ``has``: of the device. ``divisor``: clocks of a bit. ``line_images_per_second``: of MNIST, however fast the core is.
+    ``pins``: of the package, by port. ``programmers``: programs that load a bitstream.
+    """
+
+    name: str
+    title: str
+    device: str
+    target: str
+    package: str
+    has: Mapping[str, int]
+    memories: str
+    reference_MHz: float
+    MHz: float
+    baud: int
+    divisor: int
+    line_images_per_second: float
+    serial: str
+    note: str
+    pins: Mapping[str, str]
+    programmers: Sequence[str]
+    one_unit_per_neuron: Capacity | None
+    folded: Capacity | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes. ``nonzero``: pixels of an image that are not 0."""
+
+    nonzero: int
+    boards: Sequence[Entry]
 
 
 def boards(json: options.JsonOption = None) -> None:
     """List the boards: chip, clock, serial line, and the largest 784-H-10 with on-chip learning that fits."""
     from boards import fit, platforms
     console.check_writable(json)
-    capacities: dict[tuple[Any, ...], dict[str, Any]] = {}
+    largest: dict[tuple[object, ...], tuple[Design | None, Design | None]] = {}
     listed = []
     for platform in platforms.PLATFORMS.values():
         chip = (platform.target, platform.clock, *platform.device.has.values())
-        if chip not in capacities:
-            capacities[chip] = {way: capacity(fit.largest(platform, folded=way == "folded"), platform.clock) for way in WAYS}
-        listed.append(described(platform) | {way: fed(found, platform.baud) for way, found in capacities[chip].items()})
-    console.write_json(json, {"nonzero": NONZERO, "boards": listed})
+        if chip not in largest:                           # several boards have the same, which takes its time
+            largest[chip] = fit.largest(platform, folded=False), fit.largest(platform, folded=True)
+        listed.append(entry(platform, *largest[chip]))
+    console.write_json(json, Result(nonzero=NONZERO, boards=listed))
 
     screen = console.out(json)
     table = console.table("The largest 784-H-10 that a board takes and that learns there",
@@ -37,55 +103,48 @@ def boards(json: options.JsonOption = None) -> None:
     table.caption = (f"H first with a processing unit for each neuron, then folded, on as few as it takes; us of an image "
                      f"with {NONZERO} pixels that are not 0; all by estimate, host link included")
     table.caption_justify = "left"
-    for entry in listed:
-        cells = [cell for way in WAYS for cell in _shown(entry[way])]
-        table.add_row(entry["name"], entry["device"], f"{entry['MHz']:g}", f"{entry['baud'] / 1e6:g}", *cells)
+    for each in listed:
+        table.add_row(each.name, each.device, f"{each.MHz:g}", f"{each.baud / 1e6:g}", *_shown(each.one_unit_per_neuron),
+                      *_shown(each.folded))
     screen.print(table, "", sep="\n")
-    for entry in listed:
-        note = f"; {entry['note']}" if entry["note"] else ""
-        screen.print(f"{entry['name']}: {entry['title']}, weights in {entry['memories']}, serial line: {entry['serial']}, for "
-                     f"about {entry['line_images_per_second']:,.0f} images a second{note}", soft_wrap=True)
+    for each in listed:
+        note = f"; {each.note}" if each.note else ""
+        screen.print(f"{each.name}: {each.title}, weights in {each.memories}, serial line: {each.serial}, for "
+                     f"about {each.line_images_per_second:,.0f} images a second{note}", soft_wrap=True)
 
 
-def _shown(found: dict[str, Any] | None) -> tuple[str, str, str]:
-    if found is None:
+def _shown(capacity: Capacity | None) -> tuple[str, str, str]:
+    if capacity is None:
         return "none", "", ""
-    times = (found["us"][name] for name in ("inferred", "learnt"))
-    inferred, learnt = (f"{each:,.1f}" if each < 1000 else f"{each:,.0f}" for each in times)
-    return str(found["layers"][1]), inferred, learnt
+    inferred, learnt = ("" if each is None else f"{each:,.1f}" if each < 1000 else f"{each:,.0f}"
+                        for each in (capacity.us.inferred, capacity.us.learnt))
+    return str(capacity.layers[1]), inferred, learnt
 
 
-def described(platform: Platform) -> dict[str, Any]:
-    """A board's declaration as plain data."""
-    device = platform.device
-    return {"name": platform.name, "title": platform.title, "device": device.name, "target": platform.target,
-            "package": platform.package, "has": dict(device.has), "memories": platform.memories,
-            "reference_MHz": platform.reference, "MHz": platform.clock, "baud": platform.baud, "divisor": platform.divisor(),
-            "line_images_per_second": line_images_per_second(platform.baud), "serial": platform.serial, "note": platform.note,
-            "pins": {port: pin.site for port, pin in platform.pins.items()},
-            "programmers": [programmer.name for programmer in platform.programmers]}
+def entry(platform: Platform, unfolded: Design | None, folded: Design | None) -> Entry:
+    """A board, and the largest networks that it takes."""
+    from boards.uart import BITS
+    device, line = platform.device, platform.baud / BITS / LINE_BYTES
+    return Entry(
+        name=platform.name, title=platform.title, device=device.name, target=platform.target, package=platform.package,
+        has=device.has, memories=platform.memories, reference_MHz=platform.reference, MHz=platform.clock, baud=platform.baud,
+        divisor=platform.divisor(), line_images_per_second=line, serial=platform.serial, note=platform.note,
+        pins={port: pin.site for port, pin in platform.pins.items()},
+        programmers=[programmer.name for programmer in platform.programmers],
+        one_unit_per_neuron=capacity(unfolded, platform.clock, line), folded=capacity(folded, platform.clock, line))
 
 
-def capacity(design: Design | None, rate: float) -> dict[str, Any] | None:
-    """Layers, units and time per image of a design at ``rate`` MHz, as plain data."""
+def capacity(design: Design | None, MHz: float, line: float) -> Capacity | None:
+    """Of a design at a clock, behind a serial line that carries ``line`` images a second."""
     from hdl import estimate
     if design is None:
         return None
-    clocks = asdict(estimate.clocks(design, NONZERO))
-    return {"layers": list(design.network.layers), "units": list(design.units), "clocks": clocks,
-            "us": {name: None if count is None else count / rate for name, count in clocks.items()}}
+    clocks = estimate.clocks(design, NONZERO)
 
-
-def line_images_per_second(baud: int) -> float:
-    """Images of MNIST that a serial line carries, however fast the core is."""
-    from boards.uart import BITS
-    return baud / BITS / LINE_BYTES
-
-
-def fed(found: dict[str, Any] | None, baud: int) -> dict[str, Any] | None:
-    """A ``capacity`` with the images a second of a core that gets them over a serial line: those of the slower of both."""
-    if found is None:
-        return None
-    line = line_images_per_second(baud)
-    return found | {"images_per_second": {name: None if us is None else min(1e6 / us, line)
-                                          for name, us in found["us"].items() if name in ("inferred", "learnt")}}
+    def us(count: float | None) -> float | None:
+        return None if count is None else count / MHz
+    learnt = us(clocks.learnt)
+    times = Microseconds(inferred=clocks.inferred / MHz, latency=clocks.latency / MHz, learnt=learnt,
+                         learnt_without_error=us(clocks.learnt_without_error))
+    return Capacity(layers=design.network.layers, units=design.units, clocks=clocks, us=times, images_per_second=Rates(
+        inferred=min(1e6 / times.inferred, line), learnt=None if learnt is None else min(1e6 / learnt, line)))

@@ -13,6 +13,7 @@ from golden_model.parameters import Parameters
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import configuration as options
 from wuxing import designs
+from wuxing.designs import Choices
 from wuxing.reports import build_page, console
 
 if TYPE_CHECKING:
@@ -25,9 +26,7 @@ USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are 
 SEED = 0                                  # draws the images of the co-simulation
 
 
-def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
-                                                help="A model file, or a network description (.toml, .json), whose memories "
-                                                     "then begin as before learning.")],
+def build(model: designs.NetworkArgument,
           output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
                                                help="The folder of bitstream, reports and all that is made on the way.")],
           board: designs.BoardOption = None,
@@ -38,13 +37,8 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
           clock: Annotated[float | None, typer.Option("--clock", help="MHz of the core; by default the board's.")] = None,
           baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
                           ] = None,
-          units: Annotated[str | None, typer.Option("--units", help="Processing units of each layer, as 128,10; by "
-                                                    "default as many as fit.")] = None,
-          most_units: Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of "
-                                                         "--units.")] = None,
-          kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
-                          ] = "shift",
-          learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
+          units: designs.UnitsOption = None, most_units: designs.MostUnitsOption = None, kind: designs.KindOption = "shift",
+          learning: designs.LearningOption = True,
           images: Annotated[int, typer.Option("--images", min=1, help="Random images that the co-simulation infers.")] = 20,
           learn: Annotated[int | None, typer.Option("--learn", min=0, help="Random images that it learns after that; by "
                                                     f"default {LEARN}, if the core can learn.")] = None,
@@ -56,18 +50,16 @@ def build(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=Fa
     console.check_writable(json)
     designs.check_learn(learn, learning)
     taught = (LEARN if learning else 0) if learn is None else learn
-    given = designs.read(model)
-    chosen = designs.platform_of(board, given.record)
-    if given.note and not quiet:
-        console.err().print(given.note, soft_wrap=True)
-    design = designs.for_board(chosen, given, units, most_units, kind=kind, learns=learning)
+    source = designs.read(model, quiet)
+    chosen = designs.platform_of(board, source.record)
+    design = designs.for_board(chosen, source, Choices(units=units, most_units=most_units, kind=kind, learns=learning))
 
     def on_step(step: str) -> None:
         if not quiet:
             watch = f"; {console.shown(output / making.LOGS[step])} grows" if step in making.LOGS else ""
             console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}{watch}", soft_wrap=True)
-    built = making.build(chosen, design, given.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
-                         on_step=on_step, verify=verification(design, given.values, images, taught))
+    built = making.build(chosen, design, source.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
+                         on_step=on_step, verify=verification(design, source.values, images, taught))
     made = report.report(built)
     write_atomically(output / making.PAGE, build_page.page(made))
     write_atomically(output / making.REPORT, console.json_text(made))

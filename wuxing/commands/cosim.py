@@ -1,18 +1,20 @@
 """``wuxing cosim``: a model's hardware against the golden model, every word. Exit code 1 if any differs."""
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
 from golden_model.data import datasets
-from golden_model.storage import model_file
 from wuxing import configuration as options
 from wuxing import designs, exit_codes, training_data
+from wuxing.designs import Choices
 from wuxing.reports import console
 from wuxing.reports.progress import images_bar
+from wuxing.reports.sheet import Sheet
 
 if TYPE_CHECKING:
     from sim.cosim import Report
@@ -25,9 +27,6 @@ LearnOption = Annotated[int | None, typer.Option("--learn", min=0, help="Trainin
                                                  f"at each rate of the rate schedule; by default at most {LEARN}.")]
 EngineOption = Annotated[str, typer.Option("--engine", help="compiled, or cocotb: slower, with other drivers.")]
 SimulatorOption = Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")]
-UnitsOption = Annotated[str | None, typer.Option("--units", help="Processing units of each layer, as 128,10; one "
-                                                       "number stands for all; by default one per neuron.")]
-KindOption = Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")]
 StatesOption = Annotated[int, typer.Option("--states", min=0, help="Of so many images of each kind, compare the state of "
                                                                    "every neuron after every step (not with cocotb).")]
 PausesOption = Annotated[float, typer.Option("--pauses", min=0, max=0.9, help="Share of clocks in which sender and receiver "
@@ -37,33 +36,39 @@ TraceOption = Annotated[Path | None, typer.Option("--trace", help="Write an FST 
                                                   "mismatch, else of a few. Without it a mismatch goes to MODEL.fst.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes."""
+
+    model: Path
+    dataset: str
+    dataset_sha256: str
+    report: Report = field(metadata=console.FLAT)
+
+
 def cosim(model: options.ModelArgument, images: ImagesOption = None, learn: LearnOption = None,
-          engine: EngineOption = "compiled", simulator: SimulatorOption = "verilator", units: UnitsOption = None,
-          kind: KindOption = "shift", arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
-          board: designs.CoreBoardOption = None,
-          learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
+          engine: EngineOption = "compiled", simulator: SimulatorOption = "verilator", units: designs.UnitsOption = None,
+          kind: designs.KindOption = "shift", arrangement: designs.ArrangementOption = None,
+          target: designs.TargetOption = None, board: designs.CoreBoardOption = None, learning: designs.LearningOption = True,
           states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: training_data.DatasetOption = None,
           trace: TraceOption = None, json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run images through a model's Verilog and compare every word with the golden model; exit code 1 if any differs."""
     from sim.cosim import cosim as compare
     console.check_writable(json, trace)
     designs.check_learn(learn, learning)
-    loaded = model_file.load(model)
-    if loaded.arithmetic == "float" and not quiet:
-        console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
-    given = designs.Given(network=loaded.network, values=loaded.converted("fixed"), record=loaded.record)
-    design = designs.core(given, units, None, kind=kind, learns=learning, board=board, arrangement=arrangement,
-                          target=target)
-    data = training_data.load(dataset, loaded.record, quiet)
-    datasets.check_fits(data, loaded.network)
+    source = designs.read_model(model, quiet)
+    design = designs.core(source, Choices(units=units, kind=kind, learns=learning, board=board, arrangement=arrangement,
+                                          target=target))
+    data = training_data.load(dataset, source.record, quiet)
+    datasets.check_fits(data, source.network)
     random = np.random.default_rng(seed)
     shown = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
     taught = options.drawn(random, learn, LEARN if learning else 0, len(data.train_labels), "--learn", "training")
     with images_bar(quiet) as on_progress:
-        report = compare(design, given.values, data.test_images[shown], data.train_images[taught], data.train_labels[taught],
+        report = compare(design, source.values, data.test_images[shown], data.train_images[taught], data.train_labels[taught],
                          states=states, engine=engine, simulator=simulator, idle=pauses, stall=pauses, seed=seed,
                          trace=trace, keep=model.with_suffix(".fst"), on_progress=on_progress)
-    console.write_json(json, {"model": str(model), "dataset": data.name, "dataset_sha256": data.sha256, **report.to_dict()})
+    console.write_json(json, Result(model=model, dataset=data.name, dataset_sha256=data.sha256, report=report))
     console.out(json).print(_summary(report))
     if report.first is not None:
         kept = f"a trace is in {report.trace}" if report.trace else f"there is no trace: {report.trace_problem}"
@@ -71,7 +76,7 @@ def cosim(model: options.ModelArgument, images: ImagesOption = None, learn: Lear
         raise typer.Exit(exit_codes.DIFFERS)
 
 
-def _summary(report: Report) -> Any:
+def _summary(report: Report) -> Sheet:
     def cycles(number: float | None) -> str:
         return "" if number is None else f"{number:,.1f}"
     verdict = "equal" if not report.mismatches else f"{report.mismatches:,} words differ"

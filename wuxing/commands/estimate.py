@@ -1,44 +1,60 @@
 """``wuxing estimate``: clocks, memory, multipliers and cells of a core, without simulating or synthesising it."""
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from golden_model.errors import InputError
 from wuxing import configuration as options
 from wuxing import designs
+from wuxing.designs import Choices
 from wuxing.reports import console
+
+if TYPE_CHECKING:
+    from hdl.estimate import Cells, Clocks, Memory
 
 USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
 
 
-def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
-                                                   help="A model file, or a network description (.toml, .json).")],
-             units: Annotated[str | None, typer.Option("--units", help="Processing units of each layer, as 128,10; "
-                                                       "one number stands for all; by default one per neuron.")] = None,
-             most_units: Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of "
-                                                            "--units.")] = None,
-             kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
-                             ] = "shift",
-             arrangement: Annotated[str, typer.Option("--arrangement", help="parallel: an array for each layer; time-shared: "
-                                                                            "one "
-                                                       "array does all layers.")] = "parallel",
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes. ``MHz``: at which clocks are told as time. ``nonzero``: inputs of an image that are not 0.
+    ``device_has``: of ``device``, by the names of ``cells``."""
+
+    model: Path
+    digest: str
+    units: Sequence[int]
+    kind: str
+    target: str
+    learns: bool
+    MHz: float
+    nonzero: int
+    clocks: Clocks
+    memory_bits: Memory
+    cells: Cells
+    device: str
+    device_has: Mapping[str, int]
+
+
+def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, most_units: designs.MostUnitsOption = None,
+             kind: designs.KindOption = "shift", arrangement: designs.ArrangementOption = None,
              target: Annotated[str, typer.Option("--target", help="The FPGA: ecp5 or ice40.")] = "ecp5",
-             learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
+             learning: designs.LearningOption = True,
              clock: Annotated[float | None, typer.Option("--clock", help="MHz; by default 100 for ecp5, 24 for ice40.")] = None,
              nonzero: Annotated[int | None, typer.Option("--nonzero", help="Inputs of an image that are not 0; by default "
                                                          "19 %, as in MNIST.")] = None,
              json: options.JsonOption = None) -> None:
     """Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."""
     from hdl import estimate as costs
-    from hdl.design import Design
     console.check_writable(json)
-    network = designs.read(model).network
-    counts = designs.units(network, units, most_units, arrangement)
-    design = Design(network=network, units=counts, kind=kind, target=target, learns=learning, arrangement=arrangement)
+    source = designs.read(model, quiet=True)              # parameters cost the same, rounded or not
+    network = source.network
+    design = designs.core(source, Choices(units=units, most_units=most_units, kind=kind, learns=learning,
+                                          arrangement=arrangement, target=target))
     cells, memory = costs.cells(design), costs.memory(design)
     rate = costs.CLOCKS[target] if clock is None else clock
     if not 0 < rate < 1000:
@@ -46,9 +62,9 @@ def estimate(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default
     inputs = round(USUAL_SHARE * network.layers[0]) if nonzero is None else nonzero
     clocks = costs.clocks(design, inputs)
     device, limits = costs.DEVICES[target]
-    console.write_json(json, {"model": str(model), "digest": network.digest, "units": list(design.units), "kind": kind,
-                              "target": target, "learns": learning, "MHz": rate, "nonzero": inputs, "clocks": asdict(clocks),
-                              "memory_bits": asdict(memory), "cells": asdict(cells), "device": device, "device_has": limits})
+    console.write_json(json, Result(
+        model=model, digest=network.digest, units=design.units, kind=kind, target=target, learns=learning, MHz=rate,
+        nonzero=inputs, clocks=clocks, memory_bits=memory, cells=cells, device=device, device_has=limits))
 
     screen = console.out(json)
     does = "infers and learns" if learning else "infers"

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -14,6 +16,23 @@ from golden_model.training import confusion, percentage
 from wuxing import configuration as options
 from wuxing import training_data
 from wuxing.reports import console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes. ``arithmetic``: of the test; ``accuracy``: per cent; ``confusion``: counts, row the label, column
+    the prediction; ``images_per_second``: of wall clock."""
+
+    model: Path
+    digest: str
+    arithmetic: str
+    model_arithmetic: str
+    dataset: str
+    dataset_sha256: str
+    images: int
+    accuracy: float
+    confusion: list[list[int]]
+    images_per_second: float
 
 
 def evaluate(model: options.ModelArgument,
@@ -34,10 +53,9 @@ def evaluate(model: options.ModelArgument,
     rate = len(predictions) / (time.perf_counter() - began)
     reached = percentage(predictions == data.test_labels)
     counts = confusion(data.test_labels, predictions, loaded.network.layers[-1])
-    console.write_json(json, {
-        "model": str(model), "digest": loaded.network.digest, "arithmetic": used, "model_arithmetic": loaded.arithmetic,
-        "dataset": data.name, "dataset_sha256": data.sha256, "images": len(predictions), "accuracy": reached,
-        "confusion": counts, "images_per_second": rate})
+    console.write_json(json, Result(
+        model=model, digest=loaded.network.digest, arithmetic=used, model_arithmetic=loaded.arithmetic, dataset=data.name,
+        dataset_sha256=data.sha256, images=len(predictions), accuracy=reached, confusion=counts, images_per_second=rate))
     table = console.table(f"{reached:.2f} % of {len(predictions):,} test images of {console.shown(data.name)} right, {used}, "
                           f"{rate:,.0f} images/s", right=("class", "images", "right", "most often taken for"))
     for label, row in enumerate(counts):

@@ -1,10 +1,13 @@
 """``wuxing experiment``: single runs, kept and never repeated; tables, pictures and claims from them."""
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from golden_model.errors import InputError, ToolError
 from wuxing import configuration as options
@@ -12,7 +15,7 @@ from wuxing import exit_codes, tasks
 from wuxing.experiments import description as descriptions
 from wuxing.experiments import report as pages
 from wuxing.experiments.description import Description
-from wuxing.experiments.summary import Claim, Run, Summary
+from wuxing.experiments.summary import Claim, Plain, Run, Summary, Table
 from wuxing.reports import console
 from wuxing.reports.progress import run_tasks
 from wuxing.tasks import Store, Task
@@ -20,6 +23,42 @@ from wuxing.versions import versions
 
 REPORT = Path("build/report")             # where --all writes, unless --report names a folder
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A claim that was judged."""
+
+    sentence: str
+    holds: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRun:
+    """A run, and the name of its task in the store."""
+
+    task: str
+    run: Run = field(metadata=console.FLAT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """An experiment. ``settings`` and ``values``: plain JSON, as its module has them."""
+
+    experiment: str
+    quick: bool
+    settings: Plain
+    values: Plain
+    claims: Sequence[Verdict]
+    tables: Sequence[Table]
+    runs: Sequence[TaskRun]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """What ``--json`` writes."""
+
+    experiments: Sequence[Result]
+    versions: Mapping[str, str]
 
 
 def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An experiment, or the path of a TOML file.",
@@ -56,7 +95,7 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
         if report is not None:
             pages.write(report, described, summary, claims, len(runs))
         _print(screen, described, summary, claims)
-    console.write_json(json, {"experiments": results, "versions": versions()})
+    console.write_json(json, Results(experiments=results, versions=versions()))
     if report is not None:
         screen.print(f"report in {console.shown(report / pages.PAGE)}", soft_wrap=True)
     if failures:
@@ -71,20 +110,17 @@ def collect(described: Description, store: Store, workers: int, scheduler: str |
     module = described.module
     wanted = [Task(described.module_name, module.VERSION, setting) for setting in module.tasks(described.settings)]
     records = run_tasks(described.experiment, wanted, store, workers, scheduler, quiet)
-    return ([Run(task.setting, record["result"]) for task, record in zip(wanted, records, strict=True)],
+    return ([Run(task.setting, record.result) for task, record in zip(wanted, records, strict=True)],
             [task.name for task in wanted])
 
 
-def _result(described: Description, runs: list[Run], names: list[str], summary: Summary, claims: list[Claim]) -> dict[str, Any]:
-    return {"experiment": described.experiment, "quick": described.quick, "settings": described.settings,
-            "values": summary.values, "claims": [{"sentence": claim.sentence, "holds": claim.holds} for claim in claims],
-            "tables": [{"title": table.title, "columns": list(table.columns), "rows": [list(row) for row in table.rows]}
-                       for table in summary.tables],
-            "runs": [{"task": name, "setting": run.setting, "result": run.result}
-                     for name, run in zip(names, runs, strict=True)]}
+def _result(described: Description, runs: list[Run], names: list[str], summary: Summary, claims: list[Claim]) -> Result:
+    return Result(experiment=described.experiment, quick=described.quick, settings=described.settings, values=summary.values,
+                  claims=[Verdict(sentence=claim.sentence, holds=claim.holds) for claim in claims], tables=summary.tables,
+                  runs=[TaskRun(task=name, run=run) for name, run in zip(names, runs, strict=True)])
 
 
-def _print(screen: Any, described: Description, summary: Summary, claims: list[Claim]) -> None:
+def _print(screen: Console, described: Description, summary: Summary, claims: list[Claim]) -> None:
     screen.print(f"[bold]{described.number}. {console.shown(described.title)}[/bold]: {console.shown(described.question)}\n",
                  soft_wrap=True)
     for table in summary.tables:

@@ -2,13 +2,32 @@
 from __future__ import annotations
 
 import json as notation
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-from golden_model.network import SECTIONS
+from rich.console import Console
+
+from golden_model.network import SECTIONS, Network
 from golden_model.storage import model_file
 from wuxing import configuration as options
 from wuxing import cost
+from wuxing.cost import LayerMemory
 from wuxing.reports import console
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes. ``widths``: bits that each exact sum can need. ``record``: what the model file says of its
+    training, whatever that is."""
+
+    model: Path
+    digest: str
+    arithmetic: str
+    network: Network
+    layers: Sequence[LayerMemory]
+    widths: Mapping[str, int]
+    record: Mapping[str, object]
 
 
 def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
@@ -17,8 +36,8 @@ def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
     loaded = model_file.load(model)
     network = loaded.network
     sizes, widths = cost.memory(network), network.widths()
-    console.write_json(json, {"model": str(model), "digest": network.digest, "arithmetic": loaded.arithmetic,
-                              "network": network.to_dict(), "layers": sizes, "widths": widths, "record": loaded.record})
+    console.write_json(json, Result(model=model, digest=network.digest, arithmetic=loaded.arithmetic, network=network,
+                                    layers=sizes, widths=widths, record=loaded.record))
     screen = console.out(json)
     screen.print(f"[bold]{console.shown(model)}[/bold]: {'-'.join(map(str, network.layers))}, {loaded.arithmetic}\n"
                  f"digest {network.digest}", soft_wrap=True)
@@ -27,9 +46,9 @@ def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
     table = console.table("Parameters, and bits of memory in the network's formats",
                           right=("layer", "inputs", "neurons", "links", "biases", "K", "bits"))
     for index, layer in enumerate(sizes):
-        table.add_row(str(index), *(f"{layer[key]:,}" for key in ("inputs", *counted)))
+        table.add_row(str(index), *(f"{getattr(layer, key):,}" for key in ("inputs", *counted)))
     table.add_section()
-    table.add_row("all", "", *(f"{sum(layer[key] for layer in sizes):,}" for key in counted))
+    table.add_row("all", "", *(f"{sum(getattr(layer, key) for layer in sizes):,}" for key in counted))
     screen.print("", table, "", sep="\n")
 
     _print_pairs(screen, "Bits that each exact sum can need", {name: str(bits) for name, bits in widths.items()})
@@ -50,7 +69,7 @@ def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
         screen.print(table)
 
 
-def _print_pairs(screen: Any, title: str, pairs: dict[str, str]) -> None:
+def _print_pairs(screen: Console, title: str, pairs: dict[str, str]) -> None:
     table = console.table(title, left=("", ""))
     table.show_header = False
     for key, value in pairs.items():

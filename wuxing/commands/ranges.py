@@ -1,24 +1,37 @@
 """``wuxing ranges``: what every signal of a model reached, what it could ever reach, and formats that would do."""
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.ranges import Ranges, proposed_formats
-from golden_model.storage import model_file
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import configuration as options
-from wuxing import training_data
+from wuxing import designs, training_data
 from wuxing.reports import console
 from wuxing.reports.sheet import Sheet
 
 IMAGES, LEARN = 1000, 200                 # by default, if the data set has so many
 KINDS = {".svg": "svg", ".png": "png"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes. ``spare``: bits proposed beyond those that were seen. ``found``: as ``Ranges.to_dict`` says."""
+
+    model: Path
+    digest: str
+    model_arithmetic: str
+    dataset: str
+    dataset_sha256: str
+    spare: int
+    found: Mapping[str, object] = field(metadata=console.FLAT)
 
 
 def ranges(model: options.ModelArgument,
@@ -35,21 +48,18 @@ def ranges(model: options.ModelArgument,
     console.check_writable(json, plot)
     if plot is not None and plot.suffix.lower() not in KINDS:
         raise InputError(f"--plot must be a file that ends in .svg or .png, not {plot}")
-    loaded = model_file.load(model)
-    network = loaded.network
-    data = training_data.load(dataset, loaded.record, quiet)
+    source = designs.read_model(model, quiet)
+    network, parameters = source.network, source.values
+    data = training_data.load(dataset, source.record, quiet)
     datasets.check_fits(data, network)
-    parameters = loaded.converted("fixed")
-    if loaded.arithmetic == "float" and not quiet:
-        console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
     found = Ranges(network)
     shown = options.count(images, IMAGES, len(data.test_labels), "--images", "test")
     taught = options.count(learn, LEARN, len(data.train_labels), "--learn", "training")
     found.infer(parameters, data.test_images[:shown])
     found.learn(parameters, data.train_images[:taught], data.train_labels[:taught])
     proposal = proposed_formats(found, spare)
-    console.write_json(json, {"model": str(model), "digest": network.digest, "model_arithmetic": loaded.arithmetic,
-                              "dataset": data.name, "dataset_sha256": data.sha256, "spare": spare, **found.to_dict(spare)})
+    console.write_json(json, Result(model=model, digest=network.digest, model_arithmetic=source.arithmetic, dataset=data.name,
+                                    dataset_sha256=data.sha256, spare=spare, found=found.to_dict(spare)))
     if plot is not None:
         from wuxing.reports.plots import ranges_plot
         write_atomically(plot, ranges_plot(found, KINDS[plot.suffix.lower()]))
@@ -71,7 +81,7 @@ def _signals(found: Ranges) -> Sheet:
     for signal in found.signals.values():
         if signal.name.startswith(("K1[", "K2[", "K3[")) and not found.network.learning.trains_K:
             continue
-        bound: Any = bounds.get(signal.name)
+        bound = bounds.get(signal.name)
         table.add_row(console.shown(signal.name), "sum" if signal.format is None else str(signal.format),
                       f"{signal.real(signal.least):.4g}", f"{signal.real(signal.greatest):.4g}", _share(signal.at_ends),
                       str(signal.bits), "" if bound is None else str(bound.bits))

@@ -5,10 +5,11 @@ Exit code 1 if any word differs.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -17,15 +18,20 @@ from golden_model.arithmetic import Array
 from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.model import Model
+from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.storage import model_file
 from wuxing import configuration as options
 from wuxing import designs, exit_codes, interruption, training_data
+from wuxing.designs import Choices
 from wuxing.reports import console
 from wuxing.reports.progress import OnProgress, images_bar
+from wuxing.reports.sheet import Sheet
 
 if TYPE_CHECKING:
-    from boards.connection import Connection
+    from boards.connection import Answers, Connection
+    from boards.transport import Statistics
+    from boards.virtual import VirtualBoard
     from hdl.design import Design
 
 VIRTUAL = "virtual"
@@ -54,9 +60,10 @@ class Tally:
         self.mismatches += len(places)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """What was done with images of one kind, all of them: wall clock, chip clocks, bytes on the line to the board."""
+    """What was done with images of one kind, all of them: how many, how many of them right, seconds of wall clock, clocks of
+    the chip, bytes on the line to the board."""
 
     images: int
     right: int
@@ -64,12 +71,46 @@ class Phase:
     clocks: int
     bytes: int
 
-    def per_image(self, total: float) -> float | None:
-        return total / self.images if self.images else None
 
-    @property
-    def images_per_second(self) -> float | None:
-        return self.images / self.seconds if self.images else None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseResult:
+    """A phase, per image or per second of wall clock, None where there were no images. ``line_images_per_second``: what the
+    serial line carries at its rate, however fast the board is."""
+
+    images: int
+    right: int
+    seconds: float
+    images_per_second: float | None
+    clocks_per_image: float | None
+    bytes_per_image: float | None
+    line_images_per_second: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes. ``units`` and ``arrangement``: of a virtual board. ``accuracy``: per cent of the images that were
+    classified. ``first_mismatch``: a sentence. ``interrupted``: whether learning ended early. ``output``: where the model that
+    was read back is."""
+
+    model: Path
+    digest: str
+    board: str
+    port: str
+    baud: int
+    units: Sequence[int] | None
+    arrangement: str | None
+    dataset: str
+    dataset_sha256: str
+    seed: int
+    accuracy: float | None
+    words_compared: int
+    mismatches: int
+    first_mismatch: str | None
+    inferred: PhaseResult
+    learnt: PhaseResult
+    link: Statistics
+    interrupted: bool
+    output: Path | None
 
 
 def run(model: options.ModelArgument,
@@ -84,26 +125,20 @@ def run(model: options.ModelArgument,
                                                                            "to this file.")] = None,
         baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
                         ] = None,
-        units: Annotated[str | None, typer.Option("--units", help="Processing units of each layer of a virtual "
-                                                  "board, as 128,10; by default as wuxing build chooses.")] = None,
-        most_units: Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of "
-                                                       "--units.")] = None,
+        units: designs.UnitsOption = None, most_units: designs.MostUnitsOption = None,
         seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the images.")] = 0,
         dataset: training_data.DatasetOption = None,
         json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."""
     from boards.connection import Connection
     console.check_writable(json, output)
-    loaded = model_file.load(model)
-    chosen = designs.platform_of(board, loaded.record)
-    if loaded.arithmetic == "float" and not quiet:
-        console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
-    values, network = loaded.converted("fixed"), loaded.network
-    given = designs.Given(network=network, values=values, record=loaded.record)
-    design = designs.for_board(chosen, given, units, most_units) if port == VIRTUAL else None
+    source = designs.read_model(model, quiet)
+    network, values = source.network, source.values
+    chosen = designs.platform_of(board, source.record)
+    design = designs.for_board(chosen, source, Choices(units=units, most_units=most_units)) if port == VIRTUAL else None
     if design is None and (units is not None or most_units is not None):
         raise InputError("--units and --most-units are for a virtual board; a real one has those of its bitstream")
-    data = training_data.load(dataset, loaded.record, quiet)
+    data = training_data.load(dataset, source.record, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
     shown = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
@@ -126,18 +161,16 @@ def run(model: options.ModelArgument,
         for index, (expected, layer) in enumerate(zip(golden.parameters, found, strict=True)):
             for field in FIELDS:
                 tally.compare(f"{field} of layer {index},", getattr(expected, field), getattr(layer, field))
-        statistics = asdict(opened.transport.statistics)
+        statistics = replace(opened.transport.statistics)
     if output is not None:
-        _save(output, loaded.record, network, found, chosen.name, port, learnt.images)
-    result = {
-        "model": str(model), "digest": network.digest, "board": chosen.name, "port": port, "baud": rate,
-        "units": None if design is None else list(design.units),
-        "arrangement": None if design is None else design.arrangement,
-        "dataset": data.name, "dataset_sha256": data.sha256, "seed": seed,
-        "accuracy": 100 * inferred.right / len(shown) if len(shown) else None, "words_compared": tally.words,
-        "mismatches": tally.mismatches, "first_mismatch": tally.first,
-        "inferred": _numbers(inferred, rate), "learnt": _numbers(learnt, rate), "link": statistics,
-        "interrupted": interrupted, "output": None if output is None else str(output)}
+        _save(output, source.record, network, found, chosen.name, port, learnt.images)
+    result = Result(
+        model=model, digest=network.digest, board=chosen.name, port=port, baud=rate,
+        units=None if design is None else design.units, arrangement=None if design is None else design.arrangement,
+        dataset=data.name, dataset_sha256=data.sha256, seed=seed,
+        accuracy=100 * inferred.right / len(shown) if len(shown) else None, words_compared=tally.words,
+        mismatches=tally.mismatches, first_mismatch=tally.first, inferred=_result(inferred, rate), learnt=_result(learnt, rate),
+        link=statistics, interrupted=interrupted, output=output)
     console.write_json(json, result)
     console.out(json).print(_summary(result, chosen.title))
     if tally.first is not None:
@@ -149,7 +182,7 @@ def run(model: options.ModelArgument,
         raise typer.Exit(interruption.exit_code())
 
 
-def virtual_board(design: Design) -> Any:
+def virtual_board(design: Design) -> VirtualBoard:
     """A virtual board, which is compiled first."""
     from boards import virtual
     return virtual.VirtualBoard(virtual.library(design))
@@ -197,39 +230,41 @@ def _learn(connection: Connection, golden: Model, images: Array, labels: Array, 
     return Phase(images=done, right=right, seconds=seconds, clocks=clocks, bytes=sent)
 
 
-def _compare(tally: Tally, what: str, start: int, expected: Array, answers: Any) -> None:
+def _compare(tally: Tally, what: str, start: int, expected: Array, answers: Answers) -> None:
+    assert answers.outputs is not None                       # they were asked for
     tally.compare(f"outputs of images {what} from {start} on,", expected, answers.outputs)
     tally.compare(f"classes of images {what} from {start} on,", expected.argmax(axis=1), answers.classes)
 
 
-def _numbers(phase: Phase, baud: int) -> dict[str, Any]:
-    """For JSON. ``line_images_per_second``: what the serial line carries at this rate, however fast the board is."""
-    line = None if not phase.bytes or not phase.images else baud / BITS_OF_BYTE * phase.images / phase.bytes
-    return {"images": phase.images, "right": phase.right, "seconds": phase.seconds,
-            "images_per_second": phase.images_per_second, "clocks_per_image": phase.per_image(phase.clocks),
-            "bytes_per_image": phase.per_image(phase.bytes), "line_images_per_second": line}
+def _result(phase: Phase, baud: int) -> PhaseResult:
+    def per_image(total: float) -> float | None:
+        return total / phase.images if phase.images else None
+    line = baud / BITS_OF_BYTE * phase.images / phase.bytes if phase.bytes and phase.images else None
+    return PhaseResult(images=phase.images, right=phase.right, seconds=phase.seconds,
+                       images_per_second=phase.images / phase.seconds if phase.images else None,
+                       clocks_per_image=per_image(phase.clocks), bytes_per_image=per_image(phase.bytes),
+                       line_images_per_second=line)
 
 
-def _save(path: Path, record: dict[str, Any], network: Any, values: Parameters, board: str, port: str, learn: int) -> None:
+def _save(path: Path, record: Mapping[str, object], network: Network, values: Parameters, board: str, port: str,
+          learn: int) -> None:
     more = {"learnt_on_board": {"board": board, "virtual": port == VIRTUAL, "images": learn}} if learn else {}
-    model_file.save(path, network, "fixed", values, record | more)
+    model_file.save(path, network, "fixed", values, {**record, **more})
 
 
-def _summary(result: dict[str, Any], title: str) -> Any:
+def _summary(result: Result, title: str) -> Sheet:
     def number(value: float | None) -> str:
         return "" if value is None else f"{value:,.0f}"
-    words = result["words_compared"]
-    verdict = f"equal: {words:,} words" if not result["mismatches"] else f"{result['mismatches']:,} of {words:,} words differ"
-    accuracy = "" if result["accuracy"] is None else f", {result['accuracy']:.2f} % of the test images right"
+    words, link = result.words_compared, result.link
+    verdict = f"equal: {words:,} words" if not result.mismatches else f"{result.mismatches:,} of {words:,} words differ"
+    accuracy = "" if result.accuracy is None else f", {result.accuracy:.2f} % of the test images right"
     table = console.table(f"{verdict} compared with the golden model{accuracy}", left=("",),
                           right=("images", "images/s", "chip clocks per image", "bytes per image", "images/s of the line"))
-    for name in ("inferred", "learnt"):
-        part = result[name]
-        table.add_row(name, f"{part['images']:,}", *(number(part[key]) for key in (
-            "images_per_second", "clocks_per_image", "bytes_per_image", "line_images_per_second")))
-    link = result["link"]
-    real = "simulated, so that its images/s are those of this machine" if result["port"] == VIRTUAL else result["port"]
-    table.caption = (f"{console.shown(title)}, {console.shown(real)}; serial line at {result['baud']:,} baud: {link['sent']:,} "
-                     f"packets sent, {link['resent']:,} of them again, {link['damaged']:,} damaged ones received")
+    for name, part in (("inferred", result.inferred), ("learnt", result.learnt)):
+        table.add_row(name, f"{part.images:,}", number(part.images_per_second), number(part.clocks_per_image),
+                      number(part.bytes_per_image), number(part.line_images_per_second))
+    real = "simulated, so that its images/s are those of this machine" if result.port == VIRTUAL else result.port
+    table.caption = (f"{console.shown(title)}, {console.shown(real)}; serial line at {result.baud:,} baud: {link.sent:,} "
+                     f"packets sent, {link.resent:,} of them again, {link.damaged:,} damaged ones received")
     table.caption_justify = "left"
     return table

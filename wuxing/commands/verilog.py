@@ -4,6 +4,8 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -12,40 +14,47 @@ import typer
 from golden_model.errors import InputError
 from wuxing import configuration as options
 from wuxing import designs
+from wuxing.designs import Choices
 from wuxing.reports import console
 
 
-def verilog(model: Annotated[Path, typer.Argument(metavar="MODEL", show_default=False,
-                                                  help="A model file, or a network description (.toml, .json), whose memories "
-                                                       "then begin as before learning.")],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What ``--json`` writes: where the core is, and of its manifest what one looks up; bytes and SHA-256 of its files."""
+
+    folder: Path
+    manifest: Path
+    digest: str
+    top: str
+    kind: str
+    target: str
+    learns: bool
+    units: Sequence[int]
+    multipliers: int
+    memory_bits: int
+    files: Mapping[str, Mapping[str, object]]
+
+
+def verilog(model: designs.NetworkArgument,
             output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
                                                  help="The folder to write; an old one of this command is replaced.")],
-            units: Annotated[str | None, typer.Option("--units", help="Processing units of each layer, as 128,10; one "
-                                                      "number stands for all; by default one per neuron.")] = None,
-            most_units: Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of "
-                                                           "--units.")] = None,
-            kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")
-                            ] = "shift",
+            units: designs.UnitsOption = None, most_units: designs.MostUnitsOption = None, kind: designs.KindOption = "shift",
             arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
-            board: designs.CoreBoardOption = None,
-            learning: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True,
+            board: designs.CoreBoardOption = None, learning: designs.LearningOption = True,
             json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."""
     from hdl import emit
     console.check_writable(json)
     check_replaceable(output)
-    given = designs.read(model)
-    network = given.network
-    design = designs.core(given, units, most_units, kind=kind, learns=learning, board=board, arrangement=arrangement,
-                          target=target)
-    if given.note and not quiet:
-        console.err().print(given.note, soft_wrap=True)
-    files = emit.core_files(design, given.values)
+    source = designs.read(model, quiet)
+    network = source.network
+    design = designs.core(source, Choices(units=units, most_units=most_units, kind=kind, learns=learning, board=board,
+                                          arrangement=arrangement, target=target))
+    files = emit.core_files(design, source.values)
     write_folder(output, files)
     manifest = emit.read_manifest(output)
-    console.write_json(json, {"folder": str(output), "manifest": str(output / emit.MANIFEST),
-                              **{key: manifest[key] for key in ("digest", "top", "kind", "target", "learns", "units",
-                                                                "multipliers", "memory_bits", "files")}})
+    shown = [entry.name for entry in fields(Result) if entry.name not in ("folder", "manifest")]
+    console.write_json(json, Result(folder=output, manifest=output / emit.MANIFEST, **{name: manifest[name] for name in shown}))
     screen = console.out(json)
     does = "infers and learns" if learning else "infers"
     screen.print(f"[bold]{console.shown(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, "

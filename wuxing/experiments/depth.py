@@ -8,7 +8,7 @@ first biases of -1/2 and 0, rates of 1/8 and 1/32, dropout of 0 and 0.1 were not
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,16 +20,19 @@ from golden_model.parameters import Parameters
 from golden_model.training import accuracy
 from wuxing.experiments import learner
 from wuxing.experiments.reversibility import found_signals
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 2
-ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "depths": [int],
+ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "depths": [int],
                            "usual_depths": [int], "width": int, "gains": [float], "bias": float, "epochs": int,
                            "halvings": int, "dropout": float, "arithmetic": str, "images": int}
 TARGET = 98.0                             # per cent, of four hidden layers
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     """``train_images`` 0 learns all that are not held out. ``usual_depths`` are those of the least gain: deeper ones are
     silent, learn nothing, and take longest."""
     made = []
@@ -46,7 +49,7 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def run(setting: dict[str, Any]) -> dict[str, Any]:
+def run(setting: Plain) -> Plain:
     """``accuracy``, ``test`` and ``online`` as a learner's; of training images ``before`` and ``after`` learning, for every
     layer: ``forward`` (root mean square of s_b about each neuron's mean over images), ``reverse`` (root mean square of r_a),
     ``dead`` (share of neurons with the same s_b for all images)."""
@@ -77,7 +80,7 @@ def _size(signal: npt.NDArray[np.float64]) -> float:
 
 
 def summarise(runs: list[Run]) -> Summary:
-    values: dict[str, Any] = {}
+    values: Plain = {}
     rows: list[tuple[str, ...]] = []
     for (gain, depth), group in grouped(runs, "gain", "depth").items():
         found = [run.result for run in group]
@@ -103,7 +106,7 @@ def summarise(runs: list[Run]) -> Summary:
                "layer, of the deepest network.", partial(_draw, runs))])
 
 
-def _by_layer(values: dict[str, Any]) -> Table:
+def _by_layer(values: Plain) -> Table:
     """The deepest networks, layer by layer."""
     kinds = ("before_forward", "before_reverse", "after_forward", "after_reverse")
     rows = []
@@ -115,7 +118,7 @@ def _by_layer(values: dict[str, Any]) -> Table:
     return Table("The deepest network of each gain, layer by layer, the outputs last", columns, rows)
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     usual, wide = (values[gain] for gain in (min(values, key=float), max(values, key=float)))
     deepest = max(usual.keys() & wide.keys(), key=int)
     return [
@@ -136,7 +139,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 def _draw(runs: list[Run]) -> bytes:
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for (gain,), group in grouped(runs, "gain").items():
             depths = grouped(group, "depth")
             found = [[run.result["accuracy"] for run in each] for each in depths.values()]

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from golden_model.errors import InputError
 from wuxing import text_file
-from wuxing.experiments.summary import Experiment
+from wuxing.experiments.summary import Entries, Experiment, Plain
 
 FOLDER = Path(__file__).parent
 LEAST_SEEDS = 3
@@ -31,7 +31,7 @@ class Description:
     title: str
     question: str
     quick: bool
-    settings: dict[str, Any]
+    settings: Plain
 
     @property
     def module_name(self) -> str:
@@ -80,7 +80,7 @@ def load(name: str, quick: bool = False, folder: Path = FOLDER) -> Description:
     return described
 
 
-def check_entries(given: dict[str, Any], entries: dict[str, Any], optional: Collection[str] = ()) -> None:
+def check_entries(given: Plain, entries: Entries, optional: Collection[str] = ()) -> None:
     """Raise an ``InputError`` unless exactly these entries are given, each of its type; ``[int]`` is a list of int."""
     if missing := [key for key in entries if key not in given and key not in optional]:
         raise InputError(f"the entry {missing[0]} must be given, but is not")

@@ -11,7 +11,7 @@ claims were written before the full runs.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,13 @@ from golden_model.engine import CompiledModel
 from golden_model.network import Learning, Network
 from golden_model.training import accuracy, percentage
 from wuxing.experiments import learner
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "stream": int, "train_images": int, "hidden": int, "epochs": int,
+ENTRIES: Entries = {"seeds": [int], "dataset": str, "stream": int, "train_images": int, "hidden": int, "epochs": int,
                            "halvings": int, "dropout": float, "exponents": [int], "window": int, "pixels": int,
                            "degrees": float}
 DRIFTS = ("none", "inverted", "shifted", "rotated", "rotating")
@@ -33,7 +36,7 @@ NEAR = 5.0                                # points
 Bytes = npt.NDArray[np.uint8]
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     """``stream``: images held out for it. ``pixels``: of the shift, down and right. ``degrees``: of the rotation; ``rotating``
     turns evenly from 0 to twice as far, and its test images stand at the end."""
     made = []
@@ -48,7 +51,7 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def run(setting: dict[str, Any]) -> dict[str, Any]:
+def run(setting: Plain) -> Plain:
     """For each drift ``online``, per cent of each window of the stream that was right just before it was learnt, ``frozen``,
     the same without learning, and per cent of the test images ``before``, ``after``, and ``plain``: unchanged ones after it.
     ``undrifted``: of unchanged test images before the stream."""
@@ -56,7 +59,7 @@ def run(setting: dict[str, Any]) -> dict[str, Any]:
     test = learner.images(setting | {"hold_out": None})
     constant = network.with_learning(links=2.0**-setting["exponent"], bias=2.0**-setting["exponent"], epochs=1, halvings=0,
                                      dropout=0.0)
-    found: dict[str, Any] = {}
+    found: Plain = {}
     for drift in DRIFTS:
         stream = changed(data.test_images, data.image_shape, drift, setting)
         tests = changed(test.test_images, data.image_shape, drift, setting, at_the_end=True)
@@ -70,7 +73,7 @@ def run(setting: dict[str, Any]) -> dict[str, Any]:
     return {"drifts": found, "undrifted": accuracy(model, test.test_images, test.test_labels)}
 
 
-def changed(images: Bytes, image_shape: tuple[int, int], drift: str, setting: dict[str, Any],
+def changed(images: Bytes, image_shape: tuple[int, int], drift: str, setting: Plain,
             at_the_end: bool = False) -> Bytes:
     """Images of a stream, or of its end, under a drift."""
     degrees = setting["degrees"]
@@ -93,7 +96,7 @@ def summarise(runs: list[Run]) -> Summary:
     best = max(streams, key=lambda exponent: streams[exponent])
     taken = rates[best]
     window = taken[0].setting["window"]
-    values: dict[str, Any] = {"exponent": best, "streams": {str(exponent): value for exponent, value in streams.items()},
+    values: Plain = {"exponent": best, "streams": {str(exponent): value for exponent, value in streams.items()},
                               "undrifted": mean(run.result["undrifted"] for run in taken)}
     plain = [run.result["undrifted"] for run in taken]
     rows = []
@@ -132,7 +135,7 @@ def _images(found: list[int | None]) -> str:
     return f"{mean(seen):,.0f}" + ("" if len(seen) == len(found) else f" ({len(seen)} of {len(found)} seeds)")
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     drifts = {drift: values[drift] for drift in DRIFTS if drift != "none"}
     before = values["undrifted"]
     return [
@@ -149,10 +152,10 @@ def check(values: dict[str, Any]) -> list[Claim]:
               min(drifts[drift]["plain"] for drift in ("shifted", "rotated")) > before - 10, full_only=True)]
 
 
-def _draw(values: dict[str, Any], window: int) -> bytes:
+def _draw(values: Plain, window: int) -> bytes:
     from wuxing.reports.plots import CYCLE, picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         place = axes[0, 0]
         for drift, colour in zip(DRIFTS, CYCLE, strict=False):
             online, frozen = values[drift]["online"], values[drift]["frozen"]

@@ -15,7 +15,7 @@ import math
 import warnings
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +26,14 @@ from golden_model.network import Learning, Network
 from golden_model.robustness.faults import Faults, FaultyCompiledModel, dead, held, mismatched
 from golden_model.training import accuracy, percentage
 from wuxing.experiments import learner
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
 KINDS = ("dead", "stuck", "upsets", "mismatch")
-ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": int, "epochs": int,
+ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": int, "epochs": int,
                            "halvings": int, "dropout": float, "exponents": [int], "repair": int, "peer_epochs": int,
                            **{kind: [float] for kind in KINDS}}
 FINE = Format.parse("Q2.10")              # of K that are off
@@ -41,7 +44,7 @@ LINES = {"before": "ours, right after", "after": "ours, after learning", "peer":
 Array = npt.NDArray[Any]
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     made = []
     for seed in settings["seeds"]:
         network = Network(layers=(*learner.sizes(settings["dataset"], settings["hidden"]),), seed=seed, learning=Learning(
@@ -54,7 +57,7 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def run(setting: dict[str, Any]) -> dict[str, Any]:
+def run(setting: Plain) -> Plain:
     """``sound``: per cent of the test images without faults, ``ours`` and ``peer``. For each kind and rate ``before`` and
     ``after`` learning in place, ``held`` of held-out images after it, and the ``peer``."""
     network, training, data, model = learner.learnt(setting)
@@ -64,7 +67,7 @@ def run(setting: dict[str, Any]) -> dict[str, Any]:
     rate = 2.0**-setting["exponent"]
     constant = network.with_learning(links=rate, bias=rate, epochs=1, halvings=0, dropout=0.0)
     peer = Peer(network, data, setting["peer_epochs"], setting["seed"])
-    found: dict[str, Any] = {}
+    found: Plain = {}
     for kind, rates in setting["rates"].items():
         for share in rates:
             faults = Faults(**{kind: share}, seed=setting["seed"])
@@ -150,7 +153,7 @@ def summarise(runs: list[Run]) -> Summary:
                 for exponent, group in rates.items()}
     best = max(held_out, key=lambda exponent: held_out[exponent])
     taken = [run.result for run in rates[best]]
-    values: dict[str, Any] = {"exponent": best, "held": {str(exponent): value for exponent, value in held_out.items()},
+    values: Plain = {"exponent": best, "held": {str(exponent): value for exponent, value in held_out.items()},
                               "sound": {who: mean(each["sound"][who] for each in taken) for who in ("ours", "peer")}}
     rows: list[tuple[str, ...]] = [("none", spread(each["sound"]["ours"] for each in taken), "",
                                     spread(each["sound"]["peer"] for each in taken))]
@@ -171,7 +174,7 @@ def summarise(runs: list[Run]) -> Summary:
         "the peer.", partial(_draw, values))])
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     lasting = [values[kind][-1] for kind in ("dead", "stuck", "mismatch")]
     ours, peer = values["sound"]["ours"], values["sound"]["peer"]
     return [
@@ -187,10 +190,10 @@ def check(values: dict[str, Any]) -> list[Claim]:
               all(values[kind][0]["after"] > ours - 1 for kind in KINDS), full_only=True)]
 
 
-def _draw(values: dict[str, Any]) -> bytes:
+def _draw(values: Plain) -> bytes:
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for place, kind in zip(axes[0], KINDS, strict=True):
             x = [each["rate"] for each in values[kind]]
             for key, label in LINES.items():

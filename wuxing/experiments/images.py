@@ -6,7 +6,7 @@ network and arithmetic is one run.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,17 +14,20 @@ from golden_model import parameters
 from golden_model.network import Learning, Network, Wiring
 from golden_model.wirings import Convolution
 from wuxing.experiments import learner
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "image": [int], "kernel": int,
+ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "image": [int], "kernel": int,
                            "stride": int, "channels": [int], "hidden": int, "full": [int], "epochs": int, "halvings": int,
                            "shift": int, "arithmetics": [str]}
 WANTED = {"mnist": 99.0, "digits": 90.0}  # per cent that the convolutions must reach, written down before they were tried
 ARITHMETICS = {"fixed": "integers", "float": "reals"}
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     """``hold_out`` 0 tests on the test images, ``train_images`` 0 learns all."""
     made = []
     for seed in settings["seeds"]:
@@ -39,7 +42,7 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def structure(settings: dict[str, Any], kind: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def structure(settings: Plain, kind: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Sizes of all layers, and their wiring."""
     height, width = settings["image"]
     classes = learner.sizes(settings["dataset"])[-1]
@@ -61,7 +64,7 @@ run = learner.run
 
 def summarise(runs: list[Run]) -> Summary:
     first = runs[0].setting
-    values: dict[str, Any] = {"dataset": first["dataset"]}
+    values: Plain = {"dataset": first["dataset"]}
     rows: list[tuple[str, ...]] = []
     for (kind, arithmetic), group in grouped(runs, "kind", "arithmetic").items():
         network = Network.from_dict(group[0].setting["network"])
@@ -90,7 +93,7 @@ def products(network: Network) -> int:
         network.wirings, network.layers, network.layers[1:], strict=False))
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     found = {name: value for name, value in values.items() if name != "dataset"}
     claims = [Claim("Convolutions, trained by the local rule, beat the full network with fewer parameters", all(
         each["accuracy"] > found[name.replace("convolutions", "full")]["accuracy"]
@@ -105,7 +108,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 def _draw(runs: list[Run]) -> bytes:
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for (kind, arithmetic), group in grouped(runs, "kind", "arithmetic").items():
             online = np.mean([run.result["online"] for run in group], axis=0)
             axes[0, 0].plot(np.arange(1, len(online) + 1), 100 - online, marker=".",

@@ -15,7 +15,7 @@ The claims were written before the full runs. "Helps" is what the papers claim o
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,10 +23,13 @@ from golden_model.fixed_point import Format
 from golden_model.network import Learning, Network
 from golden_model.sections import Formats
 from wuxing.experiments import learner
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {
+ENTRIES: Entries = {
     "seeds": [int], "dataset": str, "hold_out": int, "hidden": int, "halvings": int, "every": int, "levels": [float],
     "train_images": int, "epochs": int, "exponents": [int], "sign_exponents": [int], "pid_exponents": [int],
     "K_train_images": int, "K_epochs": int, "K_exponents": [int], "K_sign_exponents": [int], "K_pid_exponents": [int],
@@ -38,7 +41,7 @@ WORDS = Formats(weight=Format.parse("Q2.18"))
 BEYOND_SEEDS, SOONER = 0.15, 0.9          # points of accuracy, share of epochs
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     """``train_images`` and ``K_train_images`` 0 learn all that are not held out."""
     made = []
     for seed in settings["seeds"]:
@@ -56,7 +59,7 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def candidates(settings: dict[str, Any], own: str) -> list[tuple[str, int, tuple[float, float, float]]]:
+def candidates(settings: Plain, own: str) -> list[tuple[str, int, tuple[float, float, float]]]:
     """Instinct, exponent of the rate 2**-n, and gains. ``own`` begins the names of the subject's lists."""
     plain = (1.0, 0.0, 0.0)
     gains = [(1.0, i, d) for i in settings["integral_gains"] for d in settings["derivative_gains"] if i or d]
@@ -65,7 +68,7 @@ def candidates(settings: dict[str, Any], own: str) -> list[tuple[str, int, tuple
             *(("pid", n, each) for n in settings[f"{own}pid_exponents"] for each in gains)]
 
 
-def rules(subject: str, instinct: str, exponent: int, gains: tuple[float, float, float], leak: float) -> dict[str, Any]:
+def rules(subject: str, instinct: str, exponent: int, gains: tuple[float, float, float], leak: float) -> Plain:
     """The entries of ``learning`` that say what learns how."""
     rate = 2.0**-exponent
     groups: tuple[str, ...]
@@ -83,7 +86,7 @@ run = learner.run
 
 
 def summarise(runs: list[Run]) -> Summary:
-    values: dict[str, Any] = {}
+    values: Plain = {}
     tables, chosen = [], {}
     levels = runs[0].setting["levels"]
     for (subject,), group in grouped(runs, "subject").items():
@@ -115,7 +118,7 @@ def summarise(runs: list[Run]) -> Summary:
         partial(_draw, chosen))])
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     def sooner(level: str) -> bool:
         pid, plain = (values["C"][name]["epochs"][level] for name in ("pid", "proportional"))
         return pid is not None and (plain is None or pid <= SOONER * plain)
@@ -167,7 +170,7 @@ def _epochs(epochs: list[float | None]) -> str:
     return spread(reached, ".1f") + ("" if len(reached) == len(epochs) else f" ({len(reached)} of {len(epochs)} seeds)")
 
 
-def _tried(values: dict[str, Any]) -> Table:
+def _tried(values: Plain) -> Table:
     """Held-out accuracies of all candidates."""
     return Table("All candidates: mean accuracy on held-out images, in %", ("what, instinct", "rate and gains: accuracy"), [
         (f"{subject}, {instinct}", "; ".join(f"{name}: {accuracy:.1f}" for name, accuracy in each["candidates"].items()))
@@ -177,7 +180,7 @@ def _tried(values: dict[str, Any]) -> Table:
 def _draw(chosen: dict[tuple[str, str], list[Run]]) -> bytes:
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for place, subject in zip(axes[0], SUBJECTS, strict=True):
             for instinct in INSTINCTS:
                 courses = np.mean([run.result["course"] for run in chosen[subject, instinct]], axis=0)

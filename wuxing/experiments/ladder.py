@@ -10,17 +10,20 @@ Costs are of one learnt image, counted by formula (``costs``). The claims were w
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from golden_model.network import Learning, Network
 from wuxing.experiments import learner
 from wuxing.experiments.peers import METHODS, Peer
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "networks": [str],
+ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "networks": [str],
                            "methods": [str], "epochs": int, "halvings": int, "every": int, "levels": [float],
                            "exponents": [int], "rates": [float]}
 OURS, OURS_LAST = "ours", "ours, last layer only"
@@ -36,7 +39,7 @@ KNOWS = {
     OURS_LAST: "yes, but hidden links do not learn"}
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     """``networks``: sizes of hidden layers as ``256-128``. ``exponents``: ours are 2**-n. ``rates``: of the peers."""
     made = []
     for seed in settings["seeds"]:
@@ -55,7 +58,7 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def run(setting: dict[str, Any]) -> dict[str, Any]:
+def run(setting: Plain) -> Plain:
     """``accuracy``, ``test`` and ``course`` as a learner's. ``erring``: share of training images with an error that is learnt,
     at the end; 1 for the cross entropy, which is never content."""
     network = Network.from_dict(setting["network"])
@@ -96,7 +99,7 @@ def costs(method: str, layers: tuple[int, ...], nonzero: float, steps: int = 8) 
 
 
 def summarise(runs: list[Run]) -> Summary:
-    values: dict[str, Any] = {}
+    values: Plain = {}
     tables, chosen = [], {}
     for (name,), same in grouped(runs, "name").items():
         rows, spent = [], []
@@ -141,7 +144,7 @@ def _epochs(epochs: list[float | None]) -> str:
     return spread(reached, ".1f") + ("" if len(reached) == len(epochs) else f" ({len(reached)} of {len(epochs)} seeds)")
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     claims = [Claim("Teaching hidden links, too, beats the last layer alone, in each network of ours",
                     all(each[OURS]["accuracy"] > each[OURS_LAST]["accuracy"] + 1 for each in values.values()))]
     if any(method not in each for method in METHODS for each in values.values()):
@@ -160,7 +163,7 @@ def _draw(chosen: dict[tuple[str, str], list[Run]]) -> bytes:
     from wuxing.reports.plots import picture
     names = list(dict.fromkeys(name for name, _ in chosen))
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for place, name in zip(axes[0], names, strict=True):
             for (each, method), runs in chosen.items():
                 if each == name:

@@ -6,7 +6,6 @@ the test images (``hold_out`` None).
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
@@ -15,13 +14,14 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.training import AnyModel, Training, accuracy, all_pixels, train
+from wuxing.experiments.summary import Plain
 
 VERSION = 2
 HOLD_OUT_SEED = 7                         # draws the images that are held out, the same ones for every seed of a network
 
 
 def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int | None, train_images: int | None = None,
-               shift: int = 0, each_epoch: bool = False, both: bool = False, every: int = 0) -> dict[str, Any]:
+               shift: int = 0, each_epoch: bool = False, both: bool = False, every: int = 0) -> Plain:
     """The task of one network: plain JSON, its seed inside the network's description.
 
     Parameters
@@ -46,7 +46,7 @@ def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int
             "every": every}
 
 
-def run(setting: dict[str, Any]) -> dict[str, Any]:
+def run(setting: Plain) -> Plain:
     """``accuracy``: per cent of the images tested on. ``online``: of each epoch, of the images as they were learnt.
     ``tested``: after each epoch, if asked for. ``test``: of the test images, if ``both``. ``course``: [epochs, accuracy]
     after every so many images, if asked for."""
@@ -58,13 +58,13 @@ def run(setting: dict[str, Any]) -> dict[str, Any]:
             "test": test_accuracy(setting, model) if setting["both"] else None, "course": course or None}
 
 
-def test_accuracy(setting: dict[str, Any], model: AnyModel) -> float:
+def test_accuracy(setting: Plain, model: AnyModel) -> float:
     """Per cent of the test images, whatever was held out."""
     data = _images(setting["dataset"], setting["sha256"], None, None)
     return accuracy(model, data.test_images, data.test_labels)
 
 
-def learnt(setting: dict[str, Any],
+def learnt(setting: Plain,
            course: list[list[float]] | None = None) -> tuple[Network, Training, Dataset, CompiledModel]:
     """The network of a setting, its training, the data it saw, and the compiled result (one thread).
 
@@ -100,7 +100,7 @@ def epochs_to(course: list[list[float]], level: float) -> float | None:
     return next((epochs for epochs, reached in course if reached >= level), None)
 
 
-def images(setting: dict[str, Any]) -> Dataset:
+def images(setting: Plain) -> Dataset:
     """The part of a data set that a setting names."""
     return _images(setting["dataset"], setting["sha256"], setting["hold_out"], setting["train_images"])
 

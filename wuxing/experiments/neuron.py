@@ -21,10 +21,10 @@ from golden_model.network import Formats, Integration, Network, Neuron
 from golden_model.theory.integrators import EULER, IMPROVED_EULER, RK4, Tableau, integrate
 from golden_model.theory.neuron import Ring, derivative, energy, equilibrium, response
 from wuxing.experiments import neuron_figures as figures
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {
+ENTRIES: Entries = {
     "seeds": [int], "neurons": int, "fractions": [int], "dt": float, "time": float, "drives": int,
     "drift_dt": [float], "drift_time": float, "oscillator_dt": [float], "oscillator_time": float, "window": float}
 METHODS: dict[str, Tableau] = {"Euler": EULER, "improved Euler": IMPROVED_EULER, "RK4": RK4}
@@ -84,7 +84,7 @@ def ring_of(rates: Reals) -> Ring:
     return Ring(K1=rates[0], K2=rates[1], K3=rates[2])
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     neurons, made = settings["neurons"], []
     for seed in settings["seeds"]:
         same = {"seed": seed, "neurons": neurons}
@@ -101,11 +101,11 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def run(setting: dict[str, Any]) -> dict[str, Any]:
+def run(setting: Plain) -> Plain:
     return PARTS[setting["part"]](setting)
 
 
-def rest(setting: dict[str, Any]) -> dict[str, Any]:
+def rest(setting: Plain) -> Plain:
     """Propagators with K1, K2 of any sign return from random starts, without drive; their energy V on the way.
 
     ``left``: the greatest |s| at the end. ``rose``: the greatest V, relative to the start's, from which a step led to a
@@ -134,7 +134,7 @@ def drive_grid(count: int) -> Reals:
     return np.linspace(-2, 2, count)
 
 
-def response_of(setting: dict[str, Any]) -> dict[str, Any]:
+def response_of(setting: Plain) -> Plain:
     """Settled outputs s_b over drives -2..2 against the exact response, for neurons with K1, K2 of any sign.
 
     Errors are taken where the equilibrium lies in the words' range [-1, 1) in all elements (``compared``: the share of
@@ -163,7 +163,7 @@ def response_of(setting: dict[str, Any]) -> dict[str, Any]:
             "thresholds": float(np.mean(thresholds)), "most_thresholds": max(thresholds)}
 
 
-def drift(setting: dict[str, Any]) -> dict[str, Any]:
+def drift(setting: Plain) -> Plain:
     """``change``: mean of |ln(V(end) / V(start))| of oscillators in reals; None if a population or V left its range."""
     random = np.random.default_rng([setting["seed"], 2])
     rates = random_rates(random, setting["neurons"], 0.3, 0.7, (0, 0))
@@ -178,7 +178,7 @@ def drift(setting: dict[str, Any]) -> dict[str, Any]:
     return {"change": float(change.mean()) if np.isfinite(change).all() else None}
 
 
-def oscillator(setting: dict[str, Any]) -> dict[str, Any]:
+def oscillator(setting: Plain) -> Plain:
     """A pulse starts oscillators at rest; they run alone for ``time``; a drive u = -s_a silences them for ``SILENCE``.
 
     ``swing``: for each window of the free run the mean over neurons of half the range of s_b. ``alive``: the share of
@@ -189,7 +189,7 @@ def oscillator(setting: dict[str, Any]) -> dict[str, Any]:
     random = np.random.default_rng([setting["seed"], 3])
     count, dt = setting["neurons"], setting["dt"]
     cells = Cells(random_rates(random, count, 0.3, 0.7, (0, 0)), dt, setting["fraction"])
-    idle, pulse = np.zeros(count), random.uniform(0.05, 0.15, count)
+    idle, pulse = np.zeros(count), np.asarray(random.uniform(0.05, 0.15, count))
     for _ in range(round(PULSE / dt)):
         cells.step(pulse)
     swings, returned, at_limit = [], np.zeros(count, np.bool_), np.zeros(count, np.bool_)
@@ -217,7 +217,7 @@ def oscillator(setting: dict[str, Any]) -> dict[str, Any]:
             "cycles": float(returned.mean()) if cells.fixed else None, "steps": steps}
 
 
-def portrait(setting: dict[str, Any]) -> dict[str, Any]:
+def portrait(setting: Plain) -> Plain:
     """Orbits in the plane of s_a and s_b, of one neuron from one start, and one response; random rates and starts.
 
     ``propagator``, ``oscillator``, ``oscillator_integers``: [[s_a, ...], [s_b, ...]]. ``drives``, ``exact`` (the
@@ -226,7 +226,7 @@ def portrait(setting: dict[str, Any]) -> dict[str, Any]:
     random = np.random.default_rng([setting["seed"], 4])
     rates = random_rates(random, 1, 0.3, 0.7, (0.5, 1.5))
     start, idle = random.uniform(-0.4, 0.4, (5, 1)), np.zeros(1)
-    found: dict[str, Any] = {}
+    found: Plain = {}
     free = np.stack([rates[0], rates[1], 0 * rates[2]])
     for name, used, time in (("propagator", rates, 16.0), ("oscillator", free, 48.0)):
         found[name] = _rounded(_orbit(ring_of(used), start, time)[::4, :2, 0].T)
@@ -260,7 +260,7 @@ PARTS = {"rest": rest, "response": response_of, "drift": drift, "oscillator": os
 def summarise(runs: list[Run]) -> Summary:
     parts = {name: [run for run in runs if run.setting["part"] == name] for name in PARTS}
     steps: list[float] = sorted({run.setting["dt"] for run in parts["drift"]}, reverse=True)
-    values: dict[str, Any] = {"rest": {}, "response": {}, "drift": {}, "order": {}, "oscillator": {}}
+    values: Plain = {"rest": {}, "response": {}, "drift": {}, "order": {}, "oscillator": {}}
     rest_rows, response_rows, drift_rows, oscillator_rows = [], [], [], []
     for (fraction,), group in grouped(parts["rest"], "fraction").items():
         found = [run.result for run in group]
@@ -324,7 +324,7 @@ def word(fraction: int | None) -> str:
     return "reals" if fraction is None else f"Q1.{fraction}"
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     integers = [each for name, each in values["rest"].items() if name != "reals"]
     response_errors = [each["median"] for name, each in values["response"].items() if name != "reals"]
     drifts, orders, oscillators = values["drift"], values["order"], values["oscillator"]

@@ -2,18 +2,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from wuxing.experiments.summary import Run, grouped
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 
 def phase(runs: list[Run]) -> bytes:
     """Orbits of ``portrait`` runs: propagator, oscillator, the oscillator in integers."""
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for place, (key, title) in zip(axes[0], (("propagator", "propagator"), ("oscillator", "oscillator, reals"),
                                                  ("oscillator_integers", "oscillator, integers")), strict=True):
             for run in runs:
@@ -30,7 +33,7 @@ def responses(runs: list[Run]) -> bytes:
     """Exact and settled response of ``portrait`` runs."""
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for place, run in zip(axes[0], runs, strict=False):
             place.plot(run.result["drives"], run.result["exact"], label="exact equilibrium")
             place.plot(run.result["drives"], run.result["settled"], "--", label="integers, 8 steps")
@@ -45,7 +48,7 @@ def drifts(runs: list[Run]) -> bytes:
     """Drift over dt of each method, one dot for each seed."""
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         place = axes[0, 0]
         for (method,), group in grouped(runs, "method").items():
             seen = [run for run in group if run.result["change"] is not None]
@@ -67,7 +70,7 @@ def swings(runs: list[Run], word: Callable[[int | None], str]) -> bytes:
     from wuxing.reports.plots import picture
     steps = sorted({run.setting["dt"] for run in runs}, reverse=True)
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for place, dt in zip(axes[0], steps, strict=True):
             for (fraction,), group in grouped([run for run in runs if run.setting["dt"] == dt], "fraction").items():
                 swing = np.mean([run.result["swing"] for run in group], axis=0)

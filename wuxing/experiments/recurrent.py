@@ -8,7 +8,7 @@ many visible neurons beside it.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,13 @@ from golden_model.network import ELEMENTS, Formats, Initialisation, Integration,
 from golden_model.theory.association import AssociativeMemory, description
 from golden_model.theory.neuron import Ring, coupling_matrix, energy
 from wuxing.experiments import learner
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {
+ENTRIES: Entries = {
     "seeds": [int], "neurons": int, "scales": [float], "fractions": [int], "time": float, "dataset": str, "hold_out": int,
     "train_images": int, "frames": int, "points": int, "recurrent": int, "hidden": int, "steps": int, "dt": float,
     "K3": float, "gain": float, "epochs": int, "halvings": int, "arithmetics": [str], "visible": int, "unseen": int,
@@ -36,9 +39,9 @@ BATCH = 4                                 # patterns between two updates of a me
 REALS = "reals"
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     """``hold_out`` 0 tests on the test images, ``train_images`` 0 learns all."""
-    made: list[dict[str, Any]] = []
+    made: list[Plain] = []
     for seed in settings["seeds"]:
         for scale in settings["scales"]:
             for fraction in (None, *settings["fractions"]):
@@ -57,7 +60,7 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def reader(settings: dict[str, Any], seed: int, frozen: int) -> Network:
+def reader(settings: Plain, seed: int, frozen: int) -> Network:
     """The network that reads an image in frames."""
     behind = learner.sizes(settings["dataset"], settings["recurrent"], settings["hidden"])[1:]
     layers = (settings["frames"] * settings["points"], *behind)
@@ -68,7 +71,7 @@ def reader(settings: dict[str, Any], seed: int, frozen: int) -> Network:
                    learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, frozen=frozen))
 
 
-def run(setting: dict[str, Any]) -> dict[str, Any]:
+def run(setting: Plain) -> Plain:
     """What ``stability``, ``memory``, or a learner returns."""
     kinds = {"stability": stability, "memory": memory, "rows": learner.run}
     return kinds[setting["kind"]](setting)
@@ -77,7 +80,7 @@ def run(setting: dict[str, Any]) -> dict[str, Any]:
 # ---------------------------------------------------------------- energy
 
 
-def stability(setting: dict[str, Any]) -> dict[str, Any]:
+def stability(setting: Plain) -> Plain:
     """``rise``: the greatest rise of the energy in a step; ``left``: the greatest at the end, both as shares of the start's.
     ``reach``: the greatest displacement; ``dt``."""
     random = np.random.default_rng([setting["seed"], 10])
@@ -126,7 +129,7 @@ def short_step(links: npt.NDArray[np.float64]) -> float:
 # ---------------------------------------------------------------- memory
 
 
-def memory(setting: dict[str, Any]) -> dict[str, Any]:
+def memory(setting: Plain) -> Plain:
     """Per cent of the unknown signs that are restored, and of the patterns that are restored whole: ``first`` round, after
     all ``rounds``, and by a ``hopfield`` net."""
     visible, half = setting["visible"], setting["visible"] // 2
@@ -164,7 +167,7 @@ def name(fraction: int | None) -> str:
 
 
 def summarise(runs: list[Run]) -> Summary:
-    values: dict[str, Any] = {"stability": [], "rows": {}, "memory": {"float": {}, "fixed": {}, "hopfield": {}}}
+    values: Plain = {"stability": [], "rows": {}, "memory": {"float": {}, "fixed": {}, "hopfield": {}}}
     kinds = {kind: group for (kind,), group in grouped(runs, "kind").items()}
     energies: list[tuple[str, ...]] = []
     for (scale, fraction, short), group in grouped(kinds["stability"], "scale", "fraction", "short").items():
@@ -207,14 +210,14 @@ def summarise(runs: list[Run]) -> Summary:
                 partial(_draw, values["memory"]))])
 
 
-def _rows_table(first: dict[str, Any], rows: list[tuple[str, ...]]) -> Table:
+def _rows_table(first: Plain, rows: list[tuple[str, ...]]) -> Table:
     tested = f"{first['hold_out']:,} held-out training images" if first["hold_out"] else "the test images"
     return Table(f"{first['dataset']}, frame by frame, {'-'.join(map(str, first['network']['layers']))}, first layer "
                  f"{first['network']['wiring']['layers'][0]}: accuracy on {tested}, with the first layer learnt or not",
                  ("first layer", "accuracy, %", "least", "last epoch, %"), rows)
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     short = [each for each in values["stability"] if each["short"]]
     integers, recalled = [each for each in short if each["fraction"] is not None], values["memory"]
     counts = sorted(recalled["float"], key=int)
@@ -238,7 +241,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 def _draw(recalled: dict[str, dict[str, float]]) -> bytes:
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for key, label in (("float", "reciprocal, reals"), ("fixed", "reciprocal, integers"), ("hopfield", "Hopfield")):
             axes[0, 0].plot([int(count) for count in recalled[key]], list(recalled[key].values()), marker=".", label=label)
         axes[0, 0].set(xlabel="patterns stored", ylabel="signs restored (%)", ylim=(50, 101))

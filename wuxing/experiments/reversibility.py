@@ -11,7 +11,7 @@ One thing is varied at a time (``vary``), from ``BASE``; everything but words is
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -25,13 +25,16 @@ from golden_model.network import Formats, Initialisation, Integration, Learning,
 from golden_model.parameters import Parameters
 from golden_model.theory.neuron import Ring, adjoint, equilibrium
 from golden_model.training import train
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 2
-ENTRIES: dict[str, Any] = {"seeds": [int], "images": int, "width": int, "steps": [int], "dt": [float], "fractions": [int],
+ENTRIES: Entries = {"seeds": [int], "images": int, "width": int, "steps": [int], "dt": [float], "fractions": [int],
                            "depths": [int], "gains": [float], "epochs": [int], "floors": [float],
                            "scales": [float]}
-BASE: dict[str, Any] = {"steps": 8, "dt": 0.5, "fraction": 12, "depth": 1, "gain": 1.0, "epochs": 0,
+BASE: Plain = {"steps": 8, "dt": 0.5, "fraction": 12, "depth": 1, "gain": 1.0, "epochs": 0,
                         "floor": 1 / 16, "scale": 1.0}
 COLUMNS = ("cosine", "relative error", "last layer", "with gradient", "exact size", "silent, %", "extinct, %")
 LONG = 64                                 # steps after which time is no longer what is missing
@@ -45,11 +48,11 @@ KEYS = {"long floor": "floor", "long fraction": "fraction", "long depth": "depth
 Reals = npt.NDArray[np.float64]
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     made = []
     for seed in settings["seeds"]:
         same = {"seed": seed, "images": settings["images"], "width": settings["width"], **BASE}
-        changes: list[dict[str, Any]] = [{"vary": "steps", "steps": steps} for steps in settings["steps"]]
+        changes: list[Plain] = [{"vary": "steps", "steps": steps} for steps in settings["steps"]]
         changes += [{"vary": "dt", "dt": dt, "steps": round(4 / dt)} for dt in settings["dt"]]
         changes += [{"vary": "epochs", "epochs": epochs} for epochs in settings["epochs"]]
         changes += [{"vary": "scale", "scale": scale, "steps": LONG} for scale in settings["scales"]]
@@ -65,7 +68,7 @@ def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
     return made
 
 
-def run(setting: dict[str, Any]) -> dict[str, Any]:
+def run(setting: Plain) -> Plain:
     """Cosine and relative error of each layer's r_a, the first layer (the farthest from the output) first.
 
     ``total``: the cosine with the gradient. ``size``: root mean square of the exact r_a. ``silent``: share of the found
@@ -135,7 +138,7 @@ def found_signals(network: Network, arithmetic: str, learnt: Parameters, images:
     return signals[::-1], output_error / unit
 
 
-def _network(setting: dict[str, Any], data: Dataset) -> Network:
+def _network(setting: Plain, data: Dataset) -> Network:
     fraction = setting["fraction"]
     layers = (data.train_images.shape[1], *[setting["width"]] * setting["depth"], data.classes)
     return Network(layers=layers, seed=setting["seed"], neuron=Neuron(gate_floor=setting["floor"]),
@@ -164,7 +167,7 @@ def _distance(a: Reals, b: Reals) -> float:
 
 
 def summarise(runs: list[Run]) -> Summary:
-    values: dict[str, Any] = {}
+    values: Plain = {}
     tables = []
     for (vary,), group in grouped(runs, "vary").items():
         key = KEYS.get(vary, vary)
@@ -189,8 +192,8 @@ def summarise(runs: list[Run]) -> Summary:
                "standard deviations over seeds.", lambda: _draw(runs))])
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
-    def of(vary: str, arithmetic: str) -> list[dict[str, Any]]:
+def check(values: Plain) -> list[Claim]:
+    def of(vary: str, arithmetic: str) -> list[Plain]:
         return sorted((each for each in values[vary] if each["arithmetic"] == arithmetic), key=lambda each: each["at"])
 
     usual = [each for each in values["steps"] if each["at"] == BASE["steps"]]
@@ -213,7 +216,7 @@ def _draw(runs: list[Run]) -> bytes:
     from wuxing.reports.plots import picture
     panels = [vary for vary in TITLES if any(run.setting["vary"] == vary for run in runs)]
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for place, vary in zip(axes.flat, panels, strict=False):
             key = KEYS.get(vary, vary)
             here = [run for run in runs if run.setting["vary"] == vary]

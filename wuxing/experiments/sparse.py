@@ -13,22 +13,25 @@ written before the full runs.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from golden_model.network import Learning, Network, Wiring
 from golden_model.wirings import masks
 from wuxing.experiments import learner
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": int,
+ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": int,
                            "shares": [float], "epochs": int, "halvings": int, "dropout": float}
 WIRINGS = ("both", "first", "narrow", "one-to-one")
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     inputs, classes = learner.sizes(settings["dataset"])
     made = []
     for seed in settings["seeds"]:
@@ -68,7 +71,7 @@ run = learner.run
 
 def summarise(runs: list[Run]) -> Summary:
     full = max(run.setting["links"] for run in runs if run.setting["share"] == 1)
-    values: dict[str, Any] = {}
+    values: Plain = {}
     rows = []
     for (way, share), group in grouped(runs, "way", "share").items():
         accuracies, count = [run.result["accuracy"] for run in group], group[0].setting["links"]
@@ -94,7 +97,7 @@ def _fan_in(run: Run) -> int:
     return network.wirings[0].fan_in(network.layers[0])
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     both, first, narrow = (values[way] for way in WIRINGS[:3])
     whole, least = first["1"]["accuracy"], min(both, key=float)
     return [
@@ -115,7 +118,7 @@ def check(values: dict[str, Any]) -> list[Claim]:
 def _draw(runs: list[Run]) -> bytes:
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         place = axes[0, 0]
         for (way,), group in grouped(runs, "way").items():
             counts = grouped(group, "links")

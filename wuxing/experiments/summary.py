@@ -2,17 +2,22 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+# Plain JSON: settings of an experiment, of a run, what a run gave, values that claims are checked on. Each experiment says
+# which entries they have; the store of results, which outlives the code that wrote it, keeps them as they are.
+Plain = dict[str, Any]
+Entries = Mapping[str, type | list[type]]         # of settings: their types, [int] for a list
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
     """One finished task: its setting and what it gave."""
 
-    setting: dict[str, Any]
-    result: dict[str, Any]
+    setting: Plain
+    result: Plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +42,7 @@ class Figure:
 class Summary:
     """``values`` is plain JSON: what claims are checked on and what ``--json`` writes beside the runs."""
 
-    values: dict[str, Any]
+    values: Plain
     tables: list[Table]
     figures: list[Figure] = field(default_factory=list)
 
@@ -64,15 +69,15 @@ class Experiment(Protocol):
     """
 
     VERSION: int
-    ENTRIES: dict[str, Any]
+    ENTRIES: Entries
 
-    def tasks(self, settings: dict[str, Any]) -> list[dict[str, Any]]: ...
+    def tasks(self, settings: Plain) -> list[Plain]: ...
 
-    def run(self, setting: dict[str, Any]) -> dict[str, Any]: ...
+    def run(self, setting: Plain) -> Plain: ...
 
     def summarise(self, runs: list[Run]) -> Summary: ...
 
-    def check(self, values: dict[str, Any]) -> list[Claim]: ...
+    def check(self, values: Plain) -> list[Claim]: ...
 
 
 def grouped(runs: Iterable[Run], *keys: str) -> dict[tuple[Any, ...], list[Run]]:

@@ -6,16 +6,19 @@ held-out training images; the test images only say how the chosen one does. The 
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from golden_model.network import Learning, Network
 from wuxing.experiments import learner
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": [int],
+ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": [int],
                            "exponents": [int], "epochs": int, "halvings": int}
 USUAL = 2.0**-4                           # rate of links and biases by default
 SETS: dict[str, tuple[str, ...]] = {
@@ -25,7 +28,7 @@ SETS: dict[str, tuple[str, ...]] = {
 FALL = 5.0                                # points between two epochs that no noise explains, and of a collapse
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     made = []
     for seed in settings["seeds"]:
         for hidden in settings["hidden"]:
@@ -47,7 +50,7 @@ run = learner.run
 
 
 def summarise(runs: list[Run]) -> Summary:
-    values: dict[str, Any] = {}
+    values: Plain = {}
     tables = []
     for (hidden,), size in grouped(runs, "hidden").items():
         rows = []
@@ -76,7 +79,7 @@ def fall(tested: list[float]) -> float:
     return float(max(np.maximum.accumulate(tested) - np.array(tested)))
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     def best(hidden: str, name: str) -> float:
         found = values[hidden][name]
         return float(max(found["accuracy"].values()))
@@ -103,7 +106,7 @@ def _draw(runs: list[Run]) -> bytes:
     from wuxing.reports.plots import picture
     sizes = grouped(runs, "hidden")
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         for place, group in zip(axes[0], sizes.values(), strict=True):
             for (name,), same in grouped(group, "set").items():
                 rates = grouped(same, "exponent")

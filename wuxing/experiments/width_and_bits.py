@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
@@ -17,16 +17,19 @@ from golden_model.network import Formats, Integration, Learning, Network
 from hdl import estimate
 from wuxing.cost import design, memory_bits
 from wuxing.experiments import learner
-from wuxing.experiments.summary import Claim, Figure, Run, Summary, Table, grouped, mean, spread
+from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
+
+if TYPE_CHECKING:
+    from wuxing.reports.plots import Panels
 
 VERSION = 1
-ENTRIES: dict[str, Any] = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": [int],
+ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": [int],
                            "words": [int], "weights": [int], "steps": [int], "epochs": int, "halvings": int}
 AXES = ("word", "weight", "steps", "hidden")
 USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
 
 
-def tasks(settings: dict[str, Any]) -> list[dict[str, Any]]:
+def tasks(settings: Plain) -> list[Plain]:
     made = []
     for seed in settings["seeds"]:
         for word in settings["words"]:
@@ -53,7 +56,7 @@ def formats(word: int, weight: int) -> Formats:
 run = learner.run
 
 
-def cost(network: Network) -> dict[str, Any]:
+def cost(network: Network) -> Plain:
     """``memory_bits``, ``clocks``, and ``core``: whether there is a core that learns so, whose multipliers have 18 bits."""
     usual = design(replace(network, formats=Formats()))
     try:
@@ -68,7 +71,7 @@ def cost(network: Network) -> dict[str, Any]:
 
 def summarise(runs: list[Run]) -> Summary:
     from wuxing.cost import pareto
-    points: list[dict[str, Any]] = []
+    points: list[Plain] = []
     for key, group in grouped(runs, *AXES).items():
         network = Network.from_dict(group[0].setting["network"])
         points.append(dict(zip(AXES, key, strict=True)) | cost(network) | {
@@ -94,7 +97,7 @@ def summarise(runs: list[Run]) -> Summary:
              "combinations, by word; the line is the front of the two.", partial(_draw, points))])
 
 
-def _map(points: list[dict[str, Any]], said: str) -> Table:
+def _map(points: list[Plain], said: str) -> Table:
     """Rows: word and weight; columns: neurons and steps."""
     columns = list(dict.fromkeys((point["hidden"], point["steps"]) for point in sorted(
         points, key=lambda point: (point["hidden"], point["steps"]))))
@@ -106,7 +109,7 @@ def _map(points: list[dict[str, Any]], said: str) -> Table:
             for word, weight in pairs])
 
 
-def check(values: dict[str, Any]) -> list[Claim]:
+def check(values: Plain) -> list[Claim]:
     points = values["points"]
     greatest = {axis: max(point[axis] for point in points) for axis in AXES}
     least = {axis: min(point[axis] for point in points) for axis in AXES}
@@ -126,11 +129,11 @@ def check(values: dict[str, Any]) -> list[Claim]:
               len({point["word"] for point in front}) > 1 and len({point["weight"] for point in front}) > 1, full_only=True)]
 
 
-def _draw(points: list[dict[str, Any]]) -> bytes:
+def _draw(points: list[Plain]) -> bytes:
     from wuxing.cost import pareto
     from wuxing.reports.plots import picture
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Panels) -> None:
         labels = {"memory_bits": "memory (bits)", "clocks": "clocks of a learnt image"}
         for place, (key, label) in zip(axes[0], labels.items(), strict=True):
             for word in sorted({point["word"] for point in points}):

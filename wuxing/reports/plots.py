@@ -36,6 +36,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
 
+Panels = npt.NDArray[Any]                 # matplotlib's Axes, (rows, columns)
+
 KINDS = ("svg", "png")
 INK = "#010203"                           # in SVG replaced by the colour of the surrounding text
 COLOURS = {"float": "#3b82c4", "fixed": "#d9622b"}
@@ -146,7 +148,7 @@ def image_png(image: npt.NDArray[np.uint8], shape: tuple[int, int], scale: int =
     return file.getvalue()
 
 
-def picture(name: str, paint: Callable[[Any], None], *, rows: int = 1, columns: int = 1,
+def picture(name: str, paint: Callable[[Panels], None], *, rows: int = 1, columns: int = 1,
             size: tuple[float, float] = (6.4, 3.4)) -> bytes:
     """An SVG of ``rows`` by ``columns`` panels, on white, which stands alone.
 

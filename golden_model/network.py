@@ -87,6 +87,8 @@ class Network:
                 raise InputError(f"{name} must be a {section.__name__}, not {shown(getattr(self, name))}")
         set_whole(self, "seed", 0, 2**63 - 1)
         self.wiring.check(self.layers)
+        if all(wiring == Full() for wiring in self.wirings):                          # one way to say it, one digest
+            object.__setattr__(self, "wiring", Wiring())
         if self.learning.trains_K and not all(wiring.learns_K for wiring in self.wirings):
             raise InputError("learning.K1, K2 and K3 must be 0 in a network with a recurrent layer, whose K is not trained, "
                              "but are not")
@@ -262,22 +264,7 @@ class Network:
     @classmethod
     def from_dict(cls, data: Any) -> Network:
         """A description from plain data; what is not named has its default value."""
-        if not isinstance(data, dict):
-            raise InputError(f"a network description must be a table, not {type(data).__name__}")
-        known = {"layers", "seed", *SECTIONS}
-        arguments: dict[str, Any] = {}
-        for key, value in data.items():
-            if key not in known:
-                raise InputError(f"a network description has no entry {shown(key)}; it has {', '.join(sorted(known))}")
-            if key in SECTIONS:
-                if not isinstance(value, dict):
-                    raise InputError(f"{key} must be a table, not {shown(value)}")
-                names = [entry.name for entry in fields(SECTIONS[key])]
-                for name in value:
-                    if name not in names:
-                        raise InputError(f"{key} has no entry {shown(name)}; it has {', '.join(names)}")
-                value = SECTIONS[key](**value)
-            arguments[key] = value
+        arguments = parsed(data)
         if "layers" not in arguments:
             raise InputError("a network description must have layers, for example [784, 128, 10]")
         return cls(**arguments)
@@ -334,3 +321,29 @@ class Network:
 SECTIONS: dict[str, Any] = {"neuron": Neuron, "integration": Integration, "formats": Formats,
                             "initialisation": Initialisation, "learning": Learning, "wiring": Wiring}
 
+
+def parsed(data: Any) -> dict[str, Any]:
+    """The entries of a description as ``Network`` takes them, from plain data that may lack some; sections are checked.
+
+    Raises
+    ------
+    InputError
+        For the first entry that there is not or that cannot be used.
+    """
+    if not isinstance(data, dict):
+        raise InputError(f"a network description must be a table, not {type(data).__name__}")
+    known = {"layers", "seed", *SECTIONS}
+    arguments: dict[str, Any] = {}
+    for key, value in data.items():
+        if key not in known:
+            raise InputError(f"a network description has no entry {shown(key)}; it has {', '.join(sorted(known))}")
+        if key in SECTIONS:
+            if not isinstance(value, dict):
+                raise InputError(f"{key} must be a table, not {shown(value)}")
+            names = [entry.name for entry in fields(SECTIONS[key])]
+            for name in value:
+                if name not in names:
+                    raise InputError(f"{key} has no entry {shown(name)}; it has {', '.join(names)}")
+            value = SECTIONS[key](**value)
+        arguments[key] = value
+    return arguments

@@ -13,7 +13,7 @@ import numpy as np
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.ring import ELEMENTS
-from golden_model.wirings import EXAMPLES, Full, LayerWiring, parse
+from golden_model.wirings import EXAMPLES, LayerWiring, parse
 
 PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
 INSTINCTS = ("proportional", "sign", "pid")
@@ -268,9 +268,8 @@ class Wiring:
         if not isinstance(self.layers, (tuple, list)):
             raise InputError(f"wiring.layers must be one word for each layer of neurons, not {shown(self.layers)}")
         object.__setattr__(self, "layers", tuple(self.layers))
-        if all(wiring == Full() for wiring in self.parsed):                           # one way to say it, one digest
-            object.__setattr__(self, "layers", ())
-            self.__dict__.pop("parsed")
+        for words in self.layers:
+            self._parsed(words)                                                       # refuses what describes no wiring
 
     @cached_property
     def parsed(self) -> tuple[LayerWiring, ...]:

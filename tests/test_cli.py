@@ -174,6 +174,38 @@ def test_a_mistake_gets_one_sentence(capsys, arguments, sentence):
     assert refused(capsys, arguments) == sentence
 
 
+@pytest.mark.parametrize(("arguments", "sentence"), [
+    (["train", "--config", "/missing.toml"],
+     ("configuration file /missing.toml must be a file that can be read, but: No such file or directory; give the path of a "
+      "TOML file")),
+    (["train", "--layers", "784,x"], "--layers must be whole numbers with commas between them, as 784,128,10, not '784,x'"),
+    (["train", "--layers", "784,0"], "each size in layers must be a whole number from 1 to 1048576, not 0"),
+    (["train", "--board", "breadboard"], "--board must be one of "),
+    (["train", "--arithmetic", "double"], "arithmetic must be float or fixed, not 'double'"),
+    (["train", "--epochs", "0"], "learning.epochs must be a whole number from 1 to 1000000, not 0"),
+    (["train", "--margin", "nan"], "learning.margin must be a finite number, not nan"),
+    (["train", "--rate", "0.3"], "learning.links must be a power of two for integer arithmetic, not 0.3; the nearest is 2**-2"),
+    (["train", "--shift", "-1"], "wuxing train: Invalid value for '--shift': Input should be "),
+    (["compare", "--seed", "-1"], "seed must be a whole number from 0 to "),
+    (["compare", "--hold-out", "0"], "wuxing compare: Invalid value for '--hold-out': Input should be "),
+    (["compare", "--train-images", "0"], "wuxing compare: Invalid value for '--train-images': Input should be "),
+    (["compare", "--test-images", "-1"], "wuxing compare: Invalid value for '--test-images': Input should be "),
+])
+def test_what_was_typed_is_checked_before_data_are_sought(capsys, monkeypatch, arguments, sentence):
+    def missing(name):
+        raise AssertionError(f"{name} was sought")
+    monkeypatch.setattr("golden_model.data.datasets.load", missing)
+    assert refused(capsys, arguments).startswith(sentence)
+
+
+def test_a_file_without_layers_may_have_the_wiring_of_those_that_follow_from_the_data(tmp_path):
+    config, path = tmp_path / "c.toml", tmp_path / "m.npz"
+    config.write_text('[wiring]\nlayers = ["random 9", "full"]\n')
+    quick = [word for word in QUICK if word not in ("--layers", "64,8,10")]
+    assert main(["train", *quick, "--config", str(config), "-o", str(path)]) == 0
+    assert model_file.load(path).network.wiring.layers == ("random 9", "full")
+
+
 def test_a_wrong_configuration_names_the_file(tmp_path, capsys):
     config = tmp_path / "c.toml"
     config.write_text("[learning]\nepoch = 3\n")

@@ -341,6 +341,8 @@ WIRING_WORDS = ('each of wiring.layers must be "full", "one-to-one" or like "ran
     ({"wiring": {"layers": [16]}}, f"{WIRING_WORDS}, not 16"),
     ({"wiring": {"layers": ["random 3", "full"]}},
      "wiring.layers must have one word for each of the 1 layers of neurons, not 2"),
+    ({"wiring": {"layers": ["full", "full"]}},
+     "wiring.layers must have one word for each of the 1 layers of neurons, not 2"),
     ({"wiring": {"layers": ["one-to-one"]}},
      "a one-to-one layer must have as many neurons as inputs, but layer 0 has 10 for 784; choose a random wiring"),
     ({"wiring": {"layers": ["random 785"]}},

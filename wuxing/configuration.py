@@ -15,7 +15,8 @@ import typer
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
-from golden_model.network import Network
+from golden_model.network import Network, parsed
+from golden_model.parameters import check_arithmetic
 from wuxing import text_file
 from wuxing.training_record import Images
 
@@ -45,11 +46,12 @@ HalvingsOption = Annotated[int | None, typer.Option(
 AverageOption = Annotated[int | None, typer.Option(
     "--average", help="The result is the mean over so many last epochs; 0: a sixth of all.")]
 DropoutOption = Annotated[float | None, typer.Option("--dropout", help="Share of pixels set to 0 at random while learning.")]
-ShiftOption = Annotated[int, typer.Option("--shift", help="Most pixels by which training images are shifted at random.")]
+ShiftOption = Annotated[int, typer.Option(
+    "--shift", min=0, help="Most pixels by which training images are shifted at random.")]
 HoldOutOption = Annotated[int | None, typer.Option(
-    "--hold-out", help="Test on that many training images, which are not trained on, instead of the test images.")]
-TrainImagesOption = Annotated[int | None, typer.Option("--train-images", help="Use only the first N training images.")]
-TestImagesOption = Annotated[int | None, typer.Option("--test-images", help="Use only the first N test images.")]
+    "--hold-out", min=1, help="Test on that many training images, which are not trained on, instead of the test images.")]
+TrainImagesOption = Annotated[int | None, typer.Option("--train-images", min=1, help="Use only the first N training images.")]
+TestImagesOption = Annotated[int | None, typer.Option("--test-images", min=1, help="Use only the first N test images.")]
 WorkersOption = Annotated[int, typer.Option("--workers", help="Processes on this machine.")]
 SchedulerOption = Annotated[str | None, typer.Option("--scheduler", help="Address of a Dask scheduler that runs them instead.")]
 StoreOption = Annotated[Path, typer.Option("--store", help="Folder in which finished runs are kept.")]
@@ -79,8 +81,16 @@ class Settings:
     test_images: int | None = None
     board: str | None = None
 
-    def data(self, seed: int = 0) -> Dataset:
-        """The data set, or the part of it that was asked for; ``seed`` draws what is held out."""
+    def data(self, seed: int = 0, arithmetic: str = "fixed") -> Dataset:
+        """The data set, or the part of it that was asked for; ``seed`` draws what is held out.
+
+        What is wrong with other options whatever the data are is said first: data may be missing, or take long to come.
+        """
+        check_arithmetic(arithmetic)
+        self.platform()
+        network = check(self.described())
+        if arithmetic == "fixed":
+            network.learning.exponents(0)                     # refuses rates that integers do not have
         dataset = load_dataset(self.dataset, self.train_images, self.test_images)
         return dataset if self.hold_out is None else dataset.hold_out(self.hold_out, seed)
 
@@ -108,6 +118,19 @@ class Settings:
         if platform is not None:                                 # before hours of training, not after them
             fit.check(platform, fit.chosen(platform, network))
         return network
+
+    def described(self) -> dict[str, Any]:
+        """What file and options say of the network, as plain data; the rest follows from data set and board."""
+        description = read_description(self.config)
+        if self.layers is not None:
+            description["layers"] = parse_layers(self.layers)
+        if self.seed is not None:
+            description["seed"] = self.seed
+        given = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
+                 "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
+        if changes := {name: value for name, value in given.items() if value is not None}:
+            description["learning"] = description.get("learning", {}) | changes
+        return description
 
     @property
     def images(self) -> Images:
@@ -171,7 +194,22 @@ def read_description(path: Path | None) -> dict[str, Any]:
         return {}
     description = text_file.read_toml(path, "configuration file")
     try:
-        Network.from_dict({"layers": [1, 1]} | description)
+        check(description)
     except InputError as error:
         raise InputError(f"configuration file {path}: {error}") from None
     return description
+
+
+def check(description: dict[str, Any]) -> Network:
+    """The network of a description, to be looked at: with any sizes, all links, where layers are still to follow from data.
+
+    Raises
+    ------
+    InputError
+        For what is wrong with it whatever the data are.
+    """
+    entries = parsed(description)
+    if "layers" not in entries:                               # and with them how many words of wiring there must be
+        entries = entries | {"layers": (1, 1)}
+        entries.pop("wiring", None)
+    return Network(**entries)

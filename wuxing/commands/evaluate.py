@@ -43,10 +43,10 @@ def evaluate(model: options.ModelArgument,
     """Measure the accuracy of a model on test images."""
     console.check_writable(json)
     loaded = model_file.load(model)
-    data = training_data.load(dataset, loaded.record).first(None, test_images)
-    datasets.check_fits(data, loaded.network)
     used = arithmetic or loaded.arithmetic
     engine = CompiledModel(loaded.network, used, loaded.converted(used))
+    data = training_data.load(dataset, loaded.record).first(None, test_images)
+    datasets.check_fits(data, loaded.network)
     engine.predict(data.test_images[:1])                  # compiles before the clock runs
     began = time.perf_counter()
     predictions = engine.predict(data.test_images)

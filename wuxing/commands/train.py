@@ -48,7 +48,7 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
                         margin=margin, halvings=halvings, average=average, dropout=dropout, shift=shift, hold_out=hold_out,
                         train_images=train_images, test_images=test_images, board=board)
     console.check_writable(output, json)
-    data = settings.data(seed or 0)
+    data = settings.data(seed or 0, arithmetic)
     network = settings.network(data)
     with interruption.keeping():
         with TrainingProgress(quiet) as progress:

@@ -18,14 +18,10 @@ SOURCES = (
     "M. Horowitz, Computing's energy problem, ISSCC 2014: 45 nm, 0.9 V",
     "I. Kuon, J. Rose, Measuring the gap between FPGAs and ASICs, IEEE TCAD 26 (2007): dynamic power of FPGAs",
     "Lattice FPGA-DS-02008 (iCE40 UltraPlus), FPGA-DS-02012 (ECP5): typical standby current of the core")
-UNSEEN = "116 mA of the ECP5-45F: an assumption between the 77 mA of the 25F and the 212 mA of the 85F"
 MULTIPLY_32, ADD_32, READ_64 = 3.1, 0.1, 10.0     # pJ: Horowitz, words of 32 bits, 64 bits of an 8 KiB memory
 THEIR_VOLTS = 0.9
 FPGA_FACTOR = 14                                  # Kuon and Rose
 ADDERS = 9                                        # of a unit
-# Volts and milliamperes of the core; ECP5-5G (LFE5UM5G) has 1.2 V, other ECP5 1.1 V. 12F and 25F are the same die.
-CORE = {"iCE40UP5K": (1.2, 0.1), "LFE5U-12F": (1.1, 77), "LFE5U-25F": (1.1, 77), "LFE5U-45F": (1.1, 116),
-        "LFE5U-85F": (1.1, 212), "LFE5UM5G-45F": (1.2, 116), "LFE5UM5G-85F": (1.2, 212)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +38,12 @@ class Energy:
 
 def sources(platform: Platform) -> list[str]:
     """Of the figures that ``estimate`` takes for a board, what was assumed among them included."""
-    return [*SOURCES, *([UNSEEN] if platform.device.name.endswith("-45F") else [])]
+    return [*SOURCES, *filter(None, [platform.device.assumed])]
 
 
 def estimate(platform: Platform, design: Design) -> Energy:
     """Of a core on a board."""
-    volts, standby = CORE[platform.device.name]
+    volts, standby = platform.device.core_volts, platform.device.standby_mA
     scale = FPGA_FACTOR * (volts / THEIR_VOLTS)**2
     clock = 0.0
     for layer in design.layers:

@@ -24,39 +24,12 @@ from amaranth_boards.upduino_v3 import UpduinoV3Platform
 
 from boards import pll
 from golden_model.errors import InputError
+from hdl.devices import DEVICES, Device
 
 SERIAL = "serial"                         # resource of boards for which amaranth-boards declares no UART
 MOST_BAUD_ERROR = 0.015                   # of a bit time; ten bits then drift by less than a sixth of one
 
 
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """An FPGA. ``has``: what it offers, by the names of ``hdl.estimate.Cells``, and ``spram`` blocks of 256 kbit.
-
-    ``option``: how nextpnr is told.
-    """
-
-    name: str
-    target: str
-    option: str
-    has: Mapping[str, int]
-
-
-def _ecp5(name: str, option: str, cells: int, blocks: int, multipliers: int) -> Device:
-    return Device(name=name, target="ecp5", option=option, has={
-        "cells": cells, "flip_flops": cells, "multipliers": multipliers, "block_rams": blocks})
-
-
-# What the data sheets guarantee: FPGA-DS-02008 (iCE40 UltraPlus), FPGA-DS-02012 (ECP5). A 12F is sold as half a 25F.
-DEVICES = {device.name: device for device in (
-    Device(name="iCE40UP5K", target="ice40", option="--up5k", has={
-        "cells": 5280, "flip_flops": 5280, "multipliers": 8, "block_rams": 30, "spram": 4}),
-    _ecp5("LFE5U-12F", "--12k", 12_000, 32, 28),
-    _ecp5("LFE5U-25F", "--25k", 24_288, 56, 28),
-    _ecp5("LFE5U-45F", "--45k", 43_848, 108, 72),
-    _ecp5("LFE5U-85F", "--85k", 83_640, 208, 156),
-    _ecp5("LFE5UM5G-45F", "--um5g-45k", 43_848, 108, 72),
-    _ecp5("LFE5UM5G-85F", "--um5g-85k", 83_640, 208, 156))}
 PACKAGES = {"SG48": "sg48", "BG256": "CABGA256", "MG285": "CSFBGA285", "BG381": "CABGA381", "BG554": "CABGA554"}
 
 

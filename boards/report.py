@@ -6,13 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
-from platform import python_version
 
 from boards import energy
 from boards.build import FORMAT, Built, Verified
 from boards.pll import Ice40Pll
 from boards.routing import Hop
+from golden_model.versions import versions
 from hdl import estimate
 
 PARTS = {"cells": ("ICESTORM_LC", "TRELLIS_COMB"), "flip_flops": ("TRELLIS_FF",), "multipliers": ("ICESTORM_DSP", "MULT18X18D"),
@@ -165,7 +164,7 @@ def report(built: Built) -> BuildReport:
         energy=Power(estimate=True, standing_mW=power.standing_mW,
                      working_mW=power.standing_mW + power.clock_pJ * MHz * 1e-3, sources=energy.sources(platform)),
         verified=verified,
-        versions={"python": python_version(), **{name: metadata.version(name) for name in PACKAGES}, **built.versions},
+        versions={**versions(*PACKAGES), **built.versions},
         sha256=built.hashes)
 
 

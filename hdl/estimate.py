@@ -12,14 +12,11 @@ from hdl import timing
 from hdl.adder_tree import levels
 from hdl.control import branches, clusters, control_layout
 from hdl.design import Design, LayerDesign
+from hdl.devices import LARGEST
 from hdl.frames import MOST_COUNT
 from hdl.time_shared.design import ArrayDesign
 
 WARM_UP, MEASURED = 12, 24                # images before and within the steady state
-DEVICES = {                               # what the largest supported device has
-    "ecp5": ("ECP5-85F", {"cells": 83640, "flip_flops": 83640, "multipliers": 156, "block_rams": 208}),
-    "ice40": ("iCE40UP5K", {"cells": 5280, "flip_flops": 5280, "multipliers": 8, "block_rams": 30}),
-}
 CLOCKS = {"ecp5": 100.0, "ice40": 24.0}   # MHz that a core is to reach at least
 BLOCK_SHAPES = {"ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),      # words, bits
                 "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2))}
@@ -230,8 +227,8 @@ def cells(design: Design) -> Cells:
     InputError
         For a target whose cells are not known.
     """
-    if design.target not in DEVICES:
-        raise InputError(f"target must be {' or '.join(DEVICES)} for an estimate of cells, not {design.target}")
+    if design.target not in LARGEST:
+        raise InputError(f"target must be {' or '.join(LARGEST)} for an estimate of cells, not {design.target}")
     if design.arrangement == "time-shared":
         from hdl.time_shared import estimate  # which is made of this module
         return estimate.cells(design)

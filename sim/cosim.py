@@ -8,11 +8,9 @@ The images run in chunks, so that a mismatch can be run again with a trace: same
 from __future__ import annotations
 
 import functools
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib import metadata
 from itertools import pairwise
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from golden_model.errors import InputError, ToolError
 from golden_model.model import Model
 from golden_model.network import ELEMENTS, Network
 from golden_model.parameters import Parameters
+from golden_model.versions import versions
 from hdl import emit
 from hdl.design import Design
 from sim import simulators, step_states
@@ -201,15 +200,14 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
         images=len(images), learnt=len(taught), mismatches=tally.wrong, words_compared=tally.words,
         states_compared=tally.states, cycles_per_image=tally.cycles(False), cycles_per_learnt_image=tally.cycles(True),
         images_per_second=len(images) / tally.seconds if len(images) else None, first=first,
-        trace=None if written is None else str(written), trace_problem=problem, versions=versions(engine, simulator))
+        trace=None if written is None else str(written), trace_problem=problem, versions=computing(engine, simulator))
 
 
-def versions(engine: str, simulator: str) -> dict[str, str]:
+def computing(engine: str, simulator: str) -> dict[str, str]:
     """Of what computes."""
     packages = ["wuxing", "numpy", "amaranth", *(["cocotb", "cocotbext-axi"] if engine == "cocotb" else [])]
     tools = [simulators.icarus()] if simulator == "icarus" else [simulators.verilator(), simulators.compiler()]
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in packages},
-            **{tool.name: tool.version for tool in tools}}
+    return {**versions(*packages), **{tool.name: tool.version for tool in tools}}
 
 
 @dataclass

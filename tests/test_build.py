@@ -305,7 +305,7 @@ def test_the_energy_of_an_image_is_that_of_its_operations_and_of_standing():
 
 @pytest.mark.parametrize("platform", platforms.PLATFORMS.values(), ids=lambda platform: platform.name)
 def test_every_board_has_figures_of_energy_and_what_was_assumed_is_named(platform):
-    volts, standby = energy.CORE[platform.device.name]
+    volts, standby = platform.device.core_volts, platform.device.standby_mA
     assert volts == (1.1 if platform.device.name.startswith("LFE5U-") else 1.2)
     assert standby > 0
     assert (energy.sources(platform) != list(energy.SOURCES)) == (standby == 116)

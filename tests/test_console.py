@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from golden_model.errors import InternalError
 from golden_model.network import Network
 from wuxing.reports.console import FLAT, OPTIONAL, json_text, plain
 
@@ -39,7 +40,7 @@ def test_networks_paths_and_tables():
 def test_what_is_no_json_is_a_fault_that_shows(value):
     """NumPy's float64 is a float and its bool is none: what looks like a number must not become text."""
     assert is_dataclass(Inner)
-    with pytest.raises(TypeError, match="^a result must hold plain JSON, not "):
+    with pytest.raises(InternalError, match="^a result must hold plain JSON, not "):
         plain({"a": [value]})
 
 

@@ -1,11 +1,7 @@
 """The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, build, run, cache,
 experiment, sweep.
 
-Errors are one sentence. Exit codes:
-
-0: done. 1: cosim or run found a difference, a claim of an experiment does not hold, or what reads our output went away. 2 to 5:
-as the classes of ``golden_model.errors`` say; 2 also if a file is not read or written, or memory not enough. 130: Ctrl-C; 143
-and 129: SIGTERM and SIGHUP.
+Errors are one sentence; what it ends with stands in ``wuxing.exit_codes``.
 """
 from __future__ import annotations
 
@@ -21,7 +17,7 @@ from typing import Annotated, TextIO
 import typer
 from typer.main import get_command
 
-from golden_model.errors import InputError, InternalError, WuxingError
+from golden_model.errors import InternalError, WuxingError
 from golden_model.storage.cache import CacheWarning
 from wuxing import exit_codes, interruption, streams
 from wuxing.commands import (
@@ -43,7 +39,6 @@ from wuxing.commands import (
 )
 from wuxing.reports import console
 
-UNUSABLE = InputError.exit_code
 SUMMARY = "Networks of predator-prey neurons that learn locally: in float, and bit by bit as in hardware."
 TRACEBACK = "WUXING_TRACEBACK"            # set: the traceback of a fault of this program goes to stderr, else into a file
 
@@ -137,7 +132,7 @@ def _run(arguments: list[str]) -> int:
             command.invoke(context)
     except typer.Exit as stop:
         return stop.exit_code
-    return 0
+    return exit_codes.DONE
 
 
 def _usage(error: typer.TyperException) -> str:
@@ -155,7 +150,7 @@ def _unusable(error: OSError) -> str:
     return f"{name} must be readable and writable, but: {error.strerror or error}; mend it or choose another place"
 
 
-def _fail(sentence: str, code: int = UNUSABLE) -> int:
+def _fail(sentence: str, code: int = exit_codes.UNUSABLE) -> int:
     _say(sentence)
     return code
 
@@ -166,7 +161,7 @@ def _fault(sentence: str, error: Exception) -> int:
     file = None if os.environ.get(TRACEBACK) else _kept(trace)
     if file is None:
         print(trace, file=sys.stderr)
-    return _fail(sentence if file is None else f"{sentence} with the traceback in {file}", InternalError.exit_code)
+    return _fail(sentence if file is None else f"{sentence} with the traceback in {file}", exit_codes.FAULT)
 
 
 def _kept(trace: str) -> str | None:

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from wuxing import exit_codes
+
 # Windows has no SIGHUP; there the closing of the console is SIGBREAK
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name))
-SIGNALLED = 128                           # exit codes of programs that a signal ended begin here
 AGAIN = 0.05                              # seconds until a signal that went nowhere is repeated
 
 
@@ -108,4 +109,4 @@ def hold() -> None:
 
 def exit_code() -> int:
     """What an interrupted command ends with: 130 for Ctrl-C, 143 for SIGTERM, 129 for SIGHUP."""
-    return SIGNALLED + (signal.SIGINT if _watch.number is None else _watch.number)
+    return exit_codes.SIGNALLED + (signal.SIGINT if _watch.number is None else _watch.number)

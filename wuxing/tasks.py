@@ -22,7 +22,7 @@ from typing import Any
 
 from golden_model.errors import InputError, ToolError
 from golden_model.storage.atomic_write import write_atomically
-from wuxing.versions import versions
+from golden_model.versions import versions
 
 STORE = Path("build/experiments")         # where results are kept unless another folder is named
 MOST_CRASHES = 3                          # worker processes in a row that may die without a result between them

@@ -1,4 +1,8 @@
-"""One process at a time: a lock on a file, which the system drops with the process that holds it, however that ends."""
+"""One process at a time: a lock on a file, which the system drops with the process that holds it, however that ends.
+
+Ours, because the package ``filelock`` would replace ``locked`` alone: its locks are exclusive, or, shared ones, entries of a
+database beside the file, and ``shared`` marks a library while it is in use, by the file itself.
+"""
 from __future__ import annotations
 
 import errno

@@ -11,13 +11,13 @@ import typer
 from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Network
+from golden_model.versions import versions
 from wuxing import comparison, interruption
 from wuxing import configuration as options
 from wuxing.comparison import Comparison, Details, Result
 from wuxing.configuration import Settings
 from wuxing.reports import console
 from wuxing.reports.progress import TrainingProgress
-from wuxing.versions import versions
 
 CONTESTANTS = {"float": "float", "quantised": "float, quantised afterwards", "fixed": "fixed: learnt in integers",
                "last_layer_only": "last layer alone, float", "logistic": "logistic regression"}

@@ -50,6 +50,7 @@ def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, 
              json: options.JsonOption = None) -> None:
     """Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."""
     from hdl import estimate as costs
+    from hdl.devices import LARGEST
     console.check_writable(json)
     source = designs.read(model, quiet=True)              # parameters cost the same, rounded or not
     network = source.network
@@ -61,7 +62,8 @@ def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, 
         raise InputError(f"--clock must be above 0 and below 1000 MHz, not {rate:g}")
     inputs = round(USUAL_SHARE * network.layers[0]) if nonzero is None else nonzero
     clocks = costs.clocks(design, inputs)
-    device, limits = costs.DEVICES[target]
+    device, largest = LARGEST[target]
+    limits = {part: largest.has[part] for part in asdict(cells)}
     console.write_json(json, Result(
         model=model, digest=network.digest, units=design.units, kind=kind, target=target, learns=learning, MHz=rate,
         nonzero=inputs, clocks=clocks, memory_bits=memory, cells=cells, device=device, device_has=limits))

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from golden_model.errors import InputError, ToolError
+from golden_model.versions import versions
 from wuxing import configuration as options
 from wuxing import exit_codes, tasks
 from wuxing.experiments import description as descriptions
@@ -19,7 +20,6 @@ from wuxing.experiments.summary import Claim, Plain, Run, Summary, Table
 from wuxing.reports import console
 from wuxing.reports.progress import run_tasks
 from wuxing.tasks import Store, Task
-from wuxing.versions import versions
 
 REPORT = Path("build/report")             # where --all writes, unless --report names a folder
 

@@ -19,6 +19,7 @@ from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
+from golden_model.versions import versions
 from wuxing import configuration as options
 from wuxing import cost, tasks
 from wuxing import grid as grids
@@ -30,7 +31,6 @@ from wuxing.grid import Grid, Point
 from wuxing.reports import console
 from wuxing.reports.progress import run_tasks, untaught_note
 from wuxing.tasks import Store, Task
-from wuxing.versions import versions
 
 if TYPE_CHECKING:
     from wuxing.reports.plots import Panels

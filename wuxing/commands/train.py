@@ -13,13 +13,13 @@ from golden_model.network import Network
 from golden_model.storage import model_file
 from golden_model.training import Epoch, Training, accuracy
 from golden_model.training import train as run_training
+from golden_model.versions import versions
 from wuxing import configuration as options
 from wuxing import interruption
 from wuxing.configuration import Settings
 from wuxing.reports import console
 from wuxing.reports.progress import TrainingProgress
 from wuxing.training_record import TrainingRecord, course
-from wuxing.versions import versions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 
-from golden_model.errors import InputError
+from golden_model.errors import InputError, InternalError
 from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import streams
@@ -63,8 +63,8 @@ def plain(value: object) -> Json:
 
     Raises
     ------
-    TypeError
-        If it holds anything that is none of these, nor plain JSON: which entry would be lost is a fault of ours.
+    InternalError
+        If it holds anything that is none of these, nor plain JSON.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -85,7 +85,7 @@ def plain(value: object) -> Json:
         return [plain(each) for each in value]
     if isinstance(value, Path):
         return str(value)
-    raise TypeError(f"a result must hold plain JSON, not {type(value).__name__}")
+    raise InternalError(f"a result must hold plain JSON, not {type(value).__name__}")
 
 
 def table_of(result: object) -> dict[str, Json]:

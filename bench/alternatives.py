@@ -87,13 +87,13 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     arguments = parser.parse_args()
     data = datasets.load("mnist").hold_out(10_000, 7)
-    found = {}
+    results = {}
     for name, changes in ALTERNATIVES:
         if arguments.only in name:
-            found[name] = run(data, changes)
-            print(f"{found[name]:6.2f} %  {name}", flush=True)
+            results[name] = run(data, changes)
+            print(f"{results[name]:6.2f} %  {name}", flush=True)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"held_out_accuracy": found}, indent=2), "utf-8")
+        arguments.json.write_text(json.dumps({"held_out_accuracy": results}, indent=2), "utf-8")
 
 
 if __name__ == "__main__":

@@ -35,21 +35,21 @@ Json = dict[str, Any]
 
 def record(name: str) -> Json:
     """A file of docs/figures."""
-    found: Json = json.loads((ROOT / f"docs/figures/{name}.json").read_text("utf-8"))
-    return found
+    content: Json = json.loads((ROOT / f"docs/figures/{name}.json").read_text("utf-8"))
+    return content
 
 
 def report(name: str) -> Json:
     """What ``wuxing build`` said of one of the three builds."""
-    found: Json = json.loads((ROOT / f"docs/reports/{name}.json").read_text("utf-8"))
-    return found
+    content: Json = json.loads((ROOT / f"docs/reports/{name}.json").read_text("utf-8"))
+    return content
 
 
 def synthesis(command: str) -> Json:
     """The entry of bench/synthesis.json that ``python bench/synthesis.py`` with these words made."""
     entries = json.loads((ROOT / "bench/synthesis.json").read_text("utf-8"))
-    found: Json = next(entry for entry in entries if entry["command"] == f"python bench/synthesis.py {command}")
-    return found
+    result: Json = next(entry for entry in entries if entry["command"] == f"python bench/synthesis.py {command}")
+    return result
 
 
 # ----------------------------------------------------------------- Markdown
@@ -88,18 +88,18 @@ def accuracy(spreads: bool) -> str:
     """Networks of MNIST in float and in integers; README without spreads, docs/learning.md with them."""
     rows, used = [], []
     for name in ("compare-784-128-10", "compare-784-256-128-10"):
-        found = record(name)
-        spread = found["spread"] if spreads else {}
-        rows.append(["-".join(map(str, found["layers"])),
-                     percent(found["float_accuracy"], spread.get("float_accuracy")),
-                     percent(found["fixed_accuracy"], spread.get("fixed_accuracy")),
-                     f"{found['gap_points']:.2f} points", code(found["command"])])
-        used.append(found)
+        result = record(name)
+        spread = result["spread"] if spreads else {}
+        rows.append(["-".join(map(str, result["layers"])),
+                     percent(result["float_accuracy"], spread.get("float_accuracy")),
+                     percent(result["fixed_accuracy"], spread.get("fixed_accuracy")),
+                     f"{result['gap_points']:.2f} points", code(result["command"])])
+        used.append(result)
     for name, said in (("train-784-32-10", ""), ("train-784-256-128-10-shifted", ", images shifted by up to one pixel")):
-        found = record(name)
-        rows.append(["-".join(map(str, found["layers"])) + said, "",
-                     percent(found["mean"], found["spread"] if spreads else None), "", code(found["command"])])
-        used.append(found)
+        result = record(name)
+        rows.append(["-".join(map(str, result["layers"])) + said, "",
+                     percent(result["mean"], result["spread"] if spreads else None), "", code(result["command"])])
+        used.append(result)
     first = used[0]
     said = (f"The last layer alone, with the hidden links left as they were drawn, reaches "
             f"{percent(first['last_layer_only_accuracy'])}, and logistic regression {percent(first['logistic_accuracy'])}. S "
@@ -116,9 +116,9 @@ def accuracy(spreads: bool) -> str:
 
 
 def alternatives() -> str:
-    found = record("alternatives")
+    result = record("alternatives")
     return table(("setting", "held-out accuracy"),
-                 ([name, percent(value)] for name, value in found["held_out_accuracy"].items())) + transcribed(found)
+                 ([name, percent(value)] for name, value in result["held_out_accuracy"].items())) + transcribed(result)
 
 
 # ----------------------------------------------------------------- hardware
@@ -131,12 +131,12 @@ def time_shared(layers: tuple[int, ...]) -> Design:
     return Design(network=fit.network_for("ice40", layers), arrangement="time-shared", target="ice40")
 
 
-def clocks_of(found: Json) -> str:
-    return f"{found['cycles_per_image']:,.1f}, {found['cycles_per_learnt_image']:,.1f}"
+def clocks_of(result: Json) -> str:
+    return f"{result['cycles_per_image']:,.1f}, {result['cycles_per_learnt_image']:,.1f}"
 
 
-def equal(found: Json) -> str:
-    return f"{found['mismatches']:,} of {found['words_compared']:,} words differ"
+def equal(result: Json) -> str:
+    return f"{result['mismatches']:,} of {result['words_compared']:,} words differ"
 
 
 def headline() -> str:
@@ -210,10 +210,10 @@ def small() -> str:
 
 def clocks(design: Design, target: str, latency: bool) -> str:
     """What an image of the usual size takes, by formula."""
-    found = estimate.clocks(design, USUAL)
-    rows = [["inferred", f"{found.inferred:,.0f}", f"{1e6 * CLOCK[target] / found.inferred:,.0f} images a second"]]
-    for name, count in (("learnt, with an error", found.learnt), ("learnt, without an error", found.learnt_without_error),
-                        ("first word of an image to its reply", found.latency if latency else None)):
+    result = estimate.clocks(design, USUAL)
+    rows = [["inferred", f"{result.inferred:,.0f}", f"{1e6 * CLOCK[target] / result.inferred:,.0f} images a second"]]
+    for name, count in (("learnt, with an error", result.learnt), ("learnt, without an error", result.learnt_without_error),
+                        ("first word of an image to its reply", result.latency if latency else None)):
         if count is not None:
             rows.append([name, f"{count:,.0f}", f"{us(count, target):.{1 if target == 'ecp5' else 0}f} us"])
     return table(("", "clocks", f"at {CLOCK[target]} MHz"), rows)
@@ -238,10 +238,10 @@ def cells() -> str:
     rows = []
     for words in ("784-128-10 --seeds 1", "784-16-10 --seeds 1", "64-8-4 --seeds ''",
                   "64-8-4 --target ice40 --most-units 2 --seeds ''"):
-        found = synthesis(words)
-        device, ecp5 = found["device"], found["target"] == "ecp5"
-        rows.append([code(found["command"]), f"{sum(found['units'])}", f"{found['area']:,}",
-                     f"{found['area_per_unit']:,.0f}",
+        result = synthesis(words)
+        device, ecp5 = result["device"], result["target"] == "ecp5"
+        rows.append([code(result["command"]), f"{sum(result['units'])}", f"{result['area']:,}",
+                     f"{result['area_per_unit']:,.0f}",
                      f"{device['TRELLIS_FF']:,}" if ecp5 else "in the cells",
                      f"{device['MULT18X18D' if ecp5 else 'ICESTORM_DSP']}, {device['DP16KD' if ecp5 else 'ICESTORM_RAM']}"])
     large, middle = synthesis("784-128-10 --seeds 1"), synthesis("784-16-10 --seeds 1")
@@ -254,30 +254,30 @@ def cells() -> str:
         f"with `wuxing build` ([boards.md](boards.md)).")
 
 
-def path(found: Json) -> str:
-    run = found["runs"][0]
+def path(result: Json) -> str:
+    run = result["runs"][0]
     return f"`{run['from']}` to `{run['to']}`"
 
 
 def build(name: str) -> str:
     """One of the three builds of docs/boards.md, in words."""
-    found = report(name)
-    use, images = found["use"], found["images"]
+    result = report(name)
+    use, images = result["use"], result["images"]
     parts = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
              "spram": "SPRAM blocks"}
     counts = ", ".join(f"{use[part]['used']:,} of {use[part]['there']:,} {said}"
                        + (f" ({100 * use[part]['share']:.0f} %)" if part == "cells" else "")
                        for part, said in parts.items() if part in use)
     learnt, without = images["learnt"], images["learnt_without_error"]
-    said = (f"{counts}; {found['clock']['reached_MHz']:.1f} MHz for a clock of {found['clock']['MHz']:.0f} MHz, met by seed "
-            f"{found['seed']}. An image with {USUAL} pixels that are not 0 is inferred in {images['inferred']['us']:.2f} us "
+    said = (f"{counts}; {result['clock']['reached_MHz']:.1f} MHz for a clock of {result['clock']['MHz']:.0f} MHz, met by seed "
+            f"{result['seed']}. An image with {USUAL} pixels that are not 0 is inferred in {images['inferred']['us']:.2f} us "
             f"and learnt in {learnt['us']:.2f} us with an error, in {without['us']:.2f} us without.")
     simulated = {"icebreaker-784-32-10": "cosim-784-32-10-time-shared", "icebreaker-784-64-10": "cosim-784-64-10-time-shared",
                  "ulx3s-85f-784-128-10": "cosim-784-128-10"}[name]
     trained = {"icebreaker-784-32-10": "train-icebreaker-784-32-10", "icebreaker-784-64-10": "train-icebreaker-784-64-10",
                "ulx3s-85f-784-128-10": "train-784-128-10"}[name]
     measured, model = record(simulated), record(trained)
-    rate = found["clock"]["MHz"]
+    rate = result["clock"]["MHz"]
     return said + (
         f" In the mean over images of MNIST, with the trained model ({percent(model['accuracies'][0])} of the test images "
         f"after {model['epochs']} epochs), an inferred one takes {measured['cycles_per_image'] / rate:.2f} us and a learnt "
@@ -290,25 +290,26 @@ def line() -> str:
     """What the serial line costs."""
     from boards import platforms
     from wuxing.commands.boards import LINE_BYTES, line_images_per_second
-    found = record("run-icebreaker")
+    result = record("run-icebreaker")
     parameters = 32 * 785 + 10 * 33
     bauds = sorted({platform.baud for platform in platforms.PLATFORMS.values()})
     rates = ", ".join(f"{line_images_per_second(baud):,.0f} at {baud / 1e6:g} Mbaud" for baud in bauds)
     seconds = (5 * parameters + 11 * -(-parameters // 48)) * 10 / 2e6
     return table(("", "figure", "from"), [
-        ["bytes to the board for an MNIST image", (f"{found['inferred']['bytes_per_image']:.0f} inferred, "
-                                                   f"{found['learnt']['bytes_per_image']:.0f} learnt"), code(found["command"])],
+        ["bytes to the board for an MNIST image", (f"{result['inferred']['bytes_per_image']:.0f} inferred, "
+                                                   f"{result['learnt']['bytes_per_image']:.0f} learnt"),
+                                                   code(result["command"])],
         ["images a second that the line carries, MNIST", rates, f"{LINE_BYTES} bytes of 10 bits, as `wuxing boards` says"],
         ["reading a model of 784-32-10 back", f"{parameters:,} parameters, {seconds:.1f} s at 2 Mbaud",
          "5 bytes a parameter, 11 more a packet of 48"],
-    ]) + transcribed(found)
+    ]) + transcribed(result)
 
 
 def virtual() -> str:
-    found = record("run-icebreaker")
-    return (f"With a network 784-32-10 ({code(found['command'])}), {found['inferred']['images']} images inferred and "
-            f"{found['learnt']['images']} learnt on a virtual iCEBreaker, {found['mismatches'] or 'none'} of "
-            f"{found['words_compared']:,} words differ{'s' if not found['mismatches'] else ''}.") + transcribed(found)
+    result = record("run-icebreaker")
+    return (f"With a network 784-32-10 ({code(result['command'])}), {result['inferred']['images']} images inferred and "
+            f"{result['learnt']['images']} learnt on a virtual iCEBreaker, {result['mismatches'] or 'none'} of "
+            f"{result['words_compared']:,} words differ{'s' if not result['mismatches'] else ''}.") + transcribed(result)
 
 
 # ----------------------------------------------------------------- beside others
@@ -344,15 +345,15 @@ def yardsticks() -> str:
 
 
 def speed() -> str:
-    found = record("speed")
-    rates = found["images_per_second"]
-    return (f"784-128-10 on one thread of {found.get('processor', 'a Xeon')}: "
+    result = record("speed")
+    rates = result["images_per_second"]
+    return (f"784-128-10 on one thread of {result.get('processor', 'a Xeon')}: "
             f"{rounded(rates['compiled']['learn_first_epoch'], 2)} images learnt per second one at a time in the first "
-            f"epoch, bit-accurate, which is **{found['learning_over_pytorch']:.1f} times** PyTorch's one-image SGD of a "
+            f"epoch, bit-accurate, which is **{result['learning_over_pytorch']:.1f} times** PyTorch's one-image SGD of a "
             f"plain MLP of the same sizes in the same run ({rounded(rates['pytorch']['learn_first_epoch'], 3)} a second); "
-            f"inference at {found['inference_over_pytorch']:.2f} of PyTorch's batched forward pass; the compiled engine "
-            f"{found['compiled_over_numpy_model']:.0f} times the NumPy model; {found['peak_memory_mib']:.0f} MiB at most for "
-            f"a pass over MNIST.") + transcribed(found)
+            f"inference at {result['inference_over_pytorch']:.2f} of PyTorch's batched forward pass; the compiled engine "
+            f"{result['compiled_over_numpy_model']:.0f} times the NumPy model; {result['peak_memory_mib']:.0f} MiB at most for "
+            f"a pass over MNIST.") + transcribed(result)
 
 
 # ----------------------------------------------------------------- where it goes

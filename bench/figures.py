@@ -50,9 +50,9 @@ class Record:
     first: tuple[str, ...] = ()
 
 
-def compared(found: list[dict[str, Any]]) -> dict[str, Any]:
+def compared(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Of ``wuxing compare``: accuracies with their spreads, each seed's, and the test accuracies over epochs of the first."""
-    whole = found[0]
+    whole = runs[0]
     names = [name for name in whole if name.endswith("_accuracy")]
     return {"layers": whole["network"]["layers"], "dataset_sha256": whole["dataset_sha256"], "seeds": whole["seeds"],
             **{name: whole[name] for name in (*names, "gap_points", "agreement")},
@@ -63,27 +63,27 @@ def compared(found: list[dict[str, Any]]) -> dict[str, Any]:
                        for name, curve in whole["runs"][0]["curves"].items()}}
 
 
-def trained(found: list[dict[str, Any]]) -> dict[str, Any]:
+def trained(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Of ``wuxing train`` with several seeds: each seed's accuracy."""
-    return {"layers": found[0]["network"]["layers"], "dataset_sha256": found[0]["dataset_sha256"],
-            "epochs": found[0]["complete_epochs"], "accuracies": [run["accuracy"] for run in found]}
+    return {"layers": runs[0]["network"]["layers"], "dataset_sha256": runs[0]["dataset_sha256"],
+            "epochs": runs[0]["complete_epochs"], "accuracies": [run["accuracy"] for run in runs]}
 
 
-def simulated(found: list[dict[str, Any]]) -> dict[str, Any]:
+def simulated(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Of ``wuxing cosim``: what was compared, and clocks."""
-    return {name: found[0][name] for name in ("words_compared", "mismatches", "images", "learnt", "cycles_per_image",
-                                              "cycles_per_learnt_image", "units")}
+    return {name: runs[0][name] for name in ("words_compared", "mismatches", "images", "learnt", "cycles_per_image",
+                                             "cycles_per_learnt_image", "units")}
 
 
-def ran(found: list[dict[str, Any]]) -> dict[str, Any]:
+def ran(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Of ``wuxing run`` on a virtual board: what was compared, and bytes on the line."""
-    whole = found[0]
+    whole = runs[0]
     return {**{name: whole[name] for name in ("board", "baud", "words_compared", "mismatches")},
             **{phase: {name: whole[phase][name] for name in ("images", "bytes_per_image")} for phase in ("inferred", "learnt")}}
 
 
-def everything(found: list[dict[str, Any]]) -> dict[str, Any]:
-    return found[0]
+def everything(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    return runs[0]
 
 
 SMALL = "wuxing train --config examples/icebreaker.toml --layers 784,{},10 --arithmetic fixed --epochs 30"
@@ -178,9 +178,9 @@ def prepare(what: str, source: str, result: str) -> None:
 def keep(name: str) -> None:
     """Take over what the runs of a record left."""
     record = RECORDS[name]
-    found = [json.loads((RUNS / record.file.replace("S", str(seed))).read_text("utf-8")) for seed in record.seeds]
+    runs = [json.loads((RUNS / record.file.replace("S", str(seed))).read_text("utf-8")) for seed in record.seeds]
     KEPT.mkdir(parents=True, exist_ok=True)
-    kept = {"command": record.command, **record.keep(found)}
+    kept = {"command": record.command, **record.keep(runs)}
     if len(kept.get("accuracies", ())) > 1:
         kept |= {"mean": statistics.fmean(kept["accuracies"]), "spread": statistics.stdev(kept["accuracies"])}
     write_atomically(KEPT / f"{name}.json", json.dumps(kept, indent=1) + "\n")
@@ -191,12 +191,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", choices=[*RECORDS, []], help="records to measure")
     parser.add_argument("--all", action="store_true", help="measure all of them")
     parser.add_argument("--keep", action="store_true", help="measure nothing, take over what lies in build/figures")
-    given = parser.parse_args()
-    for name in RECORDS if given.all else given.names:
-        if not given.keep:
+    arguments = parser.parse_args()
+    for name in RECORDS if arguments.all else arguments.names:
+        if not arguments.keep:
             measure(name)
         keep(name)
-    if not given.all and not given.names:
+    if not arguments.all and not arguments.names:
         for name, record in RECORDS.items():
             print(f"{'there  ' if (KEPT / f'{name}.json').exists() else 'missing'}  {name}: {record.command}")
 

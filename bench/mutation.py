@@ -27,9 +27,9 @@ def main() -> int:
     survived = [outcome.mutant for outcome in outcomes if not outcome.caught_by]
     print(f"{len(outcomes) - len(survived)} of {len(outcomes)} planted bugs were caught")
     if options.json is not None:
-        found = {"mutants": len(outcomes), "survived": survived,
-                 "caught_by": {outcome.mutant: list(outcome.caught_by) for outcome in outcomes}}
-        write_atomically(options.json, json.dumps(found, indent=2) + "\n")
+        result = {"mutants": len(outcomes), "survived": survived,
+                  "caught_by": {outcome.mutant: list(outcome.caught_by) for outcome in outcomes}}
+        write_atomically(options.json, json.dumps(result, indent=2) + "\n")
     return 1 if survived else 0
 
 

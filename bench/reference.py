@@ -137,12 +137,12 @@ def markdown(text: str) -> str:
 
 def entries(body: str) -> str:
     """``name : type`` lines with indented text below, as a list."""
-    found = []
+    listed = []
     for names, kind, said in ENTRY.findall(body.strip("\n") + "\n"):
         sentence = " ".join(said.split())
         typed = f" ({kind})" if kind and sentence else ""
-        found.append(f"- `{names}`{typed}: {sentence or kind}".rstrip(": "))
-    return "\n".join(found)
+        listed.append(f"- `{names}`{typed}: {sentence or kind}".rstrip(": "))
+    return "\n".join(listed)
 
 
 def returned(body: str) -> str:

@@ -109,30 +109,30 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="add the figures to this file")
     parser.add_argument("--router", choices=("router1", "router2"), default="router1", help="of nextpnr; 2 takes less time")
     parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
-    given = parser.parse_args()
-    network = fit.network_for(given.target, given.layers)
+    arguments = parser.parse_args()
+    network = fit.network_for(arguments.target, arguments.layers)
     units: tuple[int, ...] = ()
-    if given.most_units:
-        units = ((given.most_units,) * (len(network.layers) - 1) if given.arrangement == "time-shared"
-                 else units_within(network, given.most_units))
-    design = Design(network=network, units=units, target=given.target, kind=given.kind, learns=not given.no_learning,
-                    arrangement=given.arrangement)
+    if arguments.most_units:
+        units = ((arguments.most_units,) * (len(network.layers) - 1) if arguments.arrangement == "time-shared"
+                 else units_within(network, arguments.most_units))
+    design = Design(network=network, units=units, target=arguments.target, kind=arguments.kind,
+                    learns=not arguments.no_learning, arrangement=arguments.arrangement)
     words = sys.argv[1:]
     for option in ("--json", "--keep"):
         if option in words:
             place = words.index(option)
             del words[place:place + 2]
-    found = {"command": "python bench/synthesis.py " + shlex.join(words),
-             **measure(design, given.seeds, given.clock or CLOCKS[given.target], given.router, given.keep)}
-    if given.json is not None:
-        kept = json.loads(given.json.read_text("utf-8")) if given.json.exists() else []
-        kept = [entry for entry in kept if entry["command"] != found["command"]]
-        write_atomically(given.json, json.dumps([*kept, found], indent=1) + "\n")
+    result = {"command": "python bench/synthesis.py " + shlex.join(words),
+              **measure(design, arguments.seeds, arguments.clock or CLOCKS[arguments.target], arguments.router, arguments.keep)}
+    if arguments.json is not None:
+        kept = json.loads(arguments.json.read_text("utf-8")) if arguments.json.exists() else []
+        kept = [entry for entry in kept if entry["command"] != result["command"]]
+        write_atomically(arguments.json, json.dumps([*kept, result], indent=1) + "\n")
     layers = "-".join(map(str, network.layers))
-    print(f"{layers} on {emit.multipliers(design)} units, {given.target}: {found['area']} {AREA[given.target]}, "
-          f"{found['area_per_unit']} a unit")
-    print(", ".join(f"{name} {count}" for name, count in found["device"].items()))
-    for attempt in found["runs"]:
+    print(f"{layers} on {emit.multipliers(design)} units, {arguments.target}: {result['area']} {AREA[arguments.target]}, "
+          f"{result['area_per_unit']} a unit")
+    print(", ".join(f"{name} {count}" for name, count in result["device"].items()))
+    for attempt in result["runs"]:
         print(f"seed {attempt['seed']}: {attempt['MHz']:.1f} MHz, critical from {attempt['from']} to {attempt['to']}")
 
 

@@ -97,13 +97,13 @@ def covering() -> tuple[Choice, ...]:
     left, chosen = all_pairs() - set(REFUSED), []
     while left:
         wanted = min(left)
-        found = [choice for _ in range(40) for choice in [_around(wanted, left, chance)] if choice is not None]
+        results = [choice for _ in range(40) for choice in [_around(wanted, left, chance)] if choice is not None]
         tries = 0
-        while not found and tries < 400:
+        while not results and tries < 400:
             choice, tries = _around(wanted, set(), chance), tries + 1
-            found = [] if choice is None else [choice]
-        assert found, f"{wanted} must be built in some design, or be in REFUSED"
-        best = max(found, key=lambda choice: len(pairs(choice) & left))
+            results = [] if choice is None else [choice]
+        assert results, f"{wanted} must be built in some design, or be in REFUSED"
+        best = max(results, key=lambda choice: len(pairs(choice) & left))
         left -= pairs(best)
         chosen.append(best)
     return tuple(chosen)
@@ -115,8 +115,8 @@ def _around(wanted: Choice, left: set[Choice], chance: random.Random) -> Choice 
     for option in chance.sample(list(OPTIONS), len(OPTIONS)):
         if option not in values:
             def met(value: str, option: str = option) -> int:
-                given = [(name, values.get(name) if name != option else value) for name in OPTIONS]
-                there = tuple((name, given_value) for name, given_value in given if given_value is not None)
+                options = [(name, values.get(name) if name != option else value) for name in OPTIONS]
+                there = tuple((name, given_value) for name, given_value in options if given_value is not None)
                 together = {pair for pair in combinations(there, 2) if (option, value) in pair}
                 return -1_000 if together & set(REFUSED) else len(together & left)
             values[option] = max(chance.sample(list(OPTIONS[option]), len(OPTIONS[option])), key=met)

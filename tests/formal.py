@@ -140,8 +140,8 @@ def _found(program: str) -> str:
 def _status(file: Path, log: str) -> str:
     status = file.read_text("utf-8").split()[0] if file.is_file() else "ERROR"
     if status not in ("PASS", "FAIL", "UNKNOWN"):
-        found = re.findall(r"(?:ERROR|error): (.*)", log)
-        raise ToolError(f"a design must be one that SymbiYosys can read, but it stopped: {found[0] if found else log[-200:]}")
+        result = re.findall(r"(?:ERROR|error): (.*)", log)
+        raise ToolError(f"a design must be one that SymbiYosys can read, but it stopped: {result[0] if result else log[-200:]}")
     return status
 
 
@@ -151,9 +151,9 @@ def _failed(log: str, text: str) -> tuple[str, ...]:
     for line in text.splitlines():
         if line.startswith("module "):
             module = line.split("\\", 1)[1]
-        elif found := re.match(r" *cell \$check \$(\d+)", line):
-            cell = found[1]
-        elif found := re.match(r' *parameter \\FORMAT "(.+)"', line):
-            messages[module, cell] = found[1]
+        elif match := re.match(r" *cell \$check \$(\d+)", line):
+            cell = match[1]
+        elif match := re.match(r' *parameter \\FORMAT "(.+)"', line):
+            messages[module, cell] = match[1]
     failed = re.findall(r"(?:Assert failed in|Unreached cover statement at) (\S+): (\S+) \(_witness_\.check_(\d+)\)", log)
     return tuple(dict.fromkeys(messages.get((module, cell), Path(place).name) for module, place, cell in failed))

@@ -85,8 +85,8 @@ def plant(mutant: Mutant, package: Path) -> None:
     """Change one file of a copy of ``hdl``."""
     path = package / mutant.file
     text = path.read_text("utf-8")
-    if (found := text.count(mutant.old)) != 1:
-        raise InputError(f"the text of mutant {mutant.name!r} must occur once in {mutant.file}, not {found} times; bring "
+    if (count := text.count(mutant.old)) != 1:
+        raise InputError(f"the text of mutant {mutant.name!r} must occur once in {mutant.file}, not {count} times; bring "
                          f"tests/mutants.py up to date")
     path.write_text(text.replace(mutant.old, mutant.new), "utf-8")
 

@@ -20,7 +20,7 @@ def case(shape, stalls, list_class=ActivationList, images=60):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     right = {(shape, stalls): case(shape, stalls) for shape in SHAPES for stalls in STALLS}
     wrong = {name: case("usual", 0 if name == TOO_LATE else 0.3, planted("hdl.activation_list", *bug).ActivationList)
              for name, bug in BUGS.items()}
@@ -29,8 +29,8 @@ def found(tmp_path_factory):
 
 @pytest.mark.parametrize("stalls", STALLS)
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_play_is_the_list_of_its_image(found, shape, stalls):
-    assert not found[shape, stalls], found[shape, stalls]
+def test_every_play_is_the_list_of_its_image(findings, shape, stalls):
+    assert not findings[shape, stalls], findings[shape, stalls]
 
 
 TOO_LATE = "bubble"
@@ -51,5 +51,5 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match("AssertionError: .*must", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match("AssertionError: .*must", findings[name])

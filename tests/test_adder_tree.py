@@ -33,13 +33,13 @@ def case(names, tree=AdderTree, passes=25):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     wrong = {name: case(["two_folds", "two"], planted("hdl.adder_tree", *bug).AdderTree) for name, bug in BUGS.items()}
     return verdicts(tmp_path_factory.mktemp("benches"), {RIGHT: case(SHAPES)} | wrong, "adder_tree_bench")
 
 
-def test_every_error_is_that_of_the_golden_model(found):
-    assert not found[RIGHT], found[RIGHT]
+def test_every_error_is_that_of_the_golden_model(findings):
+    assert not findings[RIGHT], findings[RIGHT]
 
 
 BUGS = {
@@ -52,5 +52,5 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match("AssertionError: .*must be", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match("AssertionError: .*must be", findings[name])

@@ -31,12 +31,12 @@ def fails(text):
 
 
 @each_engine
-@pytest.mark.parametrize(("epoch", "shown"), [(-1, "-1"), (-50, "-50"), (True, "True"), (1.0, "1.0"), (None, "None"),
-                                              (np.int64(-1), "np.int64(-1)"), (np.bool_(True), "np.True_"), ("0", "'0'")])
-def test_an_epoch_is_a_whole_number_from_0(engine, epoch, shown):
+@pytest.mark.parametrize(("epoch", "text"), [(-1, "-1"), (-50, "-50"), (True, "True"), (1.0, "1.0"), (None, "None"),
+                                             (np.int64(-1), "np.int64(-1)"), (np.bool_(True), "np.True_"), ("0", "'0'")])
+def test_an_epoch_is_a_whole_number_from_0(engine, epoch, text):
     model = engine()
     before = model.parameters
-    with fails(f"epoch must be a whole number, 0 or more, not {shown}; the first is 0"):
+    with fails(f"epoch must be a whole number, 0 or more, not {text}; the first is 0"):
         model.learn(IMAGES, LABELS, epoch)
     assert all(np.array_equal(one.weights, other.weights) for one, other in zip(before, model.parameters, strict=True))
 
@@ -44,13 +44,13 @@ def test_an_epoch_is_a_whole_number_from_0(engine, epoch, shown):
 @each_engine
 def test_after_the_last_epoch_the_rates_stay(engine):
     """3 halvings in 4 epochs: epoch 3 has the least rates, and so has every later one."""
-    found = []
+    results = []
     for epoch in (np.uint8(3), 4, 10**30):
         model = engine()
         model.learn(IMAGES, LABELS, epoch)
-        found.append(model.parameters[0].weights)
-    assert np.array_equal(found[0], found[1])
-    assert np.array_equal(found[0], found[2])
+        results.append(model.parameters[0].weights)
+    assert np.array_equal(results[0], results[1])
+    assert np.array_equal(results[0], results[2])
 
 
 @each_engine
@@ -118,9 +118,9 @@ def test_both_engines_refuse_the_same_beginnings(engine, network, arithmetic, va
         engine(network, arithmetic, values)
 
 
-@pytest.mark.parametrize(("threads", "shown"), [(0, "0"), (-1, "-1"), (True, "True"), (2.0, "2.0"), ("2", "'2'")])
-def test_threads_are_a_whole_number_from_1(threads, shown):
-    with fails(f"threads must be a whole number, 1 or more, not {shown}; None stands for one for each core"):
+@pytest.mark.parametrize(("threads", "text"), [(0, "0"), (-1, "-1"), (True, "True"), (2.0, "2.0"), ("2", "'2'")])
+def test_threads_are_a_whole_number_from_1(threads, text):
+    with fails(f"threads must be a whole number, 1 or more, not {text}; None stands for one for each core"):
         CompiledModel(NETWORK, "fixed", threads=threads)
     assert CompiledModel(NETWORK, "fixed", threads=np.int64(2)).threads == 2
 

@@ -39,12 +39,12 @@ def case(configuration, layer_class=Layer, unit=Unit, **options):
     design = Design(**{name: configuration[name] for name in ("network", "units", "kind", "learns")})
     layer = design.layers[configuration["layer"]]
     parts = {control_module(layer): ControlRegister(layer), unit_module(layer): unit(layer)}
-    given = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
-    return Case(component=FlatPorts(layer_class(layer)), settings=given, parts=parts)
+    setup = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
+    return Case(component=FlatPorts(layer_class(layer)), settings=setup, parts=parts)
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     right = {name: case(configuration) for name, configuration in CONFIGURATIONS.items()}
     right[NO_STALLS] = case(FOLDED, images=12, stalls=0)
     wrong = {name: case(USUAL, planted("hdl.array", *bug).Layer) for name, bug in BUGS.items()}
@@ -52,8 +52,8 @@ def found(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_a_layer_is_that_of_the_golden_model(found, name):
-    assert not found[name], found[name]
+def test_a_layer_is_that_of_the_golden_model(findings, name):
+    assert not findings[name], findings[name]
 
 
 @pytest.mark.long                         # compiling takes most of the time
@@ -61,8 +61,8 @@ def test_verilator_sees_the_same_layer(tmp_path):
     run_bench(tmp_path, case(FOLDED, images=30), "array_bench", simulator="verilator", memories=weights.VERILOG)
 
 
-def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(found):
-    assert not found[NO_STALLS], found[NO_STALLS]
+def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(findings):
+    assert not findings[NO_STALLS], findings[NO_STALLS]
 
 
 BUGS = {
@@ -74,8 +74,8 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match("AssertionError: .*must be", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match("AssertionError: .*must be", findings[name])
 
 
 def test_outputs_are_joined_eight_at_a_time():

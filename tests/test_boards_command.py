@@ -27,44 +27,44 @@ def said(tmp_path_factory):
 
 
 def test_every_board_is_listed_with_its_pins_and_serial_line(said):
-    entries, shown = said
+    entries, output = said
     assert [entry["name"] for entry in entries] == list(platforms.PLATFORMS)
     for entry in entries:
         platform = platforms.by_name(entry["name"])
         assert entry["pins"]["rx"] == platform.pins["rx"].site
         assert entry["divisor"] == round(entry["MHz"] * 1e6 / entry["baud"])
-        assert re.search(rf"^{entry['name']}: .*{re.escape(platform.serial)}", shown, re.MULTILINE)
+        assert re.search(rf"^{entry['name']}: .*{re.escape(platform.serial)}", output, re.MULTILINE)
 
 
 def test_the_table_is_whole_in_eighty_columns(said):
-    entries, shown = said
-    table = shown.split("\n\n")[0].splitlines()
+    entries, output = said
+    table = output.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     rows = [line.split()[0] for line in table if line.startswith(tuple(platforms.PLATFORMS))]
     assert rows == list(platforms.PLATFORMS)
     for entry in entries:
-        assert re.search(rf"^{entry['name']} +{re.escape(entry['device'])} +{entry['MHz']:g} +{entry['baud'] / 1e6:g} ", shown,
+        assert re.search(rf"^{entry['name']} +{re.escape(entry['device'])} +{entry['MHz']:g} +{entry['baud'] / 1e6:g} ", output,
                          re.MULTILINE)
 
 
 @pytest.mark.parametrize("folded", [False, True])
 def test_capacity_is_that_of_fit_and_estimate(said, folded):
-    entries, shown = said
+    entries, output = said
     entry = next(entry for entry in entries if entry["name"] == "ulx3s-25f")
     design = fit.largest(platforms.by_name("ulx3s-25f"), folded=folded)
-    found = entry["folded" if folded else "one_unit_per_neuron"]
-    assert (found["layers"], found["units"]) == (list(design.network.layers), list(design.units))
-    assert found["clocks"] == asdict(estimate.clocks(design, 149))
-    assert found["us"]["learnt"] == found["clocks"]["learnt"] / 100
-    cells = re.search(r"^ulx3s-25f +LFE5U-25F +(.*)$", shown, re.MULTILINE)[1].split()
+    result = entry["folded" if folded else "one_unit_per_neuron"]
+    assert (result["layers"], result["units"]) == (list(design.network.layers), list(design.units))
+    assert result["clocks"] == asdict(estimate.clocks(design, 149))
+    assert result["us"]["learnt"] == result["clocks"]["learnt"] / 100
+    cells = re.search(r"^ulx3s-25f +LFE5U-25F +(.*)$", output, re.MULTILINE)[1].split()
     assert cells[5 if folded else 2] == str(design.network.layers[1])
 
 
 def test_a_chip_that_takes_no_such_network_says_none(said):
-    entries, shown = said
+    entries, output = said
     entry = next(entry for entry in entries if entry["name"] == "icebreaker")
     missing = [way for way in ("one_unit_per_neuron", "folded") if entry[way] is None]
-    line = re.search(r"^icebreaker .*$", shown, re.MULTILINE)[0]
+    line = re.search(r"^icebreaker .*$", output, re.MULTILINE)[0]
     assert line.count("none") == len(missing)
 
 
@@ -75,9 +75,9 @@ def test_the_table_of_the_documents_is_what_the_command_says(said):
         row = [f"`{entry['name']}`", entry["title"], entry["device"], f"{entry['MHz']:g}", f"{entry['baud'] / 1e6:g}",
                entry["memories"]]
         for way in ("one_unit_per_neuron", "folded"):
-            found = entry[way]
-            row += ["none", "", ""] if found is None else [
-                str(found["layers"][1]), *(f"{found['us'][kind]:,.1f}" for kind in ("inferred", "learnt"))]
+            result = entry[way]
+            row += ["none", "", ""] if result is None else [
+                str(result["layers"][1]), *(f"{result['us'][kind]:,.1f}" for kind in ("inferred", "learnt"))]
         assert f"| {' | '.join(row)} |" in text
         pins = ", ".join(entry["pins"][name] for name in ("oscillator", "rx", "tx"))
         line = f"{entry['line_images_per_second']:,.0f}"
@@ -85,12 +85,12 @@ def test_the_table_of_the_documents_is_what_the_command_says(said):
 
 
 def test_images_a_second_are_those_of_the_slower_of_line_and_core(said):
-    entries, shown = said
+    entries, output = said
     slow = set()
     for entry in entries:
         line = entry["baud"] / 10 / 300
         assert entry["line_images_per_second"] == pytest.approx(line)
-        assert f"for about {line:,.0f} images a second" in shown
+        assert f"for about {line:,.0f} images a second" in output
         for way in ("one_unit_per_neuron", "folded"):
             if entry[way] is not None:
                 core = {kind: 1e6 / entry[way]["us"][kind] for kind in ("inferred", "learnt")}

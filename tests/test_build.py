@@ -91,19 +91,19 @@ def test_steps_come_in_order_and_the_core_is_verified_before_it_is_synthesised(t
         seen["manifest"] = emit.read_manifest(core)["digest"]
         seen["netlist"] = (tmp_path / "out" / synthesis.NETLIST).exists()
         return VERIFIED
-    found = built(tmp_path / "out", verify=verify, on_step=steps.append, seeds=9)
+    result = built(tmp_path / "out", verify=verify, on_step=steps.append, seeds=9)
     assert steps == ["fit", "co-simulation", "synthesis", "place and route", "packing"]
     assert seen == {"manifest": DESIGN.network.digest, "netlist": False}
-    assert found.bitstream == tmp_path / "out" / "wuxing.bit"
-    assert found.bitstream.is_file()
-    assert found.versions == dict.fromkeys(("yosys", "nextpnr-ecp5", "ecppack"), "7.1")
+    assert result.bitstream == tmp_path / "out" / "wuxing.bit"
+    assert result.bitstream.is_file()
+    assert result.versions == dict.fromkeys(("yosys", "nextpnr-ecp5", "ecppack"), "7.1")
 
 
 def test_seeds_are_tried_until_one_meets_the_clock(toolchain, tmp_path):
-    found = built(tmp_path / "out", seeds=5)
-    assert found.tried == ((1, 95.0), (2, 100.0))
-    assert (found.routed.seed, found.routed.MHz) == (2, 100.0)
-    assert found.bitstream.read_text("utf-8").startswith("seed 2 router1")
+    result = built(tmp_path / "out", seeds=5)
+    assert result.tried == ((1, 95.0), (2, 100.0))
+    assert (result.routed.seed, result.routed.MHz) == (2, 100.0)
+    assert result.bitstream.read_text("utf-8").startswith("seed 2 router1")
     assert built(tmp_path / "out", seeds=5, router="router2").bitstream.read_text("utf-8").startswith("seed 2 router2")
 
 
@@ -224,26 +224,26 @@ def test_names_of_cells_are_traced_back_to_those_of_the_design(made, own):
 
 
 def test_the_report_says_what_is_used_reached_and_how_it_was_made(toolchain, tmp_path):
-    found = json.loads(console.json_text(report.report(built(tmp_path / "out", seeds=3))))
+    content = json.loads(console.json_text(report.report(built(tmp_path / "out", seeds=3))))
     needs, _ = fit.fit(PLATFORM, DESIGN).parts["cells"]
-    assert found["use"]["cells"] == {"cell": "TRELLIS_COMB", "estimated": needs, "used": 600, "there": 12_000,
-                                     "share": 0.05}
-    assert found["clock"]["MHz"] == 100
-    assert found["clock"]["reached_MHz"] == 100
-    assert found["clock"]["pll"] == {"CLKI_DIV": 1, "CLKFB_DIV": 4, "CLKOP_DIV": 6, "oscillator_MHz": 600.0,
-                                     "detector_MHz": 25.0}
-    assert found["tried"] == [{"seed": 1, "MHz": 95.0}, {"seed": 2, "MHz": 100.0}]
-    assert found["images"]["learnt"]["us"] == 5
+    assert content["use"]["cells"] == {"cell": "TRELLIS_COMB", "estimated": needs, "used": 600, "there": 12_000,
+                                       "share": 0.05}
+    assert content["clock"]["MHz"] == 100
+    assert content["clock"]["reached_MHz"] == 100
+    assert content["clock"]["pll"] == {"CLKI_DIV": 1, "CLKFB_DIV": 4, "CLKOP_DIV": 6, "oscillator_MHz": 600.0,
+                                       "detector_MHz": 25.0}
+    assert content["tried"] == [{"seed": 1, "MHz": 95.0}, {"seed": 2, "MHz": 100.0}]
+    assert content["images"]["learnt"]["us"] == 5
     without = estimate.clocks(DESIGN, 1).learnt_without_error                     # 19 % of 6 inputs
-    assert found["images"]["learnt_without_error"]["clocks"] == without
+    assert content["images"]["learnt_without_error"]["clocks"] == without
     assert without < estimate.clocks(DESIGN, 1).learnt
-    assert found["images"]["inferred"]["images_per_second"] == 500_000
-    assert found["energy"]["estimate"] is True
-    assert found["critical_path"]["ns"] == 3
-    assert [hop["cell"] for hop in found["critical_path"]["hops"]] == ["system.core.gate", "system.core.sum"]
-    assert found["serial"]["exact_baud"] == 2_000_000
+    assert content["images"]["inferred"]["images_per_second"] == 500_000
+    assert content["energy"]["estimate"] is True
+    assert content["critical_path"]["ns"] == 3
+    assert [hop["cell"] for hop in content["critical_path"]["hops"]] == ["system.core.gate", "system.core.sum"]
+    assert content["serial"]["exact_baud"] == 2_000_000
     for name in ("core/wuxing_core.v", "top.v", "board.lpf", "netlist.json", "wuxing.bit"):
-        assert found["sha256"][name] == hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest()
+        assert content["sha256"][name] == hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest()
 
 
 class Page(HTMLParser):
@@ -267,22 +267,22 @@ class Page(HTMLParser):
 
 
 def test_the_page_needs_nothing_beside_itself_and_has_a_bar_for_each_part(toolchain, tmp_path):
-    found = report.report(built(tmp_path / "out", seeds=3))
-    page = Page(text := build_page.page(found))
+    result = report.report(built(tmp_path / "out", seeds=3))
+    page = Page(text := build_page.page(result))
     assert (page.fetched, page.open) == ([], [])
-    assert text.count('class="bar"') == len(found.use)
+    assert text.count('class="bar"') == len(result.use)
     assert 'style="width: 5.0%"' in text
     said = " ".join(page.words)
-    for words in ("6-3-2 on ULX3S 12F", "system.core.sum", "estimate", "seed", "100 MHz", found.sha256["wuxing.bit"]):
+    for words in ("6-3-2 on ULX3S 12F", "system.core.sum", "estimate", "seed", "100 MHz", result.sha256["wuxing.bit"]):
         assert words in said
 
 
 def test_a_page_takes_no_commands_from_what_a_build_is_called(toolchain, tmp_path):
     """Names of signals are the designer's, who may have them from anywhere."""
     hostile = "</td><script>alert('1')</script>"
-    found = report.report(built(tmp_path / "out", seeds=3))
-    path = replace(found.critical_path, hops=[replace(hop, signal=hostile) for hop in found.critical_path.hops])
-    text = build_page.page(replace(found, critical_path=path, title=hostile, versions={hostile: hostile}))
+    result = report.report(built(tmp_path / "out", seeds=3))
+    path = replace(result.critical_path, hops=[replace(hop, signal=hostile) for hop in result.critical_path.hops])
+    text = build_page.page(replace(result, critical_path=path, title=hostile, versions={hostile: hostile}))
     page = Page(text)
     assert (page.fetched, page.open) == ([], [])
     assert "<script" not in text
@@ -294,13 +294,13 @@ def test_a_page_takes_no_commands_from_what_a_build_is_called(toolchain, tmp_pat
 def test_the_energy_of_an_image_is_that_of_its_operations_and_of_standing():
     """Every unit in every clock: a multiplication, nine additions and a read."""
     platform, design = platforms.by_name("ulx3s-85f"), DESIGN
-    found = energy.estimate(platform, design)
+    result = energy.estimate(platform, design)
     scale = 14 * (1.1 / 0.9)**2
     clock = sum(3.1 * (design.operand_bits / 32)**2 + 9 * 0.1 * design.operand_bits / 32 + 10 * layer.word_bits / 64
                 for layer in design.layers) * scale
-    assert found.standing_mW == pytest.approx(212 * 1.1)
-    assert found.clock_pJ == pytest.approx(clock)
-    assert found.image_uJ(1000, 100) == pytest.approx(212 * 1.1 * 10e-3 + clock * 1e-3)
+    assert result.standing_mW == pytest.approx(212 * 1.1)
+    assert result.clock_pJ == pytest.approx(clock)
+    assert result.image_uJ(1000, 100) == pytest.approx(212 * 1.1 * 10e-3 + clock * 1e-3)
 
 
 @pytest.mark.parametrize("platform", platforms.PLATFORMS.values(), ids=lambda platform: platform.name)
@@ -373,32 +373,32 @@ def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(
     (tmp_path / "small.toml").write_text(SMALL, "utf-8")
     assert cli.main(["build", str(tmp_path / "small.toml"), "--board", "icebreaker", "--units", "1", "--quiet",
                      "-o", str(folder)]) == 0
-    found = json.loads((folder / build.REPORT).read_text("utf-8"))
+    content = json.loads((folder / build.REPORT).read_text("utf-8"))
     data = (folder / "wuxing.bin").read_bytes()
     assert data[:4] == b"\xff\x00\x00\xff"                    # the comment before the preamble of iCE40
     assert data.find(b"\x7e\xaa\x99\x7e") > 0
-    assert found["sha256"]["wuxing.bin"] == hashlib.sha256(data).hexdigest()
-    assert found["state"] == "finished"
-    assert found["clock"]["MHz"] == 30 <= found["clock"]["reached_MHz"]
-    assert found["verified"]["mismatches"] == 0 < found["verified"]["words_compared"]
-    assert found["design"]["arrangement"] == "time-shared"
-    assert found["use"]["spram"]["used"] == found["use"]["multipliers"]["used"] == 1
-    used, estimated = (found["use"]["cells"][name] for name in ("used", "estimated"))
+    assert content["sha256"]["wuxing.bin"] == hashlib.sha256(data).hexdigest()
+    assert content["state"] == "finished"
+    assert content["clock"]["MHz"] == 30 <= content["clock"]["reached_MHz"]
+    assert content["verified"]["mismatches"] == 0 < content["verified"]["words_compared"]
+    assert content["design"]["arrangement"] == "time-shared"
+    assert content["use"]["spram"]["used"] == content["use"]["multipliers"]["used"] == 1
+    used, estimated = (content["use"]["cells"][name] for name in ("used", "estimated"))
     assert estimated == pytest.approx(used, rel=0.25)
-    assert set(found["versions"]) > {"yosys", "nextpnr-ice40", "amaranth", "wuxing"}
-    cells = [hop["cell"] for hop in found["critical_path"]["hops"]]
+    assert set(content["versions"]) > {"yosys", "nextpnr-ice40", "amaranth", "wuxing"}
+    cells = [hop["cell"] for hop in content["critical_path"]["hops"]]
     assert any(cell.startswith("system.") for cell in cells)
     assert not any(re.search(r"\$|_SB_", cell) for cell in cells)
-    assert 1000 / found["critical_path"]["ns"] == pytest.approx(found["clock"]["reached_MHz"], rel=0.01)
+    assert 1000 / content["critical_path"]["ns"] == pytest.approx(content["clock"]["reached_MHz"], rel=0.01)
     assert "iCEBreaker" in (folder / build.PAGE).read_text("utf-8")
 
     assert (folder / build.CORE / emit.VERILOG).read_text("utf-8") == emit.to_verilog(design, initialised=True)
     assert "module wuxing_core" not in (folder / build.TOP_FILE).read_text("utf-8")
 
     again = build.build(platforms.by_name("icebreaker"), design, values, tmp_path / "elsewhere",
-                        verify=lambda core: found["verified"])
+                        verify=lambda core: content["verified"])
     assert again.bitstream.read_bytes() == data
-    assert report.data(again) == found
+    assert report.data(again) == content
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
@@ -430,10 +430,10 @@ def test_a_core_that_differs_from_its_model_is_found_before_synthesis(file, righ
 @pytest.mark.parametrize("platform", platforms.PLATFORMS.values(), ids=lambda platform: platform.name)
 def test_every_board_gets_a_bitstream(platform, tmp_path):
     """Its pins, its PLL and its package are accepted, and the clock is met."""
-    found = build.build(platform, *small(platform.target, platform.arrangement), tmp_path / "out", seeds=4,
-                        verify=lambda core: VERIFIED)
-    assert found.bitstream.stat().st_size > 50_000
-    assert found.routed.goal_MHz == pytest.approx(platform.clock, rel=1e-3)          # through the PLL, from the pin's frequency
-    said = report.data(found)
+    result = build.build(platform, *small(platform.target, platform.arrangement), tmp_path / "out", seeds=4,
+                         verify=lambda core: VERIFIED)
+    assert result.bitstream.stat().st_size > 50_000
+    assert result.routed.goal_MHz == pytest.approx(platform.clock, rel=1e-3)         # through the PLL, from the pin's frequency
+    said = report.data(result)
     assert set(said["use"]) >= {"cells", "multipliers", "block_rams"}
     assert all(0 < use["share"] <= 1 for use in said["use"].values())

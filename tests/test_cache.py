@@ -45,13 +45,13 @@ def test_a_relative_folder_does_not_move_with_the_process(unnamed, monkeypatch):
 def warned(folder: Path) -> tuple[Path, str]:
     """The folder that serves in place of one that cannot, and what is said."""
     with pytest.warns(CacheWarning) as said:
-        found = cache.root()
+        result = cache.root()
     assert len(said) == 1
-    assert found != folder
-    assert stat.S_IMODE(found.stat().st_mode) == 0o700
-    assert cache.root() == found, "and it is not said again"
-    assert os.environ[cache.VARIABLE] == str(found), "children use the same"
-    return found, str(said[0].message)
+    assert result != folder
+    assert stat.S_IMODE(result.stat().st_mode) == 0o700
+    assert cache.root() == result, "and it is not said again"
+    assert os.environ[cache.VARIABLE] == str(result), "children use the same"
+    return result, str(said[0].message)
 
 
 def test_where_the_named_folder_cannot_be_a_temporary_one_serves(unnamed, monkeypatch):
@@ -154,7 +154,7 @@ def test_any_letters_may_be_in_the_name_of_the_cache(tmp_path, model):
     names = {name: str(place / "cache") for name in ("HOME", "XDG_CACHE_HOME", "WUXING_CACHE")}
     checked = program(place, "-m", "wuxing", "cosim", model, "--dataset", "digits", "--images", "2", "--learn", "1", **names)
     assert (checked.returncode, checked.stderr) == (0, "")
-    shown = program(place, "-m", "wuxing", "cache", **names)
-    assert shown.stdout.splitlines()[0] == str(place / "cache")
+    output = program(place, "-m", "wuxing", "cache", **names)
+    assert output.stdout.splitlines()[0] == str(place / "cache")
     assert program(place, "-m", "wuxing", "cache", "--clear", **names).returncode == 0
     assert [path for path in (place / "cache").rglob("*") if path.is_file() and path.suffix != ".lock"] == []

@@ -41,8 +41,8 @@ def contract(drive, element, gate=None, steps=8):
 
 @given(st.lists(st.integers(-32768, 32767), min_size=1, max_size=6))
 def test_forward_settling_is_the_contract_word_by_word(drives):
-    found = settle(Fixed(DEFAULT), np.array([drives]), coupling_of(DEFAULT, len(drives)))
-    assert found[:, 0].T.tolist() == [contract(drive, 0) for drive in drives]
+    result = settle(Fixed(DEFAULT), np.array([drives]), coupling_of(DEFAULT, len(drives)))
+    assert result[:, 0].T.tolist() == [contract(drive, 0) for drive in drives]
 
 
 @given(st.integers(-32768, 32767), st.integers(-4096, 4095))
@@ -51,8 +51,8 @@ def test_reverse_settling_is_the_contract_on_the_mirrored_ring(drive, error):
     s = settle(fixed, np.array([[drive]]), coupling_of(DEFAULT))
     gate = [256 if v >= 4095 or 4096 + v < 256 else 4096 + v for v in (s[-e % 5, 0, 0] for e in range(5))]
     r = contract(error, 4, gate)
-    found = settle_reverse(fixed, s, np.array([[error]]), coupling_of(DEFAULT))
-    assert found[:, 0, 0].tolist() == [r[-e % 5] for e in range(5)]
+    result = settle_reverse(fixed, s, np.array([[error]]), coupling_of(DEFAULT))
+    assert result[:, 0, 0].tolist() == [r[-e % 5] for e in range(5)]
 
 
 def test_a_half_step_is_one_rounding_of_the_exact_sum():
@@ -67,8 +67,8 @@ def test_a_half_step_is_one_rounding_of_the_exact_sum():
             exact = Fxp(((s + x) * 2**k + gate * b) / 2 ** (k + 1), True, 52, k + 1)
             half_added = Fxp(exact.get_val() + 0.5, True, 40, 0, rounding="floor")
             expected = min(max(int(half_added.val), word.least), word.greatest)
-            found = fixed.half_step(*(np.array([[[v]]]) for v in (s, x, gate, b)), corrector, -4096, "displacement[0]")
-            assert found.item() == expected
+            result = fixed.half_step(*(np.array([[[v]]]) for v in (s, x, gate, b)), corrector, -4096, "displacement[0]")
+            assert result.item() == expected
 
 
 @pytest.mark.parametrize("error", [0, 1, -1, 4095, -4096])

@@ -11,7 +11,7 @@ from boards.cobs_decoder import CobsDecoder
 
 def decoded(line, seed=0):
     """(bytes, intact) of each packet that ends in ``line``, with random pauses."""
-    decoder, found, packet, chance = CobsDecoder(), [], bytearray(), random.Random(seed)
+    decoder, packets, packet, chance = CobsDecoder(), [], bytearray(), random.Random(seed)
 
     async def bench(ctx):
         nonlocal packet
@@ -21,7 +21,7 @@ def decoded(line, seed=0):
             if ctx.get(decoder.decoded_valid):
                 packet.append(ctx.get(decoder.decoded))
             if ctx.get(decoder.end):
-                found.append((bytes(packet), bool(ctx.get(decoder.intact))))
+                packets.append((bytes(packet), bool(ctx.get(decoder.intact))))
                 packet = bytearray()
             await ctx.tick()
             if chance.random() < 0.2:
@@ -34,7 +34,7 @@ def decoded(line, seed=0):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    return found
+    return packets
 
 
 def test_blocks_of_254_and_more_and_zeros_around_them():

@@ -9,7 +9,7 @@ from boards.cobs_encoder import MOST_BYTES, CobsEncoder
 
 def encoded(packets):
     """What lies in the memory after each of the packets, up to its zero."""
-    encoder, memory, found = CobsEncoder(), bytearray(b"\xEE" * 256), []
+    encoder, memory, line = CobsEncoder(), bytearray(b"\xEE" * 256), []
 
     async def strobe(ctx, name, data=0):
         ctx.set(encoder.data, data)
@@ -27,13 +27,13 @@ def encoded(packets):
                 assert ctx.get(encoder.place) == count + 1
             await strobe(ctx, "close")
             await strobe(ctx, "close")
-            found.append(bytes(memory[:memory.index(0) + 1]))
+            line.append(bytes(memory[:memory.index(0) + 1]))
 
     simulator = Simulator(encoder)
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    return found
+    return line
 
 
 @settings(max_examples=40)

@@ -30,8 +30,8 @@ def decoder(settings, commands=Commands):
 
 def case(settings, commands=Commands, **bench):
     """Random frames under cocotb."""
-    given = {"seed": 1, "pauses": 0.3, "frames": 300, "coverage": False} | settings | bench
-    return Case(component=FlatPorts(decoder(settings, commands)), settings=given)
+    options = {"seed": 1, "pauses": 0.3, "frames": 300, "coverage": False} | settings | bench
+    return Case(component=FlatPorts(decoder(settings, commands)), settings=options)
 
 
 CONFIGURATIONS = {
@@ -49,15 +49,15 @@ EXCHANGES = [("learning, two layers", 0), *((name, 0.4) for name in CONFIGURATIO
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     right = {(name, pauses): case(CONFIGURATIONS[name], frames=150, pauses=pauses) for name, pauses in EXCHANGES}
     wrong = {name: case(USUAL, planted("hdl.commands", *bug).Commands, frames=800, pauses=0.2) for name, bug in BUGS.items()}
     return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "commands_bench")
 
 
 @pytest.mark.parametrize(("name", "pauses"), EXCHANGES)
-def test_random_frames_on_icarus(found, name, pauses):
-    assert not found[name, pauses], found[name, pauses]
+def test_random_frames_on_icarus(findings, name, pauses):
+    assert not findings[name, pauses], findings[name, pauses]
 
 
 def test_random_frames_on_verilator_with_every_opcode_and_status(tmp_path):
@@ -86,8 +86,8 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match("AssertionError|SimTimeoutError", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match("AssertionError|SimTimeoutError", findings[name])
 
 
 class Proof(wiring.Component):

@@ -38,10 +38,10 @@ def test_the_summary_of_several_runs_has_their_means_and_the_tests_of_the_first(
     other = replace(RUN, seed=2, gap_points=0.1, logistic_seconds=1.5, accuracies=replace(RUN.accuracies, fixed_accuracy=97.91),
                     images_per_second={name: replace(speed, learning=2 * speed.learning)
                                        for name, speed in RUN.images_per_second.items()}, confusion={}, curves={}, mcnemar={})
-    found = plain(summary([RUN, other]))
+    result = plain(summary([RUN, other]))
     whole = {"fixed_accuracy": pytest.approx(97.92), "gap_points": pytest.approx(0.09), "logistic_seconds": 1.0,
              "images_per_second": {"float": {"learning": 1.5 * 61234.5, "inference": 1e5},
                                    "fixed": {"learning": 7.5e4, "inference": 1e5}}}
-    assert found == {**plain(RUN), **whole, "seeds": 2, "runs": [plain(RUN), plain(other)], "spread": found["spread"]}
-    assert found["spread"] == {name: pytest.approx({"fixed_accuracy": 0.02 / 2**0.5, "gap_points": 0.02 / 2**0.5}.get(name, 0))
-                               for name in found["spread"]}
+    assert result == {**plain(RUN), **whole, "seeds": 2, "runs": [plain(RUN), plain(other)], "spread": result["spread"]}
+    assert result["spread"] == {name: pytest.approx({"fixed_accuracy": 0.02 / 2**0.5, "gap_points": 0.02 / 2**0.5}.get(name, 0))
+                                for name in result["spread"]}

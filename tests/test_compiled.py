@@ -203,9 +203,9 @@ def test_logic_that_does_not_settle_is_an_error(monkeypatch):
         send(core, [frames.status()])
 
 
-@pytest.mark.parametrize(("words", "lengths", "found"), [([1, 2], [1], 1), ([1, 2], [3, -1], 2), ([1], [1, 0], 1)])
-def test_lengths_must_fit_the_words(core, words, lengths, found):
-    message = f"lengths must be 1 or more for each frame and add up to the {len(words)} words, not to {found}"
+@pytest.mark.parametrize(("words", "lengths", "count"), [([1, 2], [1], 1), ([1, 2], [3, -1], 2), ([1], [1, 0], 1)])
+def test_lengths_must_fit_the_words(core, words, lengths, count):
+    message = f"lengths must be 1 or more for each frame and add up to the {len(words)} words, not to {count}"
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         core.exchange(np.array(words, np.uint32), lengths)
 

@@ -71,9 +71,9 @@ def test_everything_is_as_in_the_golden_model(virtual, connection, start, blobs,
     images, labels = blobs
     model = Model(NETWORK, "fixed", start)
     expected = model.outputs(images[:60])
-    found = connection.infer(images[:60], outputs=True)
-    assert np.array_equal(found.outputs, expected)
-    assert np.array_equal(found.classes, expected.argmax(1))
+    result = connection.infer(images[:60], outputs=True)
+    assert np.array_equal(result.outputs, expected)
+    assert np.array_equal(result.classes, expected.argmax(1))
     for epoch in (0, 2):
         connection.set_rate(epoch)
         part = slice(60 + 20 * epoch, 100 + 20 * epoch)
@@ -97,8 +97,8 @@ def test_rates_counters_and_no_images(connection, blobs):
     assert (report.links_exponent, report.bias_exponent, report.inferred) == (5, 5, 3)
     connection.soft_reset()
     assert (connection.status().inferred, connection.status().links_exponent) == (0, 4)
-    found = connection.infer(blobs[0][:0], outputs=True)
-    assert (found.classes.shape, found.outputs.shape, found.images_per_second) == ((0,), (0, 4), None)
+    result = connection.infer(blobs[0][:0], outputs=True)
+    assert (result.classes.shape, result.outputs.shape, result.images_per_second) == ((0,), (0, 4), None)
 
 
 def test_what_does_not_fit_the_network_is_refused_before_it_is_sent(connection, blobs):
@@ -136,9 +136,9 @@ def test_an_interrupted_call_is_finished_after_the_cable_is_back(virtual, connec
     with pytest.raises(DeviceError, match=rf"^port {virtual.port} must be there, but it is not"):
         connection.resume()
     virtual.plug()
-    found = connection.resume()
+    result = connection.resume()
     model = Model(NETWORK, "fixed", start)
-    assert np.array_equal(found.classes, model.learn(images[:100], labels[:100]))
+    assert np.array_equal(result.classes, model.learn(images[:100], labels[:100]))
     assert same(connection.parameters, model.parameters)
     assert connection.status().learnt == 100
 
@@ -158,10 +158,10 @@ def test_a_cable_that_comes_back_in_time_is_not_noticed(virtual, start, blobs):
         connection.load_parameters(start)
         begun, person = threading.Event(), threading.Thread(target=hands)
         person.start()
-        found = connection.teach(images[:300], labels[:300], on_progress=lambda done, total: begun.set())
+        result = connection.teach(images[:300], labels[:300], on_progress=lambda done, total: begun.set())
         person.join()
         model = Model(NETWORK, "fixed", start)
-        assert np.array_equal(found.classes, model.learn(images[:300], labels[:300]))
+        assert np.array_equal(result.classes, model.learn(images[:300], labels[:300]))
         assert same(connection.parameters, model.parameters)
         assert connection.transport.statistics.reconnected > 0
 

@@ -91,8 +91,8 @@ def flipped_bit(seed, image, way, layer, step, element, neuron, rate, bits):
 @given(st.integers(0, 2**63 - 1), st.integers(0, 1), st.integers(0, 3), st.integers(0, 99), st.sampled_from([0.01, 0.3, 1.0]),
        st.integers(4, 20))
 def test_upsets(seed, way, layer, step, rate, bits):
-    found = upsets.masks(seed, np.arange(7, 10), way, layer, step, 4, rate, bits)
-    for (element, image, neuron), mask in np.ndenumerate(found):
+    result = upsets.masks(seed, np.arange(7, 10), way, layer, step, 4, rate, bits)
+    for (element, image, neuron), mask in np.ndenumerate(result):
         bit = flipped_bit(seed, 7 + image, way, layer, step, element, neuron, rate, bits)
         assert mask == (0 if bit is None else -(1 << bit) if bit == bits - 1 else 1 << bit)
 
@@ -104,7 +104,7 @@ NETWORK = Network(layers=LAYERS)
 @pytest.mark.parametrize("share", [0, 0.1, 0.25, 0.3, 0.5, 0.9, 1])
 @pytest.mark.parametrize("seed", [0, 3])
 def test_dead_neurons(share, seed):
-    found = {at: set(map(int, who)) for at, who in dead(NETWORK, Faults(dead=share, seed=seed)).items()}
+    result = {at: set(map(int, who)) for at, who in dead(NETWORK, Faults(dead=share, seed=seed)).items()}
     expected = {}
     for k, size in enumerate(LAYERS[1:-1]):                   # layer k, of which the first with neurons is 0
         count = {0: 0, 1: 1}.get(share * size, int(share * size + 0.5))
@@ -112,7 +112,7 @@ def test_dead_neurons(share, seed):
             count = int(share * size) + int(share * size) % 2     # half to even
         if count:
             expected[k + 1] = set(map(int, np.random.default_rng([seed, 11, k + 1]).permutation(size)[:count]))
-    assert found == expected
+    assert result == expected
 
 
 @pytest.mark.parametrize("stuck", [0.05, 0.5])

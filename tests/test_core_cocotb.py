@@ -58,16 +58,16 @@ def test_random_frames(simulator, count):
         requests = [model.random_frame(chance) for _ in range(count // 4)]
         expected = [model.answer(request) for request in requests]
         before = dict(rtl.core.waits)
-        found = rtl.core.exchange([word for request in requests for word in request], [len(request) for request in requests],
-                                  idle=idle, stall=stall, seed=count, patience=20_000)
-        for request, right, words in zip(requests, expected, found.replies, strict=True):
+        result = rtl.core.exchange([word for request in requests for word in request], [len(request) for request in requests],
+                                   idle=idle, stall=stall, seed=count, patience=20_000)
+        for request, right, words in zip(requests, expected, result.replies, strict=True):
             words = [int(word) for word in words]
             if len(words) == 1 + frames.STATUS_WORDS and words[0] == Opcode.STATUS | frames.REPLY:
                 words[CYCLES_WORD] = 0
             assert words == right, f"{request}: {words} instead of {right}"
             seen[request[0] & 0xFF, right[0] >> 8 & 0xFF] += 1
-        assert (np.diff(found.answered) > 0).all()
-        assert (found.answered > found.sent).all()
+        assert (np.diff(result.answered) > 0).all()
+        assert (result.answered > result.sent).all()
         stalled.update({name for name in before if rtl.core.waits[name] > before[name]})
     assert np.array_equal(snapshot(rtl.parameters), snapshot(model.backend.layers))
     rtl.core.close()
@@ -104,7 +104,7 @@ def test_cosim_and_the_trace_of_a_difference(tmp_path, monkeypatch):
     assert set(report.versions) == {"python", "wuxing", "numpy", "amaranth", "cocotb", "cocotbext-axi", "Icarus Verilog"}
 
     right = learning.output_error
-    monkeypatch.setattr(learning, "output_error", lambda *given: -right(*given))
+    monkeypatch.setattr(learning, "output_error", lambda *result_: -right(*result_))
     report = cosim(*arguments, **options)
     assert report.mismatches > 0
     assert re.fullmatch(r"(weight|bias), after \d learnt images, layer \d, .*", report.first.sentence), report.first.sentence
@@ -186,7 +186,7 @@ def test_the_command_says_that_all_words_are_equal(model, tmp_path, capsys):
 
 def test_the_command_ends_with_1_if_a_word_differs(model, capsys, monkeypatch):
     right = learning.output_error
-    monkeypatch.setattr(learning, "output_error", lambda *given: -right(*given))
+    monkeypatch.setattr(learning, "output_error", lambda *arguments: -right(*arguments))
     assert main(["cosim", str(model), *OPTIONS]) == 1
     printed = capsys.readouterr()
     assert re.match(r"\d+ words differ: ", printed.out)
@@ -207,12 +207,12 @@ def test_the_command_refuses_what_it_cannot_use(model, capsys, options, sentence
 def test_what_all_cores_have_in_common_is_compiled_once(tmp_path, monkeypatch):
     """Objects of Verilator's own sources come from the first build with the same options, and make takes them as they are."""
     monkeypatch.setenv("WUXING_CACHE", str(tmp_path / "cache"))
-    for name, options, found in (("first", ["-O0"], False), ("second", ["-O0"], True), ("third", ["-O0", "--trace"], False)):
+    for name, options, result in (("first", ["-O0"], False), ("second", ["-O0"], True), ("third", ["-O0", "--trace"], False)):
         build = tmp_path / name
         with cocotb_runner.runtime_kept(build, options):
-            assert (build / "verilated.o").is_file() is found
+            assert (build / "verilated.o").is_file() is result
             build.mkdir(exist_ok=True)
             (build / "Vtop.mk").write_text("verilated.o: Vtop.mk\n\techo compiled > verilated.o\n", "utf-8")
             subprocess.run(["make", "-f", "Vtop.mk"], cwd=build, check=True, capture_output=True)
         assert (build / "verilated.o").read_text("utf-8") == "compiled\n"
-        assert ((build / "verilated.o").stat().st_mtime == cocotb_runner.LATER) is found
+        assert ((build / "verilated.o").stat().st_mtime == cocotb_runner.LATER) is result

@@ -62,12 +62,12 @@ class Conversation:
     def exchange(self, requests, replies, clocks):
         self.seed += 1
         pause = self.chance.choice([0, 0.2, 0.8])
-        found = self.rtl.core.exchange(
+        result = self.rtl.core.exchange(
             np.array([word for request in requests for word in request], np.uint32), np.array([len(r) for r in requests]),
             idle=pause, stall=self.chance.choice([0, 0.2, 0.8]), seed=self.seed, patience=20_000, most_clocks=clocks).replies
         if clocks is None:
-            assert len(found) == len(requests)
-        for request, expected, words in zip(requests, replies, found, strict=False):
+            assert len(result) == len(requests)
+        for request, expected, words in zip(requests, replies, result, strict=False):
             words = [int(word) for word in words]
             if len(words) == 1 + frames.STATUS_WORDS and words[0] == Opcode.STATUS | frames.REPLY:
                 assert words[CYCLES_WORD] > 0
@@ -81,10 +81,10 @@ class Conversation:
         self.rtl.reset(self.chance.randint(1, 3))
         self.model.reset()
         values = self.rtl.parameters
-        found = snapshot(values)
-        assert any(((found == before) | (found == after)).all() for before, after in zip(states, states[1:], strict=False))
+        result = snapshot(values)
+        assert any(((result == before) | (result == after)).all() for before, after in zip(states, states[1:], strict=False))
         self.model.backend.layers = values
-        self.under_way = found
+        self.under_way = result
 
     def end(self):
         report = self.rtl.status()

@@ -48,12 +48,12 @@ def test_folder(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     read = load(str(folder))
     assert read.name == "letters"
     assert (read.classes, read.image_shape, read.source) == (7, (HEIGHT, WIDTH), f"IDX files in {folder}")
-    for found, name in ((read.train_images, TRAIN_IMAGES), (read.test_images, TEST_IMAGES)):
-        assert found.dtype == np.uint8
-        assert np.array_equal(found, arrays[name].reshape(-1, HEIGHT * WIDTH))
-    for found, name in ((read.train_labels, TRAIN_LABELS), (read.test_labels, TEST_LABELS)):
-        assert found.dtype == np.int64
-        assert np.array_equal(found, arrays[name])
+    for array, name in ((read.train_images, TRAIN_IMAGES), (read.test_images, TEST_IMAGES)):
+        assert array.dtype == np.uint8
+        assert np.array_equal(array, arrays[name].reshape(-1, HEIGHT * WIDTH))
+    for array, name in ((read.train_labels, TRAIN_LABELS), (read.test_labels, TEST_LABELS)):
+        assert array.dtype == np.int64
+        assert np.array_equal(array, arrays[name])
     assert read.sha256 == hashlib.sha256(b"".join((folder / name).read_bytes() for name in FILES)).hexdigest()
 
 
@@ -131,10 +131,10 @@ def lock(path: Path) -> None:
 def test_a_locked_folder_is_not_called_missing(locked: Path, what: str) -> None:
     load("mnist")
     lock(locked / what)
-    for name, found in (("mnist", locked / "mnist"), (str(locked / "mnist"), locked / what)):
+    for name, path in (("mnist", locked / "mnist"), (str(locked / "mnist"), locked / what)):
         assert not available(name)
         with pytest.raises(InputError, match=refusal(
-                f"{found} must be a folder that may be read and entered, but: Permission denied; give yourself the right to "
+                f"{path} must be a folder that may be read and entered, but: Permission denied; give yourself the right to "
                 "(chmod), or copy what it holds to another folder")):
             load(name)
 

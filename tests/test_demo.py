@@ -70,7 +70,7 @@ def test_the_whole_story(data, monkeypatch, capsys):
     commands = [shlex.split(line)[2] for line in lines if line.startswith("   $ ")]
     assert commands == ["compare", "train", "info", "ranges", "verilog", "cosim", "train", "run"]
     equal = [re.search(r"\b0 of ([\d,]+) words differ", line) for line in lines]
-    cosim, run = (int(found[1].replace(",", "")) for found in equal if found)
+    cosim, run = (int(match[1].replace(",", "")) for match in equal if match)
     for name, words in (("cosim", cosim), ("run", run)):
         assert json.loads(demo.Path(f"build/demo/{name}.json").read_text("utf-8"))["words_compared"] == words
     check_folder(lines)

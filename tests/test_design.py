@@ -138,14 +138,14 @@ def test_a_core_without_learning_takes_no_rates():
 def test_units_are_the_neurons_unless_they_are_named():
     assert Design(network=NETWORK).units == (4, 3)
     design = Design(network=NETWORK, units=(3, 1))
-    found = [(layer.units, layer.folds, layer.fold_size(layer.folds - 1)) for layer in design.layers]
-    assert found == [(3, 2, 1), (1, 3, 1)]
+    results = [(layer.units, layer.folds, layer.fold_size(layer.folds - 1)) for layer in design.layers]
+    assert results == [(3, 2, 1), (1, 3, 1)]
 
 
 @given(st.lists(st.integers(1, 300), min_size=2, max_size=5), st.integers(1, 300))
 def test_units_within_a_limit_need_the_fewest_folds_and_are_the_fewest_of_those(layers, most):
-    found = units_within(Network(layers=tuple(layers)), most)
-    for count, size in zip(found, layers[1:], strict=True):
+    counts = units_within(Network(layers=tuple(layers)), most)
+    for count, size in zip(counts, layers[1:], strict=True):
         assert 1 <= count <= min(most, size)
         folds = -(-size // count)
         assert folds == -(-size // min(most, size))

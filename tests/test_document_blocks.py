@@ -33,8 +33,8 @@ LANGUAGES = {"sh", "console", "python", "toml", "verilog"}
 
 def marks(document: Document):
     """The comments before blocks. They are regions of the document as blocks are, and come before them."""
-    for found in MARK.finditer(document.text):
-        yield Region(found.start(), found.end(), parsed=found[1], evaluator=remember)
+    for match in MARK.finditer(document.text):
+        yield Region(match.start(), match.end(), parsed=match[1], evaluator=remember)
 
 
 def remember(example: Example) -> None:

@@ -46,13 +46,13 @@ class Mirror:
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         mirror = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 name = self.path.rpartition("/")[2]
-                mirror.asked.append(name)
+                mirror.requests.append(name)
                 content = mirror.files.get(name)
                 self.send_response(404 if content is None else 200)
                 self.send_header("Content-Length", str(len(content or b"")))
@@ -98,8 +98,8 @@ def test_download(mirrors: list[Mirror], tmp_path: Path, dataset: Dataset) -> No
     assert (read.sha256, read.source) == (dataset.sha256, f"IDX files in {folder}, which are not MNIST's")
     assert contents(folder) == sorted(f"{name}.gz" for name in FILES)
     assert load("mnist").sha256 == read.sha256
-    assert mirrors[0].asked == [f"{name}.gz" for name in FILES]              # once
-    assert mirrors[1].asked == []
+    assert mirrors[0].requests == [f"{name}.gz" for name in FILES]           # once
+    assert mirrors[1].requests == []
 
 
 def test_download_into_the_named_folder_of_what_is_missing(mirrors: list[Mirror], folder: Path, dataset: Dataset,
@@ -108,14 +108,14 @@ def test_download_into_the_named_folder_of_what_is_missing(mirrors: list[Mirror]
     folder = folder.rename(folder.with_name("mnist"))
     (folder / TEST_IMAGES).unlink()
     assert load("mnist").sha256 == dataset.sha256
-    assert mirrors[0].asked == [f"{TEST_IMAGES}.gz"]
+    assert mirrors[0].requests == [f"{TEST_IMAGES}.gz"]
     assert contents(folder) == sorted([TRAIN_IMAGES, TRAIN_LABELS, f"{TEST_IMAGES}.gz", TEST_LABELS])
 
 
 def test_second_mirror_goes_on_where_the_first_fails(mirrors: list[Mirror], dataset: Dataset) -> None:
     del mirrors[0].files[f"{TEST_IMAGES}.gz"]
     assert load("mnist").sha256 == dataset.sha256
-    assert mirrors[1].asked == [f"{TEST_IMAGES}.gz", f"{TEST_LABELS}.gz"]
+    assert mirrors[1].requests == [f"{TEST_IMAGES}.gz", f"{TEST_LABELS}.gz"]
 
 
 def test_mirror_that_packs_otherwise_or_not_at_all(mirrors: list[Mirror], dataset: Dataset,
@@ -123,7 +123,7 @@ def test_mirror_that_packs_otherwise_or_not_at_all(mirrors: list[Mirror], datase
     mirrors[0].files[f"{TRAIN_IMAGES}.gz"] = idx(arrays[TRAIN_IMAGES])
     mirrors[0].files[f"{TEST_IMAGES}.gz"] = gzip.compress(idx(arrays[TEST_IMAGES]), 1, mtime=7)
     assert load("mnist").sha256 == dataset.sha256
-    assert mirrors[1].asked == []
+    assert mirrors[1].requests == []
 
 
 def test_corrupted_files_are_not_kept(mirrors: list[Mirror], tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:

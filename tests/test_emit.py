@@ -144,8 +144,8 @@ def test_every_waiver_has_its_reason_and_is_needed(folder, tmp_path):
         assert reason.startswith("// ")
         if "instance.v" not in waiver:
             (place / "fewer.vlt").write_text(text.replace(waiver, ""))
-            found = lint(place, "--top-module", emit.TOP, "fewer.vlt", emit.VERILOG)
-            assert set(places(found)) == {re.search(r"-rule (\w+)", waiver)[1]}, waiver
+            result = lint(place, "--top-module", emit.TOP, "fewer.vlt", emit.VERILOG)
+            assert set(places(result)) == {re.search(r"-rule (\w+)", waiver)[1]}, waiver
 
 
 BEFORE = {"parallel": 1607 + 140 + 24, "time-shared": 668 + 103 + 17}     # when each signal had its name in each module
@@ -160,16 +160,16 @@ def test_few_places_are_waived(arrangement, tmp_path):
                     units=(16, 10) if arrangement == "parallel" else (4, 4))
     text = emit.to_verilog(design)
     (tmp_path / emit.VERILOG).write_text(re.sub(r"/\* verilator .*? \*/", "", text))
-    found = places(lint(tmp_path, "--top-module", emit.TOP, emit.VERILOG))
+    result = places(lint(tmp_path, "--top-module", emit.TOP, emit.VERILOG))
     most = MOST[arrangement]
-    assert {rule: found[rule] for rule in most} == most
+    assert {rule: result[rule] for rule in most} == most
     assert sum(most.values()) < BEFORE[arrangement] / 3
 
 
 def test_a_waiver_holds_for_its_module_alone(tmp_path):
     """The same unread wire is reported in a module that has no waiver of the rule, before and behind ones that have it."""
     text = files("folded")[emit.VERILOG]
-    for module, header in ((found[1], found[0]) for found in re.finditer(r"^module (\S+) *\([^)]*\);\n", text, re.MULTILINE)):
+    for module, header in ((match[1], match[0]) for match in re.finditer(r"^module (\S+) *\([^)]*\);\n", text, re.MULTILINE)):
         body = text[text.index(header):]
         waived = "lint_off UNUSEDSIGNAL" in body[:body.index("endmodule")]
         if module.endswith((".commands.images", ".list_1", ".queue", ".tree", "wuxing_unit_0", "wuxing_weights")):
@@ -308,9 +308,9 @@ def test_the_folder_alone_infers_and_learns_as_the_golden_model(folder, tmp_path
         expected.append(model.outputs(images[1:])[0])
     replies = simulated(folder(name), tmp_path, [*requests, frames.status()])
     assert [reply.status for reply in replies] == [frames.Status.OK] * (len(requests) + 1)
-    found = [[frames.signed(word) for word in reply.words] for reply in replies if reply.opcode == frames.Opcode.INFER]
-    assert found == [list(outputs) for outputs in expected]
-    assert any(word for words in found for word in words)
+    results = [[frames.signed(word) for word in reply.words] for reply in replies if reply.opcode == frames.Opcode.INFER]
+    assert results == [list(outputs) for outputs in expected]
+    assert any(word for words in results for word in words)
     assert frames.status_report(replies[-1]).digest == frames.digest_word(network.digest)
 
 
@@ -370,14 +370,14 @@ class Poison:
     """Amaranth's tracer without its help to our code: it reads names from byte code, which differs from Python to Python."""
 
     def __init__(self, monkeypatch):
-        self.right, self.asked = tracer.get_var_name, 0
+        self.right, self.count = tracer.get_var_name, 0
         monkeypatch.setattr(tracer, "get_var_name", self)
 
     def __call__(self, depth=2, default=None):
         if Path(sys._getframe(depth).f_code.co_filename).is_relative_to(Path(tracer.__file__).parent):
             return self.right(depth + 1, default)                 # the library's own code is the same everywhere
-        self.asked += 1
-        return f"poison_{self.asked}"
+        self.count += 1
+        return f"poison_{self.count}"
 
 
 @every_design

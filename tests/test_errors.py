@@ -100,12 +100,12 @@ CAUGHT = {                                # classes that a file raises and catch
 @pytest.mark.parametrize("package", PACKAGES)
 def test_what_is_raised_is_of_the_hierarchy(package):
     """A class of Python's own would reach the user as a fault of this project."""
-    found = set()
+    names = set()
     for path in sorted(Path(ROOT, package).rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not isinstance(node, ast.Raise):
                 continue
             what = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             if isinstance(what, ast.Name) and re.match(r"_?[A-Z]", what.id):
-                found.add((path.relative_to(ROOT).as_posix(), what.id))
-    assert [(file, name) for file, name in sorted(found) if name not in RAISED | CAUGHT.get(file, set())] == []
+                names.add((path.relative_to(ROOT).as_posix(), what.id))
+    assert [(file, name) for file, name in sorted(names) if name not in RAISED | CAUGHT.get(file, set())] == []

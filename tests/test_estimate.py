@@ -116,13 +116,13 @@ def described(entry):
 
 @pytest.mark.parametrize("entry", MEASURED, ids=lambda entry: entry["command"].split("synthesis.py ")[1])
 def test_cells_are_within_the_tolerance_of_measured_ones(entry, synthesis):
-    found = estimate.cells(described(entry))
+    result = estimate.cells(described(entry))
     device = entry["device"]
-    assert found.cells == pytest.approx(device[synthesis.AREA[entry["target"]]], rel=TOLERANCE)
-    assert found.multipliers == device[{"ecp5": "MULT18X18D", "ice40": "ICESTORM_DSP"}[entry["target"]]]
-    assert found.block_rams == pytest.approx(device[{"ecp5": "DP16KD", "ice40": "ICESTORM_RAM"}[entry["target"]]], abs=2)
+    assert result.cells == pytest.approx(device[synthesis.AREA[entry["target"]]], rel=TOLERANCE)
+    assert result.multipliers == device[{"ecp5": "MULT18X18D", "ice40": "ICESTORM_DSP"}[entry["target"]]]
+    assert result.block_rams == pytest.approx(device[{"ecp5": "DP16KD", "ice40": "ICESTORM_RAM"}[entry["target"]]], abs=2)
     if entry["target"] == "ecp5":
-        assert found.flip_flops == pytest.approx(device["TRELLIS_FF"], rel=TOLERANCE)
+        assert result.flip_flops == pytest.approx(device["TRELLIS_FF"], rel=TOLERANCE)
 
 
 @pytest.mark.parametrize("learns", [True, False])
@@ -130,10 +130,10 @@ def test_an_unit_synthesised_now_has_the_cells_of_the_estimate(learns, synthesis
     design = Design(network=Network(layers=(100, 4, 3)), target="ecp5", learns=learns)
     layer = design.layers[0]
     netlist = synthesis.synthesise("ecp5", {"core.v": emit.to_verilog(design)}, unit_module(layer), tmp_path)
-    found = estimate.unit_cells(layer)
-    assert found.cells == pytest.approx(netlist["LUT4"] + 2 * netlist["CCU2C"], rel=TOLERANCE)
-    assert found.flip_flops - layer.word_bits == pytest.approx(netlist["TRELLIS_FF"], rel=TOLERANCE)
-    assert found.multipliers == netlist["MULT18X18D"]
+    result = estimate.unit_cells(layer)
+    assert result.cells == pytest.approx(netlist["LUT4"] + 2 * netlist["CCU2C"], rel=TOLERANCE)
+    assert result.flip_flops - layer.word_bits == pytest.approx(netlist["TRELLIS_FF"], rel=TOLERANCE)
+    assert result.multipliers == netlist["MULT18X18D"]
 
 
 # A CCU2C without INJECT, as Lattice documents it: a half adds what its LUT4 says and carries what its lower four entries say.
@@ -189,9 +189,9 @@ def test_the_command_writes_what_the_functions_say(tmp_path, capsys):
     assert written["cells"] == asdict(estimate.cells(design))
     assert written["memory_bits"] == asdict(estimate.memory(design))
     assert written["MHz"] == 80
-    shown = capsys.readouterr().out
-    assert "20-7-3 that infers and learns, shift, on 7 units (4, 3)" in shown
-    assert f"{1e6 * 80 / estimate.clocks(design, 5).inferred:,.0f}" in shown
+    screen = capsys.readouterr().out
+    assert "20-7-3 that infers and learns, shift, on 7 units (4, 3)" in screen
+    assert f"{1e6 * 80 / estimate.clocks(design, 5).inferred:,.0f}" in screen
 
 
 def test_the_command_says_what_does_not_fit(tmp_path, capsys):

@@ -24,21 +24,21 @@ def small():
 def test_signals_are_measured_layer_by_layer(small, arithmetic):
     network, learnt, images, labels = small
     values = learnt if arithmetic == "float" else parameters.quantised(network, learnt)
-    found = depth.signals(network, arithmetic, values, images, labels)
+    result = depth.signals(network, arithmetic, values, images, labels)
     unit = 1 if arithmetic == "float" else 4096
     outputs = [state.displacement[1] / unit for state in Model(network, arithmetic, values).forward(images)]
-    np.testing.assert_allclose(found["forward"], [np.sqrt(np.var(each, axis=0).mean()) for each in outputs])
-    np.testing.assert_allclose(found["reverse"], [np.sqrt(np.mean(each**2)) for each in found_signals(
+    np.testing.assert_allclose(result["forward"], [np.sqrt(np.var(each, axis=0).mean()) for each in outputs])
+    np.testing.assert_allclose(result["reverse"], [np.sqrt(np.mean(each**2)) for each in found_signals(
         network, arithmetic, learnt, images, labels)[0]])
-    assert found["dead"] == [0, 0, 0]
+    assert result["dead"] == [0, 0, 0]
 
 
 def test_neurons_that_say_the_same_to_every_image_are_dead(small):
     network, learnt, images, labels = small
     deaf = [layer.copy() for layer in learnt]
     deaf[1].weights[:3] = 0
-    found = depth.signals(network, "float", deaf, images, labels)
-    assert found["dead"] == [0, 0.5, 0]
+    result = depth.signals(network, "float", deaf, images, labels)
+    assert result["dead"] == [0, 0.5, 0]
 
 
 def values(accuracy, test):

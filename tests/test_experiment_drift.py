@@ -36,28 +36,28 @@ def test_streams_are_transforms_of_the_images():
 
 
 def test_the_stream_is_learnt_in_order_from_images_that_were_held_out(done):
-    setting, found = done
+    setting, result = done
     network, training, data, _ = learner.learnt(setting)
     model = CompiledModel(network.with_learning(links=0.5, bias=0.5, epochs=1, halvings=0), "fixed", training.parameters)
     right = model.learn(transforms.inverted(data.test_images), data.test_labels) == data.test_labels
-    assert found["drifts"]["inverted"]["online"] == pytest.approx(
+    assert result["drifts"]["inverted"]["online"] == pytest.approx(
         [100 * right[start:start + 100].mean() for start in (0, 100, 200)])
     whole = datasets.load("digits")
-    assert found["drifts"]["inverted"]["plain"] == accuracy(model, whole.test_images, whole.test_labels)
-    assert found["drifts"]["inverted"]["after"] == accuracy(model, 255 - whole.test_images, whole.test_labels)
-    assert found["drifts"]["none"]["after"] == found["drifts"]["none"]["plain"]
+    assert result["drifts"]["inverted"]["plain"] == accuracy(model, whole.test_images, whole.test_labels)
+    assert result["drifts"]["inverted"]["after"] == accuracy(model, 255 - whole.test_images, whole.test_labels)
+    assert result["drifts"]["none"]["after"] == result["drifts"]["none"]["plain"]
 
 
 def test_who_does_not_learn_stays_as_he_was(done):
-    setting, found = done
+    setting, result = done
     data = learner.images(setting)
     training = train(drift.Network.from_dict(setting["network"]), "fixed", data)
     model = CompiledModel(drift.Network.from_dict(setting["network"]), "fixed", training.parameters)
     right = model.predict(data.test_images) == data.test_labels
-    assert found["drifts"]["none"]["frozen"] == pytest.approx(
+    assert result["drifts"]["none"]["frozen"] == pytest.approx(
         [100 * right[start:start + 100].mean() for start in (0, 100, 200)])
     whole = datasets.load("digits")
-    assert found["drifts"]["none"]["before"] == found["undrifted"] == accuracy(model, whole.test_images, whole.test_labels)
+    assert result["drifts"]["none"]["before"] == result["undrifted"] == accuracy(model, whole.test_images, whole.test_labels)
 
 
 def test_recovery_is_counted_to_the_end_of_the_first_window_that_is_near():

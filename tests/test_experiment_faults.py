@@ -25,13 +25,13 @@ def test_learning_in_place_starts_from_what_was_learnt_and_on_images_that_were_n
         "hidden": 8, "epochs": 2, "train_images": 300, "repair": 40, "peer_epochs": 2, "dead": [0.5], "stuck": [0.01],
         "upsets": [0.01], "mismatch": [0.2]}
     setting = faults.tasks(settings)[0]
-    found = faults.run(setting)
+    result = faults.run(setting)
     network, training, data, model = learner.learnt(setting)
     whole, held = datasets.load("digits"), datasets.load("digits").hold_out(settings["hold_out"], learner.HOLD_OUT_SEED)
-    assert found["sound"]["ours"] == accuracy(model, whole.test_images, whole.test_labels)
+    assert result["sound"]["ours"] == accuracy(model, whole.test_images, whole.test_labels)
     constant = network.with_learning(links=2**-3, bias=2**-3, epochs=1, halvings=0)
     for kind in ("dead", "stuck", "upsets"):
-        [each] = found["faults"][kind]
+        [each] = result["faults"][kind]
         broken = FaultyCompiledModel(constant, training.parameters, Faults(**{kind: each["rate"]}, seed=0))
         assert each["before"] == accuracy(broken, whole.test_images, whole.test_labels)
         broken.learn(held.train_images[300:340], held.train_labels[300:340])

@@ -18,10 +18,10 @@ def run(instinct, exponent, accuracy, course, subject="C", gains=(1.0, 0.0, 0.0)
 
 
 def test_pid_is_tried_with_every_gain_but_those_of_the_proportional_instinct():
-    found = instincts.candidates(SETTINGS, "")
-    assert [(name, exponent) for name, exponent, _ in found] == [
+    result = instincts.candidates(SETTINGS, "")
+    assert [(name, exponent) for name, exponent, _ in result] == [
         ("proportional", 3), ("sign", 9), ("sign", 10), *[("pid", 4)] * 3, *[("pid", 5)] * 3]
-    assert [gains for name, exponent, gains in found if (name, exponent) == ("pid", 4)] == [
+    assert [gains for name, exponent, gains in result if (name, exponent) == ("pid", 4)] == [
         (1.0, 0.0, 0.5), (1.0, 0.25, 0.0), (1.0, 0.25, 0.5)]
 
 

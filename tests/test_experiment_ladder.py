@@ -97,18 +97,18 @@ def test_both_alignments_are_the_same_run_with_one_hidden_layer():
 def test_costs_are_counted_link_by_link():
     """784-256-128-10 with 100 inputs that are not 0."""
     layers, first, later = (784, 256, 128, 10), 100 * 256, 256 * 128 + 128 * 10
-    found = {method: ladder.costs(method, layers, 100) for method in ladder.KNOWN}
-    assert {method: each["reverse"] for method, each in found.items()} == {
+    result = {method: ladder.costs(method, layers, 100) for method in ladder.KNOWN}
+    assert {method: each["reverse"] for method, each in result.items()} == {
         "backpropagation": later, "feedback alignment": later, "direct feedback alignment": 10 * (256 + 128),
         "last layer only": 0, "ours": later, "ours, last layer only": 0}
-    assert {each["forward"] for each in found.values()} == {first + later}
-    assert found["last layer only"]["update"] == found["ours, last layer only"]["update"] == 1280
-    assert found["ours"]["neurons"] == 2 * (256 + 128 + 10) * 8 * 2 * 5      # ways, neurons, steps, half steps, elements
-    assert found["backpropagation"]["neurons"] == 0
-    assert found["ours"]["traffic"] == 16 * (first + later + later + 2 * (first + later))
-    assert found["feedback alignment"]["extra"] == 32 * later
-    assert found["direct feedback alignment"]["extra"] == 32 * 3840
-    assert found["backpropagation"]["extra"] == found["ours"]["extra"] == 0
+    assert {each["forward"] for each in result.values()} == {first + later}
+    assert result["last layer only"]["update"] == result["ours, last layer only"]["update"] == 1280
+    assert result["ours"]["neurons"] == 2 * (256 + 128 + 10) * 8 * 2 * 5     # ways, neurons, steps, half steps, elements
+    assert result["backpropagation"]["neurons"] == 0
+    assert result["ours"]["traffic"] == 16 * (first + later + later + 2 * (first + later))
+    assert result["feedback alignment"]["extra"] == 32 * later
+    assert result["direct feedback alignment"]["extra"] == 32 * 3840
+    assert result["backpropagation"]["extra"] == result["ours"]["extra"] == 0
 
 
 def test_only_the_last_layer_of_ours_learns_where_that_is_meant():
@@ -122,8 +122,8 @@ def test_only_the_last_layer_of_ours_learns_where_that_is_meant():
 
 def test_images_that_are_content_are_those_without_error():
     setting = ladder.tasks(description.load("ladder", quick=True).settings | {"epochs": 12, "train_images": 200})[0]
-    found = ladder.run(setting)
-    assert 0 < found["erring"] < 1
+    result = ladder.run(setting)
+    assert 0 < result["erring"] < 1
     network, _, data, model = ladder.learner.learnt(setting)
     before = model.parameters
     errs = 0
@@ -131,7 +131,7 @@ def test_images_that_are_content_are_those_without_error():
         model.learn(image[None], label[None], 0)
         errs += any((old.bias != new.bias).any() for old, new in zip(before, model.parameters, strict=True))
         model = ladder.learner.CompiledModel(network, "fixed", before, threads=1)
-    assert found["erring"] == pytest.approx(errs / 200, abs=0.02)            # a small error may round to no change
+    assert result["erring"] == pytest.approx(errs / 200, abs=0.02)           # a small error may round to no change
 
 
 def run(method, rate, accuracy, test):

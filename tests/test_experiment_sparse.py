@@ -38,9 +38,9 @@ def test_tasks_name_their_links():
 
 def test_claims_compare_equal_numbers_of_links():
     def values(quarter, first, both, narrow, one, least):
-        found = {way: {"1": {"accuracy": 97.0}, "0.25": {"accuracy": quarter}, "0.1": {"accuracy": tenth},
-                       "0.01": {"accuracy": least}} for way, tenth in {"first": first, "both": both, "narrow": narrow}.items()}
-        return found | {"one-to-one": {"accuracy": one}}
+        result = {way: {"1": {"accuracy": 97.0}, "0.25": {"accuracy": quarter}, "0.1": {"accuracy": tenth},
+                        "0.01": {"accuracy": least}} for way, tenth in {"first": first, "both": both, "narrow": narrow}.items()}
+        return result | {"one-to-one": {"accuracy": one}}
 
     def holds(*figures):
         return [claim.holds for claim in sparse.check(values(*figures))]

@@ -20,15 +20,15 @@ def test_only_the_set_is_trained():
         "C": [r, 0, 0, 0, 0], "everything, one rate": [r] * 5, "everything, own rates": [usual, usual, r, r, r]}
 
 
-def found(accuracy, fell=0.0):
+def outcome(accuracy, fell=0.0):
     return {"best": 4, "accuracy": {4: accuracy, 8: accuracy - 1}, "fell": {4: fell, 8: 0.0}}
 
 
 def test_one_rate_is_unstable_if_it_ends_lower_or_falls_at_the_best_rate_of_links():
     claims = {}
-    for name, everything in {"lower": found(80.0), "falls": found(90.0, 1.0), "stable": found(90.0)}.items():
-        values = {"16": dict.fromkeys(what_learns.SETS, found(30.0)) | {
-            "C": found(91.0), "everything, one rate": everything, "everything, own rates": found(91.0)}}
+    for name, everything in {"lower": outcome(80.0), "falls": outcome(90.0, 1.0), "stable": outcome(90.0)}.items():
+        values = {"16": dict.fromkeys(what_learns.SETS, outcome(30.0)) | {
+            "C": outcome(91.0), "everything, one rate": everything, "everything, own rates": outcome(91.0)}}
         claims[name] = what_learns.check(values)[-1]
     assert claims["stable"].full_only
     assert {name: claim.holds for name, claim in claims.items()} == {"lower": True, "falls": True, "stable": False}

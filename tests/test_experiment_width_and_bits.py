@@ -27,10 +27,10 @@ def test_the_longest_words_are_the_default_formats():
 
 def test_costs_are_those_of_parameters_and_of_a_core():
     made = network(steps=4)
-    found = width_and_bits.cost(made)
-    assert found["memory_bits"] == (784 * 32 + 32 * 10) * 16 + 42 * 16
-    assert found["clocks"] == estimate.clocks(Design(network=made, units=(32, 10)), 149).learnt
-    assert found["core"]
+    result = width_and_bits.cost(made)
+    assert result["memory_bits"] == (784 * 32 + 32 * 10) * 16 + 42 * 16
+    assert result["clocks"] == estimate.clocks(Design(network=made, units=(32, 10)), 149).learnt
+    assert result["core"]
     assert width_and_bits.cost(network(weight=11, steps=4))["memory_bits"] == (784 * 32 + 320) * 13 + 42 * 16
     assert not width_and_bits.cost(network(weight=8))["core"]                 # rounding would take more than 18 bits
 

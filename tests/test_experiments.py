@@ -325,8 +325,8 @@ def test_the_drift_of_an_exact_solution_is_none_and_of_a_broken_one_is_not_told(
 
 def test_a_search_for_cycles_finds_the_cycle_of_a_short_word():
     """With 4 fraction bits there are few states: every neuron returns to one within the run."""
-    found = neuron.oscillator({"seed": 0, "neurons": 4, "fraction": 4, "dt": 0.5, "time": 2048.0, "window": 512.0})
-    assert found["cycles"] == 1
+    result = neuron.oscillator({"seed": 0, "neurons": 4, "fraction": 4, "dt": 0.5, "time": 2048.0, "window": 512.0})
+    assert result["cycles"] == 1
 
 
 # ---------------------------------------------------------------- reversibility

@@ -22,21 +22,21 @@ LARGE = platforms.by_name("ulx3s-85f")
 
 def test_needs_are_the_estimate_and_the_link():
     design = Design(network=Network(layers=(100, 10, 5)), target="ecp5")
-    found = fit.fit(SMALL, design)
+    result = fit.fit(SMALL, design)
     needs = asdict(estimate.cells(design) + fit.LINK["ecp5"])
     needs["block_rams"] += 2                              # buffers of the link
-    assert {name: count for name, (count, _) in found.parts.items()} == needs
-    assert {name: has for name, (_, has) in found.parts.items()} == dict(SMALL.device.has)
-    assert found.fits
-    assert fit.check(SMALL, design) == found
+    assert {name: count for name, (count, _) in result.parts.items()} == needs
+    assert {name: has for name, (_, has) in result.parts.items()} == dict(SMALL.device.has)
+    assert result.fits
+    assert fit.check(SMALL, design) == result
 
 
 def test_the_buffers_of_the_link_are_block_rams_beside_it():
     platform, network = platforms.by_name("icebreaker"), fit.network_for("ice40", (784, 32, 10))
-    found = fit.fit(platform, Design(network=network, target="ice40", arrangement="time-shared"))
-    core = estimate.cells(found.design)
-    assert found.parts["block_rams"] == (core.block_rams + 4 + 1, 30)           # 2,048 bytes for requests, 512 for replies
-    assert found.parts["cells"] == (core.cells + fit.LINK["ice40"].cells, 5280)
+    result = fit.fit(platform, Design(network=network, target="ice40", arrangement="time-shared"))
+    core = estimate.cells(result.design)
+    assert result.parts["block_rams"] == (core.block_rams + 4 + 1, 30)          # 2,048 bytes for requests, 512 for replies
+    assert result.parts["cells"] == (core.cells + fit.LINK["ice40"].cells, 5280)
 
 
 def test_the_link_of_ice40_takes_what_is_said(tmp_path):
@@ -89,30 +89,30 @@ def test_a_deep_network_that_does_not_fit_is_told_to_shrink():
 @pytest.mark.parametrize("folded", [False, True])
 @pytest.mark.parametrize("platform", [SMALL, platforms.by_name("ulx3s-25f")], ids=lambda platform: platform.name)
 def test_the_largest_fits_and_one_more_neuron_does_not(platform, folded):
-    found = fit.largest(platform, 200, 10, folded=folded)
-    assert fit.fit(platform, found).fits
-    layers = found.network.layers
+    result = fit.largest(platform, 200, 10, folded=folded)
+    assert fit.fit(platform, result).fits
+    layers = result.network.layers
     more = Network(layers=(layers[0], layers[1] + 1, layers[2]))
     if folded:
         assert not fit.fit(platform, fit.chosen(platform, more)).fits
     else:
-        assert found.units == layers[1:]
+        assert result.units == layers[1:]
         assert not fit.fit(platform, Design(network=more, target="ecp5")).fits
 
 
 def test_the_design_that_is_chosen_has_the_most_units_that_fit():
     network = Network(layers=(100, 60, 10))
-    found = fit.chosen(SMALL, network)
-    assert fit.fit(SMALL, found).fits
-    folds = -(-60 // found.units[0])
+    result = fit.chosen(SMALL, network)
+    assert fit.fit(SMALL, result).fits
+    folds = -(-60 // result.units[0])
     more = Design(network=network, units=(-(-60 // (folds - 1)), 10), target="ecp5")
     assert not fit.fit(SMALL, more).fits
     assert fit.chosen(LARGE, network).units == (60, 10)
 
 
 def test_the_headline_fits_its_board_without_folding():
-    found = fit.chosen(LARGE, Network(layers=(784, 128, 10)))
-    assert found.units == (128, 10)
+    result = fit.chosen(LARGE, Network(layers=(784, 128, 10)))
+    assert result.units == (128, 10)
 
 
 def test_networks_for_ice40_have_operands_of_its_multiplier():

@@ -408,12 +408,12 @@ def test_constants_that_are_not_held():
     coupling = Format.parse("Q2.1")
     assert coupling.exact(0.5, "neuron.K1") == 1
     assert coupling.exact(-2, "neuron.K1") == -4
-    for value, shown, remedy in ((0.3, "0.3", "0.5, which is near"), (0.1, "0.1", "0.5, which is near"),
-                                 (-0.1, "-0.1", "-0.5, which is near"), (2, "2", "Q3.1, which holds it"),
-                                 (-2.5, "-2.5", "Q3.1, which holds it"), (0.0625, "0.0625", "Q2.4, which holds it"),
-                                 (8.25, "8.25", "Q5.2, which holds it"), (1e9, "1e+09", "1.5, which is near"),
-                                 (np.nan, "nan", "a finite value"), (np.inf, "inf", "a finite value")):
-        with fails(f"neuron.K1 must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not {shown}; choose {remedy}"):
+    for value, output, remedy in ((0.3, "0.3", "0.5, which is near"), (0.1, "0.1", "0.5, which is near"),
+                                  (-0.1, "-0.1", "-0.5, which is near"), (2, "2", "Q3.1, which holds it"),
+                                  (-2.5, "-2.5", "Q3.1, which holds it"), (0.0625, "0.0625", "Q2.4, which holds it"),
+                                  (8.25, "8.25", "Q5.2, which holds it"), (1e9, "1e+09", "1.5, which is near"),
+                                  (np.nan, "nan", "a finite value"), (np.inf, "inf", "a finite value")):
+        with fails(f"neuron.K1 must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not {output}; choose {remedy}"):
             coupling.exact(value, "neuron.K1")
         if np.isfinite(value):                                         # what is proposed suffices
             word, _, what = remedy.partition(", which ")

@@ -17,35 +17,35 @@ def column(site: str) -> int:
 
 
 def test_every_unit_has_sites_of_its_own_side_by_side():
-    found = floorplan.sites("--85k", LARGE)
-    assert set(found.units) == {(layer.index, unit) for layer in LARGE.layers for unit in range(layer.units)}
-    multipliers, memories = zip(*found.units.values(), strict=True)
+    result = floorplan.sites("--85k", LARGE)
+    assert set(result.units) == {(layer.index, unit) for layer in LARGE.layers for unit in range(layer.units)}
+    multipliers, memories = zip(*result.units.values(), strict=True)
     assert len(set(multipliers)) == 138
-    assert len({*memories, *found.central}) == 138 + floorplan.CENTRAL
-    for multiplier, memory in found.units.values():
+    assert len({*memories, *result.central}) == 138 + floorplan.CENTRAL
+    for multiplier, memory in result.units.values():
         (x, y), (across, along) = (map(int, re.match(r"X(\d+)/Y(\d+)/", site).groups()) for site in (multiplier, memory))
         assert abs(x - across) <= 2
         assert along == y + 12
 
 
 def test_bands_follow_each_other_and_cut_no_cluster():
-    found = floorplan.sites("--85k", LARGE).units
-    ys = [int(re.search(r"Y(\d+)", found[0, unit][0])[1]) for unit in range(128)]
+    result = floorplan.sites("--85k", LARGE).units
+    ys = [int(re.search(r"Y(\d+)", result[0, unit][0])[1]) for unit in range(128)]
     assert ys == sorted(ys)
     assert {y: ys.count(y) for y in ys} == {10: 48, 34: 32, 58: 48}
     assert all(len(set(ys[start:start + CLUSTER])) == 1 for start in range(0, 128, CLUSTER))
-    xs = [column(found[0, unit][0]) for unit in range(128)]
+    xs = [column(result[0, unit][0]) for unit in range(128)]
     assert max(abs(after - before) for before, after in pairwise(xs)) < 60         # across what lies in the middle
     assert abs(xs[48] - xs[47]) < 10
     assert abs(xs[80] - xs[79]) < 10
 
 
 def test_what_all_units_share_lies_in_the_middle():
-    found = floorplan.sites("--85k", LARGE)
-    few = [found.units[1, unit][1] for unit in range(10)]
-    assert {re.search(r"Y(\d+)", site)[1] for site in (*few, *found.central)} == {"46"}
-    around = [column(found.units[0, unit][1]) for unit in (63, 64)]
-    assert all(around[1] < column(site) < around[0] for site in (*few, *found.central))
+    result = floorplan.sites("--85k", LARGE)
+    few = [result.units[1, unit][1] for unit in range(10)]
+    assert {re.search(r"Y(\d+)", site)[1] for site in (*few, *result.central)} == {"46"}
+    around = [column(result.units[0, unit][1]) for unit in (63, 64)]
+    assert all(around[1] < column(site) < around[0] for site in (*few, *result.central))
     assert around[1] > 30
     assert around[0] < 90
 

@@ -50,9 +50,9 @@ def test_hidden_neurons_for_mnist(name, hidden):
 
 def test_what_a_description_says_itself_stays():
     said = {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"}, "learning": {"epochs": 4}}
-    found = fit.described(platforms.by_name("icebreaker"), said, *DIGITS)
-    assert found == {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"},
-                     "learning": {"epochs": 4, "halvings": 3}}
+    result = fit.described(platforms.by_name("icebreaker"), said, *DIGITS)
+    assert result == {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"},
+                      "learning": {"epochs": 4, "halvings": 3}}
     assert fit.described(platforms.by_name("ulx3s-85f"), said, *DIGITS) == said
 
 
@@ -86,11 +86,11 @@ def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
     """The core of ``run`` above."""
     model, result = tmp_path / "model.npz", tmp_path / "result.json"
     assert main(["train", "--board", "icebreaker", "--layers", "64,4,10", *QUICK, "-o", str(model)]) == 0
-    given = ["--board", "icebreaker", "--units", "2", "--json", str(result), "-q"]
-    assert main(["cosim", str(model), *given, "--images", "3", "--learn", "2", "--states", "0"]) == 0
+    options = ["--board", "icebreaker", "--units", "2", "--json", str(result), "-q"]
+    assert main(["cosim", str(model), *options, "--images", "3", "--learn", "2", "--states", "0"]) == 0
     told = json.loads(result.read_text("utf-8"))
     assert (told["mismatches"], told["units"]) == (0, [2, 2])
-    assert main(["verilog", str(model), "-o", str(tmp_path / "core"), *given]) == 0
+    assert main(["verilog", str(model), "-o", str(tmp_path / "core"), *options]) == 0
     told = json.loads(result.read_text("utf-8"))
     assert (told["target"], told["units"]) == ("ice40", [2, 2])
     manifest = json.loads((tmp_path / "core/manifest.json").read_text("utf-8"))
@@ -146,10 +146,10 @@ def test_a_model_that_does_not_fit_is_told_which_command_makes_one_that_does(com
 
     monkeypatch.chdir(tmp_path)
     assert main([*shlex.split(advice)[1:], *QUICK]) == 0
-    given = designs.read(tmp_path / "icebreaker.npz")
-    board = designs.platform_of(None, given.record)
+    options = designs.read(tmp_path / "icebreaker.npz")
+    board = designs.platform_of(None, options.record)
     assert board.name == "icebreaker"
-    assert designs.for_board(board, given).network == given.network
+    assert designs.for_board(board, options).network == options.network
 
 
 def test_what_other_units_would_mend_is_not_told_to_train_anew(tmp_path, capsys):

@@ -82,13 +82,13 @@ class ListProof(wiring.Component):
                         m.d.sync += word.eq(self.value)
             with m.If(dut.written.last):
                 m.d.sync += [writing.eq(~writing), whole.bit_select(writing, 1).eq(1)]
-        given = Signal(self.inputs)
+        mask = Signal(self.inputs)
         with m.If(dut.items.valid & ready):
-            m.d.sync += given.bit_select(item.index, 1).eq(1)
+            m.d.sync += mask.bit_select(item.index, 1).eq(1)
             with m.If(item.last):
                 m.d.sync += [active.eq(0), played.eq(1)]
         with m.If(self.start):
-            m.d.sync += [given.eq(0), active.eq(1), played.eq(0)]
+            m.d.sync += [mask.eq(0), active.eq(1), played.eq(0)]
         with m.If(self.release):
             m.d.sync += [playing.eq(~playing), played.eq(0), active.eq(0), whole.bit_select(playing, 1).eq(0)]
         now = [Mux(playing, second, first) for first, second in zip(*words, strict=True)]
@@ -98,12 +98,12 @@ class ListProof(wiring.Component):
             m.d.comb += Assert(active, "nothing is on offer before a start or after the last item")
             with m.If(item.last):
                 m.d.comb += [Assert(whole.bit_select(playing, 1), "the last item comes after the last displacement"),
-                             Assert(given == nonzero, "none is dropped"),
+                             Assert(mask == nonzero, "none is dropped"),
                              Assert((item.index == self.inputs) & (item.value == 0), "the last item is the bias")]
             with m.Else():
                 right = Mux(item.index == 0, now[0], now[1])
                 m.d.comb += [Assert((item.value == right) & (item.value != 0), "each is what was written"),
-                             Assert((given >> item.index) == 0, "ascending, each once")]
+                             Assert((mask >> item.index) == 0, "ascending, each once")]
         offered, before = Signal(), Signal.like(Value.cast(item))
         m.d.sync += [offered.eq(dut.items.valid & ~ready & ~self.start & ~self.release), before.eq(item)]
         with m.If(offered):

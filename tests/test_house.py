@@ -91,8 +91,8 @@ def test_what_is_pinned_satisfies_what_is_required():
     for requirement in requirements():
         name, least = re.match(r"([a-z0-9-]+)(?:\[[a-z-]+\])?>=([0-9.]+)", requirement).groups()
         if name != "torch":                               # of the bench alone, and large
-            found = tuple(map(int, re.findall(r"\d+", pinned[name])))
-            assert found >= tuple(map(int, least.split("."))), f"{name} {pinned[name]}"
+            result = tuple(map(int, re.findall(r"\d+", pinned[name])))
+            assert result >= tuple(map(int, least.split("."))), f"{name} {pinned[name]}"
 
 
 UNREAD = {"mlxtend": {"pandas"}}          # its code is never run
@@ -168,8 +168,8 @@ def test_imports_of_gateware_simulation_and_boards_point_one_way_and_they_never_
 def test_the_command_line_starts_without_what_only_some_commands_need():
     """``wuxing --help`` is fast because plots and scikit-learn are imported where they are used."""
     program = "import sys, wuxing.cli; print([name for name in ('matplotlib', 'sklearn', 'torch') if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT).stdout
-    assert found == "[]\n"
+    result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    assert result == "[]\n"
 
 
 # ---------------------------------------------------------------- documents
@@ -206,10 +206,10 @@ def test_documented_distance_from_the_gradient_is_what_the_bench_prints(tmp_path
     printed = subprocess.run([sys.executable, "bench/gradient_steps.py", "--json", file], cwd=ROOT, check=True,
                              capture_output=True, text=True).stdout
     assert file.read_text("utf-8") == printed
-    found = json.loads(printed)["relative_error"]
+    content = json.loads(printed)["relative_error"]
     rows = table("docs/model.md", "steps")
-    assert list(rows) == list(found)
-    assert {steps: cells[0] for steps, cells in rows.items()} == {steps: f"{100 * off:.2g} %" for steps, off in found.items()}
+    assert list(rows) == list(content)
+    assert {steps: cells[0] for steps, cells in rows.items()} == {steps: f"{100 * off:.2g} %" for steps, off in content.items()}
 
 
 def test_the_description_in_the_readme_is_the_default():

@@ -89,12 +89,12 @@ def test_memory_follows_the_file_not_the_header(tmp_path: Path, declared: int, p
     path = tmp_path / ("bomb.gz" if packed else "bomb")
     content = b"\0\0\x08\x01" + declared.to_bytes(4, "big") + bytes((64 << 20) if declared == 100 else 1000)
     path.write_bytes(gzip.compress(content, 1) if packed else content)
-    found = "more" if declared == 100 else "only 1000"
+    result = "more" if declared == 100 else "only 1000"
     del content
     tracemalloc.start()
     try:
         with pytest.raises(InputError, match=refusal(
-                f"{path} must hold {declared} bytes for the {declared} labels of its header, but has {found}; get it anew")):
+                f"{path} must hold {declared} bytes for the {declared} labels of its header, but has {result}; get it anew")):
             read(path, 1)
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
     finally:
@@ -113,10 +113,10 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory: pytest.TempPathFact
     path = tmp_path_factory.getbasetemp() / ("damaged.gz" if packed else "damaged")
     path.write_bytes(content)
     try:
-        found = read(path, 3)
+        result = read(path, 3)
     except InputError as error:
         said = str(error)
     else:                                                 # a checksum tells all damage to packed contents
-        assert np.array_equal(found, whole) if packed else idx(found) == content
+        assert np.array_equal(result, whole) if packed else idx(result) == content
         return
     assert said.startswith(f"{path} must ")

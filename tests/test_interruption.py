@@ -73,9 +73,9 @@ def test_a_terminal_that_closes_keeps_the_last_complete_epoch(tmp_path):
     process = subprocess.Popen([*LONG, path], stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True,
                                preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
     os.close(terminal)
-    shown = b""
-    while b"epoch 2/" not in shown:
-        shown += os.read(ours, 4096)
+    output = b""
+    while b"epoch 2/" not in output:
+        output += os.read(ours, 4096)
     os.close(ours)
     assert process.wait() == 129
     assert model_file.load(path).record["complete_epochs"] >= 1

@@ -52,20 +52,20 @@ class Wire:
             quiet = 0 if came or self.chip.waiting else quiet + BYTE
             self.left += came
         *lines, self.left = self.left.split(b"\0")
-        found = [packets.chip_packet(packets.from_line(line)) for line in lines]
-        assert None not in found
-        return found
+        packet = [packets.chip_packet(packets.from_line(line)) for line in lines]
+        assert None not in packet
+        return packet
 
     def packet(self, flags=NONE, sequence=0, *requests, number=None):
         """Send one packet, acknowledging what was seen unless told otherwise."""
         chunks = b"".join(chunk for request in requests for chunk in packets.chunks(request))
-        found = self.raw(packets.host_packet(flags, self.number if number is None else number, sequence, chunks))
-        if found and number is None:
-            self.number = (found[-1].number + 1) % 256
-        return found
+        result = self.raw(packets.host_packet(flags, self.number if number is None else number, sequence, chunks))
+        if result and number is None:
+            self.number = (result[-1].number + 1) % 256
+        return result
 
-    def replies(self, found):
-        return [frames.parse(reply) for packet in found for reply in self.frames.feed(packet.chunks)]
+    def replies(self, result):
+        return [frames.parse(reply) for packet in result for reply in self.frames.feed(packet.chunks)]
 
     def learnt(self, sequence):
         reply, = self.replies(self.packet(NONE, sequence, frames.status()))
@@ -76,15 +76,15 @@ LEARN = [frames.header(frames.Opcode.LEARN, 0, 1), 0x01020304, 0]
 
 
 def test_a_session_is_opened(wire):
-    found, = wire.packet(HostFlag.OPEN | HostFlag.ASK, number=77)
-    assert (found.number, found.session, found.flags, found.expected, found.room) == (0, 77, ChipFlag(0), 0, 255)
-    assert (found.buffer, found.free, found.chunks) == (BUFFER, 510, b"")
+    packet, = wire.packet(HostFlag.OPEN | HostFlag.ASK, number=77)
+    assert (packet.number, packet.session, packet.flags, packet.expected, packet.room) == (0, 77, ChipFlag(0), 0, 255)
+    assert (packet.buffer, packet.free, packet.chunks) == (BUFFER, 510, b"")
 
 
 def test_a_frame_gets_its_reply(wire):
-    found, = wire.packet(NONE, 0, frames.status())
-    assert (found.number, found.expected, found.session) == (0, 1, 0)
-    reply, = wire.replies([found])
+    packet, = wire.packet(NONE, 0, frames.status())
+    assert (packet.number, packet.expected, packet.session) == (0, 1, 0)
+    reply, = wire.replies([packet])
     assert frames.status_report(reply).digest == frames.digest_word(NETWORK.digest)
 
 
@@ -103,26 +103,26 @@ def test_what_comes_twice_is_done_once(wire):
 
 
 def test_what_is_missing_is_said_once_in_a_round(wire):
-    found, = wire.packet(NONE, 3, LEARN)
-    assert (found.expected, found.flags) == (0, ChipFlag.MISSING)
+    packet, = wire.packet(NONE, 3, LEARN)
+    assert (packet.expected, packet.flags) == (0, ChipFlag.MISSING)
     assert wire.packet(NONE, 4, LEARN) == []
-    found, = wire.packet(HostFlag.ROUND, 4, LEARN)
-    assert found.flags == ChipFlag.MISSING | ChipFlag.MISSING_ROUND | ChipFlag.ROUND
+    packet, = wire.packet(HostFlag.ROUND, 4, LEARN)
+    assert packet.flags == ChipFlag.MISSING | ChipFlag.MISSING_ROUND | ChipFlag.ROUND
     assert wire.packet(HostFlag.ROUND, 5, LEARN) == []
-    found, = wire.packet(HostFlag.ASK)
-    assert found.flags == ChipFlag.MISSING | ChipFlag.MISSING_ROUND       # the round of this packet, and of that one
-    found, = wire.packet(NONE, 0, LEARN)
-    assert (found.expected, found.flags & ChipFlag.MISSING, len(wire.replies([found]))) == (1, 0, 1)
+    packet, = wire.packet(HostFlag.ASK)
+    assert packet.flags == ChipFlag.MISSING | ChipFlag.MISSING_ROUND      # the round of this packet, and of that one
+    packet, = wire.packet(NONE, 0, LEARN)
+    assert (packet.expected, packet.flags & ChipFlag.MISSING, len(wire.replies([packet]))) == (1, 0, 1)
 
 
 def test_frames_in_pieces_and_several_in_a_packet(wire):
     chunks = b"".join(packets.chunks(LEARN, 1))
     wire.raw(packets.host_packet(NONE, 0, 0, chunks[:5]))
-    found, = wire.packet(HostFlag.ASK)
-    assert found.flags == ChipFlag.FRAME_OPEN
-    found = wire.raw(packets.host_packet(NONE, wire.number, 1, chunks[5:] + chunks + b"\0\x40\x80"))
-    assert len(wire.replies(found)) == 2
-    wire.number = found[-1].number + 1
+    packet, = wire.packet(HostFlag.ASK)
+    assert packet.flags == ChipFlag.FRAME_OPEN
+    packet = wire.raw(packets.host_packet(NONE, wire.number, 1, chunks[5:] + chunks + b"\0\x40\x80"))
+    assert len(wire.replies(packet)) == 2
+    wire.number = packet[-1].number + 1
     assert wire.learnt(2) == 2
     assert ChipFlag.FRAME_OPEN not in wire.packet(HostFlag.ASK)[0].flags
 
@@ -158,40 +158,40 @@ def test_acknowledgements_of_what_was_never_sent_are_ignored(wire):
 
 def test_opening_drops_what_was_kept(wire):
     wire.packet(NONE, 0, frames.status(), number=0)
-    found, = wire.packet(HostFlag.OPEN | HostFlag.ASK | HostFlag.AGAIN, number=5)
-    assert (found.number, found.session, found.expected, found.chunks) == (1, 5, 1, b"")
+    packet, = wire.packet(HostFlag.OPEN | HostFlag.ASK | HostFlag.AGAIN, number=5)
+    assert (packet.number, packet.session, packet.expected, packet.chunks) == (1, 5, 1, b"")
 
 
 def test_numbers_go_round(wire):
     for count in range(300):
-        found, = wire.packet(NONE, count % 256, frames.reset())
-        assert (found.number, found.expected) == (count % 256, (count + 1) % 256)
+        packet, = wire.packet(NONE, count % 256, frames.reset())
+        assert (packet.number, packet.expected) == (count % 256, (count + 1) % 256)
 
 
 def test_nothing_that_waits_is_overwritten(wire):
     """A host that sends more than there is room for: what does not fit is refused as a whole, the rest is answered."""
     requests = [frames.read(0, 1, index % 5, 2) for index in range(10)]
     chunks = b"".join(chunk for request in requests for chunk in packets.chunks(request))
-    found = [packet for sequence in range(20)
-             for packet in wire.raw(packets.host_packet(NONE, 0, sequence, chunks), 400)]
-    assert len(found) == SLOTS
-    replies = wire.replies(found)
-    while more := wire.packet(HostFlag.ASK, number=(found[-1].number + 1) % 256):
-        found, replies = more, replies + wire.replies(more)
+    results = [packet for sequence in range(20)
+               for packet in wire.raw(packets.host_packet(NONE, 0, sequence, chunks), 400)]
+    assert len(results) == SLOTS
+    replies = wire.replies(results)
+    while more := wire.packet(HostFlag.ASK, number=(results[-1].number + 1) % 256):
+        results, replies = more, replies + wire.replies(more)
         if more[-1].room == 255 and not more[-1].chunks:
             break
-    taken = found[-1].expected
+    taken = results[-1].expected
     assert BUFFER // len(chunks) <= taken < 10
     assert [reply.argument for reply in replies] == [2] * taken * len(requests)
-    assert found[-1].flags == ChipFlag.MISSING
+    assert results[-1].flags == ChipFlag.MISSING
 
 
 def test_a_long_frame_passes_through_a_small_buffer(wire):
     """Longer than the buffer, so that it flows on while it arrives; the core refuses it, for it is too long."""
     frame = [*LEARN, *range(1, 301)]
     for sequence, chunk in enumerate(packets.chunks(frame)):
-        found = wire.raw(packets.host_packet(NONE, 0, sequence, chunk))
-    reply, = wire.replies(found)
+        replies = wire.raw(packets.host_packet(NONE, 0, sequence, chunk))
+    reply, = wire.replies(replies)
     assert reply.status is frames.Status.LONG
 
 
@@ -200,9 +200,9 @@ def test_random_bytes_change_nothing(wire):
     wire.packet(NONE, 0, frames.write(0, 1, 0, range(1, 8)))
     assert wire.raw(chance.randbytes(20_000)) == []
     wire.raw(b"\0")
-    found, = wire.packet(NONE, 1, frames.read(0, 1, 0, 7))
-    assert found.expected == 2
-    assert wire.replies([found])[0].words == tuple(range(1, 8))
+    packet, = wire.packet(NONE, 1, frames.read(0, 1, 0, 7))
+    assert packet.expected == 2
+    assert wire.replies([packet])[0].words == tuple(range(1, 8))
     assert wire.learnt(2) == 0
 
 

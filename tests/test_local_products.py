@@ -167,15 +167,15 @@ class TwoLayers:
         layers = self.forward()
         ring, _, s = layers[-1]
         e = self.error(s[ring.output_element])
-        found = []
+        results = []
         for k in (1, 0):
             ring, _, s = layers[k]
             r = adjoint(ring, s, ring.error(e))
             left = r[ring.input_element]
             entered = layers[k - 1][2][layers[k - 1][0].output_element] if k else self.x
-            found.insert(0, (np.outer(left, entered), left, *local_products(r, s)))
+            results.insert(0, (np.outer(left, entered), left, *local_products(r, s)))
             e = self.links[k].T @ left
-        return found
+        return results
 
 
 @pytest.mark.parametrize("rest", ["one", "any"])

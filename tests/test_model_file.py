@@ -46,11 +46,11 @@ def parameters_of(network: Network, kind: str) -> Parameters:
     return parameters
 
 
-def assert_equal(found: ModelFile, network: Network, arithmetic: str, parameters: Parameters, record: dict[str, Any]) -> None:
-    assert found.network == network
-    assert (found.arithmetic, found.record) == (arithmetic, record)
-    assert len(found.parameters) == len(parameters)
-    for layer, expected in zip(found.parameters, parameters, strict=True):
+def assert_equal(result: ModelFile, network: Network, arithmetic: str, parameters: Parameters, record: dict[str, Any]) -> None:
+    assert result.network == network
+    assert (result.arithmetic, result.record) == (arithmetic, record)
+    assert len(result.parameters) == len(parameters)
+    for layer, expected in zip(result.parameters, parameters, strict=True):
         for name in model_file.ARRAYS:
             a, b = getattr(layer, name), getattr(expected, name)
             assert (a.dtype, a.shape) == (b.dtype, b.shape)
@@ -226,12 +226,12 @@ def test_other_npz(path: Path) -> None:
     refuses(path, ": it must contain model.json, but does not; it is another kind of .npz file")
 
 
-@pytest.mark.parametrize(("found", "shown"), [("wuxing model 2", "'wuxing model 2'"), (None, "None"), (1, "1"),
-                                              ("x" * 1000, "'" + "x" * 396 + "...")])
-def test_other_version(path: Path, found: Any, shown: str) -> None:
+@pytest.mark.parametrize(("version", "output"), [("wuxing model 2", "'wuxing model 2'"), (None, "None"), (1, "1"),
+                                                 ("x" * 1000, "'" + "x" * 396 + "...")])
+def test_other_version(path: Path, version: Any, output: str) -> None:
     members = saved(path)
-    pack(path, {"model.json": json.dumps({"format": found}).encode(), "other.bin": members["record.json"]})
-    text = (f": it must have the format 'wuxing model 1', not {shown}; load it with the version of wuxing that wrote it, or "
+    pack(path, {"model.json": json.dumps({"format": version}).encode(), "other.bin": members["record.json"]})
+    text = (f": it must have the format 'wuxing model 1', not {output}; load it with the version of wuxing that wrote it, or "
             f"train anew")
     refuses(path, text if len(text) < 400 else text[:399] + "...")
 
@@ -480,11 +480,11 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory: pytest.TempPathFact
         content[at] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content[:data.draw(st.just(len(content)) | st.integers(0, len(content)))])
     try:
-        found = load(path)
+        result = load(path)
     except InputError as error:
         said = str(error)
     else:
-        assert_equal(found, SMALL, "fixed", parameters_of(SMALL, "fixed"), RECORD)
+        assert_equal(result, SMALL, "fixed", parameters_of(SMALL, "fixed"), RECORD)
         return
     assert said.startswith(f"model file {path}")
 
@@ -512,12 +512,12 @@ def test_any_description_is_refused_or_fits(tmp_path_factory: pytest.TempPathFac
     place[key] = data.draw(JSON_VALUES)
     pack(path, {**members, "model.json": json.dumps(tree).encode()})
     try:
-        found = load(path)
+        result = load(path)
     except InputError as error:
         said = str(error)
     else:
-        save(path, found.network, found.arithmetic, found.parameters, found.record)
-        assert_equal(load(path), found.network, found.arithmetic, found.parameters, RECORD)
+        save(path, result.network, result.arithmetic, result.parameters, result.record)
+        assert_equal(load(path), result.network, result.arithmetic, result.parameters, RECORD)
         return
     assert said.startswith(f"model file {path}: ")
 
@@ -532,11 +532,11 @@ def test_any_array_header_is_refused_or_right(tmp_path_factory: pytest.TempPathF
         content[at] = data.draw(st.integers(0, 255) | st.sampled_from(b"0123456789'<>|[](){},:iOVSfLTF "))
     pack(path, {**members, "weights_0.npy": bytes(content)})
     try:
-        found = load(path)
+        result = load(path)
     except InputError as error:
         said = str(error)
     else:
-        assert_equal(found, SMALL, "fixed", parameters_of(SMALL, "fixed"), RECORD)
+        assert_equal(result, SMALL, "fixed", parameters_of(SMALL, "fixed"), RECORD)
         return
     assert said.startswith(f"model file {path}: weights_0.npy must ")
 

@@ -24,15 +24,15 @@ def case(shapes, unit=Narrow):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     right = {name: case(shapes) for name, shapes in SHAPES.items()}
     wrong = {name: case([(6, 2, 3), (5, 2, 3), (4, 1, 4)], planted("hdl.narrow", *bug).Narrow) for name, bug in BUGS.items()}
     return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "narrow_bench")
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_result_is_that_of_the_golden_model(found, name):
-    assert not found[name], found[name]
+def test_every_result_is_that_of_the_golden_model(findings, name):
+    assert not findings[name], findings[name]
 
 
 BUGS = {
@@ -45,8 +45,8 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match(r"AssertionError: narrow\(-?\d+, \d+\) of \d+ to \d+ bits must be", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match(r"AssertionError: narrow\(-?\d+, \d+\) of \d+ to \d+ bits must be", findings[name])
 
 
 @pytest.mark.parametrize(("bits", "shift", "to", "message"), [

@@ -110,19 +110,19 @@ def test_widths_of_settling_are_attained(formats, K):
     x = corners(displacement)[:, :, None]
     gates = (displacement.one + displacement.greatest, displacement.exact(FLOOR, "gate"))
     shift = network.corrector_shift
-    found = {"bracket": [], "product": [], "half_step": []}
+    result = {"bracket": [], "product": [], "half_step": []}
     for i, u in itertools.product((0,) if trained else range(5), [*ends(formats.drive), *ends(formats.error)]):
         b = (K1[i] * x[i - 1] - K1[(i + 1) % 5] * x[(i + 1) % 5] + K2[i] * x[(i + 2) % 5] - K2[i - 2] * x[i - 2]
              - K3[i] * x[i] + one * u)
-        found["bracket"] += [b.min(), b.max()]
+        result["bracket"] += [b.min(), b.max()]
         if formats.bracket is not None:
             b = np.clip(b >> (formats.exact_bracket_fraction - formats.bracket_fraction), *ends(formats.bracket))
         for gate in gates:
-            found["product"] += [(gate * b).min(), (gate * b).max()]
+            result["product"] += [(gate * b).min(), (gate * b).max()]
             for s in ends(displacement):
                 whole = ((s + x[i]) << shift) + gate * b + (1 << shift)
-                found["half_step"] += [whole.min(), whole.max()]
-    for name, extremes in found.items():
+                result["half_step"] += [whole.min(), whole.max()]
+    for name, extremes in result.items():
         assert network.widths()[name] - 1 <= needed(extremes) <= network.widths()[name], name
 
 

@@ -32,7 +32,7 @@ def case(configuration, stalls, unit=OutputUnit, images=150):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     right = {(name, stalls): case(configuration, stalls) for name, configuration in CONFIGURATIONS.items() for stalls in STALLS}
     wrong = {name: case(USUAL, 0.3, planted("hdl.output_unit", *bug).OutputUnit) for name, bug in BUGS.items()}
     return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "output_unit_bench")
@@ -40,8 +40,8 @@ def found(tmp_path_factory):
 
 @pytest.mark.parametrize("stalls", STALLS)
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_answers_errors_and_verdicts_are_those_of_the_golden_model(found, name, stalls):
-    assert not found[name, stalls], found[name, stalls]
+def test_answers_errors_and_verdicts_are_those_of_the_golden_model(findings, name, stalls):
+    assert not findings[name, stalls], findings[name, stalls]
 
 
 def test_verilator_sees_the_same_unit(tmp_path):
@@ -67,5 +67,5 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match("AssertionError: .*must", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match("AssertionError: .*must", findings[name])

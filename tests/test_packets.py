@@ -17,12 +17,12 @@ WORDS = st.lists(st.one_of(st.just(0), st.integers(0, 2**32 - 1)), min_size=1, m
 @given(st.lists(WORDS, max_size=4), st.integers(1, 63), st.randoms(use_true_random=False))
 def test_frames_become_chunks_and_frames_again_however_they_are_cut(requests, most, chance):
     data = b"".join(chunk for request in requests for chunk in packets.chunks(request, most))
-    frames, found = Frames(), []
+    frames, result = Frames(), []
     while data:
         count = chance.randint(1, 40)
-        found += frames.feed(data[:count])
+        result += frames.feed(data[:count])
         data = data[count:]
-    assert found == requests
+    assert result == requests
 
 
 def test_zeros_are_not_sent():
@@ -58,8 +58,8 @@ def test_noise_is_no_packet():
 
 
 def test_a_packet_from_the_chip():
-    found = packets.chip_packet(bytes([9, 77, ChipFlag.MISSING | ChipFlag.ROUND | 11 << 4, 5, 128, 1, 2]))
-    assert (found.number, found.session, found.expected, found.chunks) == (9, 77, 5, b"\1\2")
-    assert found.flags == ChipFlag.MISSING | ChipFlag.ROUND
-    assert (found.buffer, found.free) == (2048, 1024)
+    packet = packets.chip_packet(bytes([9, 77, ChipFlag.MISSING | ChipFlag.ROUND | 11 << 4, 5, 128, 1, 2]))
+    assert (packet.number, packet.session, packet.expected, packet.chunks) == (9, 77, 5, b"\1\2")
+    assert packet.flags == ChipFlag.MISSING | ChipFlag.ROUND
+    assert (packet.buffer, packet.free) == (2048, 1024)
     assert packets.chip_packet(b"1234") is None

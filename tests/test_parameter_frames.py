@@ -17,7 +17,7 @@ NETWORK = Network(layers=(300, 3, 2))     # more parameters of a neuron than one
 
 def answers(requests, memory):
     """What a core with this memory answers to writes and reads."""
-    found = []
+    results = []
     for header, address, *words in requests:
         layer, count, index, neuron = header >> 8 & 0xFF, header >> 16, address & 0xFFFF, address >> 16
         assert 1 <= count <= frames.MOST_COUNT
@@ -27,8 +27,8 @@ def answers(requests, memory):
             assert not set(places) & set(memory)
             memory.update(zip(places, words, strict=True))
         read = [] if words else [memory[place] for place in places]
-        found.append(Reply(opcode=header & 0xFF, status=Status.OK, argument=count, words=tuple(read)))
-    return found
+        results.append(Reply(opcode=header & 0xFF, status=Status.OK, argument=count, words=tuple(read)))
+    return results
 
 
 def some(programmable):

@@ -32,18 +32,18 @@ def ecppll(reference, wanted, folder):
 @pytest.mark.parametrize(("reference", "wanted"), [(12, 18), (12, 24), (12, 27), (12, 30), (12, 36), (12, 48), (48, 31),
                                                    (48, 47)])
 def test_dividers_of_ice40_are_those_of_icepll(reference, wanted):
-    found = pll.solve("ice40", reference, wanted)
-    assert {"DIVR": found.divr, "DIVF": found.divf, "DIVQ": found.divq,
-            "FILTER_RANGE": found.filter_range} == icepll(reference, wanted)
+    result = pll.solve("ice40", reference, wanted)
+    assert {"DIVR": result.divr, "DIVF": result.divf, "DIVQ": result.divq,
+            "FILTER_RANGE": result.filter_range} == icepll(reference, wanted)
 
 
 @pytest.mark.parametrize(("reference", "wanted"), [(25, 25), (25, 50), (25, 60), (25, 96), (25, 100), (25, 125), (25, 120),
                                                    (48, 100), (100, 100), (100, 125)])
 def test_dividers_of_ecp5_are_those_of_ecppll(reference, wanted, tmp_path):
-    found = pll.solve("ecp5", reference, wanted)
+    result = pll.solve("ecp5", reference, wanted)
     divisors, _ = ecppll(reference, wanted, tmp_path)
-    assert {"Refclk": found.reference_divider, "Feedback": found.feedback_divider,
-            "clkout0": found.output_divider} == divisors
+    assert {"Refclk": result.reference_divider, "Feedback": result.feedback_divider,
+            "clkout0": result.output_divider} == divisors
 
 
 def test_the_primitive_has_the_parameters_and_attributes_that_ecppll_writes(tmp_path):
@@ -63,23 +63,23 @@ def test_every_board_gets_exactly_the_clock_that_it_declares():
 @settings(max_examples=60)
 @given(st.integers(10, 60), st.integers(17, 120))
 def test_frequencies_of_ice40_are_within_the_limits_of_the_device(reference, wanted):
-    found = pll.solve("ice40", reference, wanted)
-    assert 10 <= found.detector <= 133
-    assert 533 <= found.oscillator <= 1066
-    assert 16 <= found.output <= 275
-    assert (0 <= found.divr < 16, 0 <= found.divf < 128, 1 <= found.divq < 7) == (True, True, True)
-    assert abs(found.output - wanted) <= Fraction(wanted, 20)
+    result = pll.solve("ice40", reference, wanted)
+    assert 10 <= result.detector <= 133
+    assert 533 <= result.oscillator <= 1066
+    assert 16 <= result.output <= 275
+    assert (0 <= result.divr < 16, 0 <= result.divf < 128, 1 <= result.divq < 7) == (True, True, True)
+    assert abs(result.output - wanted) <= Fraction(wanted, 20)
 
 
 @settings(max_examples=25)
 @given(st.integers(12, 100), st.integers(60, 200))
 def test_frequencies_of_ecp5_are_within_the_limits_of_the_device(reference, wanted):
-    found = pll.solve("ecp5", reference, wanted)
-    assert Fraction(25, 8) <= found.detector <= 400
-    assert 400 <= found.oscillator <= 800
-    assert (1 <= found.reference_divider <= 128, 1 <= found.feedback_divider <= 80,
-            1 <= found.output_divider <= 128) == (True, True, True)
-    assert abs(found.output - wanted) <= Fraction(wanted, 20)
+    result = pll.solve("ecp5", reference, wanted)
+    assert Fraction(25, 8) <= result.detector <= 400
+    assert 400 <= result.oscillator <= 800
+    assert (1 <= result.reference_divider <= 128, 1 <= result.feedback_divider <= 80,
+            1 <= result.output_divider <= 128) == (True, True, True)
+    assert abs(result.output - wanted) <= Fraction(wanted, 20)
 
 
 @pytest.mark.parametrize(("target", "reference", "wanted", "limits"), [

@@ -60,9 +60,9 @@ def test_a_program_that_takes_too_long_is_stopped_with_all_that_it_started(monke
 def test_the_user_sets_the_limit(monkeypatch):
     monkeypatch.delenv(programs.VARIABLE, raising=False)
     assert programs.limit(programs.SHORT) == 600
-    for named, found in (("7200", 7200), ("0", None), ("1.5", 1.5), ("", 600)):
+    for named, limit in (("7200", 7200), ("0", None), ("1.5", 1.5), ("", 600)):
         monkeypatch.setenv(programs.VARIABLE, named)
-        assert programs.limit(programs.SHORT) == found
+        assert programs.limit(programs.SHORT) == limit
 
 
 @pytest.mark.parametrize("named", ["-1", "an hour", "nan", "inf", "1e300"])

@@ -5,9 +5,9 @@ from golden_model.training import Epoch
 from wuxing.reports.progress import TrainingProgress
 
 
-@pytest.mark.parametrize(("epochs", "shown"), [(1, [1]), (3, [1, 2, 3]), (15, [1, 2, 4, 8, 15]),
+@pytest.mark.parametrize(("epochs", "lines"), [(1, [1]), (3, [1, 2, 3]), (15, [1, 2, 4, 8, 15]),
                                                (60, [1, 2, 4, 8, 16, 32, 60]), (64, [1, 2, 4, 8, 16, 32, 64])])
-def test_a_training_is_a_few_lines(epochs, shown, capsys):
+def test_a_training_is_a_few_lines(epochs, lines, capsys):
     with TrainingProgress() as progress:
         progress.begin("fixed", epochs, 100)
         for epoch in range(epochs):
@@ -16,7 +16,7 @@ def test_a_training_is_a_few_lines(epochs, shown, capsys):
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.splitlines() == [f"fixed, epoch {number}/{epochs}: 90.00 % right while learning, 91.50 % of the test "
-                                     f"images after it, 5 images/s" for number in shown]
+                                     f"images after it, 5 images/s" for number in lines]
 
 
 def test_quiet_says_nothing(capsys):

@@ -217,10 +217,10 @@ ends = st.tuples(st.integers(-9, 9), st.integers(-9, 9)).map(sorted)
 def test_intervals_have_exactly_the_extremes_of_all_their_values(first, second, count):
     a, b = Interval(*first), Interval(*second)
     pairs = list(itertools.product(range(a.least, a.greatest + 1), range(b.least, b.greatest + 1)))
-    for found, values in ((a + b, [x + y for x, y in pairs]), (a - b, [x - y for x, y in pairs]),
-                          (a * b, [x * y for x, y in pairs]), (-a, [-x for x, _ in pairs]), (a << count, [x << count
-                          for x, _ in pairs]), (a.times(count), [x * count for x, _ in pairs]), (a | b, [*first, *second])):
-        assert (found.least, found.greatest) == (min(values), max(values))
+    for interval, values in ((a + b, [x + y for x, y in pairs]), (a - b, [x - y for x, y in pairs]),
+                             (a * b, [x * y for x, y in pairs]), (-a, [-x for x, _ in pairs]), (a << count, [x << count
+                             for x, _ in pairs]), (a.times(count), [x * count for x, _ in pairs]), (a | b, [*first, *second])):
+        assert (interval.least, interval.greatest) == (min(values), max(values))
     assert a.bits == next(n for n in itertools.count(1) if -2**(n - 1) <= a.least and a.greatest < 2**(n - 1))
 
 

@@ -20,10 +20,10 @@ NETWORK = ["--layers", "64,4,10", "--epochs", "3"]
 def commands():
     """The commands of the table, in order, without ``wuxing``."""
     section = (ROOT / "README.md").read_text("utf-8").split("\n## Commands\n")[1].split("\n## ")[0]
-    found = [shlex.split(command) for command in re.findall(r"^\| `(wuxing [^`]+)` \|", section, re.MULTILINE)]
-    assert len(found) > 10
-    assert all(words[0] == "wuxing" for words in found)
-    return [words[1:] for words in found]
+    results = [shlex.split(command) for command in re.findall(r"^\| `(wuxing [^`]+)` \|", section, re.MULTILINE)]
+    assert len(results) > 10
+    assert all(words[0] == "wuxing" for words in results)
+    return [words[1:] for words in results]
 
 
 @pytest.fixture
@@ -50,8 +50,8 @@ def test_the_table_runs_with_small_networks(folder, capsys):
         if name == "demo":
             continue
         if name == "build":
-            given = designs.read(Path(rest[0]))
-            design = designs.for_board(designs.platform_of(None, given.record), given)
+            source = designs.read(Path(rest[0]))
+            design = designs.for_board(designs.platform_of(None, source.record), source)
             assert design.arrangement == "time-shared"
             continue
         more = {"train": NETWORK, "compare": NETWORK, "experiment": ["--quick"]}.get(name, [])

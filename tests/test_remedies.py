@@ -17,13 +17,13 @@ FRACTION = re.compile(r"formats\.(\w+) must have at (?:least|most) (\d+) fractio
 def followed(network: Network, sentence: str) -> Network:
     """The description after the advice: its settings, or the number of fraction bits that it names."""
     data, advice = network.to_dict(), sentence.split("; choose ")[-1]
-    found = SETTING.findall(advice)
+    results = SETTING.findall(advice)
     if "such a format" in advice or ("choose" not in sentence and FRACTION.match(sentence)):
         name, fraction = FRACTION.match(sentence).groups()
         word = getattr(network.formats, name)
         data["formats"][name] = str(Format(word.bits - word.fraction + int(fraction), int(fraction)))
-        found = []
-    for section, name, text, exponent, number in found:
+        results = []
+    for section, name, text, exponent, number in results:
         data[section][name] = text or (2.0 ** int(exponent) if exponent else int(number))
     assert data != network.to_dict(), f"no advice that can be followed: {sentence}"
     return Network.from_dict(data)

@@ -29,7 +29,7 @@ RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.integers(0, 256, (30, 6)).astype(np.uint8)
 LABELS = RANDOM.integers(0, 4, 30)
 WRONG = np.where(np.arange(30) < 3, (LABELS + 1) % 4, LABELS)
-COUNTS = {name: confusion(LABELS, found, 4) for name, found in (("float", LABELS), ("fixed", WRONG))}
+COUNTS = {name: confusion(LABELS, classes, 4) for name, classes in (("float", LABELS), ("fixed", WRONG))}
 SPREAD = [f"{name}_accuracy" for name in comparison_page.ACCURACIES] + ["gap_points", "quantised_gap_points", "agreement"]
 HOSTILE = "</h1><script>alert('1')</script>"
 DATA = Dataset(name=HOSTILE, source="drawn", train_images=IMAGES, train_labels=LABELS, test_images=IMAGES, test_labels=LABELS,
@@ -80,11 +80,12 @@ class Page(HTMLParser):
 
 def test_the_page_stands_alone_and_says_everything():
     text = page(result(), details())
-    found = Page(text)
-    assert found.tags.count("svg") == 4                         # curves, two confusions, ranges
-    assert found.tags.count("img") == 3                         # misclassified by fixed
-    assert len(set(found.names)) == len(found.names)
-    assert all(each.startswith("data:image/png;base64,") or each.removeprefix("#") in found.names for each in found.references)
+    outcome = Page(text)
+    assert outcome.tags.count("svg") == 4                       # curves, two confusions, ranges
+    assert outcome.tags.count("img") == 3                       # misclassified by fixed
+    assert len(set(outcome.names)) == len(outcome.names)
+    assert all(each.startswith("data:image/png;base64,") or each.removeprefix("#") in outcome.names
+               for each in outcome.references)
     for said in ("98.01 ± 0.04 %", "97.93 ± 0.04 %", "97.50 ± 0.04 %", "91.00 ± 0.04 %", "92.55 ± 0.04 %", "0.08 ± 0.04 points",
                  "p = 0.0312", "99.10 ± 0.04 %", "61,234", "ab" * 32, "2.2.0", NETWORK.digest, "layers = [", "options shift",
                  "wuxing compare --dataset &#39;a &amp; b&#39;", "3 of 30 test images", "width=device-width"):

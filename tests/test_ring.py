@@ -50,19 +50,19 @@ def network(neuron, formats):
 
 def case(pairs, bracket=Bracket, rings=60):
     networks = {f"{neuron}_{formats}": network(neuron, formats) for neuron, formats in pairs}
-    top = SideBySide({name: BracketUnit(Design(network=given).layers[0], bracket) for name, given in networks.items()})
-    units = {name: {"network": given.to_json(), "layer": 0} for name, given in networks.items()}
+    top = SideBySide({name: BracketUnit(Design(network=options).layers[0], bracket) for name, options in networks.items()})
+    units = {name: {"network": options.to_json(), "layer": 0} for name, options in networks.items()}
     return Case(component=top, settings={"units": units, "rings": rings, "seed": 1})
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     wrong = {name: case([("unequal", "rounded")], planted("hdl.ring", *bug).Bracket) for name, bug in BUGS.items()}
     return verdicts(tmp_path_factory.mktemp("benches"), {RIGHT: case(PAIRS)} | wrong, "bracket_bench")
 
 
-def test_every_bracket_is_that_of_the_golden_circuits(found):
-    assert not found[RIGHT], found[RIGHT]
+def test_every_bracket_is_that_of_the_golden_circuits(findings):
+    assert not findings[RIGHT], findings[RIGHT]
 
 
 BUGS = {
@@ -77,8 +77,8 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match(r"AssertionError: .*operand in phase \d must be", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match(r"AssertionError: .*operand in phase \d must be", findings[name])
 
 
 @given(factor=st.integers(-300, 300))

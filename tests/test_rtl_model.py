@@ -108,32 +108,32 @@ def test_images_are_classified(model, images):
     values = words(NETWORK)
     model.load_parameters(values)
     outputs = images.astype(np.int64) @ values[0].weights.T + values[0].bias
-    found = model.infer(images, outputs=True)
-    assert np.array_equal(found.outputs, outputs)
-    assert np.array_equal(found.classes, outputs.argmax(1))
-    assert (found.outputs.dtype, found.classes.dtype) == (np.int64, np.int64)
+    result = model.infer(images, outputs=True)
+    assert np.array_equal(result.outputs, outputs)
+    assert np.array_equal(result.classes, outputs.argmax(1))
+    assert (result.outputs.dtype, result.classes.dtype) == (np.int64, np.int64)
     plain = model.infer(images)
     assert plain.outputs is None
-    assert np.array_equal(plain.classes, found.classes)
+    assert np.array_equal(plain.classes, result.classes)
     assert model.status().inferred == 100
 
 
 def test_clocks_are_counted(model, images):
     before = model.clocks
-    found = model.infer(images)
-    assert found.clocks == model.clocks - before
-    assert found.answered[-1] == model.clocks - 1
-    assert found.clocks_per_image == found.clocks / 50 == 3 + 1 + 3 * 7 + 1       # receive, decode, execute, reply
-    assert (np.diff(found.answered) == found.clocks_per_image).all()
+    result = model.infer(images)
+    assert result.clocks == model.clocks - before
+    assert result.answered[-1] == model.clocks - 1
+    assert result.clocks_per_image == result.clocks / 50 == 3 + 1 + 3 * 7 + 1     # receive, decode, execute, reply
+    assert (np.diff(result.answered) == result.clocks_per_image).all()
 
 
 def test_images_are_learnt_in_order(model, images):
     labels = np.random.default_rng(2).integers(0, 3, 50)
     values = words(NETWORK)
     model.load_parameters(values)
-    found = model.teach(images, labels, outputs=True)
+    result = model.teach(images, labels, outputs=True)
     bias, changed = values[0].bias.copy(), 0
-    for image, label, outputs, chosen in zip(images, labels, found.outputs, found.classes, strict=True):
+    for image, label, outputs, chosen in zip(images, labels, result.outputs, result.classes, strict=True):
         expected = values[0].weights @ image.astype(np.int64) + bias
         assert (outputs == expected).all()
         assert chosen == expected.argmax()
@@ -147,8 +147,8 @@ def test_images_are_learnt_in_order(model, images):
 
 
 def test_no_images(model):
-    found = model.infer(np.zeros((0, 6), np.uint8), outputs=True)
-    assert (found.classes.shape, found.outputs.shape, found.clocks, found.clocks_per_image) == ((0,), (0, 3), 0, 0)
+    result = model.infer(np.zeros((0, 6), np.uint8), outputs=True)
+    assert (result.classes.shape, result.outputs.shape, result.clocks, result.clocks_per_image) == ((0,), (0, 3), 0, 0)
     assert model.teach(np.zeros((0, 6), np.uint8), np.zeros(0, np.int64)).classes.shape == (0,)
 
 

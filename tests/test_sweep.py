@@ -164,22 +164,22 @@ def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, 
     arguments = ["sweep", str(path), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path / "report"),
                  "--json", str(tmp_path / "result.json")]
     assert main(arguments) == 0
-    shown = capsys.readouterr().out
-    assert "300 held-out training images" in " ".join(shown.split())
+    output = capsys.readouterr().out
+    assert "300 held-out training images" in " ".join(output.split())
     result = json.loads((tmp_path / "result.json").read_text())
     assert len(list((tmp_path / "store").iterdir())) == 8
     data = datasets.load("digits").hold_out(300, learner.HOLD_OUT_SEED).first(train=200)
     for point in result["points"]:
         network = Network.from_dict(point["network"])
         assert point["memory_bits"] == sum(layer.bits for layer in memory(network))
-        found = []
+        results = []
         for seed in (4, 5):
             seeded = Network.from_dict(point["network"] | {"seed": seed})
             model = CompiledModel(seeded, "fixed", train(seeded, "fixed", data).parameters)
-            found.append(accuracy(model, data.test_images, data.test_labels))
-        assert point["accuracies"] == found
-        assert point["accuracy"] == pytest.approx(np.mean(found))
-        assert point["spread"] == pytest.approx(np.std(found, ddof=1))
+            results.append(accuracy(model, data.test_images, data.test_labels))
+        assert point["accuracies"] == results
+        assert point["accuracy"] == pytest.approx(np.mean(results))
+        assert point["spread"] == pytest.approx(np.std(results, ddof=1))
         core = Design(network=network, target="ecp5")
         clocks = estimate.clocks(core, result["nonzero_inputs"])
         assert (point["cycles_per_image"], point["cycles_per_learnt_image"]) == (clocks.inferred, clocks.learnt)
@@ -200,7 +200,7 @@ def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, 
         assert ElementTree.parse(tmp_path / "report" / f"grid-{name}.svg").getroot().tag.endswith("svg")
     monkeypatch.setattr(learner, "run", lambda setting: pytest.fail("a finished task was run again"))
     assert main(arguments) == 0
-    assert capsys.readouterr().out == shown
+    assert capsys.readouterr().out == output
 
 
 GRID_OF_BOARDS = """
@@ -322,25 +322,25 @@ def test_a_learner_tests_on_held_out_images_or_else_on_the_test_images():
 
 def test_a_learner_reports_each_epoch():
     network = Network(layers=(64, 10), learning=Learning(epochs=3, average=1, dropout=0.0))
-    found = learner.run(learner.setting_of(network, "float", "digits", hold_out=None, train_images=100, each_epoch=True))
-    assert len(found["online"]) == len(found["tested"]) == 3
-    assert found["accuracy"] == found["tested"][-1]
+    result = learner.run(learner.setting_of(network, "float", "digits", hold_out=None, train_images=100, each_epoch=True))
+    assert len(result["online"]) == len(result["tested"]) == 3
+    assert result["accuracy"] == result["tested"][-1]
     silent = learner.run(learner.setting_of(network, "float", "digits", hold_out=None, train_images=100))
-    assert silent == found | {"tested": None}
+    assert silent == result | {"tested": None}
 
 
 def test_a_learner_is_tested_on_the_way_and_on_both_kinds_of_images():
     network = Network(layers=(64, 10), learning=Learning(epochs=3, average=1, batch=8))
     setting = learner.setting_of(network, "fixed", "digits", hold_out=100, train_images=80, both=True, every=80)
-    found = learner.run(setting)
-    assert [epochs for epochs, _ in found["course"]] == [1, 2, 3]
-    assert found["course"][-1][1] == found["accuracy"]                # dropout: both are those of links scaled afterwards
+    result = learner.run(setting)
+    assert [epochs for epochs, _ in result["course"]] == [1, 2, 3]
+    assert result["course"][-1][1] == result["accuracy"]              # dropout: both are those of links scaled afterwards
     data = datasets.load("digits").hold_out(100, learner.HOLD_OUT_SEED).first(train=80)
     model = CompiledModel(network, "fixed", train(network, "fixed", data).parameters)
-    assert found["accuracy"] == accuracy(model, data.test_images, data.test_labels)
+    assert result["accuracy"] == accuracy(model, data.test_images, data.test_labels)
     whole = datasets.load("digits")
-    assert found["test"] == accuracy(model, whole.test_images, whole.test_labels)
-    assert learner.run(setting | {"both": False, "every": 0}) == found | {"test": None, "course": None}
+    assert result["test"] == accuracy(model, whole.test_images, whole.test_labels)
+    assert learner.run(setting | {"both": False, "every": 0}) == result | {"test": None, "course": None}
     every = learner.run(setting | {"every": 120})["course"]           # as nearly as training reports: after each epoch here
     assert [epochs for epochs, _ in every] == [2, 3]
 

@@ -61,10 +61,10 @@ def test_every_reply_comes_in_the_clock_of_the_timing(name):
             expected = answers(design, [described(model, image, label, learn, outputs)
                                         for image, label in zip(images, labels, strict=True)])
             rtl.status()                                  # answered when the core is idle: the batch before is learnt
-            found = rtl.teach(images, labels, outputs) if learn else rtl.infer(images, outputs)
-            first = found.answered[-1] - found.clocks + 1
-            if (found.answered - first).tolist() != expected:
-                mistakes.append((density, learn, outputs, (found.answered - first).tolist(), expected))
+            result = rtl.teach(images, labels, outputs) if learn else rtl.infer(images, outputs)
+            first = result.answered[-1] - result.clocks + 1
+            if (result.answered - first).tolist() != expected:
+                mistakes.append((density, learn, outputs, (result.answered - first).tolist(), expected))
     assert mistakes == []
 
 

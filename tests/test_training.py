@@ -197,7 +197,8 @@ def test_the_first_links_are_scaled_exactly_and_half_up():
 
 def test_the_result_of_dropout_is_scaled():
     raw = []
-    result = train(network(dropout=0.25), "fixed", DATA, engine=lambda *given: raw.append(CompiledModel(*given)) or raw[-1])
+    result = train(network(dropout=0.25), "fixed", DATA, engine=lambda *arguments: raw.append(CompiledModel(*arguments))
+                   or raw[-1])
     assert np.array_equal(result.parameters[0].weights, (3 * raw[0].parameters[0].weights + 2) // 4)
     assert same(result.parameters[1:], raw[0].parameters[1:])
 

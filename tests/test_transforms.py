@@ -37,13 +37,13 @@ def test_shift_moves_each_image_by_its_offset(most):
     assert np.array_equal(images, before)
     offsets = np.random.default_rng(5).integers(-most, most + 1, (TRAIN, 2))
     assert len(np.unique(offsets)) == 2 * most + 1
-    for image, found, (down, right) in zip(before, after, offsets, strict=True):
+    for image, result, (down, right) in zip(before, after, offsets, strict=True):
         square, expected = image.reshape(HEIGHT, WIDTH), np.zeros((HEIGHT, WIDTH), np.uint8)
         for y in range(HEIGHT):
             for x in range(WIDTH):
                 if 0 <= y - down < HEIGHT and 0 <= x - right < WIDTH:
                     expected[y, x] = square[y - down, x - right]
-        assert np.array_equal(found.reshape(HEIGHT, WIDTH), expected)
+        assert np.array_equal(result.reshape(HEIGHT, WIDTH), expected)
     assert (after.dtype, after.shape) == (np.uint8, before.shape)
 
 
@@ -82,8 +82,8 @@ def test_rotation_is_that_of_scipy_to_rounding(degrees):
 
 def test_each_image_may_have_its_own_angle():
     angles = np.array([90.0, 20.0])
-    found = rotated(IMAGES, SHAPE, angles)
-    for image, angle, result in zip(IMAGES, angles, found, strict=True):
+    outcome = rotated(IMAGES, SHAPE, angles)
+    for image, angle, result in zip(IMAGES, angles, outcome, strict=True):
         assert np.array_equal(result, rotated(image[None], SHAPE, angle)[0])
 
 

@@ -71,8 +71,8 @@ def test_every_frame_gets_its_reply_whatever_the_line_does(board, link, noise, c
     board.noise(noise, seed=3)
     requests, expected = some_frames(random.Random(1), count)
     before = learnt(link)
-    found = parsed(link, *requests, *[LEARN] * count)
-    assert [(reply.opcode, reply.status, reply.words) for reply in found[:len(requests)]] == expected
+    result = parsed(link, *requests, *[LEARN] * count)
+    assert [(reply.opcode, reply.status, reply.words) for reply in result[:len(requests)]] == expected
     assert learnt(link) - before == count
     assert (board.flipped > 0) == (noise > 0)
     assert (link.statistics.resent > 0) == (noise > 0)
@@ -106,11 +106,11 @@ def test_a_header_is_of_one_moment(library):
             chip.send(line)
             left += chip.run(10 * virtual.DIVISOR * len(line) + (gap if sequence == first else 3000))
         *lines, left = left.split(b"\0")
-        found = [packets.chip_packet(packets.from_line(line)) for line in lines]
-        number = (found[-1].number + 1) % 256
-        assert len(found) == 2
-        assert found[1].expected == (first + 2) % 256
-        seen.add((found[0].expected - first) % 256)
+        packet = [packets.chip_packet(packets.from_line(line)) for line in lines]
+        number = (packet[-1].number + 1) % 256
+        assert len(packet) == 2
+        assert packet[1].expected == (first + 2) % 256
+        seen.add((packet[0].expected - first) % 256)
     assert seen == {1, 2}
 
 

@@ -24,17 +24,17 @@ def bits_of(byte):
 
 def received(divisor, waveform):
     """Bytes that a receiver takes from levels, one a clock."""
-    receiver, found = UartReceiver(divisor), []
+    receiver, result = UartReceiver(divisor), []
 
     async def bench(ctx):
         for level in [1] * 4 + waveform + [1] * 4:
             ctx.set(receiver.rx, level)
             await ctx.tick()
             if ctx.get(receiver.valid):
-                found.append(ctx.get(receiver.data))
+                result.append(ctx.get(receiver.data))
 
     run(receiver, bench)
-    return found
+    return result
 
 
 def waveform(data, bit, gap=0):
@@ -52,7 +52,7 @@ def test_what_is_sent_is_received(divisor):
     m.submodules.transmitter = transmitter = UartTransmitter(divisor)
     m.submodules.receiver = receiver = UartReceiver(divisor)
     m.d.comb += receiver.rx.eq(transmitter.tx)
-    found = []
+    results = []
 
     async def send(ctx):
         for byte in data:
@@ -66,10 +66,10 @@ def test_what_is_sent_is_received(divisor):
         for _ in range(len(data) * (10 * divisor + 1) + 5 * divisor):
             await ctx.tick()
             if ctx.get(receiver.valid):
-                found.append(ctx.get(receiver.data))
+                results.append(ctx.get(receiver.data))
 
     run(m, send, listen)
-    assert found == data
+    assert results == data
 
 
 def test_the_transmitter_holds_each_bit_for_the_divisor():

@@ -59,14 +59,14 @@ def right(name):
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory):
+def findings(tmp_path_factory):
     wrong = {name: case(CONFIGURATIONS[HARDEST], planted("hdl.unit", *bug).Unit) for name, bug in BUGS.items()}
     return verdicts(tmp_path_factory.mktemp("benches"), {name: right(name) for name in CONFIGURATIONS} | wrong, "unit_bench")
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
-def test_every_neuron_is_that_of_the_golden_model(found, name):
-    assert not found[name], found[name]
+def test_every_neuron_is_that_of_the_golden_model(findings, name):
+    assert not findings[name], findings[name]
 
 
 def test_verilator_sees_the_same_unit(tmp_path):
@@ -88,5 +88,5 @@ BUGS = {
 
 
 @pytest.mark.parametrize("name", BUGS)
-def test_a_planted_bug_is_found(found, name):
-    assert re.match("AssertionError: .*(must be|must occur|writes|the token decides)", found[name])
+def test_a_planted_bug_is_found(findings, name):
+    assert re.match("AssertionError: .*(must be|must occur|writes|the token decides)", findings[name])

@@ -48,14 +48,14 @@ def test_a_library_is_built_once(cache, compiled):
 
 
 def test_everything_that_the_library_depends_on_tells_it_apart(cache, compiled, monkeypatch):
-    found = {verilate.build(*arguments) for arguments in [
+    result = {verilate.build(*arguments) for arguments in [
         ("module m;", "m"), ("module n;", "m"), ("module m;", "n"), ("module m;", "m", {"a": "1"}),
         ("module m;", "m", {"a": "2"}), ("module m;", "m", {}, [("m", "x")]), ("module m;", "m", {}, [("m", "y")]),
         ("module m;", "m", {}, (), True)]}
-    assert len(found) == len(compiled) == 8
+    assert len(result) == len(compiled) == 8
     newer = simulators.Tool(name="Verilator", path=simulators.verilator().path, version="99.0")
     monkeypatch.setattr(simulators, "verilator", lambda: newer)
-    assert verilate.build("module m;", "m") not in found
+    assert verilate.build("module m;", "m") not in result
 
 
 def test_names_that_are_public_go_into_verilators_configuration(cache, compiled):

@@ -103,8 +103,8 @@ class Player:
     def look(self) -> None:
         ports, clock = self.ports, self.writer.clock
         image = self.writer.written[self.number] if self.number < len(self.writer.written) else None
-        found = (ports.get("items_index"), ports.signed("items_value"), ports.get("items_last"))
-        offered = found if ports.get("items_valid") else None
+        result = (ports.get("items_index"), ports.signed("items_value"), ports.get("items_last"))
+        offered = result if ports.get("items_valid") else None
         assert offered is None or self.playing, f"nothing must be on offer in clock {clock}, before a start or after the end"
         if self.offered is not None and self.playing:
             assert offered == self.offered, f"what waits must stay {self.offered}, not become {offered}"
@@ -154,11 +154,11 @@ def image_of(chance: random.Random, inputs: int, bits: int) -> Image:
 
 
 @each_case
-async def every_play_is_the_list_of_its_image(dut: Any, given: Any) -> None:
+async def every_play_is_the_list_of_its_image(dut: Any, options: Any) -> None:
     seen = Counter[str]()
-    inputs, bits, stalls = given["inputs"], given["bits"], given["stalls"]
-    chance, ports = random.Random(given["seed"]), Ports(dut, OPTIONAL)
-    images = [image_of(chance, inputs, bits) for _ in range(given["images"])]
+    inputs, bits, stalls = options["inputs"], options["bits"], options["stalls"]
+    chance, ports = random.Random(options["seed"]), Ports(dut, OPTIONAL)
+    images = [image_of(chance, inputs, bits) for _ in range(options["images"])]
     packing = Packing(data.StructLayout({"value": signed(bits), "last": 1, "learn": 1}))
     writer = Writer(ports, chance, stalls, images, packing)
     player = Player(ports, chance, stalls, writer, seen)

@@ -24,12 +24,12 @@ BETWEEN_FOLDS = 3                         # clocks at least: a fold settles befo
 class Tree:
     """One tree: what it is given in which clock, and what must come out when."""
 
-    def __init__(self, name: str, given: dict[str, Any], passes: int, seed: int) -> None:
+    def __init__(self, name: str, options: dict[str, Any], passes: int, seed: int) -> None:
         self.name, self.chance = name, random.Random(f"{seed} {name}")
-        network = Network.from_json(given["network"])
-        self.layer = Design(network=network, units=tuple(given["units"])).layers[given["layer"]]
+        network = Network.from_json(options["network"])
+        self.layer = Design(network=network, units=tuple(options["units"])).layers[options["layer"]]
         self.arithmetic, self.seen = Fixed(network), Counter[str]()
-        self.given: dict[int, dict[str, int]] = {}
+        self.stimuli: dict[int, dict[str, int]] = {}
         self.due: dict[int, int] = {}
         self.clock = 1
         for _ in range(passes):
@@ -60,7 +60,7 @@ class Tree:
                 products = self._products(extreme[place], fold)
                 sums[place] += sum(products)
                 inputs = {f"products_{unit}": word for unit, word in enumerate(products)}
-                self.given[self.clock] = inputs | {"valid": 1, "first": fold == 0, "last": fold == layer.folds - 1}
+                self.stimuli[self.clock] = inputs | {"valid": 1, "first": fold == 0, "last": fold == layer.folds - 1}
                 if fold == layer.folds - 1:
                     error = int(self.arithmetic.error(np.array(sums[place]), layer.index - 1))
                     self.due[self.clock + levels(layer.units) + 2] = error
@@ -71,23 +71,23 @@ class Tree:
 
 
 @each_case
-async def every_sum_comes_when_it_is_due(dut: Any, given: Any) -> None:
-    trees = [Tree(name, tree, given["passes"], given["seed"]) for name, tree in given["trees"].items()]
+async def every_sum_comes_when_it_is_due(dut: Any, options: Any) -> None:
+    trees = [Tree(name, tree, options["passes"], options["seed"]) for name, tree in options["trees"].items()]
     nothing = {tree.name: {"valid": 0, "first": 0, "last": 0} | {f"products_{unit}": 1 for unit in range(
         tree.layer.units)} for tree in trees}
     ports = Ports(dut)
     await ports.start(**{f"{tree.name}_{port}": value for tree in trees for port, value in nothing[tree.name].items()})
     for clock in range(max(tree.clock for tree in trees) + 20):
         for tree in trees:
-            inputs = nothing[tree.name] | tree.given.get(clock, {})
+            inputs = nothing[tree.name] | tree.stimuli.get(clock, {})
             ports.set(**{f"{tree.name}_{port}": int(value) for port, value in inputs.items()})
         await ports.settled()
         for tree in trees:
             valid, right = ports.get(f"{tree.name}_error_valid"), tree.due.get(clock)
             assert valid == (right is not None), f"{tree.name}: in clock {clock} must be {right}, not {valid}"
             if right is not None:
-                found = ports.signed(f"{tree.name}_error")
-                assert found == right, f"{tree.name}: error in clock {clock} must be {right}, not {found}"
+                result = ports.signed(f"{tree.name}_error")
+                assert result == right, f"{tree.name}: error in clock {clock} must be {right}, not {result}"
         await ports.tick()
     seen = sum((tree.seen for tree in trees), Counter[str]())
     assert all(seen[name] for name in ("least", "greatest", "between")), f"saturation must occur: {seen}"

@@ -126,12 +126,12 @@ class Bench:
 
 
 @each_case
-async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, given: Any) -> None:
-    network = Network.from_json(given["network"])
-    design = Design(network=network, units=tuple(given["units"]), kind=given["kind"], learns=given["learns"])
-    layer, seen = design.layers[given["layer"]], Counter[str]()
-    chance = np.random.default_rng(given["seed"])
-    golden, bench = GoldenLayer(layer, chance), Bench(dut, layer, given["stalls"], given["seed"])
+async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, options: Any) -> None:
+    network = Network.from_json(options["network"])
+    design = Design(network=network, units=tuple(options["units"]), kind=options["kind"], learns=options["learns"])
+    layer, seen = design.layers[options["layer"]], Counter[str]()
+    chance = np.random.default_rng(options["seed"])
+    golden, bench = GoldenLayer(layer, chance), Bench(dut, layer, options["stalls"], options["seed"])
     rates = {name: network.learning.exponents(0)[name] or 0 for name in ("links", "bias")}
     await bench.start(links_exponent=rates["links"], bias_exponent=rates["bias"])
     for (neuron, row), word in golden.parameters().items():
@@ -139,7 +139,7 @@ async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, 
     await check_parameters(bench, golden)
 
     most = layer.input_word.greatest
-    for number in range(given["images"]):
+    for number in range(options["images"]):
         learns = design.learns and number % 3 > 0                          # then two that follow one another
         shape = layer.inputs
         values = chance.integers(-most, most, shape) if layer.index else chance.integers(1, 256, shape)
@@ -150,7 +150,7 @@ async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, 
         bench.source.waiting.append(image)
         bench.sink.expected.append(image)
         expected = golden.forward(image)
-        if learns or number % 3 == 0 and number + 3 >= given["images"]:
+        if learns or number % 3 == 0 and number + 3 >= options["images"]:
             await bench.until_idle()
         else:                                                              # inferences follow one another without a pause
             second = Image(inputs=image.inputs[::-1])
@@ -174,7 +174,7 @@ async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, 
     await check_parameters(bench, golden)
     wanted = ["inferred", *(["learnt"] if layer.learns else []), "overlapped"]
     assert all(seen[name] for name in wanted), f"each of {wanted} must occur: {seen}"
-    assert bench.sink.waits > 0 or given["stalls"] == 0, "the receiver must hesitate"
+    assert bench.sink.waits > 0 or options["stalls"] == 0, "the receiver must hesitate"
 
 
 async def check_parameters(bench: Bench, golden: GoldenLayer, sample: int | None = None) -> None:
@@ -183,5 +183,5 @@ async def check_parameters(bench: Bench, golden: GoldenLayer, sample: int | None
     if sample is not None:
         words = random.Random(sample).sample(words, min(3, len(words)))
     for (neuron, row), right in words:
-        found = await bench.access(neuron, row)
-        assert found == right, f"row {row} of neuron {neuron} must be {right}, not {found}"
+        result = await bench.access(neuron, row)
+        assert result == right, f"row {row} of neuron {neuron} must be {right}, not {result}"

@@ -39,10 +39,10 @@ class Ring:
 class Unit:
     """One bracket unit, its control and its scoreboard."""
 
-    def __init__(self, name: str, given: dict[str, Any], seed: int) -> None:
+    def __init__(self, name: str, options: dict[str, Any], seed: int) -> None:
         self.name, self.chance = name, random.Random(f"{seed} {name}")
-        network = Network.from_json(given["network"])
-        self.layer = Design(network=network).layers[given["layer"]]
+        network = Network.from_json(options["network"])
+        self.layer = Design(network=network).layers[options["layer"]]
         self.packing = Packing(control_layout(self.layer))
         self.arithmetic, self.formats, self.neuron = Fixed(network), network.formats, network.neuron
         K = np.array([[round(value * network.formats.coupling.one) for value in rates]
@@ -90,11 +90,11 @@ class Unit:
 
 
 @each_case
-async def every_bracket_is_that_of_the_circuits(dut: Any, given: Any) -> None:
+async def every_bracket_is_that_of_the_circuits(dut: Any, options: Any) -> None:
     ports = Ports(dut)
-    units = [Unit(name, unit, given["seed"]) for name, unit in given["units"].items()]
+    units = [Unit(name, unit, options["seed"]) for name, unit in options["units"].items()]
     await ports.start(**{f"{unit.name}_{port}": 0 for unit in units for port in ("control", "word", "broadcast")})
-    for clock in range(PERIOD * (given["rings"] + 1)):
+    for clock in range(PERIOD * (options["rings"] + 1)):
         phase = clock % PERIOD
         for unit in units:
             if phase == ELEMENTS:
@@ -106,13 +106,13 @@ async def every_bracket_is_that_of_the_circuits(dut: Any, given: Any) -> None:
         await ports.settled()
         for unit in units:
             if clock in unit.expected:
-                found, right = ports.signed(f"{unit.name}_operand"), unit.expected[clock]
-                assert found == right, f"{unit.name}: operand in phase {phase} must be {right}, not {found}, of {unit.now}"
+                result, right = ports.signed(f"{unit.name}_operand"), unit.expected[clock]
+                assert result == right, f"{unit.name}: operand in phase {phase} must be {right}, not {result}, of {unit.now}"
                 unit.seen["compared"] += 1
         await ports.tick()
     seen: Counter[str] = Counter()
     for unit in units:
-        assert unit.seen["compared"] == (ELEMENTS + 1) * given["rings"]
+        assert unit.seen["compared"] == (ELEMENTS + 1) * options["rings"]
         seen += unit.seen
     wanted = ["forward", "reverse"]
     if any(unit.formats.bracket is not None for unit in units):

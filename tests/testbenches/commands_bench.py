@@ -213,14 +213,14 @@ class Bench:
 
 
 @each_case
-async def every_frame_has_its_reply(dut: Any, given: Any) -> None:
-    bench = Bench(dut, given)
+async def every_frame_has_its_reply(dut: Any, options: Any) -> None:
+    bench = Bench(dut, options)
     model = CommandModel(
-        layers=bench.layers, backend=PretendedNetwork(bench.layers, given["parameter_bits"]), digest=given["digest"],
-        learns=given["learns"],
-        programmable=given["programmable"], links_exponents=range(*given["links_exponents"]),
-        bias_exponents=range(*given["bias_exponents"]), initial_links=given["initial_links"],
-        initial_bias=given["initial_bias"])
+        layers=bench.layers, backend=PretendedNetwork(bench.layers, options["parameter_bits"]), digest=options["digest"],
+        learns=options["learns"],
+        programmable=options["programmable"], links_exponents=range(*options["links_exponents"]),
+        bias_exponents=range(*options["bias_exponents"]), initial_links=options["initial_links"],
+        initial_bias=options["initial_bias"])
     for name in ("start", "release", "items_ready", "job_ready", "access_ready", "access_reply_valid", "access_reply_data",
                  "result_valid", "result_value", "result_first", "result_last", "result_changed"):
         getattr(dut, name).value = 0
@@ -229,7 +229,7 @@ async def every_frame_has_its_reply(dut: Any, given: Any) -> None:
     Clock(dut.clk, PERIOD, "ns").start()
     source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.clk, dut.rst, byte_lanes=1)
     sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.clk, dut.rst, byte_lanes=1)
-    if given["pauses"]:
+    if options["pauses"]:
         source.set_pause_generator(bench.pattern())
         sink.set_pause_generator(bench.pattern())
     await ClockCycles(dut.clk, 3)
@@ -242,14 +242,14 @@ async def every_frame_has_its_reply(dut: Any, given: Any) -> None:
     unanswered: Queue[tuple[list[int], list[int]]] = Queue(maxsize=12)
 
     async def send_frames() -> None:
-        chance = random.Random(given["seed"])
-        for _ in range(given["frames"]):
+        chance = random.Random(options["seed"])
+        for _ in range(options["frames"]):
             frame = model.random_frame(chance)
             await unanswered.put((frame, model.answer(frame)))
             await source.send(frame)
 
     cocotb.start_soon(send_frames())
-    for number in range(given["frames"]):
+    for number in range(options["frames"]):
         received = await with_timeout(sink.recv(compact=False), 100_000 * PERIOD, "ns")
         frame, expected = await unanswered.get()
         words = [int(word) for word in received.tdata]
@@ -260,8 +260,8 @@ async def every_frame_has_its_reply(dut: Any, given: Any) -> None:
         seen[frame[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
     await ClockCycles(dut.clk, 50)
     assert sink.empty(), "one reply to a frame, no more"
-    if given["coverage"]:
-        check_coverage(seen, given["learns"])
+    if options["coverage"]:
+        check_coverage(seen, options["learns"])
 
 
 def check_coverage(seen: Counter[tuple[int, int]], learns: bool) -> None:

@@ -104,9 +104,9 @@ class Sink:
             return
         assert self.expected, "an output of an image that was not given"
         image = self.expected[0]
-        found = self.packing.unpack(ports.get("outputs"))
-        last, learn = found["last"], found["learn"]
-        image.outputs.append(found["value"])
+        result = self.packing.unpack(ports.get("outputs"))
+        last, learn = result["last"], result["learn"]
+        image.outputs.append(result["value"])
         image.flags.append((last, learn))
         self.amid = not last
         if last:

@@ -30,12 +30,12 @@ def values_of(bits: int, shift: int, to: Format, exhaustive: int, samples: int, 
 
 
 @each_case
-async def every_result_is_the_narrowed_value(dut: Any, given: Any) -> None:
-    ports, chance = Ports(dut), random.Random(given["seed"])
+async def every_result_is_the_narrowed_value(dut: Any, options: Any) -> None:
+    ports, chance = Ports(dut), random.Random(options["seed"])
     units, seen = [], Counter[str]()
-    for name, bits, shift, result in given["units"]:
+    for name, bits, shift, result in options["units"]:
         to = Format(result, 0)
-        values = values_of(bits, shift, to, given["exhaustive"], given["samples"], chance)
+        values = values_of(bits, shift, to, options["exhaustive"], options["samples"], chance)
         expected = narrow(np.array(values), shift, to)
         rounded = narrow(np.array(values), shift, Format(62, 0))
         seen["above"] += int((rounded > to.greatest).sum())
@@ -49,9 +49,9 @@ async def every_result_is_the_narrowed_value(dut: Any, given: Any) -> None:
             ports.set(**{f"{name}_value": values[number]})
         await Timer(1, "ns")
         for name, bits, shift, result, values, expected in current:
-            found = ports.signed(f"{name}_result")
-            assert found == expected[number], (f"narrow({values[number]}, {shift}) of {bits} to {result} bits must be "
-                                               f"{expected[number]}, not {found}")
+            outcome = ports.signed(f"{name}_result")
+            assert outcome == expected[number], (f"narrow({values[number]}, {shift}) of {bits} to {result} bits must be "
+                                                 f"{expected[number]}, not {outcome}")
             seen["compared"] += 1
     assert all(seen[name] for name in ("above", "below", "ties")), f"saturation and ties must occur: {seen}"
     assert seen["compared"] == sum(len(values) for *_, values, _ in units)

@@ -67,9 +67,9 @@ class Images:
             outputs[label] = self._word(self.margin, s.greatest)
             if chance.random() < 0.4:                                      # one output alone is off its margin, by one
                 outputs[-1] = self.margin - 1 if label == neurons - 1 else 1 - self.margin
-        found = output_error(self.arithmetic, np.array([outputs]), np.array([label]), self.layer.index)[0]
+        result = output_error(self.arithmetic, np.array([outputs]), np.array([label]), self.layer.index)[0]
         image = Image(outputs=outputs, label=label, learn=int(self.learns and chance.random() < 0.7),
-                      want_outputs=chance.randrange(2), errors=[int(error) for error in found])
+                      want_outputs=chance.randrange(2), errors=[int(error) for error in result])
         to = self.layer.formats.error
         if image.learn:
             self.seen["learnt" if any(image.errors) else "without error"] += 1
@@ -124,8 +124,8 @@ class Layer:
             self.jobs.pop(0)
             self.offers = False
         if ports.get("errors_valid") and self.errors:                      # on offer early: who learns awaits the verdict
-            found = ports.signed("errors_data")
-            assert found == self.errors[0], f"the next error must be {self.errors[0]}, not {found}"
+            result = ports.signed("errors_data")
+            assert result == self.errors[0], f"the next error must be {self.errors[0]}, not {result}"
             if self.takes:
                 self.errors.pop(0)
         image = self.due.pop(self.clock, None)
@@ -133,8 +133,8 @@ class Layer:
         assert verdict == (image is not None), f"a verdict must come {VERDICT_LATENCY} clock after an image to learn: {verdict}"
         if image is not None:
             right = any(image.errors)
-            found = ports.get("verdict_error")
-            assert found == right, f"the verdict on errors {image.errors} must be {right}, not {found}"
+            result = ports.get("verdict_error")
+            assert result == right, f"the verdict on errors {image.errors} must be {right}, not {result}"
             self.errors = list(image.errors) if right else []
 
 
@@ -167,12 +167,12 @@ class Host:
 
 
 @each_case
-async def answers_errors_and_verdicts_are_those_of_the_golden_model(dut: Any, given: Any) -> None:
+async def answers_errors_and_verdicts_are_those_of_the_golden_model(dut: Any, options: Any) -> None:
     seen = Counter[str]()
-    layer = Design(network=Network.from_json(given["network"]), learns=given["learns"]).layers[-1]
-    chance, stalls = random.Random(given["seed"]), given["stalls"]
-    source = Images(layer, given["learns"], chance, seen)
-    images = [source.image() for _ in range(given["images"])]
+    layer = Design(network=Network.from_json(options["network"]), learns=options["learns"]).layers[-1]
+    chance, stalls = random.Random(options["seed"]), options["stalls"]
+    source = Images(layer, options["learns"], chance, seen)
+    images = [source.image() for _ in range(options["images"])]
     ports = Ports(dut, OPTIONAL)
     before = Layer(ports, chance, stalls, images, Packing(output_layout(layer)))
     host = Host(ports, chance, stalls, images)
@@ -196,8 +196,8 @@ async def answers_errors_and_verdicts_are_those_of_the_golden_model(dut: Any, gi
         raise AssertionError(f"all images must be answered within {PATIENCE} clocks, not {host.taken} words")
     assert idle, "it must be idle in the end"
     wanted = ["inferred", "with outputs", "class alone", "greatest twice"]
-    wanted += ["learnt", "without error", "last output alone errs"] if given["learns"] else []
-    if given["learns"] and layer.formats.error.bits <= layer.formats.displacement.bits:
+    wanted += ["learnt", "without error", "last output alone errs"] if options["learns"] else []
+    if options["learns"] and layer.formats.error.bits <= layer.formats.displacement.bits:
         wanted.append("error at a limit")
     if layer.neurons == 1:
         wanted.remove("greatest twice")

@@ -56,7 +56,7 @@ def verdicts(folder: Path, cases: Mapping[str, Case], bench: str, *, simulator: 
     AssertionError
         With the simulator's log, if there is no verdict on each case.
     """
-    source, log, given, results = (folder / name for name in ("top.v", "test.log", "settings.json", "results.xml"))
+    source, log, setup, results = (folder / name for name in ("top.v", "test.log", "settings.json", "results.xml"))
     tops = [TOP] if len(cases) == 1 else [f"case_{number}" for number in range(len(cases))]
     components = [(part, name) for case, top in zip(cases.values(), tops, strict=True)
                   for name, part in {**(case.parts or {}), top: case.component}.items()]
@@ -73,7 +73,7 @@ def verdicts(folder: Path, cases: Mapping[str, Case], bench: str, *, simulator: 
         text += f"module {TOP}();\n" + "".join(f"  held_{top} {top}_();\n" for top in tops) + "endmodule\n"
     source.write_text(text + memories, "utf-8")
     instances = [""] if len(cases) == 1 else [f"{top}_" for top in tops]
-    given.write_text(json.dumps([[name, dict(case.settings)] for name, case in zip(instances, cases.values(), strict=True)]),
+    setup.write_text(json.dumps([[name, dict(case.settings)] for name, case in zip(instances, cases.values(), strict=True)]),
                      "utf-8")
     runner = get_runner(simulator)
     options = BUILD_ARGUMENTS[simulator]
@@ -82,18 +82,18 @@ def verdicts(folder: Path, cases: Mapping[str, Case], bench: str, *, simulator: 
                      timescale=("1ns", "1ps"), log_file=folder / "build.log")
     try:
         runner.test(hdl_toplevel=TOP, test_module=f"testbenches.{bench}", test_dir=folder, build_dir=folder / "build",
-                    results_xml=str(results), log_file=log, extra_env={SETTINGS: str(given)})
+                    results_xml=str(results), log_file=log, extra_env={SETTINGS: str(setup)})
     except SystemExit:                                    # the runner's way to say that a test failed
         assert results.is_file(), log.read_text("utf-8")
-    found = [_complaint(test) for test in ElementTree.parse(results).getroot().iter("testcase")]
-    assert len(found) == len(cases), log.read_text("utf-8")
-    return dict(zip(cases, found, strict=True))
+    outcomes = [_complaint(test) for test in ElementTree.parse(results).getroot().iter("testcase")]
+    assert len(outcomes) == len(cases), log.read_text("utf-8")
+    return dict(zip(cases, outcomes, strict=True))
 
 
 def run_bench(folder: Path, case: Case, bench: str, *, simulator: str = "icarus", memories: str = "") -> None:
     """``verdicts`` of a single case; AssertionError with the reason, if it is refused."""
-    found = verdicts(folder, {bench: case}, bench, simulator=simulator, memories=memories)[bench]
-    assert not found, found
+    result = verdicts(folder, {bench: case}, bench, simulator=simulator, memories=memories)[bench]
+    assert not result, result
 
 
 def _held(text: str, module: str) -> str:

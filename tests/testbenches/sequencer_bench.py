@@ -53,12 +53,12 @@ class Accesses:
     def __init__(self, ports: Ports, chance: random.Random, layer: LayerDesign, count: int, seen: Counter[str]) -> None:
         self.ports, self.chance, self.layer, self.seen = ports, chance, layer, seen
         self.left = count
-        self.asked = False
+        self.pending = False
         self.expected: list[tuple[int, int, int | None]] = []
         self.neuron = 0
 
     def drive(self) -> None:
-        if self.asked or not self.left or self.chance.random() > 0.02:
+        if self.pending or not self.left or self.chance.random() > 0.02:
             return
         layer, before = self.layer, self.neuron
         self.neuron = self.chance.choice([before, self.chance.randrange(layer.neurons)])
@@ -68,24 +68,24 @@ class Accesses:
         self.expected.append((self.neuron % layer.units, address, word if write else None))
         if write:                                                          # what was written is shown, too
             self.expected.append((self.neuron % layer.units, address, None))
-        self.asked, self.left = True, self.left - 1
+        self.pending, self.left = True, self.left - 1
         self.seen["written" if write else "read"] += 1
         self.seen["same neuron" if self.neuron == before else "another neuron"] += 1
         self.ports.set(access_valid=1, access_write=int(write), access_neuron=self.neuron, access_row=row, access_data=word)
 
     def look(self, busy: bool, word: int) -> None:
         ports = self.ports
-        self.seen["asked amid an image"] += self.asked and busy
+        self.seen["asked amid an image"] += self.pending and busy
         if not ports.get("access_done"):
             return
-        assert self.asked, "nothing was asked for"
+        assert self.pending, "nothing was asked for"
         assert ports.get("access_ready"), "an access must be taken when it is done"
         assert ports.get("access_word") == word, "the word of the unit with the token must be given"
-        self.asked = False
+        self.pending = False
 
     def release(self) -> None:
         """At the beginning of the clock after."""
-        if not self.asked:
+        if not self.pending:
             self.ports.set(access_valid=0)
 
 
@@ -164,8 +164,8 @@ class Units:
         settled = self.reverse_settled if reverse else self.forward_settled
         base = settled % self.layer.folds * self.layer.rows
         right = self.half_steps.fields(self.phase, reverse, (half_steps - self.half_steps_left) % 2 == 1, base)
-        found = {name: word[name] for name in right}
-        assert found == right, f"phase {self.phase} must be {right}, not {found}"
+        result = {name: word[name] for name in right}
+        assert result == right, f"phase {self.phase} must be {right}, not {result}"
         self.phase += 1
         if self.phase == self.layer.phases:
             self.phase, self.half_steps_left = 0, self.half_steps_left - 1
@@ -184,21 +184,21 @@ def links(layer: LayerDesign, image: Image) -> list[list[tuple[int, int]]]:
 
 
 @each_case
-async def control_is_in_order_and_comes_to_rest(dut: Any, given: Any) -> None:
-    network = Network.from_json(given["network"])
-    layer = Design(network=network, units=tuple(given["units"]), kind=given["kind"],
-                   learns=given["learns"]).layers[given["layer"]]
-    ports, chance = Ports(dut, OPTIONAL), random.Random(given["seed"])
-    source, sink = Source(ports, chance, given["stalls"]), Sink(ports, chance, given["stalls"], layer)
+async def control_is_in_order_and_comes_to_rest(dut: Any, options: Any) -> None:
+    network = Network.from_json(options["network"])
+    layer = Design(network=network, units=tuple(options["units"]), kind=options["kind"],
+                   learns=options["learns"]).layers[options["layer"]]
+    ports, chance = Ports(dut, OPTIONAL), random.Random(options["seed"])
+    source, sink = Source(ports, chance, options["stalls"]), Sink(ports, chance, options["stalls"], layer)
     units, packing, seen = Units(layer), Packing(control_layout(layer)), Counter[str]()
     half_steps, rates = 2 * network.integration.steps, network.learning.exponents(0)
-    accesses = Accesses(ports, chance, layer, given["accesses"], seen)
+    accesses = Accesses(ports, chance, layer, options["accesses"], seen)
     source.drive()
     sink.drive()
     await ports.start(access_valid=0, access_write=0, access_neuron=0, access_row=0, access_data=0, word=0,
                       links_exponent=rates["links"] or 0, bias_exponent=rates["bias"] or 0)
     images = []
-    for number in range(given["images"]):
+    for number in range(options["images"]):
         image = Image(inputs=[chance.choice([0, chance.randrange(1, 200)]) for _ in range(layer.inputs)],
                       learn=layer.learns and number % 2 == 1)
         if image.learn and chance.random() < 0.7:
@@ -224,7 +224,7 @@ async def control_is_in_order_and_comes_to_rest(dut: Any, given: Any) -> None:
                 busy = bool(source.waiting or sink.expected)
                 accesses.look(busy, word)
                 tree += ports.get("tree_valid")
-                rest = ports.get("idle") and not busy and not accesses.asked
+                rest = ports.get("idle") and not busy and not accesses.pending
                 if image is images[-1]:
                     rest = rest and not accesses.left
                 await ports.tick()
@@ -240,18 +240,18 @@ async def control_is_in_order_and_comes_to_rest(dut: Any, given: Any) -> None:
     for image in images:
         assert image.flags == flags(layer.neurons, image.learn), f"outputs must be flagged, not {image.flags}"
         right = links(layer, image) + ([[]] * layer.folds if image.errors else [])
-        found, units.sums = units.sums[:len(right)], units.sums[len(right):]
-        assert found == right, f"links must be {right}, not {found}"
+        result, units.sums = units.sums[:len(right)], units.sums[len(right):]
+        assert result == right, f"links must be {right}, not {result}"
         seen["images"] += 1
     assert not units.sums, "no drive may be latched without an image"
     assert units.accesses == accesses.expected, f"accesses must be {accesses.expected}, not {units.accesses}"
-    if given["stalls"] == 0 and not layer.learns and not given["accesses"]:
+    if options["stalls"] == 0 and not layer.learns and not options["accesses"]:
         period = half_steps * layer.phases + 2
         gaps = [after - before for before, after in zip(units.latches, units.latches[1:], strict=False)]
         assert gaps == [period] * len(gaps), f"units must never starve: each {period} clocks a fold, not {gaps}"
         seen["no pause"] += 1
-    wanted = ["images", *(["learnt", "without error"] if layer.learns else ["no pause"] if not given["stalls"] else [])]
-    wanted += ["written", "read", "same neuron", "another neuron", "asked amid an image"] if given["accesses"] else []
+    wanted = ["images", *(["learnt", "without error"] if layer.learns else ["no pause"] if not options["stalls"] else [])]
+    wanted += ["written", "read", "same neuron", "another neuron", "asked amid an image"] if options["accesses"] else []
     assert all(seen[name] for name in wanted), f"each of {wanted} must occur: {seen}"
 
 

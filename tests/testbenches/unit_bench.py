@@ -125,7 +125,7 @@ class Bench:
     async def run(self, program: Program) -> None:
         """Carry a program out. Afterwards ``outputs[k]`` and ``products[k]`` are what was there in clock k."""
         self.outputs, self.products = [], []
-        before, asked = (0, 0), dict[str, int]()                           # fetched and word; control a clock ago
+        before, requests = (0, 0), dict[str, int]()                        # fetched and word; control a clock ago
         for clock in range(max(program.words, default=0) + 8):
             control = program.words.get(clock, {})
             self.ports.set(control=self.packing.pack(control), fetched=before[0], word=before[1])
@@ -134,10 +134,10 @@ class Bench:
             self.products.append(self.ports.signed("product"))
             after = self.memory.get(control.get("address", 0), 0), before[0]
             if self.ports.get("write_enable"):
-                assert asked.get("write"), f"clock {clock} writes, but was not told to"
-                self.memory[asked["write_address"]] = self.ports.signed("write_data")
+                assert requests.get("write"), f"clock {clock} writes, but was not told to"
+                self.memory[requests["write_address"]] = self.ports.signed("write_data")
             await self.ports.tick()
-            before, asked = after, control
+            before, requests = after, control
 
 
 def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int, what: str) -> None:
@@ -145,30 +145,30 @@ def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int
     output = neuron.network.neuron.output_element
     for number, start in enumerate(starts):
         right = neuron.half_steps[first + number]
-        found = [0] * ELEMENTS
+        result = [0] * ELEMENTS
         for turn in range(ELEMENTS):                                      # the register shows it a clock later
-            found[(output + turn) % ELEMENTS] = bench.outputs[start + turn + 1]
-        assert found == right, f"{what} half step {number} must be {right}, not {found}"
+            result[(output + turn) % ELEMENTS] = bench.outputs[start + turn + 1]
+        assert result == right, f"{what} half step {number} must be {right}, not {result}"
         neuron.seen["half steps"] += 1
 
 
 @each_case
-async def every_neuron_is_that_of_the_golden_model(dut: Any, given: Any) -> None:
-    network = Network.from_json(given["network"])
-    design = Design(network=network, units=tuple(given["units"]), kind=given["kind"], target=given["target"],
-                    learns=given["learns"])
-    layer, chance, seen = design.layers[given["layer"]], random.Random(given["seed"]), Counter[str]()
+async def every_neuron_is_that_of_the_golden_model(dut: Any, options: Any) -> None:
+    network = Network.from_json(options["network"])
+    design = Design(network=network, units=tuple(options["units"]), kind=options["kind"], target=options["target"],
+                    learns=options["learns"])
+    layer, chance, seen = design.layers[options["layer"]], random.Random(options["seed"]), Counter[str]()
     bench = Bench(dut, layer)
     await bench.start()
     prepare = Program(layer)
     prepare.at(0, latch_drive=1, token_first=1)                            # an accumulator begins with the half that rounds
     await bench.run(prepare)
-    for _ in range(given["neurons"]):
+    for _ in range(options["neurons"]):
         neuron = Neuron(layer, chance, seen)
         bench.memory = neuron.memory()
         await live(bench, neuron)
     await check_token(bench)
-    missing = [name for name in given["coverage"] if not seen[name]]
+    missing = [name for name in options["coverage"] if not seen[name]]
     assert not missing, f"{missing} must occur: {seen}"
 
 
@@ -186,8 +186,8 @@ async def check_token(bench: Bench) -> None:
     program.at(6, address=1)
     await bench.run(program)
     assert bench.memory == {1: 6, 2: 7}, f"the token decides who writes, but the memory holds {bench.memory}"
-    shown = bench.outputs[5 + WORD], bench.outputs[6 + WORD]
-    assert shown == (0, 6), f"the word 6 must be shown once the token is there, but {shown} was"
+    output = bench.outputs[5 + WORD], bench.outputs[6 + WORD]
+    assert output == (0, 6), f"the word 6 must be shown once the token is there, but {output} was"
 
 
 async def live(bench: Bench, neuron: Neuron) -> None:
@@ -198,12 +198,12 @@ async def live(bench: Bench, neuron: Neuron) -> None:
     items = [(neuron.base + row, value) for row, value in enumerate(neuron.inputs) if value]
     program.links([*items, (bias_row, 1 << layer.link_shift)])
     program.latch()
-    shown = program.settle(False, half_steps)
+    output = program.settle(False, half_steps)
     if layer.saves_state:
         program.save()
     await bench.run(program)
     neuron.forward()
-    check_half_steps(bench, shown, neuron, 0, "forward")
+    check_half_steps(bench, output, neuron, 0, "forward")
     if not layer.learns:
         return
     program = Program(layer, neuron.base)
@@ -218,7 +218,7 @@ async def live(bench: Bench, neuron: Neuron) -> None:
     neuron.reverse()
     program.error(neuron.error)
     program.latch()
-    shown = program.settle(True, half_steps)
+    output = program.settle(True, half_steps)
     tree = program.clock
     program.tree([neuron.base + row for row in range(layer.inputs)])
     learning = network.learning
@@ -232,11 +232,11 @@ async def live(bench: Bench, neuron: Neuron) -> None:
         scaled.append((bias_row, 1 << layer.update_shift - bias, True))
     program.updates(scaled)
     await bench.run(program)
-    check_half_steps(bench, shown, neuron, half_steps, "reverse")
+    check_half_steps(bench, output, neuron, half_steps, "reverse")
     products = bench.products[tree + PRODUCT:][:layer.inputs]
     right = [weight * neuron.r for weight in neuron.weights]
     assert products == right, f"reverse links must be {right}, not {products}"
     for address, word in neuron.learnt(links, bias).items():
-        found = bench.memory[address]
-        assert found == word, f"word {address - neuron.base} must be {word} after the update, not {found}"
+        result = bench.memory[address]
+        assert result == word, f"word {address - neuron.base} must be {word} after the update, not {result}"
         neuron.seen["words"] += 1

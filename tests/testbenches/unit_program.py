@@ -56,15 +56,15 @@ class Program:
 
     def settle(self, reverse: bool, half_steps: int) -> list[int]:
         """Half steps, and a turn of the ring; the clocks from which the ring is shown after each of them."""
-        shown = []
+        phases = []
         for number in range(half_steps):
             if number:
-                shown.append(self.show())
+                phases.append(self.show())
             self.half_step(self.clock, reverse, number % 2 == 1)
             self.clock += self.layer.phases
-        shown.append(self.show())
+        phases.append(self.show())
         self.turn()
-        return shown
+        return phases
 
     def half_step(self, start: int, reverse: bool, corrector: bool) -> None:
         """One half step from clock ``start`` on."""

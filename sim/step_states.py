@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from golden_model import circuits, learning, links
+from golden_model import circuits, learning
 from golden_model.arithmetic import Array
 from golden_model.circuits import MIRROR
 from golden_model.model import Model
@@ -91,9 +91,9 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
     neuron, last = network.neuron, len(model.layers) - 1
     states = model.forward(image[None])
     forward: list[list[Array]] = []
-    for index, (layer, state) in enumerate(zip(model.layers, states, strict=True)):
+    for index, (wiring, layer, state) in enumerate(zip(network.wirings, model.layers, states, strict=True)):
         forward.append([])
-        drive = links.forward(arithmetic, state.inputs, layer.weights, layer.bias, index)
+        drive = wiring.drive(arithmetic, state.inputs, layer, index)
         circuits.settle(arithmetic, drive, layer.coupling, index, record=forward[-1])
     reverse: list[list[Array]] = [[] for _ in model.layers]
     if label is not None:
@@ -105,7 +105,7 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
             r = circuits.settle_reverse(arithmetic, states[index].displacement, error, model.layers[index].coupling, index,
                                         record=reverse[index])
             if index:
-                error = links.reverse(arithmetic, r[neuron.input_element], model.layers[index].weights, index - 1)
+                error = network.wirings[index].error_before(arithmetic, r, model.layers[index], index)
     return [LayerSteps(forward=np.stack(there)[:, :, 0], reverse=np.stack(back)[:, :, 0] if back else None)
             for there, back in zip(forward, reverse, strict=True)]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import circuits, learning, links, parameters
+from golden_model import learning, parameters
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
 from golden_model.fixed_point import Format
@@ -130,11 +130,11 @@ def found_signals(network: Network, arithmetic: str, learnt: Parameters, images:
     output_error = error = learning.output_error(words, states[-1].displacement[neuron.output_element], labels, last)
     signals = []
     for index in range(last, -1, -1):
-        layer = model.layers[index]
-        r = circuits.settle_reverse(words, states[index].displacement, error, layer.coupling, index)[neuron.input_element]
-        signals.append(r / unit)
+        wiring, layer = network.wirings[index], model.layers[index]
+        r = wiring.settle_reverse(words, states[index], error, layer, index)
+        signals.append(r[neuron.input_element] / unit)
         if index:
-            error = links.reverse(words, r, layer.weights, index - 1)
+            error = wiring.error_before(words, r, layer, index)
     return signals[::-1], output_error / unit
 
 

@@ -137,7 +137,7 @@ def worst_case(network: Network, parameters: Parameters | None = None) -> dict[s
         If the description is not fit for integers.
     """
     network.check_fixed()
-    bounds = _analysis(network, _words_in_use(network, parameters))
+    bounds = _Analysis(network, _words_in_use(network, parameters)).bounds
     del bounds["reverse_link_sum[0]"]                              # nothing asks for the errors of pixels
     return bounds
 
@@ -149,7 +149,7 @@ def widths(network: Network, any_coupling: bool = False) -> dict[str, int]:
 
 @lru_cache(maxsize=1024)
 def _widths(network: Network, any_coupling: bool) -> tuple[tuple[str, int], ...]:
-    bounds = _analysis(network, words_of_formats(network, any_coupling))
+    bounds = _Analysis(network, words_of_formats(network, any_coupling)).bounds
     layers = range(len(network.layers) - 1)
 
     def most(names: list[str]) -> int:
@@ -218,98 +218,110 @@ def _steps(value: float, to: Format) -> Interval:
     return Interval(-most, most)
 
 
-def _analysis(network: Network, words: Words) -> dict[str, Bound]:
+class _Analysis:
     """The bounds of all sums, layer after layer, in the order in which an image and its learning form them."""
-    formats, neuron, batch, slowest = network.formats, network.neuron, network.learning.batch, network.learning.slowest()
-    s, r = words.displacement, words.reverse
-    bounds: dict[str, Bound] = {}
 
-    def bound(name: str, interval: Interval, what: str) -> Interval:
-        bounds[name] = Bound(name, interval, what)
+    def __init__(self, network: Network, words: Words) -> None:
+        self.network, self.words, self.bounds = network, words, dict[str, Bound]()
+        for layer in range(len(network.wirings)):
+            self._layer(layer)
+        margin = round(network.learning.margin * network.formats.displacement.one)
+        out = words.displacement[network.neuron.output_element]
+        self._bound(f"margin_difference[{len(network.wirings) - 1}]", Interval(-margin - out.greatest, margin - out.least),
+                    "the margin and an output")
+
+    def _bound(self, name: str, interval: Interval, what: str) -> Interval:
+        self.bounds[name] = Bound(name, interval, what)
         return interval
 
-    def circuit(name: str, x: list[Interval], gate: list[Interval], drive: Interval, population: int,
-                K: list[list[Interval]], other: int | None = None) -> None:
+    def _layer(self, k: int) -> None:
+        network, words, wiring = self.network, self.words, self.network.wirings[k]
+        neuron, batch, s, r = network.neuron, network.learning.batch, words.displacement, words.reverse
+        inputs, neurons = network.layers[k:k + 2]
+        x = s[neuron.output_element] if k else words.input << max(network.input_shift(0), 0)
+        fan_in = wiring.fan_in(inputs)
+        links = self._bound(f"link_sum[{k}]", (x * words.weight).times(fan_in), f"{fan_in} products of a link and its input")
+        bias = words.drive << max(network.link_shift(k), 0)
+        self._bound(f"biased_link_sum[{k}]", links + bias, "the link sum and the bias, shifted")
+        self._circuits(k)
+        ends = _union([s[neuron.input_element], s[neuron.output_element]])
+        if wiring.reciprocal:
+            self._reciprocal(k, ends)
+        fan_out = wiring.fan_out(neurons) * (wiring.held if k else 1)
+        self._bound(f"reverse_link_sum[{k}]", (r * words.weight).times(fan_out),
+                    f"{fan_out} products of a link and a reverse displacement")
+        count = batch * wiring.uses
+        product = r * x | r * ends - r * ends if wiring.reciprocal else r * x
+        products = self._bound(f"update[{k}]", product.times(count),
+                               f"{count} products of a reverse displacement and an input")
+        self._updated(f"updated_weight[{k}]", "links", "weight", k, products)
+        self._updated(f"updated_bias[{k}]", "bias", "bias", k, r.times(count))
+        product = r * _union(s)
+        for name, change in (("K1", product - product), ("K2", product - product), ("K3", -product)):
+            self._updated(f"updated_{name}[{k}]", name, name, k, change.times(count))
+
+    def _circuits(self, k: int) -> None:
+        """There and back. Reciprocal links bring as much to one population as they take from the other."""
+        words, neuron, mutual = self.words, self.network.neuron, self.network.wirings[k].reciprocal
+        self._circuit(f"displacement[{k}]", words.displacement, words.gate, words.drive, neuron.input_element, words.K[k],
+                      neuron.output_element if mutual else None)
+        self._circuit(f"reverse[{k}]", [words.reverse] * ELEMENTS, [words.gate[i] for i in MIRROR], words.error,
+                      int(MIRROR[neuron.output_element]), _mirrored(words.K[k]),
+                      int(MIRROR[neuron.input_element]) if mutual else None)
+
+    def _circuit(self, name: str, x: list[Interval], gate: list[Interval], drive: Interval, population: int,
+                 K: list[list[Interval]], other: int | None) -> None:
         """Union over the ring, which shares one datapath. ``other``: the population that reciprocal links drain."""
-        K1, K2, K3 = K
+        formats, words, (K1, K2, K3) = self.network.formats, self.words, K
         links = [Interval(0, 0)] * ELEMENTS
         links[population] += drive << formats.coupling.fraction
-        if other is not None:                                 # links bring as much to the one as they take from the other
+        if other is not None:
             links[population] += words.drive << formats.coupling.fraction
             links[other] += -(words.drive << formats.coupling.fraction)
         if words.anywhere:
             links = [_union(links)] * ELEMENTS
         brackets = [K1[i] * x[i - 1] - K1[(i + 1) % 5] * x[(i + 1) % 5] + K2[i] * x[(i + 2) % 5]
                     - K2[i - 2] * x[i - 2] - K3[i] * x[i] + links[i] for i in range(ELEMENTS)]
-        bound(f"{name}_bracket", _union(brackets), "five products K s, and the drive")
+        self._bound(f"{name}_bracket", _union(brackets), "five products K s, and the drive")
         products = [gate[i] * _operand(formats, words, brackets[i]) for i in range(ELEMENTS)]
-        bound(f"{name}_product", _union(products), "population or gate times the operand B")
-        shift = network.corrector_shift                       # the greater of both; B does not depend on it
+        self._bound(f"{name}_product", _union(products), "population or gate times the operand B")
+        shift = self.network.corrector_shift                  # the greater of both; B does not depend on it
         half = Interval.of(1 << shift)
-        bound(f"{name}_half_step", _union([((x[i] + x[i]) << shift) + products[i] + half for i in range(ELEMENTS)]),
-              "two displacements, shifted, the product, and half for rounding")
+        self._bound(f"{name}_half_step", _union([((x[i] + x[i]) << shift) + products[i] + half for i in range(ELEMENTS)]),
+                    "two displacements, shifted, the product, and half for rounding")
 
-    def updated(bound_name: str, name: str, shown: str, k: int, products: Interval) -> None:
+    def _reciprocal(self, k: int, ends: Interval) -> None:
+        network, words = self.network, self.words
+        own, _ = network.wirings[k].shape(*network.layers[k:k + 2])
+        for name, signals in (("displacement", ends), ("reverse", words.reverse)):
+            self._bound(f"{name}[{k}]_exchange_sum", (signals * words.weight).times(own),
+                        f"{own} products of a reciprocal link and a displacement")
+        kick = words.gate[network.neuron.output_element] * words.error
+        self._bound(f"reverse[{k}]_kick", (words.reverse << network.formats.error.fraction) + kick,
+                    "a reverse displacement, shifted, and the product of a gate and an error")
+
+    def _updated(self, bound_name: str, name: str, shown: str, k: int, products: Interval) -> None:
         """A parameter of set ``name`` before its narrowing, if it is trained; ``products``: the exact sum."""
-        if (rate := slowest[name]) is None:
+        network, words, learning = self.network, self.words, self.network.learning
+        if (rate := learning.slowest()[name]) is None:
             return
-        old = words.parameters[name]
-        instinct = network.learning.instinct(name)
+        old, instinct, what = words.parameters[name], learning.instinct(name), "its products"
         if instinct == "sign":
             step = network.sign_step(name, rate)
-            bound(bound_name, old + Interval(-step, step), f"the {shown} and a step")
+            self._bound(bound_name, old + Interval(-step, step), f"the {shown} and a step")
             return
-        what = "its products"
         if instinct == "pid":
-            controller, leak = network.controller(name, k), network.learning.leak_shift
+            controller, leak = network.controller(name, k), learning.leak_shift
             q, integral = words.local_product, words.integral
-            bound(f"{name}_local_product_sum[{k}]", products << max(-controller.product_shift, 0), f"{batch} products")
-            bound(f"{name}_integral_sum[{k}]", ((integral + q) << leak) + (-integral if leak else Interval(0, 0)),
-                  "the integral and the word of a product, less the leak")
+            self._bound(f"{name}_local_product_sum[{k}]", products << max(-controller.product_shift, 0),
+                        f"{learning.batch} products")
+            self._bound(f"{name}_integral_sum[{k}]", ((integral + q) << leak) + (-integral if leak else Interval(0, 0)),
+                        "the integral and the word of a product, less the leak")
             products = (products.times(controller.proportional) + integral.times(controller.integral)
                         + (q - q).times(controller.derivative))
             what = "the three terms of its instinct"
-        bound(bound_name, (old << max(network.change_shift(name, k, rate), 0)) + products, f"the {shown}, shifted, and {what}")
-
-    sizes = list(zip(network.layers, network.layers[1:], strict=False))
-    for k, (inputs, neurons) in enumerate(sizes):
-        x = s[neuron.output_element] if k else words.input << max(network.input_shift(0), 0)
-        wiring, K = network.wirings[k], words.K[k]
-        fan_in = wiring.fan_in(inputs)
-        links = bound(f"link_sum[{k}]", (x * words.weight).times(fan_in), f"{fan_in} products of a link and its input")
-        bias = words.drive << max(network.link_shift(k), 0)
-        bound(f"biased_link_sum[{k}]", links + bias, "the link sum and the bias, shifted")
-        mutual = wiring.reciprocal
-        circuit(f"displacement[{k}]", s, words.gate, words.drive, neuron.input_element, K,
-                neuron.output_element if mutual else None)
-        circuit(f"reverse[{k}]", [r] * ELEMENTS, [words.gate[i] for i in MIRROR], words.error,
-                int(MIRROR[neuron.output_element]), _mirrored(K), int(MIRROR[neuron.input_element]) if mutual else None)
-        if mutual:
-            own, _ = wiring.shape(inputs, neurons)
-            ends = _union([s[neuron.input_element], s[neuron.output_element]])
-            for name, signals in (("displacement", ends), ("reverse", r)):
-                bound(f"{name}[{k}]_exchange_sum", (signals * words.weight).times(own),
-                      f"{own} products of a reciprocal link and a displacement")
-            bound(f"reverse[{k}]_kick", (r << formats.error.fraction) + words.gate[neuron.output_element] * words.error,
-                  "a reverse displacement, shifted, and the product of a gate and an error")
-        fan_out = wiring.fan_out(neurons) * (wiring.held if k else 1)
-        bound(f"reverse_link_sum[{k}]", (r * words.weight).times(fan_out),
-              f"{fan_out} products of a link and a reverse displacement")
-        count = batch * wiring.uses
-        product = r * x
-        if mutual:
-            product |= r * ends - r * ends
-        products = bound(f"update[{k}]", product.times(count), f"{count} products of a reverse displacement and an input")
-        updated(f"updated_weight[{k}]", "links", "weight", k, products)
-        updated(f"updated_bias[{k}]", "bias", "bias", k, r.times(count))
-        product = r * _union(s)
-        for name, change in (("K1", product - product), ("K2", product - product), ("K3", -product)):
-            updated(f"updated_{name}[{k}]", name, name, k, change.times(count))
-    margin = round(network.learning.margin * formats.displacement.one)
-    out = s[neuron.output_element]
-    bound(f"margin_difference[{len(sizes) - 1}]", Interval(-margin - out.greatest, margin - out.least),
-          "the margin and an output")
-    return bounds
+        self._bound(bound_name, (old << max(network.change_shift(name, k, rate), 0)) + products,
+                    f"the {shown}, shifted, and {what}")
 
 
 def _operand(formats: Formats, words: Words, bracket: Interval) -> Interval:

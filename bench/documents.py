@@ -289,11 +289,12 @@ def build(name: str) -> str:
 def line() -> str:
     """What the serial line costs."""
     from boards import platforms
-    from wuxing.commands.boards import LINE_BYTES, line_images_per_second
+    from boards.uart import BITS
+    from wuxing.commands.boards import LINE_BYTES
     result = record("run-icebreaker")
     parameters = 32 * 785 + 10 * 33
     bauds = sorted({platform.baud for platform in platforms.PLATFORMS.values()})
-    rates = ", ".join(f"{line_images_per_second(baud):,.0f} at {baud / 1e6:g} Mbaud" for baud in bauds)
+    rates = ", ".join(f"{baud / BITS / LINE_BYTES:,.0f} at {baud / 1e6:g} Mbaud" for baud in bauds)
     seconds = (5 * parameters + 11 * -(-parameters // 48)) * 10 / 2e6
     return table(("", "figure", "from"), [
         ["bytes to the board for an MNIST image", (f"{result['inferred']['bytes_per_image']:.0f} inferred, "

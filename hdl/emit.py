@@ -25,8 +25,8 @@ from hdl.design import Design, LayerDesign
 from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.sequencer import WORD_LATENCY
-from hdl.time_shared import array as time_shared_array
 from hdl.time_shared import single_port_weights
+from hdl.time_shared.array import UNIT_MODULE, memory_file
 from hdl.time_shared.core import TimeSharedCore
 from hdl.time_shared.design import ArrayDesign
 from hdl.time_shared.unit import TimeSharedUnit
@@ -50,7 +50,7 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
     """
     if design.arrangement == "time-shared":
         components: list[tuple[wiring.Component, str]] = [
-            (TimeSharedCore(design, initialised), TOP), (TimeSharedUnit(ArrayDesign(design)), time_shared_array.UNIT)]
+            (TimeSharedCore(design, initialised), TOP), (TimeSharedUnit(ArrayDesign(design)), UNIT_MODULE)]
         memory = single_port_weights.verilog(design.target)
     else:
         components = [(Core(design, initialised), TOP)]
@@ -126,7 +126,7 @@ def memory_files(design: Design, parameters: Parameters) -> dict[str, str]:
         words.append([_memory(layer, unit, values) for unit in range(max(design.units))])
     if design.arrangement == "time-shared":
         array = ArrayDesign(design)
-        return {time_shared_array.initial_file(unit): _hexadecimal(np.concatenate([layer[unit] for layer in words]),
+        return {memory_file(unit): _hexadecimal(np.concatenate([layer[unit] for layer in words]),
                                                                    array.word_bits)
                 for unit in range(array.units)}
     return {initial_file(layer, unit): _hexadecimal(words[layer.index][unit], layer.word_bits)
@@ -233,7 +233,7 @@ def _layer_entry(layer: LayerDesign) -> dict[str, Any]:
               "files": [initial_file(layer, unit) for unit in range(layer.units)]}
     if layer.design.arrangement == "time-shared":
         memory |= {"word_bits": array.word_bits, "base": array.bases[layer.index], "depth": array.depth,
-                   "files": [time_shared_array.initial_file(unit) for unit in range(layer.units)]}
+                   "files": [memory_file(unit) for unit in range(layer.units)]}
     return {"inputs": layer.inputs, "neurons": layer.neurons, "units": layer.units, "folds": layer.folds,
             "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
             "memory": memory}

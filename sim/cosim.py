@@ -51,7 +51,7 @@ class Mismatch:
     learning: bool
     image: int
     expected: int
-    found: int
+    actual: int
     layer: int | None = None
     neuron: int | None = None
     input: int | None = None
@@ -67,7 +67,7 @@ class Mismatch:
         if self.signal in PARAMETERS.values():
             when = f"after {self.image} learnt images"
         object.__setattr__(self, "sentence", f"{self.signal}, {', '.join([when, *place])}: {self.expected} expected, "
-                                             f"{self.found} found")
+                                             f"{self.actual} found")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,13 +221,13 @@ class _Tally:
     first: Mismatch | None = None
     distances: dict[bool, list[int]] = field(default_factory=lambda: {False: [], True: []})
 
-    def compare(self, expected: Array, found: Array, described: Callable[..., Mismatch]) -> None:
+    def compare(self, expected: Array, actual: Array, described: Callable[..., Mismatch]) -> None:
         """Two arrays; ``described`` makes a mismatch from an index into them, and both values by name."""
         self.words += expected.size
-        places = np.argwhere(expected != found)
+        places = np.argwhere(expected != actual)
         if len(places):
             at = tuple(int(k) for k in places[0])
-            self.note(described(*at, expected=int(expected[at]), found=int(found[at])), len(places))
+            self.note(described(*at, expected=int(expected[at]), actual=int(actual[at])), len(places))
 
     def note(self, mismatch: Mismatch, count: int) -> None:
         self.wrong += count
@@ -280,8 +280,8 @@ class _Runs:
         are few), and the states of all neurons in every chunk.
         """
         few = sum(inputs * neurons for inputs, neurons in pairwise(self.design.network.layers)) <= FEW
-        found = self._again(mismatch, file, 1) if few and mismatch.learning else None
-        return found or self._again(mismatch, file, CHUNK) or mismatch
+        result = self._again(mismatch, file, 1) if few and mismatch.learning else None
+        return result or self._again(mismatch, file, CHUNK) or mismatch
 
     def _again(self, mismatch: Mismatch, file: Path, most: int) -> Mismatch | None:
         rtl, golden = self._sides(traced=True)
@@ -398,19 +398,19 @@ class _Runs:
         for layer in self.design.layers:
             samples = rtl.core.samples(layer.index)       # those that are not wanted are forgotten
             if steps:
-                words, found = step_states.compare(layer, step_states.rows(layer, steps, chunk.start), samples)
+                words, count = step_states.compare(layer, step_states.rows(layer, steps, chunk.start), samples)
                 tally.words += words
                 tally.states += words
-                wrong += found
+                wrong += count
         for mismatch in sorted(wrong, key=lambda one: (one.image, one.reverse, -one.layer if one.reverse else one.layer)):
             signal = "number of steps" if mismatch.neuron < 0 else "reverse state" if mismatch.reverse else "state"
             place = {name: value for name in ("neuron", "population") if (value := getattr(mismatch, name)) >= 0}
             tally.note(Mismatch(signal=signal, learning=chunk.learning, image=mismatch.image, layer=mismatch.layer,
-                                step=mismatch.step, expected=mismatch.expected, found=mismatch.found, **place), 1)
+                                step=mismatch.step, expected=mismatch.expected, actual=mismatch.actual, **place), 1)
 
     def _parameters(self, rtl: RtlModel, golden: Model, learnt: int, tally: _Tally) -> None:
         """All parameters, read back after so many learnt images."""
-        for index, (expected, found) in enumerate(zip(golden.parameters, rtl.parameters, strict=True)):
+        for index, (expected, actual) in enumerate(zip(golden.parameters, rtl.parameters, strict=True)):
             for attribute, signal in PARAMETERS.items():
                 if signal == "K" and not rtl.programmable:
                     continue
@@ -420,4 +420,4 @@ class _Runs:
                     if signal == "K":
                         place = {"neuron": at[2], "population": ELEMENTS * at[0] + at[1]}
                     return Mismatch(signal=signal, learning=True, image=learnt, layer=index, **place, **values)
-                tally.compare(getattr(expected, attribute), getattr(found, attribute), described)
+                tally.compare(getattr(expected, attribute), getattr(actual, attribute), described)

@@ -18,7 +18,7 @@ from golden_model.network import ELEMENTS
 from hdl.array import unit_module
 from hdl.control import control_latency
 from hdl.design import Design, LayerDesign
-from hdl.time_shared import array as time_shared_array
+from hdl.time_shared.array import UNIT_MODULE
 from sim.compiled import Probe, Samples
 
 
@@ -48,7 +48,7 @@ class Row:
 class StateMismatch:
     """A state that differs. ``population`` is that of the forward ring.
 
-    Where the core made fewer or more steps, ``neuron`` and ``population`` are -1, ``expected`` and ``found`` count them.
+    Where the core made fewer or more steps, ``neuron`` and ``population`` are -1, ``expected`` and ``actual`` count them.
     """
 
     image: int
@@ -58,7 +58,7 @@ class StateMismatch:
     neuron: int
     population: int
     expected: int
-    found: int
+    actual: int
 
 
 def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
@@ -67,7 +67,7 @@ def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
         points = {layer.index: tuple(_point(layer, number, place) for number in range(layer.units)
                                      for place in range(ELEMENTS)) for layer in design.layers}
         return ([Probe(strobe=f"array.sequencer.step_{index}", signed=signals) for index, signals in points.items()],
-                [(time_shared_array.UNIT, "point_?")])
+                [(UNIT_MODULE, "point_?")])
     watched, public = [], []
     for layer in design.layers:
         sequencer = f"layer_{layer.index}.sequencer"
@@ -128,20 +128,20 @@ def rows(layer: LayerDesign, images: Sequence[Sequence[LayerSteps]], first: int 
 
 def compare(layer: LayerDesign, wanted: Sequence[Row], samples: Samples) -> tuple[int, list[StateMismatch]]:
     """How many words were compared, and every one that differs, in the order of time."""
-    found = np.stack([samples.values[_point(layer, number, place)]
-                      for number in range(layer.units) for place in range(ELEMENTS)], axis=1)
-    found = found.reshape(len(samples.clocks), layer.units, ELEMENTS)
+    states = np.stack([samples.values[_point(layer, number, place)]
+                       for number in range(layer.units) for place in range(ELEMENTS)], axis=1)
+    states = states.reshape(len(samples.clocks), layer.units, ELEMENTS)
     compared, wrong = 0, []
-    for row, words in zip(wanted, found, strict=False):
+    for row, words in zip(wanted, states, strict=False):
         seen = words[:len(row.words)]
         compared += seen.size
         for number, place in np.argwhere(seen != row.words):
             wrong.append(StateMismatch(
                 image=row.image, layer=layer.index, reverse=row.reverse, step=row.step,
                 neuron=row.fold * layer.units + int(number), population=int(MIRROR[place]) if row.reverse else int(place),
-                expected=int(row.words[number, place]), found=int(seen[number, place])))
-    if wanted and len(wanted) != len(found):
-        row = wanted[min(len(found), len(wanted) - 1)]
+                expected=int(row.words[number, place]), actual=int(seen[number, place])))
+    if wanted and len(wanted) != len(states):
+        row = wanted[min(len(states), len(wanted) - 1)]
         wrong.append(StateMismatch(image=row.image, layer=layer.index, reverse=row.reverse, step=row.step, neuron=-1,
-                                   population=-1, expected=len(wanted), found=len(found)))
+                                   population=-1, expected=len(wanted), actual=len(states)))
     return compared, wrong

@@ -17,7 +17,7 @@ from golden_model.network import Network
 from hdl import emit, estimate
 from hdl.design import Design
 from wuxing import cli
-from wuxing.commands import build as wuxing_build
+from wuxing.commands.build import verification
 from wuxing.reports import build_page, console
 
 PLATFORM = platforms.by_name("ulx3s-12f")
@@ -423,7 +423,7 @@ def test_a_core_that_differs_from_its_model_is_found_before_synthesis(file, righ
         assert (after != before) == (name == file)
         (tmp_path / name).write_text(after, "utf-8")
     with pytest.raises(InternalError, match=f"^{re.escape(text)}"):
-        wuxing_build.verification(design, values, 4, 2)(tmp_path)
+        verification(design, values, 4, 2)(tmp_path)
 
 
 @pytest.mark.long

@@ -225,9 +225,9 @@ def test_a_state_that_differs_is_named(monkeypatch):
     first = report.first
     assert report.mismatches > 0
     assert (first.signal, first.learning, first.layer, first.neuron, first.population) == ("state", False, 1, 2, 3)
-    assert first.expected == first.found + 1
+    assert first.expected == first.actual + 1
     assert first.sentence == (f"state, inferred image {first.image}, layer 1, neuron 2, population 3, step {first.step}: "
-                              f"{first.expected} expected, {first.found} found")
+                              f"{first.expected} expected, {first.actual} found")
     assert plain(report)["first"]["sentence"] == first.sentence
     assert (report.trace, report.trace_problem) == (None, None)
 
@@ -261,7 +261,7 @@ def test_a_parameter_that_differs_is_named(monkeypatch, attribute, index, place)
     images = len(extreme_case(SMALL, seed=1).taught)
     report = differing(monkeypatch, learning, "update", after_the_last_image(attribute, index, images))
     assert report.first.sentence.startswith(place)
-    assert abs(report.first.expected - report.first.found) == 1
+    assert abs(report.first.expected - report.first.actual) == 1
     assert report.mismatches == 1
 
 
@@ -305,7 +305,7 @@ def test_a_core_that_is_stuck_says_among_which_images_and_keeps_a_trace(tmp_path
 
 
 def test_mismatches_have_sentences():
-    about = {"learning": True, "image": 7, "expected": 1, "found": 2}
+    about = {"learning": True, "image": 7, "expected": 1, "actual": 2}
     assert Mismatch(signal="class", **about).sentence == "class, learnt image 7: 1 expected, 2 found"
     assert Mismatch(signal="K", layer=1, neuron=0, population=9, **about).sentence == (
         "K, after 7 learnt images, layer 1, neuron 0, population 9: 1 expected, 2 found")

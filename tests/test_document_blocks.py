@@ -23,7 +23,7 @@ from golden_model.data.datasets import FILES
 from golden_model.network import Network
 from golden_model.storage.cache import environment
 from wuxing.cli import main
-from wuxing.configuration import read_description
+from wuxing.options import read_description
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import golden_model.data.idx
 import letters
 from golden_model.data import download
-from golden_model.data import idx as idx_format
 from golden_model.data.datasets import FILES, Dataset, load
 from golden_model.errors import InputError
 from letters import HEIGHT, TEST_IMAGES, TEST_LABELS, TRAIN, TRAIN_IMAGES, TRAIN_LABELS, WIDTH, idx, refusal, written
@@ -143,7 +143,7 @@ def test_corrupted_files_are_not_kept(mirrors: list[Mirror], tmp_path: Path, arr
 
 def test_mirrors_that_are_not_there_or_send_without_end(mirrors: list[Mirror], tmp_path: Path,
                                                         monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(idx_format, "CHUNK", 1000)
+    monkeypatch.setattr(golden_model.data.idx, "CHUNK", 1000)
     mirrors[0].files[f"{TRAIN_IMAGES}.gz"] = bytes(100_000)
     gone, third = mirrors[1].url, Mirror()
     mirrors[1].close()

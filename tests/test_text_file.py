@@ -5,14 +5,14 @@ import pytest
 
 from golden_model.errors import InputError
 from golden_model.network import Network
-from wuxing import configuration, designs, grid
+from wuxing import designs, grid, options
 from wuxing.experiments import description
 
 NETWORK = Network(layers=(6, 4, 3), seed=7)
 GRID = 'dataset = "digits"\nhold_out = 9\n[grid]\n"learning.batch" = [1, 2]\n'
 EXPERIMENT = (description.FOLDER / "neuron.toml").read_text("utf-8")
 READERS = {                               # a text, its reader, what the file is called, and the remedy
-    "config.toml": (NETWORK.to_toml(), configuration.read_description, "configuration file", "give the path of a TOML file"),
+    "config.toml": (NETWORK.to_toml(), options.read_description, "configuration file", "give the path of a TOML file"),
     "network.toml": (NETWORK.to_toml(), designs.read, "network description",
                      "give the path of a TOML or JSON file, or of a model file that ends in .npz"),
     "network.json": (NETWORK.to_json(), designs.read, "network description",

@@ -5,11 +5,11 @@ import sys
 def main() -> int:
     """The command line of this process. Ctrl-C is one sentence from the start, while modules are imported too."""
     try:
-        from wuxing.cli import main as run
+        from wuxing import cli
     except KeyboardInterrupt:
         print("wuxing: interrupted: nothing was done", file=sys.stderr)
         return 130
-    return run()
+    return cli.main()
 
 
 if __name__ == "__main__":

@@ -79,8 +79,8 @@ for _name, (_command, _sentence) in COMMANDS.items():
 RENAMED = {"--elements": "--units", "--most-elements": "--most-units"}      # options, by their names of before
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(value: bool) -> None:
+    if value:
         typer.echo(f"wuxing {metadata.version('wuxing')}")
         raise typer.Exit
 
@@ -93,10 +93,10 @@ def wuxing(version: Annotated[bool, typer.Option("--version", callback=_version,
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (by default the program's) and return its exit code. Errors are one sentence on stderr."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     with warnings.catch_warnings(), streams.guarded() as (out, _), interruption.watched():
         warnings.showwarning = _shown_warning
-        code = _ended(given or ["--help"])
+        code = _ended(words or ["--help"])
         out.flush()                                           # a full disk behind stdout shows itself here
         if code or out.error is None:
             return code

@@ -16,16 +16,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import parameters
+from golden_model import parameters, ranges
 from golden_model.arithmetic import Array
 from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.ranges import Ranges
-from golden_model.ranges import record as record_ranges
-from golden_model.training import Training, confusion, percentage
-from golden_model.training import train as run_training
+from golden_model.training import Training, confusion, percentage, train
 from wuxing.reports.console import FLAT
 from wuxing.reports.progress import TrainingProgress
 from wuxing.training_record import CurvePoint, Images, course
@@ -145,7 +143,7 @@ class Details:
 
     def ranges(self) -> Ranges:
         """Of every signal, over the first training images; takes a second or two."""
-        return record_ranges(self.network, self.learnt, self.data.train_images[:RANGES_IMAGES],
+        return ranges.record(self.network, self.learnt, self.data.train_images[:RANGES_IMAGES],
                              self.data.train_labels[:RANGES_IMAGES])
 
 
@@ -155,9 +153,9 @@ class LogisticRegression:
     """scikit-learn's logistic regression on the pixels as reals in [0, 1). It has no randomness: one fit for all seeds."""
 
     def __init__(self, data: Dataset, progress: TrainingProgress) -> None:
+        import sklearn.linear_model
         from scipy.sparse import csr_matrix
         from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression as Learner
 
         def sparse(images: Array) -> Any:                     # most pixels are zero: ten times as fast as dense arrays
             return csr_matrix(images).astype(np.float64) / 256
@@ -169,7 +167,7 @@ class LogisticRegression:
         slow = len(data.train_labels) >= MANY_IMAGES
         progress.say("logistic regression on the pixels" + ": some 20 seconds for 60,000 images" * slow)
         began = time.perf_counter()
-        learner = Learner(max_iter=LOGISTIC_ITERATIONS)
+        learner = sklearn.linear_model.LogisticRegression(max_iter=LOGISTIC_ITERATIONS)
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             learner.fit(sparse(data.train_images), data.train_labels)
@@ -250,7 +248,7 @@ def summary(runs: Sequence[Comparison]) -> Summary:
 def _trained(network: Network, arithmetic: str, data: Dataset, shift: int, values: Parameters, title: str,
              progress: TrainingProgress) -> Training:
     progress.begin(f"{title}, seed {network.seed}", network.learning.epochs, len(data.train_labels))
-    training = run_training(network, arithmetic, data, values=values, shift=shift, evaluate_each_epoch=True,
+    training = train(network, arithmetic, data, values=values, shift=shift, evaluate_each_epoch=True,
                             on_progress=progress.on_progress, on_epoch=progress.on_epoch)
     if training.interrupted:                              # half a comparison compares nothing
         raise KeyboardInterrupt

@@ -86,8 +86,8 @@ def keeping() -> Iterator[None]:
 
 
 @contextmanager
-def asked_first(wanted: bool) -> Iterator[None]:
-    """Within it, if that is wanted, a signal is a request to come to an end, which ``asked`` tells of. It interrupts nothing,
+def asking_first(wanted: bool) -> Iterator[None]:
+    """Within it, if that is wanted, a signal is a request to come to an end, which ``pending`` tells of. It interrupts nothing,
     and neither do those after it, until the program ends: what is there is to be written.
     """
     _watch.asking = wanted
@@ -97,8 +97,8 @@ def asked_first(wanted: bool) -> Iterator[None]:
         _watch.asking = False
 
 
-def asked() -> bool:
-    """Whether somebody asked for the end within ``asked_first``."""
+def pending() -> bool:
+    """Whether somebody asked for the end within ``asking_first``."""
     return _watch.holding
 
 

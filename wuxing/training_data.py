@@ -41,7 +41,7 @@ def load(name: str | None, record: Mapping[str, object], quiet: bool = False) ->
     if (dataset.sha256, whole_sha256(record)) == (datasets.SHA256["mnist-5k"], datasets.SHA256["mnist"]):
         note = "the test images of mnist-5k are training images of mnist, which the model was trained on: it may know them"
     if note and not quiet:
-        console.err().print(console.shown(note), soft_wrap=True)
+        console.err().print(console.literal(note), soft_wrap=True)
     return dataset
 
 
@@ -66,10 +66,10 @@ def trained_on(record: Mapping[str, object]) -> Dataset:
         if is_that(dataset, record):
             return dataset
         seen.append(f"{place} has {dataset.sha256[:12]}...")
-    found = " and ".join(seen) or "there is none"
+    names = " and ".join(seen) or "there is none"
     raise InputError(f"the data set {shown(name)} that the model was trained on (SHA-256 {digest[:12]}...) must be one "
                      f"of {', '.join(datasets.SHA256)}, or a folder of this name here or in {datasets.data_folder()}, but "
-                     f"{found}; give it by --dataset PATH")
+                     f"{names}; give it by --dataset PATH")
 
 
 def is_that(dataset: Dataset, record: Mapping[str, object]) -> bool:

@@ -32,11 +32,10 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import parameters as learnt
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Network
-from golden_model.parameters import Layer, Parameters
+from golden_model.parameters import Layer, Parameters, check, check_arithmetic, layer_shapes, quantised, to_real
 from golden_model.storage.atomic_write import write_atomically
 
 VERSION = "wuxing model 1"
@@ -76,13 +75,13 @@ class ModelFile:
         InputError
             If the arithmetic is neither float nor fixed, or the network has no integers.
         """
-        learnt.check_arithmetic(arithmetic)
+        check_arithmetic(arithmetic)
         if arithmetic == self.arithmetic:
             return self.parameters
         if arithmetic == "fixed":
             self.network.check_fixed()
-            return learnt.quantised(self.network, self.parameters)
-        return learnt.to_real(self.network, self.parameters)
+            return quantised(self.network, self.parameters)
+        return to_real(self.network, self.parameters)
 
 
 def save(path: str | os.PathLike[str], network: Network, arithmetic: str, parameters: Parameters,
@@ -96,7 +95,7 @@ def save(path: str | os.PathLike[str], network: Network, arithmetic: str, parame
     InputError
         If the parameters do not fit the network, the record is not JSON, or the file cannot be written.
     """
-    learnt.check(network, arithmetic, parameters)
+    check(network, arithmetic, parameters)
     if arithmetic == "fixed":
         network.check_fixed()
     head = {"format": VERSION, "arithmetic": arithmetic, "network": network.to_dict()}
@@ -221,8 +220,8 @@ def _load(file: BinaryIO) -> ModelFile:
         record = _from_json(_read_text(archive, entries[RECORD]), RECORD, TRAIN)
         parameters = [Layer(**{name: _read_array(archive, entries[f"{name}_{index}.npy"], shapes[name],
                                                  _word(network, name) if arithmetic == "fixed" else None) for name in ARRAYS})
-                      for index, shapes in enumerate(learnt.layer_shapes(network))]
-    learnt.check(network, arithmetic, parameters)
+                      for index, shapes in enumerate(layer_shapes(network))]
+    check(network, arithmetic, parameters)
     if arithmetic == "fixed":
         network.check_fixed()
     return ModelFile(network=network, arithmetic=arithmetic, parameters=parameters, record=record)
@@ -235,7 +234,7 @@ def _parse_head(head: dict[str, Any]) -> tuple[Network, str]:
     if set(head) != {"format", "arithmetic", "network"}:
         raise InputError(f"{HEAD} must have the entries arithmetic, format and network, not "
                          f"{_brief(', '.join(map(repr, sorted(head))))}; {TRAIN}")
-    learnt.check_arithmetic(head["arithmetic"])
+    check_arithmetic(head["arithmetic"])
     return Network.from_dict(head["network"]), head["arithmetic"]
 
 

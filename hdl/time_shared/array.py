@@ -10,10 +10,10 @@ from hdl.time_shared.sequencer import TimeSharedSequencer
 from hdl.time_shared.tree import TimeSharedTree
 from hdl.time_shared.unit import control_layout
 
-UNIT = "wuxing_time_shared_unit"
+UNIT_MODULE = "wuxing_time_shared_unit"
 
 
-def initial_file(unit: int) -> str:
+def memory_file(unit: int) -> str:
     """Name of the file with the initial words of one unit's memory."""
     return f"weights_{unit}.hex"
 
@@ -34,7 +34,7 @@ class TimeSharedArray(wiring.Component):
     ----------
     array : SharedDesign
     initialised : bool
-        Whether the memories begin with the words of ``initial_file``.
+        Whether the memories begin with the words of ``memory_file``.
 
     Members
     -------
@@ -72,11 +72,11 @@ class TimeSharedArray(wiring.Component):
             product = Signal(signed(array.formats.weight.bits + array.formats.displacement.bits), name=f"product_{number}")
             write_enable = Signal(name=f"write_enable_{number}")
             m.submodules[f"unit_{number}"] = Instance(
-                UNIT, i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control, i_slot=sequencer.slot,
+                UNIT_MODULE, i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control, i_slot=sequencer.slot,
                 i_number=Const(number, array.numbers), i_fetched=fetched, o_write_data=data,
                 o_write_enable=write_enable, o_output=output, o_product=product)
             m.submodules[f"weights_{number}"] = single_port_weights.instance(
-                width=array.word_bits, depth=array.depth, init=initial_file(number) if self.initialised else "",
+                width=array.word_bits, depth=array.depth, init=memory_file(number) if self.initialised else "",
                 address=sequencer.address, fetched=fetched, write_data=data, write_enable=write_enable)
             outputs.append(output)
             words.append(fetched)

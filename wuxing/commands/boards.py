@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from wuxing import configuration as options
+from wuxing import options
 from wuxing.reports import console
 
 if TYPE_CHECKING:

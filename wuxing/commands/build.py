@@ -11,8 +11,7 @@ from rich.console import RenderableType
 from golden_model.errors import InternalError
 from golden_model.parameters import Parameters
 from golden_model.storage.atomic_write import write_atomically
-from wuxing import configuration as options
-from wuxing import designs
+from wuxing import designs, options
 from wuxing.designs import Choices
 from wuxing.reports import build_page, console
 
@@ -45,7 +44,7 @@ def build(model: designs.NetworkArgument,
           program: Annotated[bool, typer.Option("--program", help="Load the bitstream onto the board.")] = False,
           json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."""
-    from boards import build as making
+    import boards.build
     from boards import programming, report
     console.check_writable(json)
     designs.check_learn(learn, learning)
@@ -56,13 +55,14 @@ def build(model: designs.NetworkArgument,
 
     def on_step(step: str) -> None:
         if not quiet:
-            watch = f"; {console.shown(output / making.LOGS[step])} grows" if step in making.LOGS else ""
-            console.err().print(f"{making.STEPS.index(step) + 1} of {len(making.STEPS)}: {step}{watch}", soft_wrap=True)
-    built = making.build(chosen, design, source.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
+            watch = f"; {console.literal(output / boards.build.LOGS[step])} grows" if step in boards.build.LOGS else ""
+            console.err().print(f"{boards.build.STEPS.index(step) + 1} of {len(boards.build.STEPS)}: {step}{watch}",
+                                soft_wrap=True)
+    built = boards.build.build(chosen, design, source.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
                          on_step=on_step, verify=verification(design, source.values, images, taught))
     made = report.report(built)
-    write_atomically(output / making.PAGE, build_page.page(made))
-    write_atomically(output / making.REPORT, console.json_text(made))
+    write_atomically(output / boards.build.PAGE, build_page.page(made))
+    write_atomically(output / boards.build.REPORT, console.json_text(made))
     console.write_json(json, made)
     console.out(json).print(*_summary(output, made), sep="\n", soft_wrap=True)
     if program:
@@ -83,8 +83,8 @@ def verification(design: Design, values: Parameters, images: int, learn: int) ->
         text = "\n".join((folder / name).read_text("utf-8") for name in (emit.VERILOG, *emit.cells(design)))
         files = {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.hex"))}
         begun = RtlModel(design.network, text, emit.TOP, files).parameters
-        for index, (given, found) in enumerate(zip(values, begun, strict=True)):
-            if not (np.array_equal(given.weights, found.weights) and np.array_equal(given.bias, found.bias)):
+        for index, (start, layer) in enumerate(zip(values, begun, strict=True)):
+            if not (np.array_equal(start.weights, layer.weights) and np.array_equal(start.bias, layer.bias)):
                 raise InternalError(f"layer {index} of the core must begin with the parameters that it was given, but does not")
         random = np.random.default_rng(SEED)
         shape = images + learn, design.network.layers[0]
@@ -103,7 +103,7 @@ def _summary(folder: Path, report: BuildReport) -> list[RenderableType]:
     clock, design = report.clock, report.design
     does = "learns" if design.learns else "infers"
     sizes, units = "-".join(map(str, report.network.layers)), ", ".join(map(str, design.units))
-    bitstream = console.shown(folder / report.bitstream)
+    bitstream = console.literal(folder / report.bitstream)
     use = console.table("Use of the device", left=("",), right=("used", "there", "%"))
     for part, each in report.use.items():
         use.add_row(build_page.PARTS[part], f"{each.used:,}", f"{each.there:,}", f"{100 * each.share:.0f}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from golden_model.storage import cache as caches
+from golden_model.storage.cache import PARTS, root
 from sim import library_cache
 from wuxing.reports import console
 
@@ -17,20 +17,20 @@ MIB = 1 << 20
 def cache(clear: Annotated[bool, typer.Option("--clear", help="Remove all of it but what a running program uses; it will be "
                                                                "compiled again when it is needed.")] = False) -> None:
     """Show where compiled code is kept and how much there is; with --clear, remove it first."""
-    folder = caches.root()
+    folder = root()
     if clear:
         cleared(folder)
     screen = console.out()
-    screen.print(console.shown(folder), soft_wrap=True)
+    screen.print(console.literal(folder), soft_wrap=True)
     table = console.table("", left=("folder", "what it holds"), right=("MiB",))
-    for name, what in caches.PARTS.items():
+    for name, what in PARTS.items():
         table.add_row(name, what, f"{size(folder / name) / MIB:,.1f}")
     screen.print(table)
 
 
 def cleared(folder: Path) -> None:
     """Remove all parts, and of the compiled cores those that no process uses."""
-    for name in caches.PARTS:
+    for name in PARTS:
         if name == library_cache.PART:
             library_cache.trim(folder / name, 0)
         else:

@@ -12,10 +12,9 @@ from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.versions import versions
-from wuxing import comparison, interruption
-from wuxing import configuration as options
+from wuxing import comparison, interruption, options
 from wuxing.comparison import Comparison, Details, Result
-from wuxing.configuration import Settings
+from wuxing.options import Settings
 from wuxing.reports import console
 from wuxing.reports.progress import TrainingProgress
 
@@ -92,7 +91,7 @@ def _print(result: Result, json: Path | None, report: Path | None) -> None:
     screen = console.out(json)
     summary, first = result.summary, result.summary.first
     several = summary.seeds > 1
-    table = console.table(f"{'-'.join(map(str, result.network.layers))} on {console.shown(result.dataset)}: "
+    table = console.table(f"{'-'.join(map(str, result.network.layers))} on {console.literal(result.dataset)}: "
                           f"{result.test_images:,} test images, "
                           + (f"means of {summary.seeds} seeds" if several else f"seed {first.seed}"),
                           left=("",), right=("accuracy %", "learnt/s", "inferred/s"))
@@ -111,4 +110,4 @@ def _print(result: Result, json: Path | None, report: Path | None) -> None:
     screen.print(f"{which}: only float right {test.only_right('float')}, only fixed right {test.only_right('fixed')}, "
                  f"p = {test.p_value:.3f}", soft_wrap=True)
     if report is not None:
-        screen.print(f"report in {console.shown(report)}", soft_wrap=True)
+        screen.print(f"report in {console.literal(report)}", soft_wrap=True)

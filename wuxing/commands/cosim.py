@@ -9,8 +9,7 @@ import numpy as np
 import typer
 
 from golden_model.data import datasets
-from wuxing import configuration as options
-from wuxing import designs, exit_codes, training_data
+from wuxing import designs, exit_codes, options, training_data
 from wuxing.designs import Choices
 from wuxing.reports import console
 from wuxing.reports.progress import images_bar
@@ -53,7 +52,7 @@ def cosim(model: options.ModelArgument, images: ImagesOption = None, learn: Lear
           states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: training_data.DatasetOption = None,
           trace: TraceOption = None, json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Run images through a model's Verilog and compare every word with the golden model; exit code 1 if any differs."""
-    from sim.cosim import cosim as compare
+    import sim.cosim
     console.check_writable(json, trace)
     designs.check_learn(learn, learning)
     source = designs.read_model(model, quiet)
@@ -62,17 +61,18 @@ def cosim(model: options.ModelArgument, images: ImagesOption = None, learn: Lear
     data = training_data.load(dataset, source.record, quiet)
     datasets.check_fits(data, source.network)
     random = np.random.default_rng(seed)
-    shown = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
+    test_indices = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
     taught = options.drawn(random, learn, LEARN if learning else 0, len(data.train_labels), "--learn", "training")
     with images_bar(quiet) as on_progress:
-        report = compare(design, source.values, data.test_images[shown], data.train_images[taught], data.train_labels[taught],
+        report = sim.cosim.cosim(design, source.values, data.test_images[test_indices], data.train_images[taught],
+                                 data.train_labels[taught],
                          states=states, engine=engine, simulator=simulator, idle=pauses, stall=pauses, seed=seed,
                          trace=trace, keep=model.with_suffix(".fst"), on_progress=on_progress)
     console.write_json(json, Result(model=model, dataset=data.name, dataset_sha256=data.sha256, report=report))
     console.out(json).print(_summary(report))
     if report.first is not None:
         kept = f"a trace is in {report.trace}" if report.trace else f"there is no trace: {report.trace_problem}"
-        console.err().print(console.shown(f"the first difference: {report.first.sentence}; {kept}"), soft_wrap=True)
+        console.err().print(console.literal(f"the first difference: {report.first.sentence}; {kept}"), soft_wrap=True)
         raise typer.Exit(exit_codes.DIFFERS)
 
 

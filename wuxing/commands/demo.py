@@ -99,28 +99,28 @@ class Demonstration:
 
     def learn(self) -> None:
         say("", "1. Learn, once in floating point and once in the integers of the hardware, from the same start")
-        found = self.step("compare", "compare", "--dataset", self.data.name, "--epochs", str(self.data.compared),
-                          "--report", str(self.folder), json=True)
-        network = "-".join(map(str, found["network"]["layers"]))
-        say(_row(f"{network}, {self.data.compared} epochs", f"right of {found['test_images']:,}", "learnt a second"))
+        result = self.step("compare", "compare", "--dataset", self.data.name, "--epochs", str(self.data.compared),
+                           "--report", str(self.folder), json=True)
+        network = "-".join(map(str, result["network"]["layers"]))
+        say(_row(f"{network}, {self.data.compared} epochs", f"right of {result['test_images']:,}", "learnt a second"))
         for name, what in CONTESTANTS.items():
-            speed = found["images_per_second"].get(name)
-            say(_row(what, f"{found[f'{name}_accuracy']:.2f} %", "" if speed is None else f"{speed['learning']:,.0f}"))
-        say(f"   Float and integers are {abs(found['gap_points']):.2f} points apart and give the same answer for "
-            f"{found['agreement']:.1f} % of images.")
+            speed = result["images_per_second"].get(name)
+            say(_row(what, f"{result[f'{name}_accuracy']:.2f} %", "" if speed is None else f"{speed['learning']:,.0f}"))
+        say(f"   Float and integers are {abs(result['gap_points']):.2f} points apart and give the same answer for "
+            f"{result['agreement']:.1f} % of images.")
 
     def look(self) -> None:
         say("", "2. Look inside: are the words of the hardware wide enough?")
         self.step("train", "train", "--dataset", self.data.name, "--epochs", str(self.data.trained),
                   "-o", self.path("model.npz"))
         facts = self.step("info", "info", self.path("model.npz"), json=True)
-        found = self.step("ranges", "ranges", self.path("model.npz"), json=True)
+        result = self.step("ranges", "ranges", self.path("model.npz"), json=True)
         parameters = sum(layer["links"] + layer["biases"] for layer in facts["layers"])
         bits = sum(layer["bits"] for layer in facts["layers"])
-        widest = max(found["worst_case"].values(), key=lambda bound: bound["bits"])
+        widest = max(result["worst_case"].values(), key=lambda bound: bound["bits"])
         say(f"   {parameters:,} parameters in {bits / 8192:,.0f} KiB, of weights {facts['network']['formats']['weight']}.",
-            f"   At an end of their range lie {_at_ends(found, 'weight')} of the weights and {_at_ends(found, 'drive')} of the "
-            f"drives of neurons.",
+            f"   At an end of their range lie {_at_ends(result, 'weight')} of the weights and {_at_ends(result, 'drive')} of "
+            f"the drives of neurons.",
             f"   The widest sum ({widest['sum']}) needs {widest['bits']} bits, whatever the images are.")
 
     def write(self) -> None:
@@ -128,11 +128,11 @@ class Demonstration:
         self.step("verilog", "verilog", self.path("model.npz"), "-o", self.path("verilog"))
 
     def simulate(self) -> None:
-        found = self.step("cosim", "cosim", self.path("model.npz"), "--images", str(IMAGES), "--learn", str(LEARN), json=True,
-                          patience="the Verilog is compiled first, which takes a minute or two")
-        inferred, learnt = found["cycles_per_image"], found["cycles_per_learnt_image"]
-        say(f"   {sum(found['units']):,} processing units, {found['images']:,} images inferred, {found['learnt']:,} "
-            f"learnt: {found['mismatches']:,} of {found['words_compared']:,} words differ from the model.",
+        result = self.step("cosim", "cosim", self.path("model.npz"), "--images", str(IMAGES), "--learn", str(LEARN), json=True,
+                           patience="the Verilog is compiled first, which takes a minute or two")
+        inferred, learnt = result["cycles_per_image"], result["cycles_per_learnt_image"]
+        say(f"   {sum(result['units']):,} processing units, {result['images']:,} images inferred, {result['learnt']:,} "
+            f"learnt: {result['mismatches']:,} of {result['words_compared']:,} words differ from the model.",
             f"   An image takes {inferred:,.0f} clocks to classify and {learnt:,.0f} to learn: at {CLOCK} MHz "
             f"{inferred / CLOCK:,.1f} and {learnt / CLOCK:,.1f} us.")
 
@@ -141,13 +141,13 @@ class Demonstration:
         model, learnt = self.path(f"{BOARD}.npz"), self.path("learnt-on-board.npz")
         self.step(f"train-{BOARD}", "train", "--dataset", self.data.name, "--board", BOARD, "--epochs", str(self.data.trained),
                   "-o", model)
-        found = self.step("run", "run", model, "--images", str(BOARD_IMAGES), "--learn", str(BOARD_IMAGES), "-o", learnt,
-                          json=True, patience="the board is compiled first, which takes a minute")
+        result = self.step("run", "run", model, "--images", str(BOARD_IMAGES), "--learn", str(BOARD_IMAGES), "-o", learnt,
+                           json=True, patience="the board is compiled first, which takes a minute")
         for name, what in (("inferred", "classified"), ("learnt", "learnt")):
-            part = found[name]
+            part = result[name]
             say(f"   {part['images']:,} images {what}, {part['right']:,} of them right; an image takes "
                 f"{part['clocks_per_image']:,.0f} clocks and {part['bytes_per_image']:,.0f} bytes of the line.")
-        say(f"   {found['mismatches']:,} of {found['words_compared']:,} words differ from the model, the parameters among "
+        say(f"   {result['mismatches']:,} of {result['words_compared']:,} words differ from the model, the parameters among "
             f"them, read back at the end.")
 
     def end(self, shortened: bool, seconds: float) -> None:
@@ -179,20 +179,20 @@ class Demonstration:
         from wuxing.cli import main
         result, log = self.folder / f"{name}.json", self.folder / f"{name}.log"
         say(f"   $ {self.command(*arguments)}")
-        given = [*arguments, *(["--json", str(result)] if json else [])]
+        words = [*arguments, *(["--json", str(result)] if json else [])]
         with waiting(f"{patience or name}; {log} grows"), log.open("w", encoding="utf-8") as file, captured(file):
-            code = main(given)
+            code = main(words)
         if code:
             lines = log.read_text("utf-8").splitlines()
             print(console.printable(lines[-1] if lines else f"{name} failed"), file=sys.stderr)
             raise typer.Exit(code)
-        found: dict[str, Any] = _read(result) if json else {}
-        return found
+        outcome: dict[str, Any] = _read(result) if json else {}
+        return outcome
 
 
-def _at_ends(found: dict[str, Any], signal: str) -> str:
+def _at_ends(result: dict[str, Any], signal: str) -> str:
     """Share of the words of a signal, in all layers, that lie at an end of their format."""
-    layers = [entry for name, entry in found["signals"].items() if name.startswith(f"{signal}[")]
+    layers = [entry for name, entry in result["signals"].items() if name.startswith(f"{signal}[")]
     at_ends = sum(entry["at_least"] + entry["at_greatest"] for entry in layers)
     return f"{100 * at_ends / sum(entry['count'] for entry in layers):.2f} %"
 
@@ -224,5 +224,5 @@ def waiting(sentence: str) -> Iterator[None]:
     if not screen.is_terminal:
         yield
         return
-    with screen.status(console.shown(sentence)):
+    with screen.status(console.literal(sentence)):
         yield

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from golden_model.errors import InputError
-from wuxing import configuration as options
-from wuxing import designs
+from wuxing import designs, options
 from wuxing.designs import Choices
 from wuxing.reports import console
 
@@ -49,19 +48,19 @@ def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, 
                                                          "19 %, as in MNIST.")] = None,
              json: options.JsonOption = None) -> None:
     """Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."""
-    from hdl import estimate as costs
+    import hdl.estimate
     from hdl.devices import LARGEST
     console.check_writable(json)
     source = designs.read(model, quiet=True)              # parameters cost the same, rounded or not
     network = source.network
     design = designs.core(source, Choices(units=units, most_units=most_units, kind=kind, learns=learning,
                                           arrangement=arrangement, target=target))
-    cells, memory = costs.cells(design), costs.memory(design)
-    rate = costs.CLOCKS[target] if clock is None else clock
+    cells, memory = hdl.estimate.cells(design), hdl.estimate.memory(design)
+    rate = hdl.estimate.CLOCKS[target] if clock is None else clock
     if not 0 < rate < 1000:
         raise InputError(f"--clock must be above 0 and below 1000 MHz, not {rate:g}")
     inputs = round(USUAL_SHARE * network.layers[0]) if nonzero is None else nonzero
-    clocks = costs.clocks(design, inputs)
+    clocks = hdl.estimate.clocks(design, inputs)
     device, largest = LARGEST[target]
     limits = {part: largest.has[part] for part in asdict(cells)}
     console.write_json(json, Result(
@@ -70,7 +69,7 @@ def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, 
 
     screen = console.out(json)
     does = "infers and learns" if learning else "infers"
-    screen.print(f"[bold]{console.shown(model)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, on "
+    screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, on "
                  f"{sum(design.units)} units ({', '.join(map(str, design.units))})", soft_wrap=True)
     table = console.table(f"Per image with {inputs} nonzero inputs, images without pause, at {rate:g} MHz",
                           right=("clocks", "us", "images per s"), left=("",))

@@ -13,8 +13,7 @@ from golden_model.data import datasets
 from golden_model.engine import CompiledModel
 from golden_model.storage import model_file
 from golden_model.training import confusion, percentage
-from wuxing import configuration as options
-from wuxing import training_data
+from wuxing import options, training_data
 from wuxing.reports import console
 
 
@@ -56,7 +55,7 @@ def evaluate(model: options.ModelArgument,
     console.write_json(json, Result(
         model=model, digest=loaded.network.digest, arithmetic=used, model_arithmetic=loaded.arithmetic, dataset=data.name,
         dataset_sha256=data.sha256, images=len(predictions), accuracy=reached, confusion=counts, images_per_second=rate))
-    table = console.table(f"{reached:.2f} % of {len(predictions):,} test images of {console.shown(data.name)} right, {used}, "
+    table = console.table(f"{reached:.2f} % of {len(predictions):,} test images of {console.literal(data.name)} right, {used}, "
                           f"{rate:,.0f} images/s", right=("class", "images", "right", "most often taken for"))
     for label, row in enumerate(counts):
         wrong = [0 if other == label else count for other, count in enumerate(row)]

@@ -11,11 +11,10 @@ from rich.console import Console
 
 from golden_model.errors import InputError, ToolError
 from golden_model.versions import versions
-from wuxing import configuration as options
-from wuxing import exit_codes, tasks
-from wuxing.experiments import description as descriptions
-from wuxing.experiments import report as pages
+from wuxing import exit_codes, options, tasks
+from wuxing.experiments import description
 from wuxing.experiments.description import Description
+from wuxing.experiments.report import PAGE, write_page
 from wuxing.experiments.summary import Claim, Plain, Run, Summary, Table
 from wuxing.reports import console
 from wuxing.reports.progress import run_tasks
@@ -72,9 +71,9 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
     """Run an experiment, or what of it was not run before, and show what it says."""
     if (name is None) != every:
         raise InputError(f"an experiment must be named, or --all given, but not both; "
-                         f"known are: {', '.join(descriptions.names())}")
+                         f"known are: {', '.join(description.names())}")
     console.check_writable(json)
-    wanted = [descriptions.load(each, quick) for each in (descriptions.names() if every or name is None else [name])]
+    wanted = [description.load(each, quick) for each in (description.names() if every or name is None else [name])]
     if every and report is None and not quick:
         report = REPORT
     kept, results, failed = Store(store), [], []
@@ -93,11 +92,11 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
         failed += [claim for claim in claims if not claim.holds]
         results.append(_result(described, runs, names, summary, claims))
         if report is not None:
-            pages.write(report, described, summary, claims, len(runs))
+            write_page(report, described, summary, claims, len(runs))
         _print(screen, described, summary, claims)
     console.write_json(json, Results(experiments=results, versions=versions()))
     if report is not None:
-        screen.print(f"report in {console.shown(report / pages.PAGE)}", soft_wrap=True)
+        screen.print(f"report in {console.literal(report / PAGE)}", soft_wrap=True)
     if failures:
         raise type(failures[0])("; ".join(map(str, failures)))
     if quick and failed:
@@ -121,15 +120,16 @@ def _result(described: Description, runs: list[Run], names: list[str], summary: 
 
 
 def _print(screen: Console, described: Description, summary: Summary, claims: list[Claim]) -> None:
-    screen.print(f"[bold]{described.number}. {console.shown(described.title)}[/bold]: {console.shown(described.question)}\n",
+    screen.print(f"[bold]{described.number}. {console.literal(described.title)}[/bold]: "
+                 f"{console.literal(described.question)}\n",
                  soft_wrap=True)
     for table in summary.tables:
-        shown = console.table(console.shown(table.title), left=table.columns[:1], right=table.columns[1:])
-        shown.min_width = None                                # a long title is broken, it does not stretch the table
+        sheet = console.table(console.literal(table.title), left=table.columns[:1], right=table.columns[1:])
+        sheet.min_width = None                                # a long title is broken, it does not stretch the table
         for row in table.rows:
-            shown.add_row(*map(console.shown, row))
-        screen.print(shown, "", sep="\n")
+            sheet.add_row(*map(console.literal, row))
+        screen.print(sheet, "", sep="\n")
     for claim in claims:
         verdict = "holds" if claim.holds else "[bold]does not hold[/bold]"
-        screen.print(f"{verdict}: {console.shown(claim.sentence)}", soft_wrap=True)
+        screen.print(f"{verdict}: {console.literal(claim.sentence)}", soft_wrap=True)
     screen.print("")

@@ -1,17 +1,16 @@
 """``wuxing info``: what a model file holds."""
 from __future__ import annotations
 
-import json as notation
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 
 from rich.console import Console
 
 from golden_model.network import SECTIONS, Network
 from golden_model.storage import model_file
-from wuxing import configuration as options
-from wuxing import cost
+from wuxing import cost, options
 from wuxing.cost import LayerMemory
 from wuxing.reports import console
 
@@ -39,7 +38,7 @@ def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
     console.write_json(json, Result(model=model, digest=network.digest, arithmetic=loaded.arithmetic, network=network,
                                     layers=sizes, widths=widths, record=loaded.record))
     screen = console.out(json)
-    screen.print(f"[bold]{console.shown(model)}[/bold]: {'-'.join(map(str, network.layers))}, {loaded.arithmetic}\n"
+    screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))}, {loaded.arithmetic}\n"
                  f"digest {network.digest}", soft_wrap=True)
 
     counted = ("neurons", "links", "biases", "K", "bits")
@@ -53,18 +52,18 @@ def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
 
     _print_pairs(screen, "Bits that each exact sum can need", {name: str(bits) for name, bits in widths.items()})
     description = network.to_dict()
-    _print_pairs(screen, "Network", {f"{section}.{key}": notation.dumps(value) for section in SECTIONS
+    _print_pairs(screen, "Network", {f"{section}.{key}": dumps(value) for section in SECTIONS
                                      for key, value in description[section].items()} | {"seed": str(network.seed)})
     record = dict(loaded.record)
     epochs = record.pop("epochs", None)
     _print_pairs(screen, "Training record", {
-        key: f"{value:.2f} %" if key == "accuracy" and isinstance(value, float) else notation.dumps(value, ensure_ascii=False)
+        key: f"{value:.2f} %" if key == "accuracy" and isinstance(value, float) else dumps(value, ensure_ascii=False)
         for key, value in record.items()})
     if isinstance(epochs, list) and all(isinstance(epoch, dict) for epoch in epochs):
         table = console.table("Epochs: per cent right while learning, and of the test images after it",
                               right=("epoch", "online", "test"))
         for epoch in epochs:
-            table.add_row(*(console.shown(_hundredths(epoch.get(key)))
+            table.add_row(*(console.literal(_hundredths(epoch.get(key)))
                             for key in ("epoch", "online_accuracy", "test_accuracy")))
         screen.print(table)
 
@@ -73,7 +72,7 @@ def _print_pairs(screen: Console, title: str, pairs: dict[str, str]) -> None:
     table = console.table(title, left=("", ""))
     table.show_header = False
     for key, value in pairs.items():
-        table.add_row(console.shown(key), console.shown(value))
+        table.add_row(console.literal(key), console.literal(value))
     screen.print(table, "", sep="\n")
 
 

@@ -12,8 +12,7 @@ from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.ranges import Ranges, proposed_formats
 from golden_model.storage.atomic_write import write_atomically
-from wuxing import configuration as options
-from wuxing import designs, training_data
+from wuxing import designs, options, training_data
 from wuxing.reports import console
 from wuxing.reports.sheet import Sheet
 
@@ -23,7 +22,8 @@ KINDS = {".svg": "svg", ".png": "png"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What ``--json`` writes. ``spare``: bits proposed beyond those that were seen. ``found``: as ``Ranges.to_dict`` says."""
+    """What ``--json`` writes. ``spare``: bits proposed beyond those that were seen. ``extremes``: as ``Ranges.to_dict``
+    says."""
 
     model: Path
     digest: str
@@ -31,7 +31,7 @@ class Result:
     dataset: str
     dataset_sha256: str
     spare: int
-    found: Mapping[str, object] = field(metadata=console.FLAT)
+    extremes: Mapping[str, object] = field(metadata=console.FLAT)
 
 
 def ranges(model: options.ModelArgument,
@@ -52,19 +52,19 @@ def ranges(model: options.ModelArgument,
     network, parameters = source.network, source.values
     data = training_data.load(dataset, source.record, quiet)
     datasets.check_fits(data, network)
-    found = Ranges(network)
-    shown = options.count(images, IMAGES, len(data.test_labels), "--images", "test")
+    extremes = Ranges(network)
+    test_count = options.count(images, IMAGES, len(data.test_labels), "--images", "test")
     taught = options.count(learn, LEARN, len(data.train_labels), "--learn", "training")
-    found.infer(parameters, data.test_images[:shown])
-    found.learn(parameters, data.train_images[:taught], data.train_labels[:taught])
-    proposal = proposed_formats(found, spare)
+    extremes.infer(parameters, data.test_images[:test_count])
+    extremes.learn(parameters, data.train_images[:taught], data.train_labels[:taught])
+    proposal = proposed_formats(extremes, spare)
     console.write_json(json, Result(model=model, digest=network.digest, model_arithmetic=source.arithmetic, dataset=data.name,
-                                    dataset_sha256=data.sha256, spare=spare, found=found.to_dict(spare)))
+                                    dataset_sha256=data.sha256, spare=spare, extremes=extremes.to_dict(spare)))
     if plot is not None:
         from wuxing.reports.plots import ranges_plot
-        write_atomically(plot, ranges_plot(found, KINDS[plot.suffix.lower()]))
+        write_atomically(plot, ranges_plot(extremes, KINDS[plot.suffix.lower()]))
     screen = console.out(json)
-    screen.print(_signals(found), "", _sums(found), "", sep="\n")
+    screen.print(_signals(extremes), "", _sums(extremes), "", sep="\n")
     table = console.table(f"Formats: the least that hold what was seen{f' and {spare} bits more' if spare else ''}",
                           left=("words", "now", "proposed"))
     for entry in fields(proposal):
@@ -73,16 +73,16 @@ def ranges(model: options.ModelArgument,
     screen.print(table)
 
 
-def _signals(found: Ranges) -> Sheet:
+def _signals(extremes: Ranges) -> Sheet:
     """Of K only what is trained: the rest stands in the network's description."""
-    bounds = found.worst_case()
-    table = console.table(f"Signals of {found.inferred:,} images inferred and {found.learnt:,} learnt, as reals",
+    bounds = extremes.worst_case()
+    table = console.table(f"Signals of {extremes.inferred:,} images inferred and {extremes.learnt:,} learnt, as reals",
                           left=("signal", "format"), right=("least", "greatest", "at an\nend %", "bits\nused", "worst\ncase"))
-    for signal in found.signals.values():
-        if signal.name.startswith(("K1[", "K2[", "K3[")) and not found.network.learning.trains_K:
+    for signal in extremes.signals.values():
+        if signal.name.startswith(("K1[", "K2[", "K3[")) and not extremes.network.learning.trains_K:
             continue
         bound = bounds.get(signal.name)
-        table.add_row(console.shown(signal.name), "sum" if signal.format is None else str(signal.format),
+        table.add_row(console.literal(signal.name), "sum" if signal.format is None else str(signal.format),
                       f"{signal.real(signal.least):.4g}", f"{signal.real(signal.greatest):.4g}", _share(signal.at_ends),
                       str(signal.bits), "" if bound is None else str(bound.bits))
     return table
@@ -95,10 +95,10 @@ def _share(at_ends: float | None) -> str:
     return "<0.01" if 0 < at_ends < 1e-4 else f"{100 * at_ends:.2f}"
 
 
-def _sums(found: Ranges) -> Sheet:
+def _sums(extremes: Ranges) -> Sheet:
     table = console.table("Exact sums: the bits that are enough for any images and parameters", left=("sum",),
                           right=("bits",))
     table.add_column("of", overflow="fold")
-    for bound in found.worst_case().values():
-        table.add_row(console.shown(bound.name), str(bound.bits), bound.sum)
+    for bound in extremes.worst_case().values():
+        table.add_row(console.literal(bound.name), str(bound.bits), bound.sum)
     return table

@@ -21,8 +21,7 @@ from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.storage import model_file
-from wuxing import configuration as options
-from wuxing import designs, exit_codes, interruption, training_data
+from wuxing import designs, exit_codes, interruption, options, training_data
 from wuxing.designs import Choices
 from wuxing.reports import console
 from wuxing.reports.progress import OnProgress, images_bar
@@ -51,12 +50,12 @@ class Tally:
     mismatches: int = 0
     first: str | None = None
 
-    def compare(self, what: str, expected: Array, found: Array) -> None:
+    def compare(self, what: str, expected: Array, actual: Array) -> None:
         self.words += expected.size
-        places = np.argwhere(expected != found)
+        places = np.argwhere(expected != actual)
         if len(places) and self.first is None:
             at = tuple(int(k) for k in places[0])
-            self.first = f"{what} {list(at)}: {expected[at]} expected, {found[at]} found"
+            self.first = f"{what} {list(at)}: {expected[at]} expected, {actual[at]} found"
         self.mismatches += len(places)
 
 
@@ -141,7 +140,7 @@ def run(model: options.ModelArgument,
     data = training_data.load(dataset, source.record, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
-    shown = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
+    test_indices = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
     taught = options.drawn(random, learn, learn, len(data.train_labels), "--learn", "training")
     rate = chosen.baud if baud is None else baud
     with images_bar(quiet) as on_progress, ExitStack() as stack:
@@ -151,34 +150,34 @@ def run(model: options.ModelArgument,
         golden, tally = Model(network, "fixed", values), Tally()
         opened.load_parameters(values)
         opened.soft_reset()
-        inferred = _infer(opened, golden, data.test_images[shown], data.test_labels[shown], tally,
-                          lambda done, _: on_progress(done, len(shown) + len(taught)))
-        with interruption.asked_first(output is not None):       # what the board has learnt is to be written
+        inferred = _infer(opened, golden, data.test_images[test_indices], data.test_labels[test_indices], tally,
+                          lambda done, _: on_progress(done, len(test_indices) + len(taught)))
+        with interruption.asking_first(output is not None):       # what the board has learnt is to be written
             learnt = _learn(opened, golden, data.train_images[taught], data.train_labels[taught], tally,
-                            lambda done, _: on_progress(len(shown) + done, len(shown) + len(taught)))
-            interrupted = interruption.asked()
-            found = opened.parameters
-        for index, (expected, layer) in enumerate(zip(golden.parameters, found, strict=True)):
+                            lambda done, _: on_progress(len(test_indices) + done, len(test_indices) + len(taught)))
+            interrupted = interruption.pending()
+            outcome = opened.parameters
+        for index, (expected, layer) in enumerate(zip(golden.parameters, outcome, strict=True)):
             for field in FIELDS:
                 tally.compare(f"{field} of layer {index},", getattr(expected, field), getattr(layer, field))
         statistics = replace(opened.transport.statistics)
     if output is not None:
-        _save(output, source.record, network, found, chosen.name, port, learnt.images)
+        _save(output, source.record, network, outcome, chosen.name, port, learnt.images)
     result = Result(
         model=model, digest=network.digest, board=chosen.name, port=port, baud=rate,
         units=None if design is None else design.units, arrangement=None if design is None else design.arrangement,
         dataset=data.name, dataset_sha256=data.sha256, seed=seed,
-        accuracy=100 * inferred.right / len(shown) if len(shown) else None, words_compared=tally.words,
+        accuracy=100 * inferred.right / len(test_indices) if len(test_indices) else None, words_compared=tally.words,
         mismatches=tally.mismatches, first_mismatch=tally.first, inferred=_result(inferred, rate), learnt=_result(learnt, rate),
         link=statistics, interrupted=interrupted, output=output)
     console.write_json(json, result)
     console.out(json).print(_summary(result, chosen.title))
     if tally.first is not None:
-        console.err().print(console.shown(f"the first difference: {tally.first}"), soft_wrap=True)
+        console.err().print(console.literal(f"the first difference: {tally.first}"), soft_wrap=True)
         raise typer.Exit(exit_codes.DIFFERS)
     if interrupted:
-        console.err().print(f"interrupted: {console.shown(output)} holds the model after {learnt.images:,} of {len(taught):,} "
-                            f"images learnt on the board", soft_wrap=True)
+        console.err().print(f"interrupted: {console.literal(output)} holds the model after {learnt.images:,} of "
+                            f"{len(taught):,} images learnt on the board", soft_wrap=True)
         raise typer.Exit(interruption.exit_code())
 
 
@@ -201,14 +200,14 @@ def _infer(connection: Connection, golden: Model, images: Array, labels: Array, 
 def _learn(connection: Connection, golden: Model, images: Array, labels: Array, tally: Tally, on_progress: OnProgress) -> Phase:
     """Images in chunks, each at its rate; the golden model learns the same in between, off the clock.
 
-    A signal that was ``asked_first`` ends it after the chunk that is under way.
+    A signal that was ``asking_first`` ends it after the chunk that is under way.
     """
     from sim.cosim import rate_schedule
     seconds, clocks, sent, right, done = 0.0, 0, 0, 0, 0
     for first, last, epoch in rate_schedule(connection.network, len(images)):
         connection.set_rate(epoch)
         for start in range(first, last, CHUNK):
-            if interruption.asked():
+            if interruption.pending():
                 console.err().print("interrupted: no more images are learnt, what the board has learnt is read back")
                 return Phase(images=done, right=right, seconds=seconds, clocks=clocks, bytes=sent)
             part = slice(start, min(start + CHUNK, last))
@@ -264,7 +263,7 @@ def _summary(result: Result, title: str) -> Sheet:
         table.add_row(name, f"{part.images:,}", number(part.images_per_second), number(part.clocks_per_image),
                       number(part.bytes_per_image), number(part.line_images_per_second))
     real = "simulated, so that its images/s are those of this machine" if result.port == VIRTUAL else result.port
-    table.caption = (f"{console.shown(title)}, {console.shown(real)}; serial line at {result.baud:,} baud: {link.sent:,} "
+    table.caption = (f"{console.literal(title)}, {console.literal(real)}; serial line at {result.baud:,} baud: {link.sent:,} "
                      f"packets sent, {link.resent:,} of them again, {link.damaged:,} damaged ones received")
     table.caption_justify = "left"
     return table

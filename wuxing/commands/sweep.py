@@ -20,14 +20,12 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
 from golden_model.versions import versions
-from wuxing import configuration as options
-from wuxing import cost, tasks
-from wuxing import grid as grids
+from wuxing import cost, options, tasks
 from wuxing.cost import Cost
 from wuxing.experiments import learner
 from wuxing.experiments.report import markdown
 from wuxing.experiments.summary import Table, deviation, mean, spread
-from wuxing.grid import Grid, Point
+from wuxing.grid import Grid, Point, expand, read
 from wuxing.reports import console
 from wuxing.reports.progress import run_tasks, untaught_note
 from wuxing.tasks import Store, Task
@@ -94,7 +92,7 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
     console.check_writable(json)
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"--report must be a folder, but {report} is a file; choose another name")
-    described = grids.read(grid)
+    described = read(grid)
     if board is not None:
         cost.check_board(board)
         if "board" in described.grid:
@@ -103,7 +101,7 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
     data = datasets.load(described.dataset)
     hold_out = len(data.train_labels) // 6 if described.hold_out is None else described.hold_out
     described = replace(described, hold_out=hold_out)
-    points = grids.expand(described, options.default_layers(data))
+    points = expand(described, options.default_layers(data))
     for point in points:
         datasets.check_fits(data, point.network)
     if not quiet and (note := untaught_note(data, data.classes)):
@@ -126,20 +124,20 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
         write_report(report, grid.stem, table, rows)
     screen = console.out(json)
     choices = len(points[0].choices)
-    shown = console.table(console.shown(table.title), left=table.columns[:choices], right=table.columns[choices:])
-    shown.min_width = None
+    sheet = console.table(console.literal(table.title), left=table.columns[:choices], right=table.columns[choices:])
+    sheet.min_width = None
     for cells in table.rows:
-        shown.add_row(*map(console.shown, cells))
-    screen.print(shown)
+        sheet.add_row(*map(console.literal, cells))
+    screen.print(sheet)
     for note in _notes(rows):
-        screen.print(console.shown(note), soft_wrap=True)
+        screen.print(console.literal(note), soft_wrap=True)
 
 
 def front(rows: Sequence[Row], columns: Sequence[Column] = COLUMNS) -> list[bool]:
     """Which rows no other beats in accuracy and these costs, of those that have each cost that any row has, and fit."""
-    shown = [column for column in columns if any(row.costs(column) is not None for row in rows)]
-    prices = [[price for column in shown if (price := row.costs(column)) is not None] for row in rows]
-    compared = [row.cost.fits is not False and len(price) == len(shown) for row, price in zip(rows, prices, strict=True)]
+    axes = [column for column in columns if any(row.costs(column) is not None for row in rows)]
+    prices = [[price for column in axes if (price := row.costs(column)) is not None] for row in rows]
+    compared = [row.cost.fits is not False and len(price) == len(axes) for row, price in zip(rows, prices, strict=True)]
     best = iter(cost.pareto([[-row.accuracy, *price] for row, price, taken in zip(rows, prices, compared, strict=True)
                              if taken]))
     return [taken and next(best) for taken in compared]

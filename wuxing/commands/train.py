@@ -7,16 +7,15 @@ from typing import Annotated
 
 import typer
 
+import golden_model.training
 from golden_model.data.datasets import Dataset
 from golden_model.engine import CompiledModel
 from golden_model.network import Network
 from golden_model.storage import model_file
 from golden_model.training import Epoch, Training, accuracy
-from golden_model.training import train as run_training
 from golden_model.versions import versions
-from wuxing import configuration as options
-from wuxing import interruption
-from wuxing.configuration import Settings
+from wuxing import interruption, options
+from wuxing.options import Settings
 from wuxing.reports import console
 from wuxing.reports.progress import TrainingProgress
 from wuxing.training_record import TrainingRecord, course
@@ -58,7 +57,7 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
                     interruption.hold()
             progress.say_data(data, network.layers[-1])
             progress.begin(arithmetic, network.learning.epochs, len(data.train_labels))
-            training = run_training(network, arithmetic, data, shift=shift, evaluate_each_epoch=True,
+            training = golden_model.training.train(network, arithmetic, data, shift=shift, evaluate_each_epoch=True,
                                     on_progress=progress.on_progress, on_epoch=on_epoch)
         model = CompiledModel(network, arithmetic, training.parameters)
         reached = accuracy(model, data.test_images, data.test_labels)
@@ -69,9 +68,9 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
     table = console.out(json)
     on = "test images" if hold_out is None else "held-out training images"
     table.print(f"[bold]{reached:.2f} %[/bold] of {len(data.test_labels):,} {on} right, "
-                f"{training.images_per_second:,.0f} images learnt per second; wrote {console.shown(output)}", soft_wrap=True)
+                f"{training.images_per_second:,.0f} images learnt per second; wrote {console.literal(output)}", soft_wrap=True)
     if training.interrupted:
-        console.err().print(f"interrupted: {console.shown(output)} holds the model after {training.complete_epochs} of "
+        console.err().print(f"interrupted: {console.literal(output)} holds the model after {training.complete_epochs} of "
                             f"{network.learning.epochs} epochs", soft_wrap=True)
         raise typer.Exit(interruption.exit_code())
 

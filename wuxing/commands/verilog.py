@@ -12,8 +12,7 @@ from typing import Annotated
 import typer
 
 from golden_model.errors import InputError
-from wuxing import configuration as options
-from wuxing import designs
+from wuxing import designs, options
 from wuxing.designs import Choices
 from wuxing.reports import console
 
@@ -53,11 +52,12 @@ def verilog(model: designs.NetworkArgument,
     files = emit.core_files(design, source.values)
     write_folder(output, files)
     manifest = emit.read_manifest(output)
-    shown = [entry.name for entry in fields(Result) if entry.name not in ("folder", "manifest")]
-    console.write_json(json, Result(folder=output, manifest=output / emit.MANIFEST, **{name: manifest[name] for name in shown}))
+    entries = [entry.name for entry in fields(Result) if entry.name not in ("folder", "manifest")]
+    console.write_json(json, Result(folder=output, manifest=output / emit.MANIFEST,
+                                    **{name: manifest[name] for name in entries}))
     screen = console.out(json)
     does = "infers and learns" if learning else "infers"
-    screen.print(f"[bold]{console.shown(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, "
+    screen.print(f"[bold]{console.literal(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, "
                  f"{design.target}\ndigest {network.digest}", soft_wrap=True)
     table = console.table("Layers; each unit has a memory of so many words of so many bits",
                           right=("layer", "inputs", "neurons", "units", "folds", "words", "bits", "memory bits"))

@@ -83,14 +83,14 @@ def summarise(runs: list[Run]) -> Summary:
     values: Plain = {}
     rows: list[tuple[str, ...]] = []
     for (gain, depth), group in grouped(runs, "gain", "depth").items():
-        found = [run.result for run in group]
-        accuracies = [each["accuracy"] for each in found]
+        results = [run.result for run in group]
+        accuracies = [each["accuracy"] for each in results]
         values.setdefault(f"{gain:g}", {})[str(depth)] = {
-            "accuracy": mean(accuracies), "test": mean(each["test"] for each in found),
-            **{f"{when}_{kind}": [mean(layer) for layer in zip(*(each[when][kind] for each in found), strict=True)]
+            "accuracy": mean(accuracies), "test": mean(each["test"] for each in results),
+            **{f"{when}_{kind}": [mean(layer) for layer in zip(*(each[when][kind] for each in results), strict=True)]
                for when in ("before", "after") for kind in ("forward", "reverse", "dead")}}
         here = values[f"{gain:g}"][str(depth)]
-        rows.append((f"{depth}, gain {gain:g}", spread(accuracies), spread([each["test"] for each in found]),
+        rows.append((f"{depth}, gain {gain:g}", spread(accuracies), spread([each["test"] for each in results]),
                      f"{here['before_forward'][-2]:.3f}",
                      f"{here['before_reverse'][0]:.1e}", f"{here['after_forward'][-2]:.3f}",
                      f"{here['after_reverse'][0]:.1e}", f"{100 * mean(here['after_dead'][:-1]):.1f}"))
@@ -142,9 +142,9 @@ def _draw(runs: list[Run]) -> bytes:
     def paint(axes: Panels) -> None:
         for (gain,), group in grouped(runs, "gain").items():
             depths = grouped(group, "depth")
-            found = [[run.result["accuracy"] for run in each] for each in depths.values()]
-            axes[0, 0].errorbar([depth for (depth,) in depths], [np.mean(each) for each in found],
-                                [np.std(each, ddof=1) for each in found], marker=".", capsize=2, label=f"gain {gain:g}")
+            results = [[run.result["accuracy"] for run in each] for each in depths.values()]
+            axes[0, 0].errorbar([depth for (depth,) in depths], [np.mean(each) for each in results],
+                                [np.std(each, ddof=1) for each in results], marker=".", capsize=2, label=f"gain {gain:g}")
             deepest = depths[max(depths)]
             for place, kind in zip(axes[0, 1:], ("forward", "reverse"), strict=True):
                 sizes = np.mean([run.result["before"][kind] for run in deepest], axis=0)

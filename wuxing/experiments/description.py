@@ -80,11 +80,11 @@ def load(name: str, quick: bool = False, folder: Path = FOLDER) -> Description:
     return described
 
 
-def check_entries(given: Plain, entries: Entries, optional: Collection[str] = ()) -> None:
+def check_entries(table: Plain, entries: Entries, optional: Collection[str] = ()) -> None:
     """Raise an ``InputError`` unless exactly these entries are given, each of its type; ``[int]`` is a list of int."""
-    if missing := [key for key in entries if key not in given and key not in optional]:
+    if missing := [key for key in entries if key not in table and key not in optional]:
         raise InputError(f"the entry {missing[0]} must be given, but is not")
-    for key, value in given.items():
+    for key, value in table.items():
         if key not in entries:
             raise InputError(f"there must be no entry {key!r}; known are {', '.join(entries)}")
         wanted = entries[key]

@@ -59,18 +59,18 @@ def run(setting: Plain) -> Plain:
     test = learner.images(setting | {"hold_out": None})
     constant = network.with_learning(links=2.0**-setting["exponent"], bias=2.0**-setting["exponent"], epochs=1, halvings=0,
                                      dropout=0.0)
-    found: Plain = {}
+    result: Plain = {}
     for drift in DRIFTS:
         stream = changed(data.test_images, data.image_shape, drift, setting)
         tests = changed(test.test_images, data.image_shape, drift, setting, at_the_end=True)
         learning = CompiledModel(constant, "fixed", training.parameters, threads=1)
         right = {"online": learning.learn(stream, data.test_labels) == data.test_labels,
                  "frozen": model.predict(stream) == data.test_labels}
-        found[drift] = {name: [percentage(each[start:start + setting["window"]])
-                               for start in range(0, len(each), setting["window"])] for name, each in right.items()} | {
+        result[drift] = {name: [percentage(each[start:start + setting["window"]])
+                                for start in range(0, len(each), setting["window"])] for name, each in right.items()} | {
             "before": accuracy(model, tests, test.test_labels), "after": accuracy(learning, tests, test.test_labels),
             "plain": accuracy(learning, test.test_images, test.test_labels)}
-    return {"drifts": found, "undrifted": accuracy(model, test.test_images, test.test_labels)}
+    return {"drifts": result, "undrifted": accuracy(model, test.test_images, test.test_labels)}
 
 
 def changed(images: Bytes, image_shape: tuple[int, int], drift: str, setting: Plain,
@@ -101,15 +101,15 @@ def summarise(runs: list[Run]) -> Summary:
     plain = [run.result["undrifted"] for run in taken]
     rows = []
     for drift in DRIFTS:
-        found = [run.result["drifts"][drift] for run in taken]
-        images = [recovered(each["online"], level - NEAR, window) for each, level in zip(found, plain, strict=True)]
-        values[drift] = {key: mean(each[key] for each in found) for key in ("before", "after", "plain")} | {
+        results = [run.result["drifts"][drift] for run in taken]
+        images = [recovered(each["online"], level - NEAR, window) for each, level in zip(results, plain, strict=True)]
+        values[drift] = {key: mean(each[key] for each in results) for key in ("before", "after", "plain")} | {
             "recovered": None if None in images else mean(each for each in images if each is not None),
-            "online": [mean(part) for part in zip(*(each["online"] for each in found), strict=True)],
-            "frozen": [mean(part) for part in zip(*(each["frozen"] for each in found), strict=True)]}
+            "online": [mean(part) for part in zip(*(each["online"] for each in results), strict=True)],
+            "frozen": [mean(part) for part in zip(*(each["frozen"] for each in results), strict=True)]}
         rows.append((drift, f"{values[drift]['online'][0]:.1f}", _images(images), f"{values[drift]['online'][-1]:.1f}",
                      f"{values[drift]['frozen'][-1]:.1f}",
-                     *(spread(each[key] for each in found) for key in ("before", "after", "plain"))))
+                     *(spread(each[key] for each in results) for key in ("before", "after", "plain"))))
     first = taken[0].setting
     rest = ", ".join(f"2^-{exponent}: {value:.1f}" for exponent, value in streams.items())
     table = Table(
@@ -128,11 +128,11 @@ def recovered(online: list[float], level: float, window: int) -> int | None:
     return next((window * (index + 1) for index, reached in enumerate(online) if reached >= level), None)
 
 
-def _images(found: list[int | None]) -> str:
-    seen = [each for each in found if each is not None]
+def _images(result: list[int | None]) -> str:
+    seen = [each for each in result if each is not None]
     if not seen:
         return "never"
-    return f"{mean(seen):,.0f}" + ("" if len(seen) == len(found) else f" ({len(seen)} of {len(found)} seeds)")
+    return f"{mean(seen):,.0f}" + ("" if len(seen) == len(result) else f" ({len(seen)} of {len(result)} seeds)")
 
 
 def check(values: Plain) -> list[Claim]:

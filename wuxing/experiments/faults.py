@@ -67,19 +67,19 @@ def run(setting: Plain) -> Plain:
     rate = 2.0**-setting["exponent"]
     constant = network.with_learning(links=rate, bias=rate, epochs=1, halvings=0, dropout=0.0)
     peer = Peer(network, data, setting["peer_epochs"], setting["seed"])
-    found: Plain = {}
+    result: Plain = {}
     for kind, rates in setting["rates"].items():
         for share in rates:
             faults = Faults(**{kind: share}, seed=setting["seed"])
             broken = broken_model(constant, training.parameters, faults)
             before = accuracy(broken, whole.test_images, whole.test_labels)
             broken.learn(images, labels)
-            found.setdefault(kind, []).append({
+            result.setdefault(kind, []).append({
                 "rate": share, "before": before, "after": accuracy(broken, whole.test_images, whole.test_labels),
                 "held": accuracy(broken, data.test_images, data.test_labels),
                 "peer": percentage(peer.predict(whole.test_images, faults) == whole.test_labels)})
-    return {"faults": found, "sound": {"ours": accuracy(model, whole.test_images, whole.test_labels),
-                                       "peer": percentage(peer.predict(whole.test_images, Faults()) == whole.test_labels)}}
+    return {"faults": result, "sound": {"ours": accuracy(model, whole.test_images, whole.test_labels),
+                                        "peer": percentage(peer.predict(whole.test_images, Faults()) == whole.test_labels)}}
 
 
 def broken_model(network: Network, values: Any, faults: Faults) -> FaultyCompiledModel:
@@ -116,8 +116,8 @@ class Peer:
 
     def predict(self, images: npt.NDArray[np.uint8], faults: Faults) -> Array:
         """Classes (images,)."""
-        found: Array = self.classes[self._signals(images, faults)[-1].argmax(axis=1)]
-        return found
+        result: Array = self.classes[self._signals(images, faults)[-1].argmax(axis=1)]
+        return result
 
     def _signals(self, images: npt.NDArray[np.uint8], faults: Faults) -> list[Array]:
         silent, random = dead(self.network, faults), np.random.default_rng([faults.seed, 14])

@@ -94,14 +94,14 @@ def products(network: Network) -> int:
 
 
 def check(values: Plain) -> list[Claim]:
-    found = {name: value for name, value in values.items() if name != "dataset"}
+    result = {name: value for name, value in values.items() if name != "dataset"}
     claims = [Claim("Convolutions, trained by the local rule, beat the full network with fewer parameters", all(
-        each["accuracy"] > found[name.replace("convolutions", "full")]["accuracy"]
-        and each["parameters"] < found[name.replace("convolutions", "full")]["parameters"]
-        for name, each in found.items() if name.startswith("convolutions")))]
+        each["accuracy"] > result[name.replace("convolutions", "full")]["accuracy"]
+        and each["parameters"] < result[name.replace("convolutions", "full")]["parameters"]
+        for name, each in result.items() if name.startswith("convolutions")))]
     if wanted := WANTED.get(values["dataset"]):
         claims.append(Claim(f"They reach {wanted:.1f} % of {values['dataset']} in the mean over seeds", all(
-            each["accuracy"] >= wanted for name, each in found.items() if name.startswith("convolutions"))))
+            each["accuracy"] >= wanted for name, each in result.items() if name.startswith("convolutions"))))
     return claims
 
 

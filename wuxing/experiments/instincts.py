@@ -78,8 +78,8 @@ def rules(subject: str, instinct: str, exponent: int, gains: tuple[float, float,
     else:
         usual = USUAL if subject == "K beside C" else 0.0
         groups, rates = ("K",), {"links": usual, "bias": usual, **dict.fromkeys(("K1", "K2", "K3"), rate)}
-    found = {f"{group}_instinct": instinct for group in groups} | {f"{group}_gains": gains for group in groups}
-    return rates | found | ({"leak": leak} if instinct == "pid" else {})
+    result = {f"{group}_instinct": instinct for group in groups} | {f"{group}_gains": gains for group in groups}
+    return rates | result | ({"leak": leak} if instinct == "pid" else {})
 
 
 run = learner.run
@@ -99,7 +99,7 @@ def summarise(runs: list[Run]) -> Summary:
             epochs = {f"{level:g}": [learner.epochs_to(run.result["course"], level) for run in best] for level in levels}
             values.setdefault(subject, {})[instinct] = {
                 "setting": _text(best[0]), "accuracy": mean(accuracies), "test": mean(run.result["test"] for run in best),
-                "epochs": {level: _mean_if_all(found) for level, found in epochs.items()},
+                "epochs": {level: _mean_if_all(result) for level, result in epochs.items()},
                 "fall": mean(_fall(run) for run in best),
                 "candidates": {_text(each[0]): mean(run.result["accuracy"] for run in each) for each in tried}}
             rows.append((instinct, _text(best[0]), *map(_epochs, epochs.values()), spread(accuracies),
@@ -142,10 +142,10 @@ def check(values: Plain) -> list[Claim]:
 
 def _candidates(runs: list[Run]) -> list[list[Run]]:
     """Runs of one instinct by rate and gains."""
-    found: dict[str, list[Run]] = {}
+    result: dict[str, list[Run]] = {}
     for each in runs:
-        found.setdefault(_text(each), []).append(each)
-    return list(found.values())
+        result.setdefault(_text(each), []).append(each)
+    return list(result.values())
 
 
 def _text(run: Run) -> str:

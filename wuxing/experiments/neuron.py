@@ -20,7 +20,7 @@ from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Network, Neuron
 from golden_model.theory.integrators import EULER, IMPROVED_EULER, RK4, Tableau, integrate
 from golden_model.theory.neuron import Ring, derivative, energy, equilibrium, response
-from wuxing.experiments import neuron_figures as figures
+from wuxing.experiments import neuron_figures
 from wuxing.experiments.summary import Claim, Entries, Figure, Plain, Run, Summary, Table, grouped, mean, spread
 
 VERSION = 1
@@ -150,14 +150,14 @@ def response_of(setting: Plain) -> Plain:
     steps = round(setting["time"] / setting["dt"])
     if setting["fraction"] is None:
         all_cells = ring_of(wide)
-        found = integrate(lambda s: derivative(all_cells, s, all_cells.drive(u)), np.zeros_like(exact), setting["dt"], steps)
+        result = integrate(lambda s: derivative(all_cells, s, all_cells.drive(u)), np.zeros_like(exact), setting["dt"], steps)
     else:
         cells = Cells(wide, setting["dt"], setting["fraction"])
         for _ in range(steps):
             cells.step(u)
-        found = cells.displacement
+        result = cells.displacement
     inside = ((exact >= -1) & (exact < 1 - 2**-12)).all(axis=0)
-    errors = np.abs(found - exact)[1][inside]
+    errors = np.abs(result - exact)[1][inside]
     thresholds = [len(response(ring_of(rates[:, :, neuron])).thresholds) for neuron in range(count)]
     return {"median": float(np.median(errors)), "greatest": float(errors.max()), "compared": float(inside.mean()),
             "thresholds": float(np.mean(thresholds)), "most_thresholds": max(thresholds)}
@@ -226,22 +226,22 @@ def portrait(setting: Plain) -> Plain:
     random = np.random.default_rng([setting["seed"], 4])
     rates = random_rates(random, 1, 0.3, 0.7, (0.5, 1.5))
     start, idle = random.uniform(-0.4, 0.4, (5, 1)), np.zeros(1)
-    found: Plain = {}
+    result: Plain = {}
     free = np.stack([rates[0], rates[1], 0 * rates[2]])
     for name, used, time in (("propagator", rates, 16.0), ("oscillator", free, 48.0)):
-        found[name] = _rounded(_orbit(ring_of(used), start, time)[::4, :2, 0].T)
+        result[name] = _rounded(_orbit(ring_of(used), start, time)[::4, :2, 0].T)
     cells, points = Cells(free, 1 / 8, setting["fraction"]), []
     cells.state = cells.of(start)
     for _ in range(256):
         points.append(cells.displacement[:2, 0])
         cells.step(idle)
-    found["oscillator_integers"] = _rounded(np.array(points).T)
+    result["oscillator_integers"] = _rounded(np.array(points).T)
     drives = np.linspace(-7.5, 7.5, 151)
     settled = Cells(np.repeat(rates, len(drives), axis=2), 1 / 2, setting["fraction"])
     for _ in range(8):
         settled.step(drives)
-    return found | {"drives": _rounded(drives), "exact": _rounded(response(ring_of(rates[:, :, 0]))(drives)),
-                    "settled": _rounded(settled.displacement[1])}
+    return result | {"drives": _rounded(drives), "exact": _rounded(response(ring_of(rates[:, :, 0]))(drives)),
+                     "settled": _rounded(settled.displacement[1])}
 
 
 def _orbit(ring: Ring, start: Reals, time: float) -> Reals:
@@ -263,37 +263,37 @@ def summarise(runs: list[Run]) -> Summary:
     values: Plain = {"rest": {}, "response": {}, "drift": {}, "order": {}, "oscillator": {}}
     rest_rows, response_rows, drift_rows, oscillator_rows = [], [], [], []
     for (fraction,), group in grouped(parts["rest"], "fraction").items():
-        found = [run.result for run in group]
-        words = [each["left"] * 2**fraction for each in found] if fraction else None
-        values["rest"][word(fraction)] = {key: max(each[key] for each in found) for key in ("left", "rose")} | {
+        item = [run.result for run in group]
+        words = [each["left"] * 2**fraction for each in item] if fraction else None
+        values["rest"][word(fraction)] = {key: max(each[key] for each in item) for key in ("left", "rose")} | {
             "left_words": max(words) if words else None}
-        rest_rows.append((word(fraction), *(spread([each[key] for each in found], ".1e") for key in ("left", "rose")),
+        rest_rows.append((word(fraction), *(spread([each[key] for each in item], ".1e") for key in ("left", "rose")),
                           spread(words, ".1f") if words else ""))
     for (fraction,), group in grouped(parts["response"], "fraction").items():
-        found = [run.result for run in group]
-        values["response"][word(fraction)] = {key: mean(each[key] for each in found) for key in found[0]}
-        response_rows.append((word(fraction), *(spread([each[key] for each in found], ".1e") for key in ("median", "greatest")),
-                              f"{100 * mean(each['compared'] for each in found):.0f}",
-                              f"{mean(each['thresholds'] for each in found):.2f}",
-                              str(max(each["most_thresholds"] for each in found))))
+        item = [run.result for run in group]
+        values["response"][word(fraction)] = {key: mean(each[key] for each in item) for key in item[0]}
+        response_rows.append((word(fraction), *(spread([each[key] for each in item], ".1e") for key in ("median", "greatest")),
+                              f"{100 * mean(each['compared'] for each in item):.0f}",
+                              f"{mean(each['thresholds'] for each in item):.2f}",
+                              str(max(each["most_thresholds"] for each in item))))
     for (method,), group in grouped(parts["drift"], "method").items():
         changes = {dt: [run.result["change"] for run in group if run.setting["dt"] == dt] for dt in steps}
-        means = [float("nan") if None in found else mean(found) for found in changes.values()]
+        means = [float("nan") if None in item else mean(item) for item in changes.values()]
         values["drift"][method] = [None if np.isnan(each) else each for each in means]
         order = None if np.isnan(means[-2:]).any() else float(np.log2(means[-2] / means[-1]))
         values["order"][method] = order
-        drift_rows.append((method, *("left its range" if None in found else spread(found, ".1e") for found in changes.values()),
+        drift_rows.append((method, *("left its range" if None in item else spread(item, ".1e") for item in changes.values()),
                            "" if order is None else f"{order:.2f}"))
     for (fraction, dt), group in grouped(parts["oscillator"], "fraction", "dt").items():
-        found = [run.result for run in group]
-        row = {"first": mean(each["swing"][0] for each in found), "last": mean(each["swing"][-1] for each in found),
-               **{key: mean(each[key] for each in found) for key in ("alive", "at_limit", "silenced")}}
+        item = [run.result for run in group]
+        row = {"first": mean(each["swing"][0] for each in item), "last": mean(each["swing"][-1] for each in item),
+               **{key: mean(each[key] for each in item) for key in ("alive", "at_limit", "silenced")}}
         values["oscillator"][f"{word(fraction)}, dt {dt:g}"] = row
         oscillator_rows.append((
-            f"{word(fraction)}, dt = {dt:g}", spread([each["swing"][0] for each in found], ".3f"),
-            spread([each["swing"][-1] for each in found], ".3f"),
+            f"{word(fraction)}, dt = {dt:g}", spread([each["swing"][0] for each in item], ".3f"),
+            spread([each["swing"][-1] for each in item], ".3f"),
             *(f"{100 * row[key]:.0f}" for key in ("alive", "at_limit")), "" if fraction is None else
-            f"{100 * mean(each['cycles'] for each in found):.0f}", spread([each["silenced"] for each in found], ".4f")))
+            f"{100 * mean(each['cycles'] for each in item):.0f}", spread([each["silenced"] for each in item], ".4f")))
     time = max(run.setting["time"] for run in parts["oscillator"])
     tables = [
         Table("Return to rest without drive, K1 and K2 of any sign: the greatest displacement left, the greatest energy (of "
@@ -310,13 +310,13 @@ def summarise(runs: list[Run]) -> Summary:
               oscillator_rows)]
     pictures = [
         Figure("neuron-phase", "Orbits of one neuron from three random starts: a propagator spirals to rest, an oscillator "
-               "keeps going, and so do the integers.", lambda: figures.phase(parts["portrait"])),
+               "keeps going, and so do the integers.", lambda: neuron_figures.phase(parts["portrait"])),
         Figure("neuron-response", "Response of three random neurons: exact equilibrium, and what integers settle to in the 8 "
-               "steps of a network.", lambda: figures.responses(parts["portrait"])),
+               "steps of a network.", lambda: neuron_figures.responses(parts["portrait"])),
         Figure("neuron-drift", "Change of an oscillator's energy against the step, by method.",
-               lambda: figures.drifts(parts["drift"])),
+               lambda: neuron_figures.drifts(parts["drift"])),
         Figure("neuron-oscillator", "Swing of free oscillators over time, mean over neurons and seeds, by step and word.",
-               lambda: figures.swings(parts["oscillator"], word))]
+               lambda: neuron_figures.swings(parts["oscillator"], word))]
     return Summary(values, tables, pictures)
 
 

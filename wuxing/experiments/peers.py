@@ -120,8 +120,8 @@ class Peer:
         """Classes (images,) of bytes (images, inputs)."""
         with self.torch.no_grad():
             logits, _ = self.forward(self.torch.from_numpy(images.astype(np.float32) / 256))
-            found: npt.NDArray[np.int64] = logits.argmax(1).numpy()
-        return found
+            result: npt.NDArray[np.int64] = logits.argmax(1).numpy()
+        return result
 
     def accuracy(self, images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> float:
         return percentage(self.predict(images) == labels)

@@ -140,8 +140,8 @@ def memory(setting: Plain) -> Plain:
     held = AssociativeMemory(network, setting["arithmetic"])
     held.learn(patterns, setting["sweeps"])
 
-    def restored(found: npt.NDArray[np.int64]) -> dict[str, float]:
-        right = found[:, half:] == patterns[:, half:]
+    def restored(result: npt.NDArray[np.int64]) -> dict[str, float]:
+        right = result[:, half:] == patterns[:, half:]
         return {"signs": 100 * float(right.mean()), "patterns": 100 * float(right.all(axis=1).mean())}
 
     return {"first": restored(held.recall(cues)), "rounds": restored(held.recall(cues, setting["rounds"])),
@@ -152,11 +152,11 @@ def hopfield(patterns: npt.NDArray[np.int64], cues: npt.NDArray[np.int64], sweep
     """What the symmetric net of J. J. Hopfield (PNAS 79, 1982) settles to, one neuron after the other, known ones held."""
     weights = patterns.T @ patterns
     np.fill_diagonal(weights, 0)
-    found = cues.copy()
+    states = cues.copy()
     for _ in range(sweeps):
         for neuron in np.flatnonzero((cues == 0).all(axis=0)):
-            found[:, neuron] = np.where(found @ weights[neuron] < 0, -1, 1)
-    return found
+            states[:, neuron] = np.where(states @ weights[neuron] < 0, -1, 1)
+    return states
 
 
 # ---------------------------------------------------------------- what they say
@@ -173,8 +173,8 @@ def summarise(runs: list[Run]) -> Summary:
     for (scale, fraction, short), group in grouped(kinds["stability"], "scale", "fraction", "short").items():
         worst = {key: max(run.result[key] for run in group) for key in ("rise", "left", "reach")}
         values["stability"].append({"scale": scale, "fraction": fraction, "short": short, **worst})
-        shown = dict.fromkeys(f"2^{np.log2(dt):.0f}" for dt in sorted(run.result["dt"] for run in group))
-        energies.append((f"±{scale:g}, {name(fraction)}", ", ".join(shown), f"{worst['rise']:.1e}", f"{worst['left']:.1e}",
+        sizes = dict.fromkeys(f"2^{np.log2(dt):.0f}" for dt in sorted(run.result["dt"] for run in group))
+        energies.append((f"±{scale:g}, {name(fraction)}", ", ".join(sizes), f"{worst['rise']:.1e}", f"{worst['left']:.1e}",
                          f"{worst['reach']:.3f}"))
     accuracies: list[tuple[str, ...]] = []
     for (arithmetic, frozen), group in grouped(kinds["rows"], "arithmetic", "frozen").items():

@@ -12,7 +12,7 @@ from wuxing.experiments.summary import Claim, Summary, Table
 PAGE, PICTURES = "experiments.md", "experiments"
 
 
-def write(folder: Path, description: Description, summary: Summary, claims: list[Claim], runs: int) -> None:
+def write_page(folder: Path, description: Description, summary: Summary, claims: list[Claim], runs: int) -> None:
     """Replace an experiment's part of ``folder/experiments.md``, or append it; its pictures go to ``folder/experiments``.
 
     Raises

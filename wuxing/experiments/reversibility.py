@@ -83,14 +83,14 @@ def run(setting: Plain) -> Plain:
     images, labels = data.train_images[chosen], data.train_labels[chosen]
     settled = equilibria(network, learnt, images)
     gradient = carried_back(network, learnt, settled, exact_error(network, settled, labels))
-    found, error = found_signals(network, setting["arithmetic"], learnt, images, labels)
+    result, error = found_signals(network, setting["arithmetic"], learnt, images, labels)
     exact = carried_back(network, learnt, settled, error)
     extinct = [float((s <= -np.array(network.neuron.rest)[:, None, None]).any(axis=0).mean()) for s in settled]
-    return {"cosine": [_cosine(a, b) for a, b in zip(found, exact, strict=True)],
-            "relative": [_distance(a, b) for a, b in zip(found, exact, strict=True)],
-            "total": [_cosine(a, b) for a, b in zip(found, gradient, strict=True)],
+    return {"cosine": [_cosine(a, b) for a, b in zip(result, exact, strict=True)],
+            "relative": [_distance(a, b) for a, b in zip(result, exact, strict=True)],
+            "total": [_cosine(a, b) for a, b in zip(result, gradient, strict=True)],
             "size": [float(np.sqrt(np.mean(each**2))) for each in exact],
-            "silent": [float((each == 0).mean()) for each in found], "extinct": extinct}
+            "silent": [float((each == 0).mean()) for each in result], "extinct": extinct}
 
 
 def equilibria(network: Network, learnt: Parameters, images: npt.NDArray[np.uint8]) -> list[Reals]:
@@ -173,18 +173,18 @@ def summarise(runs: list[Run]) -> Summary:
         key = KEYS.get(vary, vary)
         rows = []
         for (at, gain, arithmetic), same in grouped(group, key, "gain", "arithmetic").items():
-            found = [run.result for run in same]
+            results = [run.result for run in same]
             name = f"Q1.{at}" if key == "fraction" else f"{at:g}"
             name += f", gain {gain:g}" if key == "depth" else ""
             values.setdefault(vary, []).append({
                 "at": at, "gain": gain, "arithmetic": arithmetic,
-                **{f"{what}_{end}": mean(each[what][place] for each in found) for end, place in (("first", 0), ("last", -1))
+                **{f"{what}_{end}": mean(each[what][place] for each in results) for end, place in (("first", 0), ("last", -1))
                    for what in ("cosine", "relative", "total", "silent", "extinct", "size")}})
             here = values[vary][-1]
             rows.append((f"{name}, {'reals' if arithmetic == 'float' else 'integers'}",
-                         *(spread([each[what][0] for each in found], ".3f") for what in ("cosine", "relative")),
-                         spread([each["cosine"][-1] for each in found], ".3f"),
-                         spread([each["total"][0] for each in found], ".3f"), f"{here['size_first']:.1e}",
+                         *(spread([each[what][0] for each in results], ".3f") for what in ("cosine", "relative")),
+                         spread([each["cosine"][-1] for each in results], ".3f"),
+                         spread([each["total"][0] for each in results], ".3f"), f"{here['size_first']:.1e}",
                          *(f"{100 * here[f'{what}_first']:.0f}" for what in ("silent", "extinct"))))
         tables.append(Table(f"Over {TITLES[vary]}", (key, *COLUMNS), rows))
     return Summary(values, tables, [
@@ -222,10 +222,10 @@ def _draw(runs: list[Run]) -> bytes:
             here = [run for run in runs if run.setting["vary"] == vary]
             for (arithmetic, gain), group in grouped(here, "arithmetic", "gain").items():
                 at = list(grouped(group, key))
-                found = [[run.result["cosine"][0] for run in each] for each in grouped(group, key).values()]
+                results = [[run.result["cosine"][0] for run in each] for each in grouped(group, key).values()]
                 label = ("reals" if arithmetic == "float" else "integers") + (f", gain {gain:g}" if key == "depth" else "")
-                place.errorbar([each for (each,) in at], [np.mean(each) for each in found], [np.std(each) for each in found],
-                               marker=".", capsize=2, label=label)
+                place.errorbar([each for (each,) in at], [np.mean(each) for each in results],
+                               [np.std(each) for each in results], marker=".", capsize=2, label=label)
             place.set(xlabel=TITLES[vary], ylim=(-0.05, 1.05))
             if key in ("steps", "dt", "floor", "scale"):
                 place.set_xscale("log", base=2)

@@ -122,9 +122,9 @@ def _draw(runs: list[Run]) -> bytes:
         place = axes[0, 0]
         for (way,), group in grouped(runs, "way").items():
             counts = grouped(group, "links")
-            found = [[run.result["accuracy"] for run in each] for each in counts.values()]
-            place.errorbar([count for (count,) in counts], [np.mean(each) for each in found],
-                           [np.std(each, ddof=1) for each in found], marker=".", capsize=2, label=way)
+            results = [[run.result["accuracy"] for run in each] for each in counts.values()]
+            place.errorbar([count for (count,) in counts], [np.mean(each) for each in results],
+                           [np.std(each, ddof=1) for each in results], marker=".", capsize=2, label=way)
         place.set_xscale("log")
         place.set(xlabel="links", ylabel="accuracy on held-out images (%)")
         place.legend(loc="lower right")

@@ -94,11 +94,11 @@ def mean(values: Iterable[float]) -> float:
 
 def deviation(values: Iterable[float]) -> float:
     """The sample standard deviation; 0 of a single value."""
-    given = list(values)
-    return statistics.stdev(given) if len(given) > 1 else 0.0
+    numbers = list(values)
+    return statistics.stdev(numbers) if len(numbers) > 1 else 0.0
 
 
 def spread(values: Iterable[float], digits: str = ".2f") -> str:
     """Mean and standard deviation over seeds, as in ``98.31 ± 0.05``."""
-    given = list(values)
-    return f"{mean(given):{digits}} ± {deviation(given):{digits}}"
+    numbers = list(values)
+    return f"{mean(numbers):{digits}} ± {deviation(numbers):{digits}}"

@@ -81,8 +81,8 @@ def fall(tested: list[float]) -> float:
 
 def check(values: Plain) -> list[Claim]:
     def best(hidden: str, name: str) -> float:
-        found = values[hidden][name]
-        return float(max(found["accuracy"].values()))
+        result = values[hidden][name]
+        return float(max(result["accuracy"].values()))
 
     deep = max(values, key=int)
     own, alone = (values[deep][name]["accuracy"] for name in ("everything, own rates", "C"))
@@ -110,9 +110,9 @@ def _draw(runs: list[Run]) -> bytes:
         for place, group in zip(axes[0], sizes.values(), strict=True):
             for (name,), same in grouped(group, "set").items():
                 rates = grouped(same, "exponent")
-                found = [[run.result["accuracy"] for run in each] for each in rates.values()]
-                place.errorbar([2.0**-exponent for (exponent,) in rates], [np.mean(each) for each in found],
-                               [np.std(each, ddof=1) for each in found], marker=".", capsize=2, label=name)
+                results = [[run.result["accuracy"] for run in each] for each in rates.values()]
+                place.errorbar([2.0**-exponent for (exponent,) in rates], [np.mean(each) for each in results],
+                               [np.std(each, ddof=1) for each in results], marker=".", capsize=2, label=name)
             place.set_xscale("log", base=2)
             place.set(xlabel="rate (own rates: of K)", ylim=(0, 100), title="-".join(
                 map(str, group[0].setting["network"]["layers"])))

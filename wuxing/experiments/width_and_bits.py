@@ -101,11 +101,11 @@ def _map(points: list[Plain], said: str) -> Table:
     """Rows: word and weight; columns: neurons and steps."""
     columns = list(dict.fromkeys((point["hidden"], point["steps"]) for point in sorted(
         points, key=lambda point: (point["hidden"], point["steps"]))))
-    found = {tuple(point[axis] for axis in AXES): point["accuracy"] for point in points}
+    result = {tuple(point[axis] for axis in AXES): point["accuracy"] for point in points}
     pairs = list(dict.fromkeys((point["word"], point["weight"]) for point in points))
     return Table(f"{said}: the map, held-out accuracy in %, by hidden neurons N and steps", (
         "word, weight", *(f"N {hidden}, {steps}" for hidden, steps in columns)), [
-            (f"Q1.{word}, Q2.{weight}", *(f"{found[word, weight, steps, hidden]:.1f}" for hidden, steps in columns))
+            (f"Q1.{word}, Q2.{weight}", *(f"{result[word, weight, steps, hidden]:.1f}" for hidden, steps in columns))
             for word, weight in pairs])
 
 

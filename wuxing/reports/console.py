@@ -52,7 +52,7 @@ def printable(text: object) -> str:
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in str(text))
 
 
-def shown(text: object) -> str:
+def literal(text: object) -> str:
     """As ``printable``, and without meaning for rich."""
     return escape(printable(text))
 

@@ -60,7 +60,7 @@ class TrainingProgress:
     def say(self, sentence: str) -> None:
         """A line above the bar."""
         if not self.quiet:
-            self.progress.console.print(console.shown(sentence), soft_wrap=True)
+            self.progress.console.print(console.literal(sentence), soft_wrap=True)
 
     def say_data(self, data: Dataset, outputs: int) -> None:
         """Which data set this is, how much of it, and which outputs of a network it does not teach."""
@@ -141,6 +141,6 @@ def run_tasks(title: str, wanted: list[tasks.Task], store: tasks.Store, workers:
             return tasks.run(wanted, store, workers=workers, scheduler=scheduler, on_finished=show)
         except KeyboardInterrupt:
             progress.stop()
-            screen.print(f"interrupted: {finished} of {total} runs of {title} are kept in {console.shown(store.folder)}; the "
+            screen.print(f"interrupted: {finished} of {total} runs of {title} are kept in {console.literal(store.folder)}; the "
                          f"same command goes on from there", soft_wrap=True)
             raise typer.Exit(interruption.exit_code()) from None

@@ -54,8 +54,8 @@ class Sheet(Table):
 
 
 def _text(cell: Any, style: str = "") -> Text:
-    found = cell if isinstance(cell, Text) else Text.from_markup(str(cell))
-    return _folded(found, style)
+    text = cell if isinstance(cell, Text) else Text.from_markup(str(cell))
+    return _folded(text, style)
 
 
 def _folded(text: Text, style: str = "") -> Text:

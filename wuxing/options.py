@@ -107,9 +107,9 @@ class Settings:
         description.setdefault("layers", default_layers(dataset))
         if self.seed is not None:
             description["seed"] = self.seed
-        given = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
-                 "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
-        changes = {name: value for name, value in given.items() if value is not None}
+        values = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
+                  "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
+        changes = {name: value for name, value in values.items() if value is not None}
         learning = description.get("learning", {})
         if changes and isinstance(learning, dict):            # what is not, from_dict refuses by name
             description["learning"] = learning | changes
@@ -126,9 +126,9 @@ class Settings:
             description["layers"] = parse_layers(self.layers)
         if self.seed is not None:
             description["seed"] = self.seed
-        given = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
-                 "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
-        if changes := {name: value for name, value in given.items() if value is not None}:
+        values = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
+                  "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
+        if changes := {name: value for name, value in values.items() if value is not None}:
             description["learning"] = description.get("learning", {}) | changes
         return description
 
@@ -156,7 +156,7 @@ def load_dataset(name: str, train_images: int | None = None, test_images: int | 
     return dataset if train_images is test_images is None else dataset.first(train_images, test_images)
 
 
-def count(given: int | None, usual: int, there: int, option: str, what: str) -> int:
+def count(number: int | None, usual: int, there: int, option: str, what: str) -> int:
     """How many of ``there`` images: those that somebody asked for, else at most the ``usual`` number.
 
     Raises
@@ -164,14 +164,14 @@ def count(given: int | None, usual: int, there: int, option: str, what: str) -> 
     InputError
         If more were asked for than there are.
     """
-    if given is not None and given > there:
-        raise InputError(f"{option} must be at most the {there} {what} images that there are, not {given}")
-    return min(usual, there) if given is None else given
+    if number is not None and number > there:
+        raise InputError(f"{option} must be at most the {there} {what} images that there are, not {number}")
+    return min(usual, there) if number is None else number
 
 
-def drawn(random: np.random.Generator, given: int | None, usual: int, there: int, option: str, what: str) -> Any:
+def drawn(random: np.random.Generator, number: int | None, usual: int, there: int, option: str, what: str) -> Any:
     """Indices of different images: as many as ``count`` says."""
-    return random.permutation(there)[:count(given, usual, there, option, what)]
+    return random.permutation(there)[:count(number, usual, there, option, what)]
 
 
 def default_layers(dataset: Dataset) -> list[int]:

@@ -5,33 +5,30 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from boards.serial_port import ConnectionLost
 from boards.transport import Transport
-from golden_model.arguments import check_epoch, check_images, lesson
+from golden_model.arguments import check_images, lesson
 from golden_model.errors import DeviceError, InputError
+from golden_model.learner import Array
 from golden_model.network import Network
-from golden_model.parameters import Parameters
 from hdl import frames, parameter_frames
-from hdl.frames import Reply, StatusReport
+from hdl.frames import Reply
+from sim.core_learner import CoreAnswers, CoreLearner, Result
 
-Array = npt.NDArray[Any]
-Result = TypeVar("Result")
 OnProgress = Callable[[int, int], None]   # images done, images in all
 
 RETRY = 0.2                               # seconds between two attempts to open a port that went away
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """``classes`` (images,); ``outputs`` (images, classes) if asked for; ``seconds`` from the first byte to the last."""
+class Answers(CoreAnswers):
+    """``seconds``: from the first byte to the last."""
 
-    classes: Array
-    outputs: Array | None
     seconds: float
 
     @property
@@ -40,10 +37,10 @@ class Answers:
         return len(self.classes) / self.seconds if len(self.classes) else None
 
 
-class Connection:
+class Connection(CoreLearner):
     """The open line to a board, on which a network infers and learns; see ``golden_model.learner.Learner``.
 
-    A context manager. ``learns``, ``programmable``: what the core says that it can do.
+    A context manager.
 
     Parameters
     ----------
@@ -93,45 +90,7 @@ class Connection:
         """The port is free again; the board keeps what it learnt until it is without power."""
         self.transport.close()
 
-    # ------------------------------------------------------------- state
-
-    def status(self) -> StatusReport:
-        """Digest, counters, rates in force, clock cycles."""
-        return self._accepted([frames.status()], lambda replies: frames.status_report(replies[0]))
-
-    def soft_reset(self) -> None:
-        """Counters to zero, rates to their initial values; parameters stay."""
-        self._accepted([frames.reset()], _nothing)
-
-    def load_parameters(self, values: Parameters) -> None:
-        """Write all parameters. K must be the description's if the core's neurons are not programmable."""
-        self._accepted(parameter_frames.writes(self.network, values, self.programmable), _nothing)
-
-    @property
-    def parameters(self) -> Parameters:
-        """All parameters as the board has them now, the same integers as the golden model's."""
-        return self._accepted(parameter_frames.reads(self.network, self.programmable),
-                              lambda replies: parameter_frames.parameters(self.network, replies, self.programmable))
-
-    def set_rate(self, epoch: int) -> None:
-        """The rates of the description's rate schedule in ``epoch`` for the images learnt from now on."""
-        self._accepted([parameter_frames.rate(self.network, check_epoch(epoch))], _nothing)
-
-    def set_exponents(self, links: int | None, bias: int | None) -> None:
-        """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
-        self._accepted([frames.rate(links, bias)], _nothing)
-
     # ------------------------------------------------------------- images
-
-    def outputs(self, images: npt.ArrayLike) -> Array:
-        """Output displacements (images, classes): int64 in ``formats.displacement``."""
-        outputs = self.infer(images, outputs=True).outputs
-        assert outputs is not None
-        return outputs
-
-    def predict(self, images: npt.ArrayLike) -> Array:
-        """Classes (images,), int64: the greatest output, the first of equals."""
-        return self.infer(images).classes
 
     def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
         """Learn images in the given order, each once, at the rates of ``epoch``; the class of each before it was learnt."""
@@ -223,6 +182,3 @@ def _taught(images: Array, labels: Array, outputs: bool) -> list[list[int]]:
 def _parsed(replies: list[list[int]]) -> list[Reply]:
     return [frames.parse(reply) for reply in replies]
 
-
-def _nothing(replies: list[Reply]) -> None:
-    pass

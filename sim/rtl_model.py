@@ -11,27 +11,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.arguments import check_epoch, check_images, lesson
+from golden_model.arguments import check_images, lesson
 from golden_model.errors import DeviceError, InputError
+from golden_model.learner import Array
 from golden_model.network import Network
-from golden_model.parameters import Parameters
 from hdl import frames, parameter_frames
-from hdl.frames import Opcode, Reply, Status, StatusReport
+from hdl.frames import Opcode, Reply, Status
 from sim.compiled import PATIENCE, Compiled, Exchange, Probe
-
-Array = npt.NDArray[Any]
+from sim.core_learner import CoreAnswers, CoreLearner, Result
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What the core said of images: ``classes`` (images,); ``outputs`` (images, classes) if they were asked for.
-
-    ``answered`` (images,): the clock of each reply's last word. ``clocks``: from the first word sent to the last one
+class Answers(CoreAnswers):
+    """``answered`` (images,): the clock of each reply's last word. ``clocks``: from the first word sent to the last one
     received.
     """
 
-    classes: Array
-    outputs: Array | None
     answered: Array
     clocks: int
 
@@ -41,7 +36,7 @@ class Answers:
         return self.clocks / max(len(self.classes), 1)
 
 
-class RtlModel:
+class RtlModel(CoreLearner):
     """A network as the emitted Verilog computes it; see ``golden_model.learner.Learner``.
 
     Parameters
@@ -83,14 +78,6 @@ class RtlModel:
         words = np.array([word for request in requests for word in request], np.uint32)
         return [frames.parse([int(word) for word in reply]) for reply in self._sent(words, lengths).replies]
 
-    def status(self) -> StatusReport:
-        """Digest, counters, rates in force."""
-        return frames.status_report(self._accepted([frames.status()])[0])
-
-    def soft_reset(self) -> None:
-        """Counters to zero, rates to their initial values; parameters stay."""
-        self._accepted([frames.reset()])
-
     def reset(self, clocks: int = 2) -> None:
         """Hold ``rst``: as ``soft_reset``, at once, whatever the core was doing."""
         self.core.reset(clocks)
@@ -100,37 +87,7 @@ class RtlModel:
         """Clock cycles run since the model was made."""
         return self.core.clocks
 
-    # ------------------------------------------------------------- parameters and rates
-
-    def load_parameters(self, values: Parameters) -> None:
-        """Write all parameters. K must be the description's if the core's neurons are not programmable."""
-        self._accepted(parameter_frames.writes(self.network, values, self.programmable))
-
-    @property
-    def parameters(self) -> Parameters:
-        """All parameters, read back from the core."""
-        replies = self._accepted(parameter_frames.reads(self.network, self.programmable))
-        return parameter_frames.parameters(self.network, replies, self.programmable)
-
-    def set_rate(self, epoch: int) -> None:
-        """The rates of the description's rate schedule in ``epoch`` for the images learnt from now on."""
-        self._accepted([parameter_frames.rate(self.network, check_epoch(epoch))])
-
-    def set_exponents(self, links: int | None, bias: int | None) -> None:
-        """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
-        self._accepted([frames.rate(links, bias)])
-
     # ------------------------------------------------------------- images
-
-    def outputs(self, images: npt.ArrayLike) -> Array:
-        """Output displacements (images, classes): int64 in ``formats.displacement``."""
-        outputs = self.infer(images, outputs=True).outputs
-        assert outputs is not None
-        return outputs
-
-    def predict(self, images: npt.ArrayLike) -> Array:
-        """Classes (images,), int64: the greatest output, the first of equals."""
-        return self.infer(images).classes
 
     def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
         """Learn images in the given order at the rates of ``epoch``; the class (images,) of each before it was learnt."""
@@ -172,6 +129,5 @@ class RtlModel:
         self.seed += 1
         return self.core.exchange(words, lengths, idle=self.idle, stall=self.stall, seed=self.seed, patience=self.patience)
 
-    def _accepted(self, requests: Sequence[Sequence[int]]) -> Sequence[Reply]:
-        """Replies to frames that the core has no reason to refuse."""
-        return parameter_frames.accepted(requests, self.exchange(requests))
+    def _accepted(self, requests: Sequence[Sequence[int]], finish: Callable[[list[Reply]], Result]) -> Result:
+        return finish(list(parameter_frames.accepted(requests, self.exchange(requests))))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 import typer
 
 from golden_model.data import datasets
@@ -22,6 +23,8 @@ from wuxing.training_record import Images
 
 if TYPE_CHECKING:
     from boards.platforms import Platform
+
+Indices = npt.NDArray[np.int64]
 
 SMALL_IMAGE = 100                         # pixels
 SMALL_HIDDEN, HIDDEN = 32, 128            # neurons between pixels and classes, of small images and of others
@@ -169,7 +172,7 @@ def count(number: int | None, usual: int, there: int, option: str, what: str) ->
     return min(usual, there) if number is None else number
 
 
-def drawn(random: np.random.Generator, number: int | None, usual: int, there: int, option: str, what: str) -> Any:
+def drawn(random: np.random.Generator, number: int | None, usual: int, there: int, option: str, what: str) -> Indices:
     """Indices of different images: as many as ``count`` says."""
     return random.permutation(there)[:count(number, usual, there, option, what)]
 

@@ -18,11 +18,11 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from golden_model.errors import InputError, ToolError
 from golden_model.storage.atomic_write import write_atomically
 from golden_model.versions import versions
+from wuxing.experiments.summary import Plain
 
 STORE = Path("build/experiments")         # where results are kept unless another folder is named
 MOST_CRASHES = 3                          # worker processes in a row that may die without a result between them
@@ -36,14 +36,14 @@ class Record:
     """What the store keeps of a finished task: its description, its result (plain JSON) and the SHA-256 of that, the seconds
     that it took, and the versions of what computed it."""
 
-    task: dict[str, Any]
-    result: Any
+    task: dict[str, object]
+    result: Plain
     sha256: str
     seconds: float
     versions: dict[str, str]
 
 
-def canonical(data: Any) -> str:
+def canonical(data: object) -> str:
     """The one JSON text of plain data: keys sorted, no spaces, ASCII. NaN and infinities raise a ``ValueError``."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -69,7 +69,7 @@ class Task:
 
     module: str
     version: int
-    setting: dict[str, Any]
+    setting: Plain
 
     def __post_init__(self) -> None:
         try:
@@ -81,7 +81,7 @@ class Task:
                              "convert it before the task is made")
 
     @property
-    def description(self) -> dict[str, Any]:
+    def description(self) -> dict[str, object]:
         return {"function": f"{self.module}.run", "version": self.version, "setting": self.setting}
 
     @property
@@ -261,5 +261,5 @@ def _on_cluster(tasks: list[Task], address: str) -> Performed:
                             f"everywhere") from None
 
 
-def _digest(data: Any) -> str:
+def _digest(data: object) -> str:
     return hashlib.sha256(canonical(data).encode()).hexdigest()

@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from golden_model.errors import InputError
 from wuxing import text_file
@@ -94,7 +94,7 @@ def check_entries(table: Plain, entries: Entries, optional: Collection[str] = ()
             raise InputError(f"{key} must be {'a list of ' if isinstance(wanted, list) else ''}{kind.__name__}, not {value!r}")
 
 
-def _is(value: Any, kind: type) -> bool:
+def _is(value: object, kind: type) -> bool:
     if isinstance(value, bool):
         return kind is bool
     return isinstance(value, (int, float) if kind is float else kind)

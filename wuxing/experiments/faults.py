@@ -23,6 +23,7 @@ import numpy.typing as npt
 from golden_model.data.datasets import Dataset
 from golden_model.fixed_point import Format
 from golden_model.network import Learning, Network
+from golden_model.parameters import Parameters
 from golden_model.robustness.faults import Faults, FaultyCompiledModel, dead, held, mismatched
 from golden_model.training import accuracy, percentage
 from wuxing.experiments import learner
@@ -82,7 +83,7 @@ def run(setting: Plain) -> Plain:
                                         "peer": percentage(peer.predict(whole.test_images, Faults()) == whole.test_labels)}}
 
 
-def broken_model(network: Network, values: Any, faults: Faults) -> FaultyCompiledModel:
+def broken_model(network: Network, values: Parameters, faults: Faults) -> FaultyCompiledModel:
     """The compiled model on hardware with faults, K that are off among them."""
     if faults.mismatch:
         network, values = mismatched(network, values, faults, FINE)

@@ -11,7 +11,7 @@ random matrix makes them the same run.
 """
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from golden_model.data.datasets import Dataset
 from golden_model.errors import ToolError
 from golden_model.network import Learning
 from golden_model.training import ORDER_STREAM, percentage
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 METHODS = ("backpropagation", "feedback alignment", "direct feedback alignment", "last layer only")
 BATCH = 32
@@ -51,7 +54,7 @@ class Peer:
         self.torch, self.method, self.seed = torch, method, seed
         random = torch.Generator().manual_seed(seed)
 
-        def drawn(rows: int, columns: int, fan_in: int) -> Any:
+        def drawn(rows: int, columns: int, fan_in: int) -> Tensor:
             bound = (6 / fan_in) ** 0.5                                         # He et al. 2015, uniform
             return (torch.rand((rows, columns), generator=random) * 2 - 1) * bound
 
@@ -64,9 +67,9 @@ class Peer:
             self.feedback = [drawn(outputs, inputs, inputs) for inputs, outputs in pairs[1:]]
         self._aligned = _aligned(torch)
 
-    def forward(self, x: Any) -> tuple[Any, list[Any]]:
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits, and the sums before every nonlinearity, the logits last."""
-        sums: list[Any] = []
+        sums: list[Tensor] = []
         for index, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             if self.method in ("direct feedback alignment", "last layer only"):
                 x = x.detach()
@@ -78,7 +81,7 @@ class Peer:
             x = self.torch.relu(z)
         return sums[-1], sums
 
-    def gradients(self, x: Any, labels: Any) -> None:
+    def gradients(self, x: Tensor, labels: Tensor) -> None:
         """Leave in ``grad`` of all weights and biases what the method makes of a batch, mean over its images."""
         logits, sums = self.forward(x)
         if self.method != "direct feedback alignment":
@@ -132,12 +135,12 @@ def _aligned(torch: Any) -> Any:
 
     class Aligned(torch.autograd.Function):
         @staticmethod
-        def forward(context: Any, x: Any, weight: Any, bias: Any, feedback: Any) -> Any:
+        def forward(context: Any, x: Tensor, weight: Tensor, bias: Tensor, feedback: Tensor) -> Tensor:
             context.save_for_backward(x, feedback)
             return x @ weight.T + bias
 
         @staticmethod
-        def backward(context: Any, signal: Any) -> Any:
+        def backward(context: Any, signal: Tensor) -> tuple[Tensor | None, ...]:
             x, feedback = context.saved_tensors
             return signal @ feedback, signal.T @ x, signal.sum(0), None
 

@@ -35,6 +35,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import AutoLocator
 
 Panels = npt.NDArray[Any]                 # matplotlib's Axes, (rows, columns)
 
@@ -64,7 +65,7 @@ def learning_curves(curves: Mapping[str, Sequence[CurvePoint]], kind: str = "svg
                     lowest = min(lowest, points[min(1, len(points) - 1)][1])
         axes.set(xlabel="epoch", ylabel="accuracy (%)")
         axes.set_ylim(lowest - 0.1 * (100.1 - lowest) - 0.05, 100.1)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(_whole_numbers())
         axes.grid(axis="y", color=FAINT, alpha=0.3)
         if axes.lines:
             axes.legend(loc="lower right", fontsize=8)
@@ -122,7 +123,7 @@ def ranges_plot(ranges: Ranges, kind: str = "svg") -> bytes:
         ends = [bounds[signal.name].bits - signal.fraction for signal in signals if signal.name in bounds]
         most = max([4, *ends, *((signal.format.bits - signal.fraction + 4) for signal in signals if signal.format)])
         axes.set(ylim=(len(signals) - 0.4, -0.6), xlim=(low - 0.5, most + 0.5), xlabel="magnitude, as a power of two")
-        axes.xaxis.get_major_locator().set_params(integer=True, nbins=14)
+        axes.xaxis.set_major_locator(_whole_numbers(nbins=14))
         axes.xaxis.set_major_formatter(lambda power, position: f"$2^{{{power:.0f}}}$")
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
@@ -176,10 +177,16 @@ def _drawing(salt: str, more: Any = None) -> Iterator[None]:
         yield
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Any]:
+def _figure(width: float, height: float) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure, figure.add_subplot()
+
+
+def _whole_numbers(**more: int) -> AutoLocator:
+    locator = AutoLocator()
+    locator.set_params(integer=True, **more)
+    return locator
 
 
 def _bytes(figure: Figure, kind: str, name: str) -> bytes:

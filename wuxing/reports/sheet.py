@@ -5,7 +5,6 @@ Where its columns have no room side by side, each row becomes a paragraph with a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -53,7 +52,7 @@ class Sheet(Table):
             yield _text(self.caption, "table.caption")
 
 
-def _text(cell: Any, style: str = "") -> Text:
+def _text(cell: object, style: str = "") -> Text:
     text = cell if isinstance(cell, Text) else Text.from_markup(str(cell))
     return _folded(text, style)
 

@@ -22,6 +22,7 @@ VALUES = {
     "PLATFORMS": "The boards that `wuxing boards` lists, by name: their FPGA, clock, pins and serial line, and their `target` "
                  "and `arrangement` for a `Design`.",
 }
+PACKAGES = ("golden_model", "hdl", "sim", "boards")
 SECTION = re.compile(r"^(\w+)\n-+\n", re.MULTILINE)
 ENTRY = re.compile(r"^(\S[^\n]*?)(?: : ([^\n]+))?\n((?:    [^\n]*(?:\n|$)|\n(?=    ))*)", re.MULTILINE)
 
@@ -85,8 +86,12 @@ def documented(name: str, value: Any) -> str:
 
 
 def members(name: str, value: type) -> Iterator[str]:
-    """Public methods and properties of a class that have a docstring of their own, in the order of the source."""
-    for each, member in vars(value).items():
+    """Public methods and properties that have a docstring, in the order of the source: those of a class, then those that it has
+    from another class of ours."""
+    of_ours = [base for base in value.__mro__ if base.__module__.partition(".")[0] in PACKAGES]
+    found = {each: member for base in reversed(of_ours) for each, member in vars(base).items()}
+    for each in dict.fromkeys(each for base in of_ours for each in vars(base)):
+        member = found[each]
         if each.startswith("_"):
             continue
         function = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member

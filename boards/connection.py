@@ -40,7 +40,7 @@ class Answers(CoreAnswers):
 class Connection(CoreLearner):
     """The open line to a board, on which a network infers and learns; see ``golden_model.learner.Learner``.
 
-    A context manager.
+    A context manager. ``learns``, ``programmable``: what the core says that it can do.
 
     Parameters
     ----------

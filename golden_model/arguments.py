@@ -61,7 +61,10 @@ def check_images(network: Network, images: npt.ArrayLike) -> Array:
 
 
 def check_labels(network: Network, images: Array, labels: npt.ArrayLike) -> Array:
-    """``labels`` as int64 if there is one for each image and each is an output of this network."""
+    """``labels`` as int64 if there is one for each image and each is an output of this network.
+
+    ``labels`` (images,), whole numbers; ``images`` (images, inputs).
+    """
     found = _array(labels, "labels")
     if found.size == 0 and found.ndim == 1:
         found = found.astype(np.int64)                        # of an empty list

@@ -24,6 +24,8 @@ UP, SATURATE, HOLD = Rounding.HALF_UP, Overflow.SATURATE, Overflow.HOLD
 class Fixed:
     """Integers of the arithmetic contract. All arrays are int64.
 
+    Methods work on every entry: arrays may have any shape, and what is returned has the same, but for those that say theirs.
+
     Parameters
     ----------
     network : Network
@@ -161,7 +163,10 @@ class Fixed:
 
 
 class Float:
-    """Reals in the ranges of the same formats. All arrays are float64."""
+    """Reals in the ranges of the same formats. All arrays are float64.
+
+    Shapes are those of ``Fixed``: any shape where none is said.
+    """
 
     name = "float"
 

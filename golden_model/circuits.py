@@ -20,7 +20,10 @@ __all__ = ["MIRROR", "bracket", "improved_euler", "mirrored", "reverse_gate", "s
 
 
 def bracket(x: Array, drive: Array, element: int, coupling: Array) -> Array:
-    """b of the equations at evaluation point x, exact. ``drive`` enters ``element``, scaled like the products K x."""
+    """b of the equations at evaluation point x, exact. ``drive`` enters ``element``, scaled like the products K x.
+
+    ``x`` (5, images, N), ``drive`` (images, N), ``coupling`` (3, 5, N); b has the shape of ``x``.
+    """
     K1, K2, K3 = coupling[:, :, None, :]
     roll = np.roll
     b = (K1 * roll(x, 1, 0) - roll(K1 * x, -1, 0)            # generation: from the mother, to the child
@@ -35,6 +38,7 @@ def improved_euler(arithmetic: Arithmetic, s: Array, gate: Array | None, drive: 
     """One step in Shu-Osher form: w = s + dt f(s), s' = (s + w + dt f(w)) / 2; each half step is rounded once.
 
     ``gate`` None: the forward circuit, gated by its own populations E* + x, which cannot fall below zero.
+    ``s``, ``gate`` (5, images, N), ``drive`` (images, N), ``coupling`` (3, 5, N); the new state has the shape of ``s``.
     """
     low = arithmetic.low[:, None, None] if gate is None else arithmetic.least
     rest = arithmetic.rest[:, None, None]
@@ -58,6 +62,7 @@ def reverse_gate(arithmetic: Arithmetic, s: Array) -> Array:
     """Gates of the reverse circuit: the settled populations, but the floor when extinct or at the upper limit.
 
     A saturated neuron can still learn its way back because of the floor.
+    ``s`` (5, images, N), and so are the gates.
     """
     population = arithmetic.rest[:, None, None] + s
     return np.where((s >= arithmetic.high) | (population < arithmetic.floor), arithmetic.floor, population)

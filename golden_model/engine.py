@@ -130,7 +130,10 @@ class CompiledModel:
         return self.outputs(images).argmax(axis=1)
 
     def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
-        """Learn images in the given order; returns the class each was given just before it was learnt."""
+        """Learn images in the given order; returns the class each was given just before it was learnt.
+
+        ``images`` (images, inputs), ``labels`` (images,).
+        """
         images, labels, epoch = lesson(self.network, images, labels, epoch)
         predictions = np.empty(len(labels), np.int64)
         given = np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide)

@@ -151,6 +151,7 @@ class Format:
         """Real values to integers of this format.
 
         Exact for every float64, subnormal or huge: rounding happens once. NaN and infinities raise an ``InputError``.
+        Any shape, which is kept.
         """
         if overflow is Overflow.HOLD:
             raise InputError("quantise has no earlier value to hold: overflow must be SATURATE or WRAP, not HOLD")
@@ -173,11 +174,14 @@ class Format:
         return _overflow(whole.astype(np.int64), self, overflow, None)
 
     def real(self, integers: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Integers of this format to real values (exact up to 53 bits)."""
+        """Integers of this format to real values (exact up to 53 bits). Any shape, which is kept."""
         return np.asarray(integers, np.float64) / self.one
 
     def to_fxp(self, integers: npt.ArrayLike) -> Fxp:
-        """Integers of this format as an ``fxpmath.Fxp``, which rounds half up and saturates what it is given later."""
+        """Integers of this format as an ``fxpmath.Fxp``, which rounds half up and saturates what it is given later.
+
+        Any shape, which is kept.
+        """
         from fxpmath import Fxp
         checked = self.check(integers, "integers")
         if checked.size == 0:
@@ -196,7 +200,10 @@ class Format:
         return cls(int(number.n_word), int(number.n_frac), bool(number.signed)), np.array(number.val, np.int64)
 
     def check(self, integers: npt.ArrayLike, name: str) -> Integers:
-        """``integers`` as int64 if every one lies in this format, else an error that names the first that does not."""
+        """``integers`` as int64 if every one lies in this format, else an error that names the first that does not.
+
+        Any shape, which is kept.
+        """
         array = np.asarray(integers)
         if array.dtype.kind not in "iu":
             raise InputError(f"{name} must be integers of format {self}, not {array.dtype}")
@@ -207,7 +214,10 @@ class Format:
 
 
 def round_shift(values: npt.ArrayLike, shift: int, rounding: Rounding = Rounding.HALF_UP) -> Integers:
-    """``values / 2**shift`` as integers, rounded; ``shift`` >= 0, values of less than 2**62. Overflow is not looked at."""
+    """``values / 2**shift`` as integers, rounded; ``shift`` >= 0, values of less than 2**62. Overflow is not looked at.
+
+    Any shape, which is kept.
+    """
     value = _int64(values, "values to narrow")
     if shift < 0:
         raise InputError(f"a narrowing must shift right by 0 or more bits, not {shift}")
@@ -227,6 +237,8 @@ def round_shift(values: npt.ArrayLike, shift: int, rounding: Rounding = Rounding
 def narrow(values: npt.ArrayLike, shift: int, to: Format, rounding: Rounding = Rounding.HALF_UP,
            overflow: Overflow = Overflow.SATURATE, held: npt.ArrayLike | None = None) -> Integers:
     """The one place where bits are lost: drop ``shift`` fraction bits, then bring into the range of ``to``.
+
+    Any shape, which is kept.
 
     Parameters
     ----------

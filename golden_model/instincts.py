@@ -52,6 +52,7 @@ def changes(arithmetic: Arithmetic, name: str, products: Array, layer: int, memo
     """What the instinct of set ``name`` makes of the exact sums ``products``.
 
     ``memory``, that of the layer, is brought up to date in place where ``addressed``, bools that broadcast to the products.
+    ``products`` has the shape of the parameters, and so have the changes: links (N, M), bias (N,), K1, K2 and K3 (5, N).
     """
     learning, formats = arithmetic.network.learning, arithmetic.network.formats
     if name == "links" and learning.links:

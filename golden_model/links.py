@@ -16,7 +16,10 @@ EXACT = 2.0**53                               # float64 adds integers below this
 
 
 def exact_product(a: Array, b: Array) -> Array:
-    """``a @ b``, exact for integers: through float64 BLAS where no partial sum can reach 2**53, else in int64."""
+    """``a @ b``, exact for integers: through float64 BLAS where no partial sum can reach 2**53, else in int64.
+
+    ``a`` (..., n), ``b`` (n, m).
+    """
     if a.dtype.kind == "f":
         return a @ b
     bound = float(np.abs(a).max(initial=0)) * float(np.abs(b).max(initial=0)) * a.shape[-1]

@@ -75,6 +75,8 @@ class Model:
     def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
         """Learn images in the given order, ``network.learning.batch`` between updates.
 
+        ``images`` (images, inputs), ``labels`` (images,).
+
         Returns
         -------
         The class each image was given just before it was learnt.

@@ -49,7 +49,7 @@ class Signal:
     at_greatest: int = 0
 
     def add(self, values: Array) -> None:
-        """Count an integer array that is not empty."""
+        """Count an integer array that is not empty. Any shape."""
         least, greatest = int(values.min()), int(values.max())
         self.least, self.greatest = min(self.least, least), max(self.greatest, greatest)
         self.count += values.size
@@ -121,7 +121,10 @@ class Ranges:
 
     def learn(self, parameters: Parameters, images: Array, labels: Array, epoch: int = 0,
               progress: Progress | None = None) -> None:
-        """Learn images in the given order from these parameters, which stay as they are; what is learnt is dropped."""
+        """Learn images in the given order from these parameters, which stay as they are; what is learnt is dropped.
+
+        ``images`` (images, inputs), ``labels`` (images,).
+        """
         if len(labels) != len(images):
             raise InputError(f"labels must be one for each of the {len(images)} images to learn, not {len(labels)}")
         model = self._model(parameters)

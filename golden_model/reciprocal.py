@@ -39,6 +39,7 @@ def step(arithmetic: Arithmetic, s: Array, gates: tuple[Array, Array] | None, dr
 
     Element ``element`` is driven by ``drive`` and by the links from ``other`` elements, which lose in return. ``gates``: at
     the predictor and at the corrector; None: the populations themselves, which do not fall below ``neuron.gate_floor``.
+    ``s`` (5, images, N), each gate the same, ``drive`` (images, N), ``coupling`` (3, 5, N), ``links`` (N, N).
     """
     rest, scale = arithmetic.rest[:, None, None], arithmetic.drive_scale
     low = arithmetic.low[:, None, None] + arithmetic.floor if gates is None else arithmetic.least

@@ -153,17 +153,17 @@ def all_pixels(network: Network, arithmetic: str, parameters: Parameters) -> Par
 
 
 def accuracy(model: Learner, images: Array, labels: Array) -> float:
-    """Per cent of the images that the model gives their label."""
+    """Per cent of the images that the model gives their label. ``images`` (images, inputs), ``labels`` (images,)."""
     return percentage(model.predict(images) == labels)
 
 
 def percentage(right: npt.NDArray[Any]) -> float:
-    """Per cent of the entries that are true; 0 of none."""
+    """Per cent of the entries that are true; 0 of none. ``right`` (entries,)."""
     return 100 * float(np.count_nonzero(right)) / max(len(right), 1)
 
 
 def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[list[int]]:
-    """Counts of images by label (row) and prediction (column)."""
+    """Counts of images by label (row) and prediction (column). ``labels``, ``predictions`` (images,), int64."""
     counts: list[list[int]] = np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, -1).tolist()
     return counts
 

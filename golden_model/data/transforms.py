@@ -14,12 +14,14 @@ FRACTION = 8                              # bits to which the places between pix
 
 
 def inverted(images: Bytes) -> Bytes:
-    """Black for white: 255 - byte."""
+    """Black for white: 255 - byte. Any shape."""
     return np.bitwise_not(images)
 
 
 def moved(images: Bytes, image_shape: tuple[int, int], down: int, right: int) -> Bytes:
     """Every image moved by so many pixels, which may be negative; zeros move in.
+
+    ``images`` (images, pixels).
 
     Raises
     ------

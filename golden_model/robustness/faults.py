@@ -62,7 +62,7 @@ class Held:
     ones: Array
 
     def of(self, weights: Array) -> Array:
-        """The words that are read where these were written."""
+        """The words that are read where these were written. ``weights`` (N, links), and so are they."""
         return weights & self.kept | self.ones
 
 
@@ -129,12 +129,16 @@ class Struck(Fixed):
         self.erring: Array = np.zeros((0, 1), np.bool_)
 
     def output_error(self, difference: Array, layer: int) -> Array:
+        """``difference`` (images, classes)."""
         error = super().output_error(difference, layer)
         self.erring = np.any(error, axis=1, keepdims=True)
         return error
 
     def disturbed(self, state: Array, name: str, step: int) -> Array:
-        """Forward all images are hit, in reverse those that err: the circuit does not run for others."""
+        """Forward all images are hit, in reverse those that err: the circuit does not run for others.
+
+        ``state`` (5, images, N).
+        """
         signal, layer = name.rstrip("]").split("[")
         _, images, neurons = state.shape
         way = upsets.FORWARD if signal == "displacement" else upsets.REVERSE

@@ -36,7 +36,7 @@ mixed_word = njit(forceinline=True)(_mixed)
 
 
 def mixed(key: Array, number: Any) -> Array:
-    """The hash of ``key`` and one more number; uint64 arrays, of which one has an axis at least."""
+    """The hash of ``key`` and one more number; uint64 arrays, of which one has an axis at least. Any shapes that broadcast."""
     return np.asarray(_mixed(np.asarray(key, np.uint64), np.asarray(number, np.uint64)))
 
 

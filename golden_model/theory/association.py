@@ -74,7 +74,10 @@ class AssociativeMemory:
         return self._model.parameters[0]
 
     def learn(self, patterns: npt.ArrayLike, epochs: int) -> None:
-        """Store patterns, ``learning.batch`` between updates, in a random order that follows from the seed."""
+        """Store patterns, ``learning.batch`` between updates, in a random order that follows from the seed.
+
+        ``patterns`` (patterns, visible), each -1 or 1.
+        """
         words, batch = self._bytes(patterns), self.network.learning.batch
         for _ in range(epochs):
             order = np.random.default_rng([self.network.seed, ORDER_STREAM, self._learnt]).permutation(len(words))

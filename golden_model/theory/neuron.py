@@ -129,7 +129,7 @@ def bracket(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike) -> Reals:
 
 
 def derivative(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike) -> Reals:
-    """ds/dt = (E* + s) o (M s + u): the forward circuit."""
+    """ds/dt = (E* + s) o (M s + u): the forward circuit. ``s`` (5, ...), ``u`` (5, ...), and so is ds/dt."""
     rest, displacement = _align(ring.rest, _five(s, "s"))
     growth, population = _align(bracket(ring, s, u), rest + displacement)
     return population * growth
@@ -149,6 +149,8 @@ def energy(ring: Ring, s: npt.ArrayLike, about: npt.ArrayLike | None = None) -> 
 
     E° = E* + ``about`` is the rest point by default; at the saturated equilibrium of a drive V is the Lyapunov function
     that proves it is reached. V is infinite where an element is extinct that is alive in E°.
+
+    ``s`` (5, ...), ``about`` (5, ...).
 
     Raises
     ------
@@ -171,6 +173,7 @@ def energy_rate(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike, about: npt.Array
     """dV/dt = -sum_i K3_i (s_i - s°_i)^2 + (s - s°).(M s° + u) along the forward circuit, with s° = ``about``; shape (...).
 
     About rest (the default) it is -sum_i K3_i s_i^2 + s.u. About the saturated equilibrium of u no term is positive.
+    ``s``, ``u`` and ``about`` are (5, ...).
     """
     centre = np.zeros(ELEMENTS) if about is None else _five(about, "about")
     K3, gap_from, gap_to, push = _align(ring.K3, _five(s, "s"), centre, bracket(ring, centre, u))

@@ -117,7 +117,10 @@ class LayerWiring(ABC):
     # ------------------------------------------------------------- parameters to start from
 
     def scaled(self, uniform: Array, start: Initialisation, layer: int, inputs: int) -> Array:
-        """First weights from random numbers in [-1, 1), in the shape of the weights: uniform in +-gain * sqrt(3 / links)."""
+        """First weights from random numbers in [-1, 1), in the shape of the weights: uniform in +-gain * sqrt(3 / links).
+
+        ``uniform`` (N, links).
+        """
         gain = start.gain if layer else start.input_gain
         return uniform * (gain * np.sqrt(3 / self.fan_in(inputs)))
 
@@ -129,10 +132,10 @@ class LayerWiring(ABC):
 
     @abstractmethod
     def drive(self, arithmetic: Arithmetic, x: Array, parameters: Layer, layer: int) -> Array:
-        """Drives of the neurons from the inputs."""
+        """Drives of the neurons from the inputs. ``x`` (images, inputs); drives (images, N)."""
 
     def settle(self, arithmetic: Arithmetic, x: Array, parameters: Layer, layer: int) -> LayerState:
-        """The layer from rest until it passes its outputs on."""
+        """The layer from rest until it passes its outputs on. ``x`` (images, inputs)."""
         drive = self.drive(arithmetic, x, parameters, layer)
         s = circuits.settle(arithmetic, drive, self.each_neuron(parameters.coupling), layer)
         return LayerState(x, s, s[arithmetic.network.neuron.output_element])
@@ -145,22 +148,31 @@ class LayerWiring(ABC):
 
     @abstractmethod
     def error_before(self, arithmetic: Arithmetic, r: Any, parameters: Layer, layer: int) -> Array:
-        """The error of the layer before, from the reverse signals of this one."""
+        """The error of the layer before, from the reverse signals of this one.
+
+        ``r`` (5, images, N), or a list of them; errors (images, inputs).
+        """
 
     # ------------------------------------------------------------- learning
 
     @abstractmethod
     def products(self, arithmetic: Arithmetic, state: Any, r: Any) -> tuple[Array, Array]:
-        """The exact sums of the local products of every link, in the shape of the weights, and of every bias."""
+        """The exact sums of the local products of every link, in the shape of the weights, and of every bias.
+
+        ``r`` (5, images, N), or a list of them.
+        """
 
     @abstractmethod
     def addressed(self, state: Any, erring: Array) -> Array:
         """Which links a pid instinct addresses, bools that broadcast to the weights; ``erring`` (images,): had an error."""
 
     def each_neuron(self, parameters: Array) -> Array:
-        """Parameters of the last axis as every neuron has them."""
+        """Parameters of the last axis as every neuron has them. ``parameters`` (..., own) to (..., N)."""
         return parameters
 
     def over_positions(self, values: Array) -> Array:
-        """Values of every neuron, in the last axis, summed for those that have a parameter in common."""
+        """Values of every neuron, in the last axis, summed for those that have a parameter in common.
+
+        ``values`` (..., N) to (..., own).
+        """
         return values

@@ -123,7 +123,10 @@ class Recurrent(LayerWiring):
     # ------------------------------------------------------------- parameters to start from
 
     def scaled(self, uniform: Array, start: Initialisation, layer: int, inputs: int) -> Array:
-        """As for any layer for links from a frame; ``initialisation.gain`` is that of the reciprocal links."""
+        """As for any layer for links from a frame; ``initialisation.gain`` is that of the reciprocal links.
+
+        ``uniform`` (N, links).
+        """
         from_frame = self.fan_in(inputs)
         return np.concatenate([super().scaled(uniform[:, :from_frame], start, layer, inputs),
                                uniform[:, from_frame:] * (start.gain * np.sqrt(3 / len(uniform)))], axis=1)
@@ -138,7 +141,7 @@ class Recurrent(LayerWiring):
         return links.forward(arithmetic, x, parameters.weights[:, :-len(parameters.bias)], parameters.bias, layer)
 
     def settle(self, arithmetic: Arithmetic, x: Array, parameters: Layer, layer: int) -> RecurrentState:
-        """The layer from rest through all frames of the images."""
+        """The layer from rest through all frames of the images. ``x`` (images, inputs)."""
         x = arithmetic.as_displacements(x, layer)
         frames = np.split(x, self.frames, axis=1)
         drives = [self.drive(arithmetic, frame, parameters, layer) for frame in frames]
@@ -154,7 +157,10 @@ class Recurrent(LayerWiring):
                                       layer)
 
     def error_before(self, arithmetic: Arithmetic, r: list[Array], parameters: Layer, layer: int) -> Array:
-        """An input is held for the steps of its frame, so its error is the integral of what comes back in each of them."""
+        """An input is held for the steps of its frame, so its error is the integral of what comes back in each of them.
+
+        Each of ``r`` (5, images, N); errors (images, inputs).
+        """
         a, weights = arithmetic.network.neuron.input_element, parameters.weights[:, :-len(parameters.bias)]
         of_frames = [sum(signal[a] for signal in r[1 + start:1 + start + self.steps])
                      for start in range(0, self.instants, self.steps)]
@@ -165,7 +171,10 @@ class Recurrent(LayerWiring):
         return reciprocal.products(arithmetic, self, state.course, r)
 
     def addressed(self, state: RecurrentState, erring: Array) -> Array:
-        """An input link by an image with an input in some frame, a reciprocal link by every image with an error."""
+        """An input link by an image with an input in some frame, a reciprocal link by every image with an error.
+
+        ``erring`` (images,), bool.
+        """
         heard = np.any([(x[erring] != 0).any(axis=0) for x in state.course.frames], axis=0)
         return np.concatenate([heard, np.full(state.displacement.shape[2], bool(erring.any()))])
 

@@ -89,9 +89,9 @@ def members(name: str, value: type) -> Iterator[str]:
     """Public methods and properties that have a docstring, in the order of the source: those of a class, then those that it has
     from another class of ours."""
     of_ours = [base for base in value.__mro__ if base is value or base.__module__.partition(".")[0] in PACKAGES]
-    found = {each: member for base in reversed(of_ours) for each, member in vars(base).items()}
+    result = {each: member for base in reversed(of_ours) for each, member in vars(base).items()}
     for each in dict.fromkeys(each for base in of_ours for each in vars(base)):
-        member = found[each]
+        member = result[each]
         if each.startswith("_"):
             continue
         function = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member

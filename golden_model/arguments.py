@@ -13,7 +13,7 @@ from golden_model import parameters
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
-from golden_model.sections import shown
+from golden_model.sections import brief
 
 Array = npt.NDArray[Any]
 
@@ -29,9 +29,9 @@ def begun(network: Network, arithmetic: str, values: Parameters | None) -> Param
     if not isinstance(network, Network):
         raise InputError(f"the network must be a Network, not {type(network).__name__}; make one with Network(layers=...) or "
                          "Network.from_toml")
-    given = parameters.initial(network, arithmetic) if values is None else values
-    parameters.check(network, arithmetic, given)
-    return given
+    start = parameters.initial(network, arithmetic) if values is None else values
+    parameters.check(network, arithmetic, start)
+    return start
 
 
 def lesson(network: Network, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int) -> tuple[Array, Array, int]:
@@ -42,22 +42,22 @@ def lesson(network: Network, images: npt.ArrayLike, labels: npt.ArrayLike, epoch
     InputError
         For the first of them that cannot be used.
     """
-    found = check_images(network, images)
-    return found, check_labels(network, found, labels), check_epoch(epoch)
+    array = check_images(network, images)
+    return array, check_labels(network, array, labels), check_epoch(epoch)
 
 
 def check_images(network: Network, images: npt.ArrayLike) -> Array:
     """``images`` as uint8 (images, inputs) if they are bytes, one for each input of this network."""
-    found = _array(images, "images")
-    if found.ndim != 2 or found.shape[1] != network.layers[0] or found.dtype.kind not in "iu":
+    array = _array(images, "images")
+    if array.ndim != 2 or array.shape[1] != network.layers[0] or array.dtype.kind not in "iu":
         raise InputError(f"images must be uint8 of shape (images, {network.layers[0]}), "
-                         f"not {found.dtype} of shape {found.shape}")
-    if found.dtype != np.uint8:
-        if found.size and not 0 <= found.min() <= found.max() <= 255:
-            wrong = found.min() if found.min() < 0 else found.max()
+                         f"not {array.dtype} of shape {array.shape}")
+    if array.dtype != np.uint8:
+        if array.size and not 0 <= array.min() <= array.max() <= 255:
+            wrong = array.min() if array.min() < 0 else array.max()
             raise InputError(f"images must be bytes, whole numbers 0..255, not {wrong}; scale them")
-        found = found.astype(np.uint8)
-    return found
+        array = array.astype(np.uint8)
+    return array
 
 
 def check_labels(network: Network, images: Array, labels: npt.ArrayLike) -> Array:
@@ -65,15 +65,15 @@ def check_labels(network: Network, images: Array, labels: npt.ArrayLike) -> Arra
 
     ``labels`` (images,), whole numbers; ``images`` (images, inputs).
     """
-    found = _array(labels, "labels")
-    if found.size == 0 and found.ndim == 1:
-        found = found.astype(np.int64)                        # of an empty list
-    if found.shape != images.shape[:1] or found.dtype.kind not in "iu":
-        raise InputError(f"labels must be integers of shape {images.shape[:1]}, not {found.dtype} of shape {found.shape}")
-    if found.size and not 0 <= found.min() <= found.max() < network.layers[-1]:
-        wrong = found.min() if found.min() < 0 else found.max()
+    array = _array(labels, "labels")
+    if array.size == 0 and array.ndim == 1:
+        array = array.astype(np.int64)                        # of an empty list
+    if array.shape != images.shape[:1] or array.dtype.kind not in "iu":
+        raise InputError(f"labels must be integers of shape {images.shape[:1]}, not {array.dtype} of shape {array.shape}")
+    if array.size and not 0 <= array.min() <= array.max() < network.layers[-1]:
+        wrong = array.min() if array.min() < 0 else array.max()
         raise InputError(f"labels must be outputs 0..{network.layers[-1] - 1} of this network, not {wrong}")
-    return found.astype(np.int64)
+    return array.astype(np.int64)
 
 
 def check_epoch(epoch: int) -> int:
@@ -88,7 +88,7 @@ def check_threads(threads: int) -> int:
 
 def _count(value: Any, name: str, least: int, remedy: str) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InputError(f"{name} must be a whole number, {least} or more, not {shown(value)}; {remedy}")
+        raise InputError(f"{name} must be a whole number, {least} or more, not {brief(value)}; {remedy}")
     return int(value)
 
 

@@ -300,7 +300,7 @@ class _Analysis:
         self._bound(f"reverse[{k}]_kick", (words.reverse << network.formats.error.fraction) + kick,
                     "a reverse displacement, shifted, and the product of a gate and an error")
 
-    def _updated(self, bound_name: str, name: str, shown: str, k: int, products: Interval) -> None:
+    def _updated(self, bound_name: str, name: str, text: str, k: int, products: Interval) -> None:
         """A parameter of set ``name`` before its narrowing, if it is trained; ``products``: the exact sum."""
         network, words, learning = self.network, self.words, self.network.learning
         if (rate := learning.slowest()[name]) is None:
@@ -308,7 +308,7 @@ class _Analysis:
         old, instinct, what = words.parameters[name], learning.instinct(name), "its products"
         if instinct == "sign":
             step = network.sign_step(name, rate)
-            self._bound(bound_name, old + Interval(-step, step), f"the {shown} and a step")
+            self._bound(bound_name, old + Interval(-step, step), f"the {text} and a step")
             return
         if instinct == "pid":
             controller, leak = network.controller(name, k), learning.leak_shift
@@ -321,7 +321,7 @@ class _Analysis:
                         + (q - q).times(controller.derivative))
             what = "the three terms of its instinct"
         self._bound(bound_name, (old << max(network.change_shift(name, k, rate), 0)) + products,
-                    f"the {shown}, shifted, and {what}")
+                    f"the {text}, shifted, and {what}")
 
 
 def _operand(formats: Formats, words: Words, bracket: Interval) -> Interval:

@@ -41,5 +41,5 @@ class InternalError(WuxingError):
 
     REPORT = "this is a fault of wuxing, please report it"
 
-    def __init__(self, found: str) -> None:
-        super().__init__(f"{found}; {self.REPORT}")
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"{fault}; {self.REPORT}")

@@ -33,12 +33,12 @@ class Model:
 
     def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None,
                  observer: Observer | None = None) -> None:
-        given = begun(network, arithmetic, values)
+        start = begun(network, arithmetic, values)
         self.network = network
         self.arithmetic = arithmetics.create(network, arithmetic, observer)
         dtype = np.int64 if arithmetic == "fixed" else np.float64
         self.layers = [parameters.Layer(*(np.array(array, dtype) for array in (layer.weights, layer.bias, layer.coupling)))
-                       for layer in given]
+                       for layer in start]
         self._memory, self._masks = instincts.fresh(network, dtype), masks(network)
 
     @property

@@ -25,9 +25,9 @@ from golden_model.sections import (
     Learning,
     Neuron,
     Wiring,
+    brief,
     sequence,
     set_whole,
-    shown,
     whole,
 )
 from golden_model.wirings import Full, LayerWiring
@@ -80,11 +80,11 @@ class Network:
     def __post_init__(self) -> None:
         layers = sequence(self.layers)
         if layers is None or len(layers) < 2:
-            raise InputError(f"layers must have at least two sizes, not {shown(self.layers if layers is None else layers)}")
+            raise InputError(f"layers must have at least two sizes, not {brief(self.layers if layers is None else layers)}")
         object.__setattr__(self, "layers", tuple(whole(size, "each size in layers", 1, MOST_NEURONS) for size in layers))
         for name, section in SECTIONS.items():
             if not isinstance(getattr(self, name), section):
-                raise InputError(f"{name} must be a {section.__name__}, not {shown(getattr(self, name))}")
+                raise InputError(f"{name} must be a {section.__name__}, not {brief(getattr(self, name))}")
         set_whole(self, "seed", 0, 2**63 - 1)
         self.wiring.check(self.layers)
         if all(wiring == Full() for wiring in self.wirings):                          # one way to say it, one digest
@@ -112,8 +112,8 @@ class Network:
 
     def input_fraction(self, layer: int) -> int:
         """Fraction bits of what layer ``layer`` (0: the first with neurons) receives."""
-        given = self.formats.displacement if layer else self.formats.input
-        return given.fraction + self.input_shift(layer)
+        word = self.formats.displacement if layer else self.formats.input
+        return word.fraction + self.input_shift(layer)
 
     def input_shift(self, layer: int) -> int:
         """Bits by which an input word is shifted left for a first layer whose reciprocal links carry displacements; else 0."""
@@ -336,14 +336,14 @@ def parsed(data: Any) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for key, value in data.items():
         if key not in known:
-            raise InputError(f"a network description has no entry {shown(key)}; it has {', '.join(sorted(known))}")
+            raise InputError(f"a network description has no entry {brief(key)}; it has {', '.join(sorted(known))}")
         if key in SECTIONS:
             if not isinstance(value, dict):
-                raise InputError(f"{key} must be a table, not {shown(value)}")
+                raise InputError(f"{key} must be a table, not {brief(value)}")
             names = [entry.name for entry in fields(SECTIONS[key])]
             for name in value:
                 if name not in names:
-                    raise InputError(f"{key} has no entry {shown(name)}; it has {', '.join(names)}")
+                    raise InputError(f"{key} has no entry {brief(name)}; it has {', '.join(names)}")
             value = SECTIONS[key](**value)
         arguments[key] = value
     return arguments

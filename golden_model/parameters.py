@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from golden_model.errors import InputError
 from golden_model.network import ELEMENTS, Network
-from golden_model.sections import shown
+from golden_model.sections import brief
 from golden_model.wirings import masks
 
 ARITHMETICS = ("float", "fixed")
@@ -89,7 +89,7 @@ def check(network: Network, arithmetic: str, parameters: Parameters) -> None:
     check_arithmetic(arithmetic)
     formats = network.formats
     if not isinstance(parameters, (list, tuple)) or not all(isinstance(layer, Layer) for layer in parameters):
-        raise InputError(f"parameters must be a list of Layer, one for each layer of neurons, not {shown(parameters)}")
+        raise InputError(f"parameters must be a list of Layer, one for each layer of neurons, not {brief(parameters)}")
     if len(parameters) != len(network.layers) - 1:
         raise InputError(f"a network of sizes {network.layers} must have {len(network.layers) - 1} layers of parameters, "
                          f"not {len(parameters)}")

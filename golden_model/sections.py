@@ -40,7 +40,7 @@ class Neuron:
         for name in ("K1", "K2", "K3", "rest"):
             values = sequence(getattr(self, name))
             if values is None or len(values) != ELEMENTS:
-                raise InputError(f"neuron.{name} must be five numbers, one per element, not {shown(getattr(self, name))}")
+                raise InputError(f"neuron.{name} must be five numbers, one per element, not {brief(getattr(self, name))}")
             object.__setattr__(self, name, tuple(number(value, f"neuron.{name}") for value in values))
         if min(self.K3) < 0:
             raise InputError(f"neuron.K3 must be 0 (oscillator) or more (propagator), not {min(self.K3):g}")
@@ -94,7 +94,7 @@ class Formats:
             elif value == "exact":
                 object.__setattr__(self, entry.name, None)
             elif not isinstance(value, Format) and not (entry.name == "bracket" and value is None):
-                raise InputError(f'formats.{entry.name} must be a format like "Q1.12", not {shown(value)}')
+                raise InputError(f'formats.{entry.name} must be a format like "Q1.12", not {brief(value)}')
         for name in ("displacement", "drive", "weight", "error", "coupling", "local_product", "integral"):
             if not getattr(self, name).signed:
                 raise InputError(f"formats.{name} must be signed, not {getattr(self, name)}; write Qm.f without the U")
@@ -188,9 +188,9 @@ class Learning:
             instinct, gains = getattr(self, f"{group}_instinct"), sequence(getattr(self, f"{group}_gains"))
             name = f"learning.{group}_gains"
             if instinct not in INSTINCTS:
-                raise InputError(f"learning.{group}_instinct must be proportional, sign or pid, not {shown(instinct)}")
+                raise InputError(f"learning.{group}_instinct must be proportional, sign or pid, not {brief(instinct)}")
             if gains is None or len(gains) != 3:
-                raise InputError(f"{name} must be three numbers, P, I and D, not {shown(getattr(self, f'{group}_gains'))}")
+                raise InputError(f"{name} must be three numbers, P, I and D, not {brief(getattr(self, f'{group}_gains'))}")
             gains = tuple(number(gain, name) for gain in gains)
             object.__setattr__(self, f"{group}_gains", gains)
             for gain in gains:
@@ -199,7 +199,7 @@ class Learning:
             if not any(gains):
                 raise InputError(f"{name} must not all be 0; set the rate to 0 for what is not to learn")
             if instinct != "pid" and gains != (1, 0, 0):
-                raise InputError(f"{name} must be (1, 0, 0) unless learning.{group}_instinct is pid, not {shown(gains)}")
+                raise InputError(f"{name} must be (1, 0, 0) unless learning.{group}_instinct is pid, not {brief(gains)}")
         set_numbers(self, "learning", "leak")
         if self.leak and not (2**-16 <= self.leak <= 0.5 and math.frexp(self.leak)[0] == 0.5):
             raise InputError(f"learning.leak must be 0 or a power of two from 2**-16 to 1/2, not {self.leak:g}")
@@ -266,7 +266,7 @@ class Wiring:
 
     def __post_init__(self) -> None:
         if not isinstance(self.layers, (tuple, list)):
-            raise InputError(f"wiring.layers must be one word for each layer of neurons, not {shown(self.layers)}")
+            raise InputError(f"wiring.layers must be one word for each layer of neurons, not {brief(self.layers)}")
         object.__setattr__(self, "layers", tuple(self.layers))
         for words in self.layers:
             self._parsed(words)                                                       # refuses what describes no wiring
@@ -280,7 +280,7 @@ class Wiring:
     def _parsed(words: Any) -> LayerWiring:
         wiring = parse(words) if isinstance(words, str) else None
         if wiring is None:
-            raise InputError(f"each of wiring.layers must be {EXAMPLES}, not {shown(words)}")
+            raise InputError(f"each of wiring.layers must be {EXAMPLES}, not {brief(words)}")
         return wiring
 
     @property
@@ -296,7 +296,7 @@ class Wiring:
         for layer, wiring in enumerate(self.parsed):
             wiring.check(layer, sizes[layer], sizes[layer + 1])
         if self.parsed and not self.parsed[-1].answers:
-            raise InputError(f"the last of wiring.layers must have one output for each class, not {shown(self.layers[-1])}; "
+            raise InputError(f"the last of wiring.layers must have one output for each class, not {brief(self.layers[-1])}; "
                              f"put a layer behind it, for example full")
 
 
@@ -308,9 +308,9 @@ def number(value: Any, name: str) -> float:
     """``value`` as a float, never -0.0: descriptions that are equal must have the same digest."""
     if isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool):
         with contextlib.suppress(OverflowError):                # an integer that no float holds
-            if math.isfinite(found := float(value)):
-                return found + 0.0
-    raise InputError(f"{name} must be a finite number, not {shown(value)}")
+            if math.isfinite(real := float(value)):
+                return real + 0.0
+    raise InputError(f"{name} must be a finite number, not {brief(value)}")
 
 
 def set_numbers(section: Any, prefix: str, *names: str) -> None:
@@ -321,7 +321,7 @@ def set_numbers(section: Any, prefix: str, *names: str) -> None:
 def whole(value: Any, name: str, least: int, greatest: int) -> int:
     """``value`` as an int, if it is a whole number of Python or NumPy within these limits."""
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not least <= value <= greatest:
-        raise InputError(f"{name} must be a whole number from {least} to {greatest}, not {shown(value)}")
+        raise InputError(f"{name} must be a whole number from {least} to {greatest}, not {brief(value)}")
     return int(value)
 
 
@@ -338,12 +338,12 @@ def sequence(value: Any) -> tuple[Any, ...] | None:
     return tuple(value) if isinstance(value, (tuple, list)) else None
 
 
-def shown(value: Any) -> str:
+def brief(value: Any) -> str:
     """``repr`` for messages, cut short where a file holds something huge or deep."""
-    brief = reprlib.Repr()
-    brief.maxlist = brief.maxtuple = brief.maxdict = 8
-    brief.maxstring = brief.maxother = brief.maxlong = 80
+    cut = reprlib.Repr()
+    cut.maxlist = cut.maxtuple = cut.maxdict = 8
+    cut.maxstring = cut.maxother = cut.maxlong = 80
     try:
-        return brief.repr(value)
+        return cut.repr(value)
     except ValueError:                                           # an integer of more digits than Python prints
         return "something too large to print"

@@ -90,7 +90,7 @@ def test_the_hash_is_that_of_splitmix64():
 
 def test_masks_are_those_of_the_documented_hash():
     seed, way, layer, step, rate, bits = 77, 1, 2, 5, 0.3, 13
-    found = upsets.masks(seed, np.array([4, 9]), way, layer, step, 6, rate, bits)
+    result = upsets.masks(seed, np.array([4, 9]), way, layer, step, 6, rate, bits)
     for at, image in enumerate((4, 9)):
         for element in range(5):
             for neuron in range(6):
@@ -98,13 +98,13 @@ def test_masks_are_those_of_the_documented_hash():
                 word = splitmix(key, neuron)
                 bit = (word & 0xFFFFFFFF) * bits >> 32
                 wanted = (-4096 if bit == 12 else 1 << bit) if word >> 32 < round(0.3 * 2**32) else 0
-                assert found[element, at, neuron] == wanted
+                assert result[element, at, neuron] == wanted
 
 
 def test_upsets_hit_every_bit_alike_and_as_often_as_they_should():
-    found = upsets.masks(3, np.arange(400), 0, 0, 0, 50, 0.25, 13).ravel()
-    assert (found != 0).mean() == pytest.approx(0.25, abs=0.01)
-    counts = np.unique(found[found != 0], return_counts=True)
+    result = upsets.masks(3, np.arange(400), 0, 0, 0, 50, 0.25, 13).ravel()
+    assert (result != 0).mean() == pytest.approx(0.25, abs=0.01)
+    counts = np.unique(result[result != 0], return_counts=True)
     assert sorted(counts[0].tolist()) == sorted([1 << bit for bit in range(12)] + [-4096])
     assert counts[1].min() > 0.8 * counts[1].mean()
 

@@ -143,10 +143,10 @@ def adjoint_error(dt, steps):
     def course(links, weights):
         return reciprocal.run(arithmetic, recurrence, [x @ weights.T for x in frames], frames, coupling, links, 0)
 
-    found = course(links, weights)
-    assert -0.9 < min(state.min() for state in found.states) < max(state.max() for state in found.states) < 0.99
-    products, _ = reciprocal.products(arithmetic, recurrence, found, reciprocal.run_reverse(
-        arithmetic, steps, found, [error], coupling, links, 0))
+    result = course(links, weights)
+    assert -0.9 < min(state.min() for state in result.states) < max(state.max() for state in result.states) < 0.99
+    products, _ = reciprocal.products(arithmetic, recurrence, result, reciprocal.run_reverse(
+        arithmetic, steps, result, [error], coupling, links, 0))
     gradient = np.zeros((5, 8))
     for n, m in np.ndindex(5, 8):
         ends = []
@@ -175,8 +175,8 @@ def test_an_update_is_the_sum_over_steps_narrowed_once():
     before, seen = model.parameters[0], []
     real = reciprocal.products
 
-    def products(*given):
-        seen.append(real(*given))
+    def products(*arguments):
+        seen.append(real(*arguments))
         return seen[-1]
 
     reciprocal.products = products
@@ -287,12 +287,12 @@ def test_stored_patterns_are_restored_from_half(arithmetic, patterns, tmp_path):
     assert (before[:, :12] == patterns[:, :12]).all()
     assert (before[:, 12:] == patterns[:, 12:]).mean() < 0.8
     memory.learn(patterns, 30)
-    found = memory.recall(cues, 3)
-    assert (found == patterns).mean() > 0.97
+    result = memory.recall(cues, 3)
+    assert (result == patterns).mean() > 0.97
     model_file.save(tmp_path / "memory.npz", network, arithmetic, [memory.parameters], {})
     loaded = model_file.load(tmp_path / "memory.npz")
     again = AssociativeMemory(loaded.network, loaded.arithmetic, loaded.parameters[0])
-    np.testing.assert_array_equal(again.recall(cues, 3), found)
+    np.testing.assert_array_equal(again.recall(cues, 3), result)
 
 
 def test_hidden_neurons_fall_silent_for_what_is_stored(patterns):

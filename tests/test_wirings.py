@@ -49,11 +49,11 @@ def test_every_kind_is_tried_here():
 
 @pytest.mark.parametrize("words", [words for words, _, _ in LAYERS])
 def test_one_kind_reads_a_word_and_prints_it_again(words):
-    found = [wiring for kind in KINDS if (wiring := kind.parse(words)) is not None]
-    assert len(found) == 1
-    assert str(found[0]) == words
-    assert found[0] == parse(words)
-    assert hash(found[0]) == hash(parse(words))
+    results = [wiring for kind in KINDS if (wiring := kind.parse(words)) is not None]
+    assert len(results) == 1
+    assert str(results[0]) == words
+    assert results[0] == parse(words)
+    assert hash(results[0]) == hash(parse(words))
 
 
 @pytest.mark.parametrize(("words", "inputs", "neurons"), LAYERS)
@@ -92,9 +92,9 @@ def test_the_error_of_the_layer_before_comes_over_the_same_links_transposed(word
     r = drawn(random, 5, 3, neurons)
     matrix = drive(weights, np.eye(inputs))
     layer = Layer(weights, np.zeros(shape[0]), np.zeros((3, 5, shape[0])))
-    found = wiring.error_before(words_of, r, layer, 1)
-    assert np.array_equal(found, r[ENDS.input_element] @ matrix.T)
-    assert found.any() or neurons == 1
+    result = wiring.error_before(words_of, r, layer, 1)
+    assert np.array_equal(result, r[ENDS.input_element] @ matrix.T)
+    assert result.any() or neurons == 1
 
 
 @pytest.mark.parametrize(("words", "inputs", "neurons"), ONCE)
@@ -121,9 +121,9 @@ def test_a_link_is_addressed_if_an_image_that_erred_has_its_input(words, inputs,
     x = np.where(np.random.default_rng(4).random(x.shape) < 0.3, np.abs(x) + 1 / 64, 0.0)
     x[:, 0] = 0
     s = np.zeros((5, 3, neurons))
-    found = np.broadcast_to(wiring.addressed(LayerState(x, s, s[1]), erring), shape)
+    result = np.broadcast_to(wiring.addressed(LayerState(x, s, s[1]), erring), shape)
     of_links, _ = wiring.products(words_of, LayerState(x, s, s[1]), np.ones((5, 3, neurons)) * erring[:, None])
-    assert np.array_equal(found, of_links != 0)
+    assert np.array_equal(result, of_links != 0)
 
 
 @pytest.mark.parametrize(("words", "inputs", "neurons"), ONCE)

@@ -14,7 +14,7 @@ import typer
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
-from golden_model.sections import shown
+from golden_model.sections import brief
 from wuxing.reports import console
 
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help=(
@@ -67,7 +67,7 @@ def trained_on(record: Mapping[str, object]) -> Dataset:
             return dataset
         seen.append(f"{place} has {dataset.sha256[:12]}...")
     names = " and ".join(seen) or "there is none"
-    raise InputError(f"the data set {shown(name)} that the model was trained on (SHA-256 {digest[:12]}...) must be one "
+    raise InputError(f"the data set {brief(name)} that the model was trained on (SHA-256 {digest[:12]}...) must be one "
                      f"of {', '.join(datasets.SHA256)}, or a folder of this name here or in {datasets.data_folder()}, but "
                      f"{names}; give it by --dataset PATH")
 

@@ -143,8 +143,8 @@ def load(name: str) -> Dataset:
         folder = data_folder() / "mnist"
         if _missing(folder):
             download.fetch(folder, lambda: _missing(folder))
-        found = _folder(folder, name)
-        return found if found.sha256 == SHA256[name] else replace(found, source=f"{found.source}, which are not MNIST's")
+        path = _folder(folder, name)
+        return path if path.sha256 == SHA256[name] else replace(path, source=f"{path.source}, which are not MNIST's")
     folder = Path(name)
     if not (name and stat.S_ISDIR(_kind(folder))):
         raise InputError(f"a data set must be mnist, mnist-5k, digits, or a folder of four IDX files, not {name!r}")

@@ -74,8 +74,8 @@ def _parse(file: BinaryIO | gzip.GzipFile, path: Path, dimensions: int) -> Bytes
                          f"get it anew or split it")
     data = read_at_most(file, expected + 1)
     if len(data) != expected:
-        found = f"only {len(data)}" if len(data) < expected else "more"
-        raise InputError(f"{path} must hold {expected} bytes for the {by_sizes(shape)} {kind} of its header, but has {found}; "
+        count = f"only {len(data)}" if len(data) < expected else "more"
+        raise InputError(f"{path} must hold {expected} bytes for the {by_sizes(shape)} {kind} of its header, but has {count}; "
                          f"get it anew")
     return np.frombuffer(data, np.uint8).reshape(shape)
 

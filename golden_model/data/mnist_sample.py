@@ -26,10 +26,10 @@ REMEDY = f"install it anew with pip install --no-deps --force-reinstall {PACKAGE
 def path() -> Path | None:
     """Where the installed package has the file; None if it has none, or is not installed."""
     try:
-        found = Path(str(metadata.distribution(PACKAGE).locate_file(FILE)))
+        file = Path(str(metadata.distribution(PACKAGE).locate_file(FILE)))
     except metadata.PackageNotFoundError:
         return None
-    return found if found.is_file() else None
+    return file if file.is_file() else None
 
 
 def read() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -40,17 +40,17 @@ def read() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     InputError
         If the package is not installed, or its file is not the one that is known.
     """
-    found = path()
-    if found is None:
+    result = path()
+    if result is None:
         raise InputError(f"mnist-5k must be on this machine in the package {PACKAGE}, but is not; install it with pip install "
                          f"--no-deps {PACKAGE}, or choose digits")
     try:
-        with gzip.open(found) as file:
+        with gzip.open(result) as file:
             text = file.read(BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{found} must be a gzip file that can be read, but: {getattr(error, 'strerror', None) or error}; "
+        raise InputError(f"{result} must be a gzip file that can be read, but: {getattr(error, 'strerror', None) or error}; "
                          f"{REMEDY}") from None
     if (digest := hashlib.sha256(text).hexdigest()) != SHA256:
-        raise InputError(f"{found} must have SHA-256 {SHA256} unpacked, not {digest}; {REMEDY}")
+        raise InputError(f"{result} must have SHA-256 {SHA256} unpacked, not {digest}; {REMEDY}")
     rows = np.loadtxt(io.BytesIO(text), np.uint8, delimiter=",")
     return np.ascontiguousarray(rows[:, :PIXELS]), rows[:, PIXELS].astype(np.int64)

@@ -23,7 +23,7 @@ from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
 from golden_model.robustness import upsets
-from golden_model.sections import number, set_whole, shown
+from golden_model.sections import brief, number, set_whole
 from golden_model.wirings import masks
 
 DEAD_STREAM, STUCK_STREAM, MISMATCH_STREAM = 11, 12, 13   # of the seed of the faults
@@ -50,7 +50,7 @@ class Faults:
             value = number(getattr(self, name), f"faults.{name}")
             object.__setattr__(self, name, value)
             if not 0 <= value <= 1:
-                raise InputError(f"faults.{name} must lie between 0 and 1, not {shown(value)}")
+                raise InputError(f"faults.{name} must lie between 0 and 1, not {brief(value)}")
         set_whole(self, "faults.seed", 0, 2**63 - 1)
 
 
@@ -237,4 +237,4 @@ def check(network: Network, faults: Faults) -> None:
     for wiring in network.wirings:
         if not wiring.bears_faults:
             raise InputError("faults must be those of a network whose links are full, one-to-one or random, not "
-                             f"{shown(str(wiring))}")
+                             f"{brief(str(wiring))}")

@@ -79,11 +79,11 @@ def exposed(place: Path) -> str:
     if os.name != "posix":
         return ""
     for each in (place, *place.parents):
-        found = each.stat()
-        if found.st_uid not in (0, os.getuid()):
+        state = each.stat()
+        if state.st_uid not in (0, os.getuid()):
             return f"{each} belongs to another user"
-        sticky = found.st_mode & stat.S_ISVTX and each != place               # like /tmp: everybody has his own in it
-        others = found.st_mode & stat.S_IWOTH or found.st_mode & stat.S_IWGRP and not _own_group(found.st_gid)
+        sticky = state.st_mode & stat.S_ISVTX and each != place               # like /tmp: everybody has his own in it
+        others = state.st_mode & stat.S_IWOTH or state.st_mode & stat.S_IWGRP and not _own_group(state.st_gid)
         if others and not sticky:
             return f"others can write {each}"
     return ""
@@ -94,10 +94,10 @@ def _own_group(group: int) -> bool:
     import grp
     import pwd
     try:
-        user, found = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(group)
+        user, entry = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(group)
     except KeyError:
         return False
-    return found.gr_name == user and set(found.gr_mem) <= {user}
+    return entry.gr_name == user and set(entry.gr_mem) <= {user}
 
 
 def _unusable(folder: Path) -> str:

@@ -275,12 +275,12 @@ def _read_array(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, shape: tuple[i
     """An array of this shape: int64 from the integers of format ``word``, or reals."""
     kinds = [np.dtype("<f4"), np.dtype("<f8")] if word is None else [_stored(word)]
     with archive.open(entry) as member:
-        found, fortran, kind, start = _npy_header(member, entry.filename)
+        stored_shape, fortran, kind, start = _npy_header(member, entry.filename)
         if kind.hasobject:
             raise InputError(f"{entry.filename} must be numbers, not Python objects, which could run code; {DISTRUST}")
-        if found != shape or fortran or kind not in kinds:
+        if stored_shape != shape or fortran or kind not in kinds:
             raise InputError(f"{entry.filename} must be {' or '.join(map(str, kinds))} of shape {shape} in C order, not "
-                             f"{_brief(kind)} of shape {_brief(found)}{' in Fortran order' if fortran else ''}; {TRAIN}")
+                             f"{_brief(kind)} of shape {_brief(stored_shape)}{' in Fortran order' if fortran else ''}; {TRAIN}")
         length = math.prod(shape) * kind.itemsize
         if entry.file_size != start + length:
             raise InputError(f"{entry.filename} must have {length} bytes after its header, not {entry.file_size - start}; "

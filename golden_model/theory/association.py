@@ -105,11 +105,11 @@ class AssociativeMemory:
         """
         known = np.asarray(cues, np.int64)
         model = CompiledModel(self.network, self.arithmetic, [self.parameters], threads=1)
-        found = known
+        pattern = known
         for _ in range(rounds):
-            outputs = model.outputs(self._bytes(found))[:, :self.visible]
-            found = np.where(known == 0, np.where(outputs < 0, -1, 1), known)
-        return found
+            outputs = model.outputs(self._bytes(pattern))[:, :self.visible]
+            pattern = np.where(known == 0, np.where(outputs < 0, -1, 1), known)
+        return pattern
 
     def _bytes(self, patterns: npt.ArrayLike) -> npt.NDArray[np.uint8]:
         signs = np.asarray(patterns)

@@ -202,11 +202,11 @@ def equilibrium(ring: Ring, u: npt.ArrayLike) -> Reals:
         raise InputError(f"u must be finite numbers, not {drives[~np.isfinite(drives)].flat[0]}")
     matrix = coupling_matrix(K1, K2) - np.moveaxis(K3, 0, -1)[..., None] * np.eye(ELEMENTS)
     flat = [np.moveaxis(array, 0, -1).reshape(-1, ELEMENTS) for array in (rest, drives)]
-    matrices, found = matrix.reshape(-1, ELEMENTS, ELEMENTS), np.empty(flat[0].shape)
-    for first in range(0, len(found), _CHUNK):
+    matrices, solution = matrix.reshape(-1, ELEMENTS, ELEMENTS), np.empty(flat[0].shape)
+    for first in range(0, len(solution), _CHUNK):
         part = slice(first, first + _CHUNK)
-        found[part] = _saturated(matrices[part], flat[0][part], flat[1][part])
-    return np.moveaxis(found.reshape(*rest.shape[1:], ELEMENTS), -1, 0)
+        solution[part] = _saturated(matrices[part], flat[0][part], flat[1][part])
+    return np.moveaxis(solution.reshape(*rest.shape[1:], ELEMENTS), -1, 0)
 
 
 def _saturated(matrix: Reals, rest: Reals, drive: Reals) -> Reals:

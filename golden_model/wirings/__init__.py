@@ -31,7 +31,7 @@ def parse(words: str) -> LayerWiring | None:
     InputError
         If they contradict one another.
     """
-    return next((found for kind in KINDS if (found := kind.parse(words)) is not None), None)
+    return next((wiring for kind in KINDS if (wiring := kind.parse(words)) is not None), None)
 
 
 def masks(network: Network) -> list[Mask | None]:

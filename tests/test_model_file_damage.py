@@ -1,5 +1,6 @@
 """Model files that are damaged or hostile get their sentence before memory is taken."""
 import json
+import os
 import re
 import tracemalloc
 import zipfile
@@ -30,6 +31,9 @@ def path(tmp_path: Path) -> Path:
 def test_file_that_cannot_be_read(tmp_path: Path, path: Path) -> None:
     refuses(path, " must be a whole file that can be read, but: No such file or directory; copy it again or train anew")
     refuses(tmp_path, " must be a whole file that can be read, but: Is a directory; copy it again or train anew")
+    os.mkfifo(path)
+    for endless in (path, Path("/dev/zero"), Path("/dev/full")):
+        refuses(endless, ": it must be a file, not a device or a pipe; give the path of a copy on disk")
     with pytest.raises(InputError, match="embedded null byte"):
         load("a\0b")
 

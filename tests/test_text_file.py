@@ -52,6 +52,15 @@ def test_what_cannot_be_read(tmp_path, name):
         read(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", sorted(READERS.keys() - {"experiment.toml"}))
+def test_a_device_that_goes_on_for_ever(tmp_path, name):
+    _, read, what, remedy = READERS[name]
+    (tmp_path / name).symlink_to("/dev/zero")
+    sentence = f"{what} {tmp_path / name} must have at most 16777216 bytes, but has more; {remedy}"
+    with pytest.raises(InputError, match=f"^{re.escape(sentence)}$"):
+        read(tmp_path / name)
+
+
 def test_a_mark_in_a_text_that_somebody_else_read():
     assert Network.from_toml("\ufeff" + NETWORK.to_toml()) == NETWORK
     assert Network.from_json("\ufeff" + NETWORK.to_json()) == NETWORK

@@ -7,6 +7,7 @@ from typing import Any
 
 from golden_model.errors import InputError
 
+MOST = 1 << 24                            # bytes; a description of a network has some hundred
 UTF_16 = b"\xff\xfe", b"\xfe\xff"         # how a file in UTF-16 begins
 
 
@@ -19,9 +20,12 @@ def read(path: Path, what: str, remedy: str) -> str:
         If it cannot be read, or is not UTF-8; ``what`` names the file, ``remedy`` says what to do.
     """
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MOST + 1)                # a device may go on for ever
     except OSError as error:
         raise InputError(f"{what} {path} must be a file that can be read, but: {error.strerror}; {remedy}") from None
+    if len(content) > MOST:
+        raise InputError(f"{what} {path} must have at most {MOST} bytes, but has more; {remedy}")
     if content.startswith(UTF_16):
         raise InputError(f"{what} {path} must be text in UTF-8, not UTF-16; save it as UTF-8")
     try:

@@ -21,6 +21,7 @@ import io
 import json
 import math
 import os
+import stat
 import struct
 import warnings
 import zipfile
@@ -126,6 +127,8 @@ def load(path: str | os.PathLike[str]) -> ModelFile:
         Names the file and the first thing about it that is wrong.
     """
     try:
+        if not stat.S_ISREG(Path(path).stat().st_mode) and not Path(path).is_dir():      # a device may go on for ever
+            raise InputError("it must be a file, not a device or a pipe; give the path of a copy on disk")
         with Path(path).open("rb") as file:
             return _load(file)
     except InputError as error:

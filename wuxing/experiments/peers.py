@@ -113,7 +113,8 @@ class Peer:
                 self.gradients(images[part], labels[part])
                 with torch.no_grad():
                     for each in trained:
-                        each -= step * each.grad
+                        if each.grad is not None:             # as torch declares it; there is one by now
+                            each -= step * each.grad
                 before, reached = epoch * count + start, epoch * count + start + len(part)
                 if every and reached // every > before // every:
                     course.append([reached / count, self.accuracy(data.test_images, data.test_labels)])

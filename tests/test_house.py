@@ -166,8 +166,9 @@ def test_imports_of_gateware_simulation_and_boards_point_one_way_and_they_never_
 
 
 def test_the_command_line_starts_without_what_only_some_commands_need():
-    """``wuxing --help`` is fast because plots and scikit-learn are imported where they are used."""
-    program = "import sys, wuxing.cli; print([name for name in ('matplotlib', 'sklearn', 'torch') if name in sys.modules])"
+    """``wuxing --help`` is fast because plots, pages, scikit-learn and hardware are imported where they are used."""
+    slow = ("matplotlib", "jinja2", "sklearn", "torch", "amaranth", "serial")
+    program = f"import sys, wuxing.cli; print([name for name in {slow} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT).stdout
     assert result == "[]\n"
 

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from boards.report import BuildReport
+if TYPE_CHECKING:                         # `wuxing --help` is not to wait for boards and Jinja2
+    from boards.report import BuildReport
 
 PARTS = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
          "spram": "SPRAM blocks"}
@@ -15,7 +17,7 @@ Row = tuple[str, ...]
 
 def page(report: BuildReport) -> str:
     """The HTML of a report. Equal reports give an equal page."""
-    from wuxing.reports.page import rendered  # `wuxing --help` is not to wait for Jinja2
+    from wuxing.reports.page import rendered
     sizes = "-".join(map(str, report.network.layers))
     verified: list[Row] = [(name.replace("_", " "), f"{value:,.1f}" if isinstance(value, float) else str(value))
                            for name, value in asdict(report.verified).items() if value is not None]

@@ -66,7 +66,7 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
             raise InputError(f"files must have relative names within one folder, not {name!r}")
     cache = library_cache.folder()
     key = _hash(wrapper.read_text("utf-8"), verilator.label, str(verilator.path), compiler.label, str(compiler.path),
-                FAST, SLOW, *VERILATOR_OPTIONS, *COMPILER_OPTIONS, verilog, top, json.dumps(sorted(files.items())),
+                *_levels(), *VERILATOR_OPTIONS, *_compiler_options(), verilog, top, json.dumps(sorted(files.items())),
                 json.dumps(sorted(set(public))), str(trace), str(cache) if files else "")
 
     def make(folder: Path) -> None:
@@ -94,20 +94,32 @@ def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, 
     _check_ports(top, (work / "cpp/Vcore.h").read_text("utf-8"), ports)
     plan = json.loads(_without_octal((work / "cpp/Vcore.json").read_text("utf-8")))
     sources, include = plan["sources"], Path(plan["system"]["verilator_root"]) / "include"
-    common = [str(compiler.path), *COMPILER_OPTIONS, "-I", str(include), "-I", str(include / "vltstd")]
+    fast, slow = _levels()
+    common = [str(compiler.path), *_compiler_options(), "-I", str(include), "-I", str(include / "vltstd")]
     variant = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_FST={int(trace)}"]
     with ThreadPoolExecutor(JOBS) as pool:
-        headers = pool.submit(_headers, compiler, [*common, *variant, FAST])
+        headers = pool.submit(_headers, compiler, [*common, *variant, fast])
         runtime = list(pool.map(lambda source: _runtime(common, Path(source)), sources["global"]))
-    units = [(path, FAST) for path in (Path(name) for name in sources.get("classes_fast", []))]
-    units += [(Path(name), SLOW) for kind in ("classes_slow", "support_fast", "support_slow") for name in sources.get(kind, [])]
+    units = [(path, fast) for path in (Path(name) for name in sources.get("classes_fast", []))]
+    units += [(Path(name), slow) for kind in ("classes_slow", "support_fast", "support_slow") for name in sources.get(kind, [])]
     shutil.copyfile(wrapper, work / "cpp" / wrapper.name)
-    units = _gathered(work / "cpp", [(Path("cpp") / wrapper.name, FAST), *units])
+    units = _gathered(work / "cpp", [(Path("cpp") / wrapper.name, fast), *units])
     objects = _objects([*common, *variant, "-I", "cpp"], units, work, headers.result())
     lz4 = ["-llz4"] if trace and (include / "fstcpp").is_dir() else []       # which Verilator forgets to name
     libraries = [*plan["options"].get("ldflags", []), *lz4, "-pthread"]
     _run([compiler.path, "-shared", "-Wl,-Bsymbolic", "-o", library, *objects, *runtime, *libraries], work,
          "the library of the core must link")
+
+
+def _compiler_options() -> list[str]:
+    """Those of ``CXXFLAGS`` come last, so that they win."""
+    return [*COMPILER_OPTIONS, *(flag for flag in shlex.split(os.environ.get("CXXFLAGS", "")) if not flag.startswith("-O"))]
+
+
+def _levels() -> tuple[str, str]:
+    """Optimisation of what runs every clock and of what runs once; one in ``CXXFLAGS`` is that of both."""
+    named = [flag for flag in shlex.split(os.environ.get("CXXFLAGS", "")) if flag.startswith("-O")]
+    return (named[-1], named[-1]) if named else (FAST, SLOW)
 
 
 def _gathered(folder: Path, units: Sequence[tuple[Path, str]], most: int = 1_000_000) -> list[tuple[Path, str]]:
@@ -137,8 +149,9 @@ def _including(folder: Path, paths: Sequence[Path], number: int) -> Path:
 
 def _runtime(common: Sequence[str], source: Path) -> Path:
     """One of Verilator's own sources, which are the same for every core, as an object from the cache or new."""
-    key = _hash(*common, str(source), source.read_text("utf-8"))
-    folder = library_cache.kept(f"runtime-{key}", lambda aside: _objects(common, [(source, FAST)], aside))
+    fast, _ = _levels()
+    key = _hash(*common, fast, str(source), source.read_text("utf-8"))
+    folder = library_cache.kept(f"runtime-{key}", lambda aside: _objects(common, [(source, fast)], aside))
     return folder / f"{source.stem}.o"
 
 
@@ -158,11 +171,11 @@ def _headers(compiler: simulators.Tool, command: Sequence[str]) -> list[str]:
 
 def _objects(command: Sequence[str], units: Sequence[tuple[Path, str]], folder: Path,
              headers: Sequence[str] = ()) -> list[Path]:
-    """``headers``: further options for units with the option ``FAST``."""
+    """``headers``: further options for units of what runs every clock."""
     def compiled(unit: tuple[Path, str]) -> Path:
         source, option = unit
         target = folder / f"{source.stem}.o"
-        more = headers if option == FAST else ()
+        more = headers if option == _levels()[0] else ()
         remedy = "; install the headers of zlib and LZ4, on Debian with `apt-get install zlib1g-dev liblz4-dev`"
         _run([*command, option, *more, "-c", source, "-o", target], folder, f"{source.name} must be accepted by {command[0]}",
              remedy if "fst" in source.name else "")

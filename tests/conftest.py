@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from golden_model.errors import ToolError
-from sim import simulators, verilate
+from sim import simulators
 
 settings.register_profile("wuxing", deadline=None, derandomize="CI" in os.environ,
                           suppress_health_check=[HealthCheck.too_slow])
@@ -21,9 +21,8 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 with contextlib.suppress(ToolError):     # the tests that need Verilator say that it is not there
     os.environ["PATH"] = simulators.environment(simulators.verilator())["PATH"]
 
-# Cores of tests run for a few thousand clocks: compiling them well takes longer than they run. Those of the commands that
-# tests start as programs are compiled as users' are
-verilate.FAST = verilate.SLOW
+# Cores of tests run for a few thousand clocks: compiling them well takes longer than they run
+os.environ["CXXFLAGS"] = "-O0"
 
 os.environ.setdefault("WUXING_TRACEBACK", "1")          # a test that fails by a fault of ours shows where it is
 

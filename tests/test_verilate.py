@@ -220,6 +220,19 @@ def test_headers_are_read_once_for_all_designs(cache, tmp_path):
     assert verilate._headers(clang, [str(clang.path)]) == []
 
 
+def test_flags_of_the_user_come_last_and_optimisation_is_as_they_say(cache, compiled, monkeypatch):
+    """``CXXFLAGS`` as make and others know it. Cores that were compiled otherwise are others."""
+    assert verilate._levels() == ("-O0", "-O0")                       # tests/conftest.py
+    libraries = {verilate.build("module m;", "m") for _ in range(2)}
+    monkeypatch.setenv("CXXFLAGS", "-O1 -DSOMETHING='a b'")
+    assert verilate._levels() == ("-O1", "-O1")
+    assert verilate._compiler_options() == [*verilate.COMPILER_OPTIONS, "-DSOMETHING=a b"]
+    libraries.add(verilate.build("module m;", "m"))
+    monkeypatch.delenv("CXXFLAGS")
+    assert verilate._levels() == (verilate.FAST, verilate.SLOW) == ("-O2", "-O0")
+    assert len(libraries | {verilate.build("module m;", "m")}) == 3
+
+
 def _include():
     return [*verilate.COMPILER_OPTIONS, "-I", str(simulators.verilator().path.parent.parent / "include")]
 

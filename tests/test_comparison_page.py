@@ -1,9 +1,7 @@
-"""The report: one page that stands alone, whatever of its contents is there; figures are reproducible; `ranges` runs."""
-import json
+"""The page of ``wuxing compare``: it stands alone, says everything and takes no commands from what it is handed."""
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
-from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,12 +12,10 @@ from golden_model import parameters
 from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Learning, Network
-from golden_model.storage import model_file
 from golden_model.training import confusion
 from test_comparison import RUN
-from wuxing.commands.ranges import ranges as ranges_command
 from wuxing.comparison import Details, Result, Summary
-from wuxing.reports import comparison_page, plots
+from wuxing.reports import comparison_page
 from wuxing.reports import page as pages
 from wuxing.reports.comparison_page import page, write_report
 from wuxing.training_record import Images
@@ -137,43 +133,3 @@ def test_a_folder_that_cannot_be_made(tmp_path):
             "report")
     with pytest.raises(InputError, match=re.escape(text)):
         write_report(tmp_path / "file" / "x", result(), details())
-
-
-@pytest.mark.parametrize("kind", plots.KINDS)
-@pytest.mark.parametrize("draw", [lambda kind: plots.learning_curves(RUN.curves, kind),
-                                  lambda kind: plots.confusion(np.array(COUNTS["fixed"]), "fixed", kind),
-                                  lambda kind: plots.ranges_plot(details().ranges(), kind)],
-                         ids=["curves", "confusion", "ranges"])
-def test_figures_are_images_and_reproducible(draw, kind):
-    content = draw(kind)
-    assert content == draw(kind)
-    if kind == "svg":
-        assert ElementTree.fromstring(content).tag.endswith("svg")
-        assert plots.INK.encode() not in content
-        assert b"currentColor" in content
-    else:
-        assert content.startswith(b"\x89PNG\r\n\x1a\n")
-
-
-@pytest.mark.parametrize("arithmetic", ["fixed", "float"])
-def test_ranges_command_prints_plots_and_writes_json(arithmetic, tmp_path, capsys):
-    network = Network(layers=(64, 5, 10), learning=Learning(epochs=1))
-    model_file.save(tmp_path / "m.npz", network, arithmetic, parameters.initial(network, arithmetic), {})
-    ranges_command(tmp_path / "m.npz", dataset="digits", images=20, learn=5, json=tmp_path / "r.json", plot=tmp_path / "r.svg")
-    out, err = capsys.readouterr()
-    assert "20 images inferred and 5 learnt" in out
-    assert ("rounded to the formats" in err) == (arithmetic == "float")
-    written = json.loads((tmp_path / "r.json").read_text())
-    assert written["signals"]["input"]["count"] == 25 * 64
-    assert written["worst_case"]["link_sum[0]"]["bits"] == 30
-    assert written["proposed_formats"]["bracket"] == "exact"
-    ElementTree.fromstring((tmp_path / "r.svg").read_bytes())
-
-
-@pytest.mark.parametrize(("options", "text"), [
-    ({"plot": "r.gif"}, "--plot must be a file that ends in .svg or .png, not {folder}/r.gif"),
-])
-def test_ranges_command_refuses(options, text, tmp_path):
-    options = {key: tmp_path / value if key == "plot" else value for key, value in options.items()}
-    with pytest.raises(InputError, match=re.escape(text.format(folder=tmp_path))):
-        ranges_command(tmp_path / "m.npz", **options)

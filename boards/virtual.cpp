@@ -2,43 +2,14 @@
 // serial line in both directions, and noise on it. A bit of the line lasts exactly as many clocks as the gateware's divisor.
 // No exception leaves a function: what fails returns nonzero or a null pointer, and virtual_error says why.
 
-#include "Vcore.h"
-#include "verilated.h"
-#include "verilated_syms.h"
+#include "model.h"
 
-#include <cstdint>
 #include <deque>
-#include <memory>
-#include <stdexcept>
-#include <string>
 #include <vector>
-
-// Verilator's own versions print and end the process.
-void vl_fatal(const char* file, int line, const char*, const char* message) {
-    throw std::runtime_error(std::string(file) + ":" + std::to_string(line) + ": " + message);
-}
-void vl_stop(const char* file, int line, const char* hierarchy) { vl_fatal(file, line, hierarchy, "$stop"); }
-void vl_warn(const char* file, int line, const char* hierarchy, const char* message) {
-    vl_fatal(file, line, hierarchy, message);
-}
-void vl_finish(const char* file, int line, const char* hierarchy) { vl_fatal(file, line, hierarchy, "$finish"); }
 
 namespace {
 
 constexpr int BITS = 10;                                           // start, eight data bits, stop
-
-class Random {                                                     // xorshift: a linear feedback shift register of 64 bits
-    uint64_t state = 1;
-
-public:
-    void seed(uint64_t value) { state = (value * 0x9E3779B97F4A7C15u) | 1; }
-    uint32_t next() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        return state >> 32;
-    }
-};
 
 struct Chip {
     std::unique_ptr<VerilatedContext> context{new VerilatedContext};
@@ -138,8 +109,6 @@ struct Chip {
 thread_local std::string failure;                                  // of a constructor, which has no Chip to keep it
 
 }  // namespace
-
-#define API extern "C" __attribute__((visibility("default")))
 
 API Chip* virtual_new(unsigned divisor) {
     try {

@@ -24,6 +24,7 @@ from golden_model.errors import InputError, ToolError
 from sim import library_cache, simulators
 
 WRAPPER = Path(__file__).with_name("verilated.cpp")
+HEADER = Path(__file__).with_name("model.h")              # of every wrapper
 LIBRARY = "core.so"
 VERILATOR_OPTIONS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "-Wno-fatal", "-Wno-lint", "-Wno-style",
                      "--output-split", "20000", "--output-split-cfuncs", "500")    # g++ takes long for long functions
@@ -65,9 +66,9 @@ def build(verilog: str, top: str, files: Mapping[str, str] | None = None, public
         if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or '"' in name:
             raise InputError(f"files must have relative names within one folder, not {name!r}")
     cache = library_cache.folder()
-    key = _hash(wrapper.read_text("utf-8"), verilator.label, str(verilator.path), compiler.label, str(compiler.path),
-                *_levels(), *VERILATOR_OPTIONS, *_compiler_options(), verilog, top, json.dumps(sorted(files.items())),
-                json.dumps(sorted(set(public))), str(trace), str(cache) if files else "")
+    key = _hash(*(path.read_text("utf-8") for path in (wrapper, HEADER)), verilator.label, str(verilator.path), compiler.label,
+                str(compiler.path), *_levels(), *VERILATOR_OPTIONS, *_compiler_options(), verilog, top,
+                json.dumps(sorted(files.items())), json.dumps(sorted(set(public))), str(trace), str(cache) if files else "")
 
     def make(folder: Path) -> None:
         kept = cache / key                                        # its final place: the library reads the files there
@@ -102,7 +103,8 @@ def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, 
         runtime = list(pool.map(lambda source: _runtime(common, Path(source)), sources["global"]))
     units = [(path, fast) for path in (Path(name) for name in sources.get("classes_fast", []))]
     units += [(Path(name), slow) for kind in ("classes_slow", "support_fast", "support_slow") for name in sources.get(kind, [])]
-    shutil.copyfile(wrapper, work / "cpp" / wrapper.name)
+    for path in (wrapper, HEADER):
+        shutil.copyfile(path, work / "cpp" / path.name)
     units = _gathered(work / "cpp", [(Path("cpp") / wrapper.name, fast), *units])
     objects = _objects([*common, *variant, "-I", "cpp"], units, work, headers.result())
     lz4 = ["-llz4"] if trace and (include / "fstcpp").is_dir() else []       # which Verilator forgets to name

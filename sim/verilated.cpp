@@ -4,29 +4,13 @@
 // A clock cycle is: inputs change while clk is 0, everything settles, handshakes and probes are sampled, clk rises.
 // No exception leaves a function: what fails returns FAILED or a null pointer, and wuxing_error says why.
 
-#include "Vcore.h"
-#include "verilated.h"
-#include "verilated_syms.h"
+#include "model.h"
 #if VM_TRACE
 #include "verilated_fst_c.h"
 #endif
 
-#include <cstdint>
 #include <cstring>
-#include <memory>
-#include <stdexcept>
-#include <string>
 #include <vector>
-
-// Verilator's own versions print and end the process.
-void vl_fatal(const char* file, int line, const char*, const char* message) {
-    throw std::runtime_error(std::string(file) + ":" + std::to_string(line) + ": " + message);
-}
-void vl_stop(const char* file, int line, const char* hierarchy) { vl_fatal(file, line, hierarchy, "$stop"); }
-void vl_warn(const char* file, int line, const char* hierarchy, const char* message) {
-    vl_fatal(file, line, hierarchy, message);
-}
-void vl_finish(const char* file, int line, const char* hierarchy) { vl_fatal(file, line, hierarchy, "$finish"); }
 
 namespace {
 
@@ -51,20 +35,6 @@ struct Group {
     std::vector<const Signal*> signals;
     unsigned row = 1;                                              // 64-bit columns: the clock, then the signals
     std::vector<uint64_t> rows;
-};
-
-class Random {                                                     // xorshift: a linear feedback shift register of 64 bits
-    uint64_t state = 1;
-
-public:
-    void seed(uint64_t value) { state = (value * 0x9E3779B97F4A7C15u) | 1; }
-    uint32_t next() {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        return state >> 32;
-    }
-    bool chance(unsigned of256) { return (next() >> 24) < of256; }
 };
 
 struct Core {
@@ -229,8 +199,6 @@ template <typename Body> int guarded(Core* core, Body body) {
 }
 
 }  // namespace
-
-#define API extern "C" __attribute__((visibility("default")))
 
 API Core* wuxing_new() {
     try {

@@ -47,12 +47,19 @@ def test_a_library_is_built_once(cache, compiled):
     assert {path.name for path in cache.iterdir()} == {first.parent.name, f"core-{first.parent.name[:2]}.lock"}
 
 
-def test_everything_that_the_library_depends_on_tells_it_apart(cache, compiled, monkeypatch):
+def test_everything_that_the_library_depends_on_tells_it_apart(cache, compiled, monkeypatch, tmp_path):
     result = {verilate.build(*arguments) for arguments in [
         ("module m;", "m"), ("module n;", "m"), ("module m;", "n"), ("module m;", "m", {"a": "1"}),
         ("module m;", "m", {"a": "2"}), ("module m;", "m", {}, [("m", "x")]), ("module m;", "m", {}, [("m", "y")]),
         ("module m;", "m", {}, (), True)]}
     assert len(result) == len(compiled) == 8
+    for name in ("WRAPPER", "HEADER"):
+        changed = tmp_path / name
+        changed.write_text("// other")
+        with monkeypatch.context() as patch:
+            patch.setattr(verilate, name, changed)
+            result.add(verilate.build("module m;", "m"))
+    assert len(result) == 10
     newer = simulators.Tool(name="Verilator", path=simulators.verilator().path, version="99.0")
     monkeypatch.setattr(simulators, "verilator", lambda: newer)
     assert verilate.build("module m;", "m") not in result

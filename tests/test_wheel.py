@@ -23,7 +23,7 @@ from hdl import emit
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("golden_model", "hdl", "sim", "boards", "wuxing")
-READ = (".v", ".cpp", ".vlt", ".toml", ".html")    # files beside the code that it reads
+READ = (".v", ".cpp", ".vlt", ".toml", ".html", ".h")    # files beside the code that it reads
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,8 @@ def test_the_wheel_has_every_file_that_the_code_names(wheel):
                 if (ROOT / beside).is_file():
                     named.add(str(beside))
     described = {f"wuxing/experiments/{path.name}" for path in (ROOT / "wuxing/experiments").glob("*.toml")}
-    assert {"hdl/lint.vlt", "hdl/MULT18X18D.v", "boards/carry.v", "boards/virtual.cpp", "sim/verilated.cpp"} <= named
+    assert {"hdl/lint.vlt", "hdl/MULT18X18D.v", "boards/carry.v", "boards/virtual.cpp", "sim/verilated.cpp",
+            "sim/model.h"} <= named
     assert len(described) == 12
     templates = {f"wuxing/reports/templates/{path.name}" for path in (ROOT / "wuxing/reports/templates").iterdir()}
     assert len(templates) == 5

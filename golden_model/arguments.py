@@ -11,11 +11,10 @@ import numpy.typing as npt
 
 from golden_model import parameters
 from golden_model.errors import InputError
+from golden_model.fixed_point import Array
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.sections import brief
-
-Array = npt.NDArray[Any]
 
 
 def begun(network: Network, arithmetic: str, values: Parameters | None) -> Parameters:

@@ -9,13 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from golden_model.errors import InputError
-from golden_model.fixed_point import Format, Overflow, Rounding, narrow
+from golden_model.fixed_point import Array, Format, Overflow, Rounding, narrow
 from golden_model.network import Learning, Network
 
-Array = npt.NDArray[Any]
 Observer = Callable[[str, Array, Format | None], None]
 
 UP, SATURATE, HOLD = Rounding.HALF_UP, Overflow.SATURATE, Overflow.HOLD

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from fxpmath import Fxp
 
 Integers = npt.NDArray[np.int64]
+Array = npt.NDArray[Any]                  # signals and parameters: integers of a format, or reals
 MOST_BITS = 62                            # a word and one carry still fit an int64
 MOST_USUAL = 24                           # bits of a format that a refusal proposes
 

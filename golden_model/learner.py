@@ -1,14 +1,13 @@
 """``Learner``: what a network that infers and learns can do, whatever computes it."""
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy.typing as npt
 
+from golden_model.fixed_point import Array
 from golden_model.network import Network
 from golden_model.parameters import Parameters
-
-Array = npt.NDArray[Any]
 
 
 @runtime_checkable

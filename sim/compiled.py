@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from golden_model.errors import DeviceError, InputError
+from golden_model.fixed_point import Array
 from sim import verilate
-
-Array = npt.NDArray[Any]
 
 DONE, PAUSED, STUCK, FAILED = range(4)    # what a run of the library returns
 SLICE = 100_000                           # clocks between two moments at which Ctrl-C is heard

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model import circuits
+from golden_model.fixed_point import Array
 
 if TYPE_CHECKING:                         # a description is read before there is anything that computes
     from golden_model.arithmetic import Arithmetic
     from golden_model.parameters import Layer
     from golden_model.sections import Formats, Initialisation
 
-Array = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 

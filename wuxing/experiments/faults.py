@@ -15,13 +15,13 @@ import math
 import warnings
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from golden_model.data.datasets import Dataset
-from golden_model.fixed_point import Format
+from golden_model.fixed_point import Array, Format
 from golden_model.network import Learning, Network
 from golden_model.parameters import Parameters
 from golden_model.robustness.faults import Faults, FaultyCompiledModel, dead, held, mismatched
@@ -42,7 +42,6 @@ SAID = {"dead": "dead hidden neurons", "stuck": "stuck bits of weights", "upsets
         "mismatch": "mismatch of K"}
 LINES = {"before": "ours, right after", "after": "ours, after learning", "peer": "peer, right after"}
 
-Array = npt.NDArray[Any]
 
 
 def tasks(settings: Plain) -> list[Plain]:

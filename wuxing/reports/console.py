@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -18,6 +19,9 @@ from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import streams
 from wuxing.reports.sheet import Sheet
+
+if TYPE_CHECKING:                         # results are dataclasses, which mypy sees to
+    from _typeshed import DataclassInstance
 
 STDOUT = Path("-")
 FLAT = MappingProxyType({"json": "flat"})         # of a field whose entries stand in JSON beside those of its owner
@@ -88,19 +92,19 @@ def plain(value: object) -> Json:
     raise InternalError(f"a result must hold plain JSON, not {type(value).__name__}")
 
 
-def table_of(result: object) -> dict[str, Json]:
+def table_of(result: DataclassInstance) -> dict[str, Json]:
     """``plain`` of a dataclass."""
     table = plain(result)
     assert isinstance(table, dict)
     return table
 
 
-def json_text(result: object) -> str:
+def json_text(result: DataclassInstance) -> str:
     """A result as the text of a JSON file."""
     return json.dumps(plain(result), indent=2, allow_nan=False) + "\n"
 
 
-def write_json(path: Path | None, result: object) -> None:
+def write_json(path: Path | None, result: DataclassInstance) -> None:
     """Write ``json_text`` to the file, all or nothing; to stdout for ``-``; nowhere for None."""
     if path is None:
         return

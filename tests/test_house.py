@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
@@ -228,3 +229,87 @@ def test_links_and_files_that_documents_name_exist(document):
         assert (ROOT / document).parent.joinpath(target).exists(), target
     for name in re.findall(r"`((?:golden_model|hdl|sim|wuxing|tests|bench|docs|examples)/[\w/.]+)`", text):
         assert (ROOT / name).exists(), name
+
+
+# ---------------------------------------------------------------- words
+
+OURS = ("hdl", "sim", "boards", "wuxing", "bench")
+NO_CONCEPT = {"shared", "common", "utils", "util", "helpers", "helper", "misc"}           # of a file's name
+NO_NOUN = {"found", "given", "shown", "asked"}                                            # of a variable, a function, a key
+WORDS = {                                 # part of a name: what is said in its place
+    "element": "population (of a neuron) or unit (that serves neurons)", "elements": "populations or units",
+    "shared": "time_shared (an array) or tied (links)", "schedule": "rate_schedule (of learning rates) or timing (of replies)"}
+ALLOWED_NAMES: dict[str, set[str]] = {}
+
+
+def parts(name: str) -> list[str]:
+    """Words of a name in either case: TimeSharedCore and time_shared_core alike."""
+    return [part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name.replace("_", " "))]
+
+
+def said_otherwise(name: str) -> str | None:
+    """The remedy for a name with a word that means several things."""
+    if name in NO_NOUN:
+        return "a noun for what it is"
+    words = parts(name)
+    for before, word in zip(["", *words], words, strict=False):
+        if word in WORDS and (before, word) not in {("time", "shared"), ("rate", "schedule")}:
+            return WORDS[word]
+    return None
+
+
+def names_of(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Names that a module gives: variables, parameters, attributes, functions, classes, and keys of tables."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.lineno, "" if node.name.startswith("test_") else node.name
+        elif isinstance(node, ast.Dict):
+            yield from ((key.lineno, key.value) for key in node.keys
+                        if isinstance(key, ast.Constant) and isinstance(key.value, str) and key.value.isidentifier())
+
+
+def test_no_file_is_named_for_what_it_is_not():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    words = {name: parts(re.sub(r"time[_-]shared", "", name)) for name in listed}
+    assert [name for name, part in words.items() if NO_CONCEPT & set(part) and not name.startswith("golden_model/")] == []
+
+
+@pytest.mark.parametrize("folder", OURS)
+def test_every_word_of_a_name_means_one_thing(folder):
+    wrong = []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        name = path.relative_to(ROOT).as_posix()
+        wrong += [f"{name}:{line}: {own}: {remedy}" for line, own in names_of(ast.parse(path.read_text("utf-8")))
+                  if own not in ALLOWED_NAMES.get(name, set()) and (remedy := said_otherwise(own))]
+    assert wrong == []
+
+
+def test_the_check_of_words_sees_each_of_them():
+    source = ("found = 1\ndef given(shown): ...\nclass SharedCore: ...\nx = {'asked': element_of}\nelement_of = 2\n"
+              "a.idle_schedule = 3\ntime_shared = rate_schedule = scheduler = found_signals = TimeSharedCore = 4\n")
+    wrong = sorted(name for _, name in names_of(ast.parse(source)) if said_otherwise(name))
+    assert wrong == ["SharedCore", "asked", "element_of", "found", "given", "idle_schedule", "shown"]
+
+
+def test_no_module_has_another_name_where_it_is_imported():
+    """An alias hides which module is meant; where a name is taken, one of the two is not the best."""
+    modules = {path.relative_to(ROOT).with_suffix("").as_posix().removesuffix("/__init__").replace("/", ".")
+               for folder in OURS for path in (ROOT / folder).rglob("*.py")}
+    wrong = []
+    for path in sorted(path for folder in OURS for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                named = [(alias.name, alias.asname) for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                named = [(f"{node.module}.{alias.name}", alias.asname) for alias in node.names]
+            else:
+                continue
+            wrong += [f"{path.relative_to(ROOT)}: {module} as {alias}" for module, alias in named
+                      if alias and module in modules]
+    assert wrong == []

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import arithmetic as arithmetics
 from golden_model import circuits
+from golden_model.arithmetic import create
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Network, Neuron
@@ -46,8 +46,8 @@ class Cells:
         network = Network(layers=(1, rates.shape[2]), neuron=Neuron(K3=(0.0,) * 5), integration=Integration(dt=dt),
                           formats=words)
         self.fixed = fraction is not None
-        self.arithmetic = arithmetics.create(network, "fixed" if self.fixed else "float")
-        self.formats, self.element = words, network.neuron.input_element
+        self.arithmetic = create(network, "fixed" if self.fixed else "float")
+        self.formats, self.input = words, network.neuron.input_element
         self.output = network.neuron.output_element
         self.coupling = COUPLING.quantise(rates) if self.fixed else rates
         self.state = self.of(np.zeros((5, rates.shape[2])))
@@ -59,7 +59,7 @@ class Cells:
     def step(self, drive: Reals) -> None:
         u = self.formats.drive.quantise(drive) if self.fixed else drive
         self.state = circuits.improved_euler(self.arithmetic, self.state, None, u[None] * self.arithmetic.drive_scale,
-                                             self.element, self.coupling, "displacement[0]")
+                                             self.input, self.coupling, "displacement[0]")
 
     @property
     def displacement(self) -> Reals:
@@ -198,7 +198,7 @@ def oscillator(setting: Plain) -> Plain:
     for window in range(windows + 1):
         if window == windows:                                 # the run is over: silence, and look once more
             for _ in range(round(SILENCE / dt)):
-                cells.step(-GAIN * cells.displacement[cells.element])
+                cells.step(-GAIN * cells.displacement[cells.input])
         low, high = np.full(count, np.inf), np.full(count, -np.inf)
         for _ in range(round(setting["window"] / dt)):
             cells.step(idle)

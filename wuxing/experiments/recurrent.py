@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import arithmetic as arithmetics
 from golden_model import reciprocal
-from golden_model.arithmetic import Array
+from golden_model.arithmetic import Array, create
 from golden_model.fixed_point import Format
 from golden_model.network import ELEMENTS, Formats, Initialisation, Integration, Learning, Network, Wiring
 from golden_model.theory.association import AssociativeMemory, description
@@ -93,7 +92,7 @@ def stability(setting: Plain) -> Plain:
                       wiring=Wiring(layers=("recurrent 1 steps 1 K3 1",)))
     neuron, ring = network.neuron, Ring.of(network.neuron)
     coupling = np.repeat(np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None], count, axis=2)
-    words = arithmetics.create(network, "float" if fraction is None else "fixed")
+    words = create(network, "float" if fraction is None else "fixed")
     unit = 1
     state: tuple[Array, ...] = (start, np.zeros((STARTS, count)), coupling, real_links)
     if fraction is not None:

@@ -240,7 +240,7 @@ class _Analysis:
         inputs, neurons = network.layers[k:k + 2]
         x = s[neuron.output_element] if k else words.input << max(network.input_shift(0), 0)
         fan_in = wiring.fan_in(inputs)
-        links = self._bound(f"link_sum[{k}]", (x * words.weight).times(fan_in), f"{fan_in} products of a link and its input")
+        links = self._bound(f"link_sum[{k}]", (x * words.weight).times(fan_in), f"{_products(fan_in)} of a link and its input")
         bias = words.drive << max(network.link_shift(k), 0)
         self._bound(f"biased_link_sum[{k}]", links + bias, "the link sum and the bias, shifted")
         self._circuits(k)
@@ -249,11 +249,11 @@ class _Analysis:
             self._reciprocal(k, ends)
         fan_out = wiring.fan_out(neurons) * (wiring.held if k else 1)
         self._bound(f"reverse_link_sum[{k}]", (r * words.weight).times(fan_out),
-                    f"{fan_out} products of a link and a reverse displacement")
+                    f"{_products(fan_out)} of a link and a reverse displacement")
         count = batch * wiring.uses
         product = r * x | r * ends - r * ends if wiring.reciprocal else r * x
         products = self._bound(f"update[{k}]", product.times(count),
-                               f"{count} products of a reverse displacement and an input")
+                               f"{_products(count)} of a reverse displacement and an input")
         self._updated(f"updated_weight[{k}]", "links", "weight", k, products)
         self._updated(f"updated_bias[{k}]", "bias", "bias", k, r.times(count))
         product = r * _union(s)
@@ -295,7 +295,7 @@ class _Analysis:
         own, _ = network.wirings[k].shape(*network.layers[k:k + 2])
         for name, signals in (("displacement", ends), ("reverse", words.reverse)):
             self._bound(f"{name}[{k}]_exchange_sum", (signals * words.weight).times(own),
-                        f"{own} products of a reciprocal link and a displacement")
+                        f"{_products(own)} of a reciprocal link and a displacement")
         kick = words.gate[network.neuron.output_element] * words.error
         self._bound(f"reverse[{k}]_kick", (words.reverse << network.formats.error.fraction) + kick,
                     "a reverse displacement, shifted, and the product of a gate and an error")
@@ -314,7 +314,7 @@ class _Analysis:
             controller, leak = network.controller(name, k), learning.leak_shift
             q, integral = words.local_product, words.integral
             self._bound(f"{name}_local_product_sum[{k}]", products << max(-controller.product_shift, 0),
-                        f"{learning.batch} products")
+                        _products(learning.batch))
             self._bound(f"{name}_integral_sum[{k}]", ((integral + q) << leak) + (-integral if leak else Interval(0, 0)),
                         "the integral and the word of a product, less the leak")
             products = (products.times(controller.proportional) + integral.times(controller.integral)
@@ -322,6 +322,10 @@ class _Analysis:
             what = "the three terms of its instinct"
         self._bound(bound_name, (old << max(network.change_shift(name, k, rate), 0)) + products,
                     f"the {text}, shifted, and {what}")
+
+
+def _products(count: int) -> str:
+    return f"{count} product{'s' if count > 1 else ''}"
 
 
 def _operand(formats: Formats, words: Words, bracket: Interval) -> Interval:

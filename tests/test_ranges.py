@@ -191,6 +191,13 @@ def test_worst_case_needs_no_more_bits_than_the_widths_of_the_description(case):
             assert bound.bits <= widths[name if name in widths else f"{name}[{rest}"], bound.name
 
 
+def test_what_is_added_is_said_in_grammatical_words():
+    bounds = worst_case(Network(layers=(1, 1, 2)))
+    assert {bounds[f"{name}[{layer}]"].sum for name in ("link_sum", "update") for layer in (0, 1)} == {
+        "1 product of a link and its input", "1 product of a reverse displacement and an input"}
+    assert bounds["reverse_link_sum[1]"].sum == "2 products of a link and a reverse displacement"
+
+
 def test_worst_case_of_the_default():
     bounds = worst_case(Network(layers=(784, 128, 10)))
     assert (bounds["link_sum[0]"].least, bounds["link_sum[0]"].greatest) == (-784 * 255 * 32768, 784 * 255 * 32767)

@@ -111,7 +111,7 @@ def build(platform: Platform, design: Design, values: Parameters, folder: Path, 
         raise InputError(f"--seeds must be 1 to {MOST_SEEDS}, not {seeds}")
     if router not in ROUTERS:
         raise InputError(f"--router must be {' or '.join(ROUTERS)}, not {router[:40]!r}")
-    rate, divisor = platform.pll(clock), platform.divisor(clock, baud)
+    pll, divisor = platform.pll(clock), platform.divisor(clock, baud)
     on_step("fit")
     fits = fit.check(platform, design)
     tools.check(platform.target)
@@ -120,7 +120,7 @@ def build(platform: Platform, design: Design, values: Parameters, folder: Path, 
     _write(folder, {REPORT: json.dumps({"format": FORMAT, "state": "not finished"}) + "\n"})
     core = emit.core_files(design, values)
     _write(folder / CORE, core)
-    sources = {TOP_FILE: top.to_verilog(top.Top(platform, System(design, divisor), rate)),
+    sources = {TOP_FILE: top.to_verilog(top.Top(platform, System(design, divisor), pll)),
                constraints.FILES[platform.target]: constraints.text(platform)}
     _write(folder, sources)
 
@@ -133,13 +133,13 @@ def build(platform: Platform, design: Design, values: Parameters, folder: Path, 
                                    floorplan.sites(platform.device.option, design))
 
     on_step("place and route")
-    best, tried = routed(platform, rate.output, seeds, folder, router)
+    best, tried = routed(platform, pll.output, seeds, folder, router)
 
     on_step("packing")
     bitstream = packed(platform, folder)
     versions = {name: tools.version(name) for name in tools.PROGRAMS[platform.target]}
     hashed = [f"{CORE}/{emit.VERILOG}", *sources, synthesis.NETLIST, bitstream.name]
-    return Built(platform=platform, design=design, pll=rate, baud=platform.baud if baud is None else baud, divisor=divisor,
+    return Built(platform=platform, design=design, pll=pll, baud=platform.baud if baud is None else baud, divisor=divisor,
                  router=router, fit=fits, routed=best, tried=tuple(tried), verified=verified, netlist=netlist,
                  bitstream=bitstream, versions={name: version for name, version in versions.items() if version},
                  hashes={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in hashed})

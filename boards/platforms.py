@@ -180,11 +180,11 @@ class Platform:
         InputError
             If no whole number of clocks is near enough to a bit.
         """
-        rate, wanted = float(self.pll(clock).output) * 1e6, self.baud if baud is None else baud
-        divisor = max(1, round(rate / wanted)) if wanted > 0 else 0
-        if not divisor or abs(rate / divisor / wanted - 1) > MOST_BAUD_ERROR:
-            near = f"{rate / max(divisor, 1):,.0f}"
-            raise InputError(f"baud must be within {MOST_BAUD_ERROR:.1%} of {rate / 1e6:g} MHz divided by a whole number, not "
+        Hz, wanted = float(self.pll(clock).output) * 1e6, self.baud if baud is None else baud
+        divisor = max(1, round(Hz / wanted)) if wanted > 0 else 0
+        if not divisor or abs(Hz / divisor / wanted - 1) > MOST_BAUD_ERROR:
+            near = f"{Hz / max(divisor, 1):,.0f}"
+            raise InputError(f"baud must be within {MOST_BAUD_ERROR:.1%} of {Hz / 1e6:g} MHz divided by a whole number, not "
                              f"{wanted:,} (nearest: {near}); choose another --baud or --clock")
         return divisor
 

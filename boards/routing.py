@@ -65,9 +65,9 @@ def route(target: str, options: list[str], seed: int, folder: Path, log: str) ->
 
 def read(report: Mapping[str, Any], seed: int) -> Routed:
     """What nextpnr wrote with ``--report``. Of several clocks the one that is nearest to its limit counts."""
-    clock, rate = min(report["fmax"].items(), key=lambda entry: entry[1]["achieved"] / entry[1]["constraint"])
+    clock, frequency = min(report["fmax"].items(), key=lambda entry: entry[1]["achieved"] / entry[1]["constraint"])
     paths = [path for path in report["critical_paths"] if clock in path["from"] and clock in path["to"]]
-    return Routed(seed=seed, MHz=float(rate["achieved"]), goal_MHz=float(rate["constraint"]),
+    return Routed(seed=seed, MHz=float(frequency["achieved"]), goal_MHz=float(frequency["constraint"]),
                   cells={name: (count["used"], count["available"]) for name, count in report["utilization"].items()
                          if count["used"]},
                   path=tuple(map(_hop, paths[0]["path"] if paths else ())))

@@ -14,7 +14,7 @@ from amaranth.utils import bits_for
 
 from golden_model.errors import InputError
 from hdl import frames
-from hdl.design import exponent_bits
+from hdl.design import rate_shift_bits
 from hdl.frames import Opcode, Status
 from hdl.image_buffer import MOST_INPUTS, ImageBuffer, source_ports
 from hdl.memory_ports import read_port, write_port
@@ -57,7 +57,8 @@ class _Report:
 
 
 class _Rate:
-    """One of the rates 2**-n: its exponent in a register, or none if it is zero; ``word`` is what STATUS tells, in 8 bits."""
+    """One of the learning rates 2**-n: its rate shift n in a register, or none if it is zero; ``word`` is what STATUS tells, in
+    8 bits."""
 
     def __init__(self, name: str, allowed: range, initial: int | None, port: Signal) -> None:
         self.allowed, self.initial, self.port = allowed, initial, port
@@ -90,7 +91,7 @@ class Commands(wiring.Component):
         Whether ``LEARN`` and ``RATE`` exist.
     digest : int
         64 bits that name the network (``frames.digest_word``).
-    links_exponents, bias_exponents : range
+    links_rate_shifts, bias_rate_shifts : range
         Exponents that ``RATE`` may set, from 0 to 254; empty for parameters that are not learnt.
     initial_links, initial_bias : int, or None for parameters that are not learnt
         Exponents after a reset.
@@ -112,7 +113,7 @@ class Commands(wiring.Component):
         outputs, sign-extended; ``last`` with the final one.
     access : Out(stream of access_layout(layers)), access_reply : In(stream of 32 bits)
         One reply for each access, for writes too (any value). One access at a time.
-    links_exponent, bias_exponent : Out
+    links_rate_shift, bias_rate_shift : Out
         In force; they change only while the network is idle. 0 for parameters that are not learnt.
     idle : In(1)
         No image is in the network: nothing is played, settled, learnt or to be delivered. Low before its last result comes.
@@ -125,13 +126,13 @@ class Commands(wiring.Component):
         For parameters that the frames cannot express.
     """
 
-    def __init__(self, layers: tuple[int, ...], *, learns: bool, digest: int, links_exponents: range, bias_exponents: range,
+    def __init__(self, layers: tuple[int, ...], *, learns: bool, digest: int, links_rate_shifts: range, bias_rate_shifts: range,
                  initial_links: int | None, initial_bias: int | None, programmable: bool,
                  parameter_bits: tuple[int, int, int]) -> None:
-        _check(layers, digest, {"links": (links_exponents, initial_links), "bias": (bias_exponents, initial_bias)})
+        _check(layers, digest, {"links": (links_rate_shifts, initial_links), "bias": (bias_rate_shifts, initial_bias)})
         self.layers, self.learns, self.digest, self.programmable = layers, learns, digest, programmable
         self.parameter_bits = parameter_bits
-        self.links_exponents, self.bias_exponents = links_exponents, bias_exponents
+        self.links_rate_shifts, self.bias_rate_shifts = links_rate_shifts, bias_rate_shifts
         self.initial_links, self.initial_bias = initial_links, initial_bias
         self.outputs = layers[-1]
         self.words = -(-layers[0] // 4)
@@ -145,8 +146,8 @@ class Commands(wiring.Component):
             **source_ports(layers[0]),
             "job": Out(stream.Signature(job_layout(self.outputs))), "result": In(stream.Signature(Result)),
             "access": Out(stream.Signature(access_layout(len(layers) - 1))), "access_reply": In(stream.Signature(32)),
-            "links_exponent": Out(exponent_bits(links_exponents)), "bias_exponent": Out(exponent_bits(bias_exponents)),
-            "idle": In(1)})
+            "links_rate_shift": Out(rate_shift_bits(links_rate_shifts)),
+            "bias_rate_shift": Out(rate_shift_bits(bias_rate_shifts)), "idle": In(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -168,8 +169,8 @@ class Commands(wiring.Component):
         self.frame = frame = _Frame(max(map(self._parameters, range(len(self.layers) - 1))), max(self.layers[1:]))
         # of an image: its label; it needs one word more
         self.label_fits, self.one_left = Signal(name="label_fits"), Signal(name="one_left")
-        self.rates = [_Rate("links", self.links_exponents, self.initial_links, self.links_exponent),
-                      _Rate("bias", self.bias_exponents, self.initial_bias, self.bias_exponent)]
+        self.rates = [_Rate("links", self.links_rate_shifts, self.initial_links, self.links_rate_shift),
+                      _Rate("bias", self.bias_rate_shifts, self.initial_bias, self.bias_rate_shift)]
         self.judged = self._judged(m, frame)
         self.report = report = _Report()
         self.clear = Signal(name="clear")    # soft reset
@@ -321,8 +322,8 @@ class Commands(wiring.Component):
         with m.State("REPORT"):
             report = [Const(frames.MAGIC, 32), *(Const(self.digest >> shift & 0xFFFFFFFF, 32) for shift in (0, 32)),
                       *self.report.counters, Cat(rate.word for rate in self.rates), self.report.last_error,
-                      *(Const(word, 32) for word in frames.capabilities(self.learns, self.programmable, self.links_exponents,
-                                                                        self.bias_exponents))]
+                      *(Const(word, 32) for word in frames.capabilities(self.learns, self.programmable, self.links_rate_shifts,
+                                                                        self.bias_rate_shifts))]
             m.d.comb += [say.eq(1), said.last.eq(number == frames.STATUS_WORDS)]
             with m.Switch(number[:4]):
                 for position, entry in enumerate(report, 1):
@@ -424,7 +425,7 @@ def _reply_header(opcode: Any, status: Any, value: Value) -> Value:
     return Cat(Value.cast(opcode) | frames.REPLY, Value.cast(status), Const(0, 4), value)
 
 
-def _check(layers: Sequence[int], digest: int, exponents: dict[str, tuple[range, int | None]]) -> None:
+def _check(layers: Sequence[int], digest: int, rate_shifts: dict[str, tuple[range, int | None]]) -> None:
     if not isinstance(layers, tuple) or not 2 <= len(layers) <= MOST_LAYERS + 1:
         raise InputError(f"layers must be a tuple of 2 to {MOST_LAYERS + 1} sizes, not {layers!r}")
     for size in layers:
@@ -432,10 +433,10 @@ def _check(layers: Sequence[int], digest: int, exponents: dict[str, tuple[range,
             raise InputError(f"each size in layers must be a whole number from 1 to {MOST_INPUTS}, not {size!r}")
     if not 0 <= digest < 1 << 64:
         raise InputError(f"digest must be a number of 64 bits, not {digest!r}")
-    for name, (allowed, initial) in exponents.items():
+    for name, (allowed, initial) in rate_shifts.items():
         if allowed.step != 1 or (allowed and not 0 <= allowed.start < allowed.stop <= frames.NO_RATE):
-            raise InputError(f"{name}_exponents must be a range within 0 to {frames.NO_RATE - 1}, or empty, not {allowed!r}")
+            raise InputError(f"{name}_rate_shifts must be a range within 0 to {frames.NO_RATE - 1}, or empty, not {allowed!r}")
         if (initial not in allowed) if allowed else (initial is not None):
-            raise InputError(f"initial_{name} must be one of the exponents {allowed.start} to {allowed.stop - 1}, "
+            raise InputError(f"initial_{name} must be one of the rate shifts {allowed.start} to {allowed.stop - 1}, "
                              f"not {initial!r}" if allowed else
                              f"initial_{name} must be None, because these parameters are not learnt, not {initial!r}")

@@ -108,8 +108,8 @@ class Core(wiring.Component):
             release = late(layer.release, "release")
             m.d.comb += [layer.available.eq(source.available & ~release), layer.learn.eq(source.learn),
                          source.start.eq(layer.start), source.release.eq(release),
-                         layer.links_exponent.eq(commands.links_exponent),
-                         layer.bias_exponent.eq(commands.bias_exponent), layer.verdict.eq(output_unit.verdict),
+                         layer.links_rate_shift.eq(commands.links_rate_shift),
+                         layer.bias_rate_shift.eq(commands.bias_rate_shift), layer.verdict.eq(output_unit.verdict),
                          layer.verdict_error.eq(output_unit.verdict_error)]
             pass_on(m, source.items, layer.items)
             if number < len(lists):

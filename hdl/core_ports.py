@@ -19,10 +19,10 @@ def commands_of(m: Module, core: wiring.Component, design: Design, domain: str =
 
     A domain whose reset comes later than that of the ports hides what its registers still say in the clock of its reset.
     """
-    links, bias, formats = design.links_exponents(), design.bias_exponents(), design.network.formats
+    links, bias, formats = design.links_rate_shifts(), design.bias_rate_shifts(), design.network.formats
     commands = Commands(
-        design.network.layers, learns=design.learns, digest=frames.digest_word(design.network.digest), links_exponents=links,
-        bias_exponents=bias, initial_links=links.start if links else None, initial_bias=bias.start if bias else None,
+        design.network.layers, learns=design.learns, digest=frames.digest_word(design.network.digest), links_rate_shifts=links,
+        bias_rate_shifts=bias, initial_links=links.start if links else None, initial_bias=bias.start if bias else None,
         programmable=design.kind == "programmable",
         parameter_bits=(formats.weight.bits, formats.drive.bits, formats.coupling.bits))
     m.submodules.commands = DomainRenamer(domain)(commands)

@@ -123,22 +123,23 @@ class Design:
         """Bits of both operands of the multiplier."""
         return OPERAND_BITS[self.target]
 
-    def links_exponents(self) -> range:
-        """The exponents n of the links' rates 2**-n that the core takes; none if they are not learnt."""
-        return self._exponents("links")
+    def links_rate_shifts(self) -> range:
+        """The rate shifts n of the links' learning rates 2**-n that the core takes; none if they are not learnt."""
+        return self._rate_shifts("links")
 
-    def bias_exponents(self) -> range:
-        return self._exponents("bias")
+    def bias_rate_shifts(self) -> range:
+        return self._rate_shifts("bias")
 
-    def _exponents(self, name: str) -> range:
+    def _rate_shifts(self, name: str) -> range:
         if not self.learns:
             return range(0)
         first, last = self.network.learning.exponents(0)[name], self.network.learning.slowest()[name]
         return range(0) if first is None or last is None else range(first, last + 1)
 
 
-def exponent_bits(allowed: range) -> int:
-    """Bits of a port for the exponents of a rate, one if there are none. No wider: Verilog has no name for a part of a port."""
+def rate_shift_bits(allowed: range) -> int:
+    """Bits of a port for the rate shifts of a learning rate, one if there are none. No wider: Verilog has no name for a part of
+    a port."""
     return max(1, (allowed.stop - 1).bit_length())
 
 
@@ -170,8 +171,8 @@ class LayerDesign:
         return self.design.target == "ecp5" and self.design.arrangement == "parallel"
 
     def _rates(self) -> list[str]:
-        exponents = self.network.learning.exponents(0)
-        return [name for name in ("links", "bias") if exponents[name] is not None]
+        rate_shifts = self.network.learning.exponents(0)
+        return [name for name in ("links", "bias") if rate_shifts[name] is not None]
 
     # ------------------------------------------------------------- memory map
 
@@ -329,13 +330,13 @@ class LayerDesign:
 
     @cached_property
     def update_operand_bits(self) -> int:
-        exponents = self.network.learning.exponents(0)
+        rate_shifts = self.network.learning.exponents(0)
         bits = [2]
-        if exponents["links"] is not None:
+        if rate_shifts["links"] is not None:
             bits.append(self.input_bits + self.update_shift - self.alignment
-                        - self.network.update_shift(self.index, exponents["links"]))
-        if exponents["bias"] is not None:
-            bits.append(2 + self.update_shift - exponents["bias"])
+                        - self.network.update_shift(self.index, rate_shifts["links"]))
+        if rate_shifts["bias"] is not None:
+            bits.append(2 + self.update_shift - rate_shifts["bias"])
         return max(bits)
 
     @property

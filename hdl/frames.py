@@ -19,7 +19,7 @@ REPLY = 0x80                              # set in the opcode of every reply
 WANT_OUTPUTS = 0x01                       # option of INFER and LEARN: the reply carries the output displacements
 MOST_COUNT = 255                          # parameters of one WRITE or READ frame
 STATUS_WORDS = 12
-NO_RATE = 0xFF                            # in place of an exponent: a rate of zero
+NO_RATE = 0xFF                            # in place of a rate shift: a rate of zero
 REVISION = 1                              # of this command set, as STATUS tells it
 LEARNING, OWN_K = 0x01, 0x02              # capabilities: LEARN and RATE; neurons with K of their own
 
@@ -46,7 +46,7 @@ class Status(IntEnum):
     ADDRESS = 4                           # no such layer, neuron or parameter; or a count of 0 or above MOST_COUNT
     LABEL = 5                             # no such output
     NO_IMAGE = 6                          # LEARN without an image
-    RATE = 7                              # an exponent outside the range of this core
+    RATE = 7                              # a rate shift outside the range of this core
     NO_LEARNING = 8                       # the core was generated without learning
 
 
@@ -71,14 +71,14 @@ class StatusReport:
     changed: int                          # of those, images that had an error and changed parameters
     refused: int                          # frames answered with a status other than OK
     cycles: int                           # clock cycles since reset, modulo 2**32
-    links_exponent: int | None            # rate 2**-n in force; None: these parameters are not learnt
-    bias_exponent: int | None
+    links_rate_shift: int | None          # learning rate 2**-n in force; None: these parameters are not learnt
+    bias_rate_shift: int | None
     last_error: Status                    # of the last refused frame
     revision: int                         # of the command set
     learns: bool                          # LEARN and RATE exist
     programmable: bool                    # neurons have K of their own
-    links_exponents: range                # that RATE takes; empty: these parameters are not learnt
-    bias_exponents: range
+    links_rate_shifts: range              # that RATE takes; empty: these parameters are not learnt
+    bias_rate_shifts: range
 
 
 def header(opcode: int, option: int = 0, argument: int = 0) -> int:
@@ -94,22 +94,22 @@ def reset() -> list[int]:
     return [header(Opcode.RESET)]
 
 
-def rate(links_exponent: int | None, bias_exponent: int | None) -> list[int]:
+def rate(links_rate_shift: int | None, bias_rate_shift: int | None) -> list[int]:
     """Rates 2**-n for the LEARN frames that follow; None for parameters that are not learnt."""
-    return [header(Opcode.RATE), rate_bits(links_exponent, bias_exponent)]
+    return [header(Opcode.RATE), rate_bits(links_rate_shift, bias_rate_shift)]
 
 
-def rate_bits(links_exponent: int | None, bias_exponent: int | None) -> int:
-    """Both exponents n of rates 2**-n in 16 bits; None: a rate of zero."""
-    links, bias = (NO_RATE if exponent is None else exponent for exponent in (links_exponent, bias_exponent))
+def rate_bits(links_rate_shift: int | None, bias_rate_shift: int | None) -> int:
+    """Both rate shifts n of learning rates 2**-n in 16 bits; None: a rate of zero."""
+    links, bias = (NO_RATE if rate_shift is None else rate_shift for rate_shift in (links_rate_shift, bias_rate_shift))
     return links | bias << 8
 
 
-def capabilities(learns: bool, programmable: bool, links_exponents: range, bias_exponents: range) -> tuple[int, int]:
+def capabilities(learns: bool, programmable: bool, links_rate_shifts: range, bias_rate_shifts: range) -> tuple[int, int]:
     """The words of STATUS that tell what a core can do."""
     flags = (LEARNING if learns else 0) | (OWN_K if programmable else 0)
     (links, last_links), (bias, last_bias) = ((allowed.start, allowed.stop - 1) if allowed else (None, None)
-                                              for allowed in (links_exponents, bias_exponents))
+                                              for allowed in (links_rate_shifts, bias_rate_shifts))
     return flags | REVISION << 24, rate_bits(links, last_links) | rate_bits(bias, last_bias) << 16
 
 
@@ -161,15 +161,16 @@ def status_report(reply: Reply) -> StatusReport:
     if len(words) != STATUS_WORDS:
         raise DeviceError(f"a STATUS reply must have {STATUS_WORDS} words after its header, not {len(words)}")
     links, bias = (None if rate == NO_RATE else rate for rate in (words[8] & 0xFF, words[8] >> 8 & 0xFF))
-    links_exponents, bias_exponents = (_allowed(words[11] >> shift) for shift in (0, 16))
+    links_rate_shifts, bias_rate_shifts = (_allowed(words[11] >> shift) for shift in (0, 16))
     return StatusReport(magic=words[0], digest=words[1] | words[2] << 32, inferred=words[3], learnt=words[4], changed=words[5],
-                        refused=words[6], cycles=words[7], links_exponent=links, bias_exponent=bias,
+                        refused=words[6], cycles=words[7], links_rate_shift=links, bias_rate_shift=bias,
                         last_error=Status(words[9]), revision=words[10] >> 24, learns=bool(words[10] & LEARNING),
-                        programmable=bool(words[10] & OWN_K), links_exponents=links_exponents, bias_exponents=bias_exponents)
+                        programmable=bool(words[10] & OWN_K), links_rate_shifts=links_rate_shifts,
+                        bias_rate_shifts=bias_rate_shifts)
 
 
 def _allowed(word: int) -> range:
-    """The exponents from the one in [7:0] to the one in [15:8]."""
+    """The rate shifts from the one in [7:0] to the one in [15:8]."""
     least, greatest = word & 0xFF, word >> 8 & 0xFF
     return range(0) if least == NO_RATE else range(least, greatest + 1)
 

@@ -6,7 +6,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.control import control_latency, control_layout
-from hdl.design import LayerDesign, exponent_bits
+from hdl.design import LayerDesign, rate_shift_bits
 from hdl.operands import encoded, scaled
 
 KINDS = ("link", "error", "tree", "update", "restore")
@@ -44,7 +44,7 @@ class ItemPipeline(wiring.Component):
         Their sum is the address.
     input : In({value, last: 1}), error : In
         Of this clock. The last input is the bias.
-    links_exponent, bias_exponent : In
+    links_rate_shift, bias_rate_shift : In
     control : Out(control_layout(layer))
         Its fields; zero in all others, so that control words can be joined by OR.
     tree_valid : Out(1)
@@ -58,8 +58,8 @@ class ItemPipeline(wiring.Component):
             "index": In(range(layer.rows + 1)), "input": In(data.StructLayout({
                 "value": signed(layer.formats.displacement.bits) if layer.index else 8, "last": 1})),
             "error": In(signed(layer.formats.error.bits)),
-            "links_exponent": In(exponent_bits(layer.design.links_exponents())),
-            "bias_exponent": In(exponent_bits(layer.design.bias_exponents())),
+            "links_rate_shift": In(rate_shift_bits(layer.design.links_rate_shifts())),
+            "bias_rate_shift": In(rate_shift_bits(layer.design.bias_rate_shifts())),
             "control": Out(control_layout(layer)), "tree_valid": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
@@ -91,7 +91,7 @@ class ItemPipeline(wiring.Component):
 
     def _learning(self, m: Module, stages: list[Signal], address: Signal, last: Signal, x: Value) -> None:
         layer, control, first = self.layer, self.control, stages[0]
-        links, bias = scaled(m, layer, x, self.links_exponent, self.bias_exponent)
+        links, bias = scaled(m, layer, x, self.links_rate_shift, self.bias_rate_shift)
         with m.If(first.error):
             m.d.comb += control.broadcast_b.eq(1 << layer.link_shift - layer.error_split)
         with m.If(first.update):

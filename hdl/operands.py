@@ -17,22 +17,22 @@ def encoded(layer: LayerDesign, value: Value) -> Value:
     return clamp(word, layer.input_bits - layer.alignment) << layer.alignment
 
 
-def scaled(m: Module, layer: LayerDesign, x: Value, links_exponent: Value, bias_exponent: Value) -> tuple[Value, Value]:
-    """Inputs ``x`` and the bias' one times their rates 2**-exponent.
+def scaled(m: Module, layer: LayerDesign, x: Value, links_rate_shift: Value, bias_rate_shift: Value) -> tuple[Value, Value]:
+    """Inputs ``x`` and the bias' one times their learning rates 2**-n.
 
     Slower rates shift less, so that every product drops the same bits (``LayerDesign.update_shift``). Adds a register for each
-    exponent's shift; rates change only while nothing is learnt.
+    rate shift; learning rates change only while nothing is learnt.
     """
-    exponents = layer.network.learning.exponents(0)
+    rate_shifts = layer.network.learning.exponents(0)
     links: Value = Const(0, signed(2))
     bias: Value = Const(0, signed(2))
-    if exponents["links"] is not None:
+    if rate_shifts["links"] is not None:
         unscaled = layer.update_shift - layer.alignment - layer.network.update_shift(layer.index, 0)    # x is not shifted there
-        links_places = Signal(range(unscaled - exponents["links"] + 1), reset_less=True, name="links_places")
-        m.d.sync += links_places.eq(unscaled - links_exponent)
+        links_places = Signal(range(unscaled - rate_shifts["links"] + 1), reset_less=True, name="links_places")
+        m.d.sync += links_places.eq(unscaled - links_rate_shift)
         links = x << links_places
-    if exponents["bias"] is not None:
-        bias_places = Signal(range(layer.update_shift - exponents["bias"] + 1), reset_less=True, name="bias_places")
-        m.d.sync += bias_places.eq(layer.update_shift - bias_exponent)
+    if rate_shifts["bias"] is not None:
+        bias_places = Signal(range(layer.update_shift - rate_shifts["bias"] + 1), reset_less=True, name="bias_places")
+        m.d.sync += bias_places.eq(layer.update_shift - bias_rate_shift)
         bias = Cat(Const(1, 1) << bias_places, Const(0, 1)).as_signed()
     return links, bias

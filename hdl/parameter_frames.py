@@ -41,8 +41,8 @@ def writes(network: Network, values: Parameters, programmable: bool) -> list[lis
 
 def rate(network: Network, epoch: int) -> list[int]:
     """The frame that brings the rates of an epoch of the description's rate schedule into force."""
-    exponents = network.learning.exponents(epoch)
-    return frames.rate(exponents["links"], exponents["bias"])
+    rate_shifts = network.learning.exponents(epoch)
+    return frames.rate(rate_shifts["links"], rate_shifts["bias"])
 
 
 def reads(network: Network, programmable: bool) -> list[list[int]]:

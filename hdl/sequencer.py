@@ -21,7 +21,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
 from hdl.control import control_latency, control_layout, needs_populations
-from hdl.design import LayerDesign, exponent_bits
+from hdl.design import LayerDesign, rate_shift_bits
 from hdl.half_step import programmable_phases, shift_phases
 from hdl.image_buffer import item_layout
 from hdl.items import DRAIN, STAGES, ItemPipeline, product_latency
@@ -67,7 +67,7 @@ class Sequencer(wiring.Component):
         Strobe: the image in learning had an error, or had none.
     errors : In(stream of signed(error bits))
         One for each neuron, in their order.
-    links_exponent, bias_exponent : In
+    links_rate_shift, bias_rate_shift : In
     access : In(stream of access_layout(layer)), access_word : Out(signed(word_bits)), access_done : Out(1)
     word : In(signed(word_bits))
         Output of the unit with the token.
@@ -88,8 +88,8 @@ class Sequencer(wiring.Component):
             "items": In(stream.Signature(item_layout(layer.inputs, value))),
             "outputs": Out(output_layout(layer)), "outputs_valid": Out(1), "outputs_free": In(1),
             "verdict": In(1), "verdict_error": In(1), "errors": In(stream.Signature(signed(layer.formats.error.bits))),
-            "links_exponent": In(exponent_bits(layer.design.links_exponents())),
-            "bias_exponent": In(exponent_bits(layer.design.bias_exponents())),
+            "links_rate_shift": In(rate_shift_bits(layer.design.links_rate_shifts())),
+            "bias_rate_shift": In(rate_shift_bits(layer.design.bias_rate_shifts())),
             "access": In(stream.Signature(access_layout(layer))), "access_word": Out(signed(layer.word_bits)),
             "access_done": Out(1), "word": In(signed(layer.word_bits)), "control": Out(control_layout(layer)),
             "tree_valid": Out(1), "tree_first": Out(1), "tree_last": Out(1), "idle": Out(1),
@@ -105,7 +105,7 @@ class Sequencer(wiring.Component):
         m.d.sync += control.eq(next_control.as_value() | pipeline.control.as_value())
         m.d.comb += [self.control.eq(control), pipeline.input.value.eq(self.items.payload.value),
                      pipeline.input.last.eq(self.items.payload.last), pipeline.error.eq(self.errors.payload),
-                     pipeline.links_exponent.eq(self.links_exponent), pipeline.bias_exponent.eq(self.bias_exponent),
+                     pipeline.links_rate_shift.eq(self.links_rate_shift), pipeline.bias_rate_shift.eq(self.bias_rate_shift),
                      self.tree_valid.eq(pipeline.tree_valid)]
         self.latch, self.learnt, self.full, self.settling = (
             Signal(name=name) for name in ("latch", "learnt", "full", "settling"))

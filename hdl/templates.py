@@ -16,14 +16,14 @@ REQUESTS = {
     Opcode.READ: ("address", "count parameters"),
     Opcode.INFER: ("{image}: the image", "none, or {outputs} outputs if bit 8 of the header was set"),
     Opcode.LEARN: ("{image}: the image", "none, or {outputs} outputs if bit 8 of the header was set"),
-    Opcode.RATE: ("1: exponents, links [7:0], bias [15:8]", "none"),
+    Opcode.RATE: ("1: rate shifts, links [7:0], bias [15:8]", "none"),
     Opcode.RESET: ("none", "none"),
 }
 REASONS = {
     Status.OK: "nothing is wrong", Status.UNKNOWN: "no such opcode", Status.SHORT: "tlast before the last word",
     Status.LONG: "words after the last one", Status.ADDRESS: "no such layer, neuron or parameter, or a count of 0 or above "
                                                              f"{frames.MOST_COUNT}",
-    Status.LABEL: "no such output", Status.NO_IMAGE: "LEARN without an image", Status.RATE: "an exponent out of range",
+    Status.LABEL: "no such output", Status.NO_IMAGE: "LEARN without an image", Status.RATE: "a rate shift out of range",
     Status.NO_LEARNING: "LEARN or RATE on a core without learning",
 }
 
@@ -65,7 +65,7 @@ bytes, four a word, the first in [7:0]."""
         _table(("layer", "neurons", "parameters", "what", "format"),
                (row for layer in design.layers for row in _parameters(layer)))]
     if design.learns:
-        rates = {"links": design.links_exponents(), "bias": design.bias_exponents()}
+        rates = {"links": design.links_rate_shifts(), "bias": design.bias_rate_shifts()}
         parts.append(_table(("rate 2**-n", "least n", "greatest n", "n after reset"), (
             (name, *map(str, (allowed.start, allowed.stop - 1, allowed.start) if allowed else
                         (f"{frames.NO_RATE}: a rate of 0", *2 * [frames.NO_RATE]))) for name, allowed in rates.items())))

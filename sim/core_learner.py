@@ -62,11 +62,11 @@ class CoreLearner(ABC):
         return self._accepted(parameter_frames.reads(self.network, self.programmable),
                               lambda replies: parameter_frames.parameters(self.network, replies, self.programmable))
 
-    def set_rate(self, epoch: int) -> None:
+    def set_learning_rates(self, epoch: int) -> None:
         """The rates of the description's rate schedule in ``epoch`` for the images learnt from now on."""
         self._accepted([parameter_frames.rate(self.network, check_epoch(epoch))], _nothing)
 
-    def set_exponents(self, links: int | None, bias: int | None) -> None:
+    def set_rate_shifts(self, links: int | None, bias: int | None) -> None:
         """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
         self._accepted([frames.rate(links, bias)], _nothing)
 

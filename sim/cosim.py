@@ -367,7 +367,7 @@ class _Runs:
         images, labels = (self.taught[part], self.labels[part]) if chunk.learning else (self.images[part], None)
         rtl.seed = self.seed + 1_000 * chunk.number
         if labels is not None:
-            rtl.set_rate(chunk.epoch)
+            rtl.set_learning_rates(chunk.epoch)
         began = time.perf_counter()
         answers = rtl.infer(images, outputs=True) if labels is None else rtl.teach(images, labels, outputs=True)
         tally.seconds += 0 if chunk.learning else time.perf_counter() - began

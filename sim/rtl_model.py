@@ -92,7 +92,7 @@ class RtlModel(CoreLearner):
     def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
         """Learn images in the given order at the rates of ``epoch``; the class (images,) of each before it was learnt."""
         images, labels, epoch = lesson(self.network, images, labels, epoch)
-        self.set_rate(epoch)
+        self.set_learning_rates(epoch)
         return self.teach(images, labels).classes
 
     def infer(self, images: npt.ArrayLike, outputs: bool = False) -> Answers:

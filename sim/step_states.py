@@ -99,8 +99,8 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
     if label is not None:
         outputs = states[-1].displacement[neuron.output_element]
         error = learning.output_error(arithmetic, outputs, np.array([label]), last)
-        rates = network.learning.exponents(0)
-        trained = rates["links"] is not None or rates["bias"] is not None
+        rate_shifts = network.learning.exponents(0)
+        trained = rate_shifts["links"] is not None or rate_shifts["bias"] is not None
         for index in range(last, network.learning.frozen - 1, -1) if trained and error.any() else ():
             r = circuits.settle_reverse(arithmetic, states[index].displacement, error, model.layers[index].coupling, index,
                                         record=reverse[index])

@@ -21,7 +21,7 @@ class Backend(Protocol):
     def infer(self, image: bytes) -> tuple[int, list[int]]:
         """The class of ``image`` and its outputs, signed."""
 
-    def learn(self, image: bytes, label: int, links_exponent: int, bias_exponent: int) -> tuple[int, list[int], bool]:
+    def learn(self, image: bytes, label: int, links_rate_shift: int, bias_rate_shift: int) -> tuple[int, list[int], bool]:
         """The same, before learning; and whether there was an error to learn from. 0 for parameters that are not learnt."""
 
     def write(self, layer: int, neuron: int, index: int, word: int) -> None:
@@ -42,8 +42,8 @@ class CommandModel:
     layers: tuple[int, ...]
     backend: Backend
     digest: int
-    links_exponents: range
-    bias_exponents: range
+    links_rate_shifts: range
+    bias_rate_shifts: range
     initial_links: int | None
     initial_bias: int | None
     learns: bool = True
@@ -55,12 +55,12 @@ class CommandModel:
     last_error: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.links_exponent, self.bias_exponent = self.initial_links, self.initial_bias
+        self.links_rate_shift, self.bias_rate_shift = self.initial_links, self.initial_bias
 
     def reset(self) -> None:
         """As after ``rst`` or RESET. Parameters stay."""
         self.inferred = self.learnt = self.changed = self.refused = self.last_error = 0
-        self.links_exponent, self.bias_exponent = self.initial_links, self.initial_bias
+        self.links_rate_shift, self.bias_rate_shift = self.initial_links, self.initial_bias
 
     def answer(self, frame: Sequence[int]) -> list[int]:
         """The reply to a frame of one word or more, as words. Word ``CYCLES_WORD`` of a STATUS reply is 0."""
@@ -91,8 +91,8 @@ class CommandModel:
             return Status.ADDRESS
         if opcode == Opcode.LEARN and argument >= self.layers[-1]:
             return Status.LABEL
-        if opcode == Opcode.RATE and not (frame[1] & 0xFF in (self.links_exponents or [frames.NO_RATE])
-                                          and frame[1] >> 8 & 0xFF in (self.bias_exponents or [frames.NO_RATE])):
+        if opcode == Opcode.RATE and not (frame[1] & 0xFF in (self.links_rate_shifts or [frames.NO_RATE])
+                                          and frame[1] >> 8 & 0xFF in (self.bias_rate_shifts or [frames.NO_RATE])):
             return Status.RATE
         return Status.OK
 
@@ -109,14 +109,14 @@ class CommandModel:
         """Carries out a frame in which nothing is wrong: value of the reply's header, and the words after it."""
         if opcode == Opcode.STATUS:
             return 0, [frames.MAGIC, self.digest & 0xFFFFFFFF, self.digest >> 32, self.inferred, self.learnt, self.changed,
-                       self.refused, 0, frames.rate_bits(self.links_exponent, self.bias_exponent), self.last_error,
-                       *frames.capabilities(self.learns, self.programmable, self.links_exponents, self.bias_exponents)]
+                       self.refused, 0, frames.rate_bits(self.links_rate_shift, self.bias_rate_shift), self.last_error,
+                       *frames.capabilities(self.learns, self.programmable, self.links_rate_shifts, self.bias_rate_shifts)]
         if opcode == Opcode.RESET:
             self.reset()
             return 0, []
         if opcode == Opcode.RATE:
-            self.links_exponent = words[0] & 0xFF if self.links_exponents else None
-            self.bias_exponent = words[0] >> 8 & 0xFF if self.bias_exponents else None
+            self.links_rate_shift = words[0] & 0xFF if self.links_rate_shifts else None
+            self.bias_rate_shift = words[0] >> 8 & 0xFF if self.bias_rate_shifts else None
             return 0, []
         if opcode in (Opcode.READ, Opcode.WRITE):
             neuron, index = words[0] >> 16, words[0] & 0xFFFF
@@ -130,7 +130,7 @@ class CommandModel:
             winner, outputs = self.backend.infer(image)
             self.inferred += 1
         else:
-            winner, outputs, error = self.backend.learn(image, argument, self.links_exponent or 0, self.bias_exponent or 0)
+            winner, outputs, error = self.backend.learn(image, argument, self.links_rate_shift or 0, self.bias_rate_shift or 0)
             self.learnt += 1
             self.changed += error
         return winner, outputs if option & frames.WANT_OUTPUTS else []
@@ -166,7 +166,7 @@ class CommandModel:
             return frames.read(layer if neuron or index else len(self.layers) - 1, neuron, index, count)
         if frame[0] & 0xFF == Opcode.RATE:                                # the first exponents that do not exist
             return frames.rate(*(chance.choice([max(allowed.start - 1, 0), allowed.stop & 0xFF])
-                                 for allowed in (self.links_exponents, self.bias_exponents)))
+                                 for allowed in (self.links_rate_shifts, self.bias_rate_shifts)))
         return [frame[0], *(chance.choice([word, word + chance.choice([-1, 1, 1 << 16, 1 << 8]), chance.getrandbits(32)])
                             & 0xFFFFFFFF for word in frame[1:])]          # fields that do not fit, or do
 
@@ -176,7 +176,7 @@ class CommandModel:
             return [frames.header(opcode, chance.getrandbits(8), chance.getrandbits(16))]
         if opcode == Opcode.RATE:
             header, rates = frames.rate(*(chance.choice(allowed) if allowed else None
-                                          for allowed in (self.links_exponents, self.bias_exponents)))
+                                          for allowed in (self.links_rate_shifts, self.bias_rate_shifts)))
             return [header, rates | chance.getrandbits(16) << 16]
         if opcode in (Opcode.INFER, Opcode.LEARN):
             share = chance.choice([0, 0.1, 0.5, 1])

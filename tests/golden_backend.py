@@ -38,9 +38,9 @@ class GoldenBackend:
         outputs = self._model(0, 0).outputs(_row(image))[0]
         return int(outputs.argmax()), [int(word) for word in outputs]
 
-    def learn(self, image: bytes, label: int, links_exponent: int, bias_exponent: int) -> tuple[int, list[int], bool]:
+    def learn(self, image: bytes, label: int, links_rate_shift: int, bias_rate_shift: int) -> tuple[int, list[int], bool]:
         winner, outputs = self.infer(image)
-        model = self._model(links_exponent, bias_exponent)
+        model = self._model(links_rate_shift, bias_rate_shift)
         error = learning.output_error(model.arithmetic, np.array([outputs]), np.array([label]), len(self.layers) - 1)
         model.learn(_row(image), np.array([label]))
         self.layers = model.layers
@@ -64,9 +64,9 @@ class GoldenBackend:
             return parameters.bias, (neuron,), formats.drive.bits
         return parameters.coupling, (*divmod(index - inputs - 1, 5), neuron), formats.coupling.bits
 
-    def _model(self, links_exponent: int, bias_exponent: int) -> Model:
+    def _model(self, links_rate_shift: int, bias_rate_shift: int) -> Model:
         """The golden model with these rates and the present parameters."""
-        key = links_exponent, bias_exponent
+        key = links_rate_shift, bias_rate_shift
         if key not in self._models:
             rates = self.network.learning.exponents(0)
             links, bias = (0.0 if rates[name] is None else 2.0**-exponent
@@ -79,9 +79,9 @@ class GoldenBackend:
 
 def command_model(design: Design, values: Parameters) -> CommandModel:
     """What the core of a design must answer, if it starts from these parameters."""
-    links, bias = design.links_exponents(), design.bias_exponents()
+    links, bias = design.links_rate_shifts(), design.bias_rate_shifts()
     return CommandModel(layers=design.network.layers, backend=GoldenBackend(design.network, values),
-                        digest=frames.digest_word(design.network.digest), links_exponents=links, bias_exponents=bias,
+                        digest=frames.digest_word(design.network.digest), links_rate_shifts=links, bias_rate_shifts=bias,
                         initial_links=links.start if links else None, initial_bias=bias.start if bias else None,
                         learns=design.learns, programmable=design.kind == "programmable")
 

@@ -76,7 +76,7 @@ MUTANTS = (
     Mutant("bias not updated", "items.py", "control.write.eq(1), control.write_address", "control.write.eq(~lasts[-1]), "
            "control.write_address"),
     Mutant("rate of the links not applied", "operands.py", "links = x << links_places", "links = x"),
-    Mutant("rate of the bias not applied", "operands.py", "bias_places.eq(layer.update_shift - bias_exponent)",
+    Mutant("rate of the bias not applied", "operands.py", "bias_places.eq(layer.update_shift - bias_rate_shift)",
            "bias_places.eq(layer.update_shift - exponents['bias'])"),
     Mutant("token goes on too early", "items.py", "control.token_next.eq(stages[4].error)",
            "control.token_next.eq(stages[3].error)"),

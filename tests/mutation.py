@@ -137,7 +137,7 @@ def check(core: str) -> str:
     failed["frames"] = [reply.status for reply in replies] != list(refusals) or _differs(rtl.parameters, golden.parameters)
     rtl.soft_reset()
     after = rtl.status()
-    failed["status"] |= (after.inferred, after.learnt, after.changed, after.refused, after.links_exponent) != (
+    failed["status"] |= (after.inferred, after.learnt, after.changed, after.refused, after.links_rate_shift) != (
         0, 0, 0, 0, network.learning.exponents(0)["links"])
     return json.dumps([name for name in CHECKS if failed[name]])
 

@@ -18,13 +18,14 @@ from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
 from testbenches.run import Case, run_bench, verdicts
 
-USUAL = {"layers": (13, 4, 3), "learns": True, "digest": 0x0123456789ABCDEF, "links_exponents": (2, 9),
-         "bias_exponents": (0, 16), "initial_links": 4, "initial_bias": 5, "programmable": False, "parameter_bits": (11, 16, 5)}
-NO_RATES = {"links_exponents": (0, 0), "bias_exponents": (0, 0), "initial_links": None, "initial_bias": None}
+USUAL = {"layers": (13, 4, 3), "learns": True, "digest": 0x0123456789ABCDEF, "links_rate_shifts": (2, 9),
+         "bias_rate_shifts": (0, 16), "initial_links": 4, "initial_bias": 5, "programmable": False,
+         "parameter_bits": (11, 16, 5)}
+NO_RATES = {"links_rate_shifts": (0, 0), "bias_rate_shifts": (0, 0), "initial_links": None, "initial_bias": None}
 
 
 def decoder(settings, commands=Commands):
-    arguments = settings | {name: range(*settings[name]) for name in ("links_exponents", "bias_exponents")}
+    arguments = settings | {name: range(*settings[name]) for name in ("links_rate_shifts", "bias_rate_shifts")}
     return commands(arguments.pop("layers"), **arguments)
 
 
@@ -38,9 +39,10 @@ CONFIGURATIONS = {
     "learning, two layers": USUAL,
     "inference only, one layer, one output": USUAL | {"layers": (4, 1), "learns": False} | NO_RATES,
     "programmable, three layers, one input": USUAL | {"layers": (1, 6, 5, 2), "programmable": True, "digest": 2**64 - 1},
-    "links are not learnt, words of one width": USUAL | {"layers": (4, 2, 3), "links_exponents": (0, 0), "initial_links": None,
-                                                         "parameter_bits": (16, 16, 16), "programmable": True},
-    "bias is not learnt, K is widest": USUAL | {"layers": (4, 2, 3), "bias_exponents": (0, 0), "initial_bias": None,
+    "links are not learnt, words of one width": USUAL | {"layers": (4, 2, 3), "links_rate_shifts": (0, 0),
+                                                         "initial_links": None, "parameter_bits": (16, 16, 16),
+                                                         "programmable": True},
+    "bias is not learnt, K is widest": USUAL | {"layers": (4, 2, 3), "bias_rate_shifts": (0, 0), "initial_bias": None,
                                                 "parameter_bits": (7, 7, 32), "programmable": True},
 }
 
@@ -283,12 +285,12 @@ def check_counters(commands):
         assert before - 10 <= report.cycles <= host.clock - reset_at[0] + 10
         assert (report.magic, report.digest, report.revision) == (frames.MAGIC, USUAL["digest"], frames.REVISION)
         assert (report.learns, report.programmable) == (True, False)
-        assert (report.links_exponents, report.bias_exponents) == (range(2, 9), range(16))
-        told = "inferred", "learnt", "changed", "refused", "links_exponent", "bias_exponent", "last_error"
+        assert (report.links_rate_shifts, report.bias_rate_shifts) == (range(2, 9), range(16))
+        told = "inferred", "learnt", "changed", "refused", "links_rate_shift", "bias_rate_shift", "last_error"
         return {name: getattr(report, name) for name in told}
 
     async def bench(ctx):
-        fresh = {"inferred": 0, "learnt": 0, "changed": 0, "refused": 0, "links_exponent": 4, "bias_exponent": 5,
+        fresh = {"inferred": 0, "learnt": 0, "changed": 0, "refused": 0, "links_rate_shift": 4, "bias_rate_shift": 5,
                  "last_error": Status.OK}
         assert await status(ctx) == fresh
         for _ in range(3):
@@ -300,10 +302,10 @@ def check_counters(commands):
         assert (await host.ask(ctx, frames.rate(8, 15))).status == Status.OK
         assert (await host.ask(ctx, frames.rate(9, 15))).status == Status.RATE
         assert (await host.ask(ctx, frames.infer(IMAGE)[:-1])).status == Status.SHORT
-        expected = {"inferred": 3, "learnt": 2, "changed": 1, "refused": 3, "links_exponent": 8, "bias_exponent": 15,
+        expected = {"inferred": 3, "learnt": 2, "changed": 1, "refused": 3, "links_rate_shift": 8, "bias_rate_shift": 15,
                     "last_error": Status.SHORT}
         assert await status(ctx) == expected
-        assert (ctx.get(host.dut.links_exponent), ctx.get(host.dut.bias_exponent)) == (8, 15)
+        assert (ctx.get(host.dut.links_rate_shift), ctx.get(host.dut.bias_rate_shift)) == (8, 15)
         assert (await host.ask(ctx, frames.reset())).status == Status.OK
         reset_at[0] = host.clock
         assert await status(ctx) == fresh
@@ -339,11 +341,11 @@ def test_a_hard_reset_amid_a_frame_is_a_fresh_start(cut):
     ({"layers": (65_520, 2)}, "each size in layers must be a whole number from 1 to 65519, not 65520"),
     ({"layers": (3, 2.0)}, "each size in layers must be a whole number from 1 to 65519, not 2.0"),
     ({"digest": 1 << 64}, "digest must be a number of 64 bits, not 18446744073709551616"),
-    ({"links_exponents": (3, 3)}, "initial_links must be None, because these parameters are not learnt, not 4"),
-    ({"bias_exponents": (0, 256)}, "bias_exponents must be a range within 0 to 254, or empty, not range(0, 256)"),
-    ({"bias_exponents": (0, 9, 2)}, "bias_exponents must be a range within 0 to 254, or empty, not range(0, 9, 2)"),
-    ({"initial_bias": None}, "initial_bias must be one of the exponents 0 to 15, not None"),
-    ({"initial_links": 9}, "initial_links must be one of the exponents 2 to 8, not 9"),
+    ({"links_rate_shifts": (3, 3)}, "initial_links must be None, because these parameters are not learnt, not 4"),
+    ({"bias_rate_shifts": (0, 256)}, "bias_rate_shifts must be a range within 0 to 254, or empty, not range(0, 256)"),
+    ({"bias_rate_shifts": (0, 9, 2)}, "bias_rate_shifts must be a range within 0 to 254, or empty, not range(0, 9, 2)"),
+    ({"initial_bias": None}, "initial_bias must be one of the rate shifts 0 to 15, not None"),
+    ({"initial_links": 9}, "initial_links must be one of the rate shifts 2 to 8, not 9"),
 ])
 def test_what_frames_cannot_express_is_refused(changes, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):

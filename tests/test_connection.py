@@ -75,7 +75,7 @@ def test_everything_is_as_in_the_golden_model(virtual, connection, start, blobs,
     assert np.array_equal(result.outputs, expected)
     assert np.array_equal(result.classes, expected.argmax(1))
     for epoch in (0, 2):
-        connection.set_rate(epoch)
+        connection.set_learning_rates(epoch)
         part = slice(60 + 20 * epoch, 100 + 20 * epoch)
         assert np.array_equal(connection.teach(images[part], labels[part]).classes,
                               model.learn(images[part], labels[part], epoch))
@@ -91,12 +91,12 @@ def test_everything_is_as_in_the_golden_model(virtual, connection, start, blobs,
 
 
 def test_rates_counters_and_no_images(connection, blobs):
-    connection.set_exponents(5, 5)
+    connection.set_rate_shifts(5, 5)
     connection.infer(blobs[0][:3])
     report = connection.status()
-    assert (report.links_exponent, report.bias_exponent, report.inferred) == (5, 5, 3)
+    assert (report.links_rate_shift, report.bias_rate_shift, report.inferred) == (5, 5, 3)
     connection.soft_reset()
-    assert (connection.status().inferred, connection.status().links_exponent) == (0, 4)
+    assert (connection.status().inferred, connection.status().links_rate_shift) == (0, 4)
     result = connection.infer(blobs[0][:0], outputs=True)
     assert (result.classes.shape, result.outputs.shape, result.images_per_second) == ((0,), (0, 4), None)
 
@@ -108,7 +108,7 @@ def test_what_does_not_fit_the_network_is_refused_before_it_is_sent(connection, 
         connection.teach(blobs[0][:2], np.array([0, 4]))
     with pytest.raises(DeviceError, match=r"^RATE must be accepted by the core, but it answered RATE with status RATE; see "
                                           r"docs/registers.md$"):
-        connection.set_exponents(1, 1)
+        connection.set_rate_shifts(1, 1)
     assert connection.status().last_error is Status.RATE
 
 

@@ -132,7 +132,7 @@ def test_equal_designs_are_equal():
 
 def test_a_core_without_learning_takes_no_rates():
     infers = Design(network=NETWORK, learns=False)
-    assert (infers.links_exponents(), infers.bias_exponents()) == (range(0), range(0))
+    assert (infers.links_rate_shifts(), infers.bias_rate_shifts()) == (range(0), range(0))
 
 
 def test_units_are_the_neurons_unless_they_are_named():
@@ -170,7 +170,7 @@ def test_signed_digits_give_the_value_back_and_none_are_neighbours(value):
     ({"links": 2**-6, "bias": 2**-5, "halvings": 2}, range(6, 9), range(5, 8)), ({"links": 0}, range(0), range(4, 10))])
 def test_rates_are_those_that_the_rate_schedule_reaches(learning, links, bias):
     design = Design(network=with_learning(**learning))
-    assert (design.links_exponents(), design.bias_exponents()) == (links, bias)
+    assert (design.links_rate_shifts(), design.bias_rate_shifts()) == (links, bias)
 
 
 @pytest.mark.parametrize(("frozen", "learns", "reverses"), [

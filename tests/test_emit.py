@@ -477,7 +477,7 @@ def test_the_manifest_says_what_the_design_is(folder):
     assert manifest["formats"]["bracket"] == {"format": "Q4.12", "bits": 16, "fraction": 12, "signed": True}
     assert manifest["frames"] == {"magic": "0x31585557", "digest": f"0x{frames.digest_word(network.digest):016x}",
                                   "word_bits": 32, "image_bytes": 5, "image_words": 2, "classes": 3, "most_count": 255}
-    assert manifest["rates"] == {name: {"least_exponent": 4, "greatest_exponent": 7, "initial_exponent": 4}
+    assert manifest["rates"] == {name: {"least_rate_shift": 4, "greatest_rate_shift": 7, "initial_rate_shift": 4}
                                  for name in ("links", "bias")}
     assert [(entry["inputs"], entry["neurons"], entry["units"], entry["folds"]) for entry in manifest["layers"]] \
         == [(5, 4, 2, 2), (4, 3, 3, 1)]

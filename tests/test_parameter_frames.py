@@ -61,11 +61,11 @@ def test_K_that_is_wired_cannot_be_written():
 
 
 def test_a_core_of_another_revision_is_not_spoken_to():
-    core = CommandModel(layers=(3, 2), backend=None, digest=1, links_exponents=range(2, 5), bias_exponents=range(0),
+    core = CommandModel(layers=(3, 2), backend=None, digest=1, links_rate_shifts=range(2, 5), bias_rate_shifts=range(0),
                         initial_links=3, initial_bias=None, programmable=True)
     report = frames.status_report(frames.parse(core.answer(frames.status())))
     parameter_frames.check_revision(report)
-    assert (report.learns, report.programmable, report.links_exponents, report.bias_exponents) == (
+    assert (report.learns, report.programmable, report.links_rate_shifts, report.bias_rate_shifts) == (
         True, True, range(2, 5), range(0))
     message = ("the core must speak revision 1 of the frames, not 0; build it again with this version of wuxing")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):

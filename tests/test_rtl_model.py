@@ -161,19 +161,19 @@ def test_images_and_labels_must_be_of_the_network(model, images):
 
 
 def test_rates_follow_the_rate_schedule(model):
-    model.set_exponents(3, 5)
-    model.set_rate(1)
-    assert (model.status().links_exponent, model.status().bias_exponent) == (None, 4)  # links are not trained
-    model.set_rate(2)
-    assert (model.status().links_exponent, model.status().bias_exponent) == (None, 5)
+    model.set_rate_shifts(3, 5)
+    model.set_learning_rates(1)
+    assert (model.status().links_rate_shift, model.status().bias_rate_shift) == (None, 4)  # links are not trained
+    model.set_learning_rates(2)
+    assert (model.status().links_rate_shift, model.status().bias_rate_shift) == (None, 5)
     with pytest.raises(InputError, match=r"^epoch must be a whole number, 0 or more, not -1; the first is 0$"):
-        model.set_rate(-1)
+        model.set_learning_rates(-1)
 
 
 def test_a_rate_that_the_core_does_not_know_is_refused(model):
     message = "RATE must be accepted by the core, but it answered RATE with status RATE; see docs/registers.md"
     with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
-        model.set_exponents(16, 0)
+        model.set_rate_shifts(16, 0)
     report = model.status()
     assert (report.refused, report.last_error) == (1, Status.RATE)
 
@@ -183,10 +183,10 @@ def test_both_resets_keep_parameters_and_clear_counters(model, images):
     model.load_parameters(values)
     for reset in (model.soft_reset, model.reset):
         model.infer(images[:3])
-        model.set_exponents(1, 2)
+        model.set_rate_shifts(1, 2)
         reset()
         report = model.status()
-        assert (report.inferred, report.links_exponent, report.bias_exponent) == (0, 0, 0)
+        assert (report.inferred, report.links_rate_shift, report.bias_rate_shift) == (0, 0, 0)
         assert report.cycles < 5
     assert same(values, model.parameters)
 
@@ -218,7 +218,7 @@ def test_an_emitted_core_computes_what_the_golden_model_does(stalls):
     model.load_parameters(golden.parameters)
     assert np.array_equal(model.infer(images, outputs=True).outputs, golden.outputs(images))
     for epoch in (0, 1):
-        model.set_rate(epoch)
+        model.set_learning_rates(epoch)
         assert np.array_equal(model.teach(images, labels).classes, golden.learn(images, labels, epoch))
         assert same(golden.parameters, model.parameters)
     assert not same(model.parameters, words(network))

@@ -56,7 +56,7 @@ class TimeSharedCore(wiring.Component):
         # inputs: the image for layer 0, the outputs of the layer before for the others
         sources: list[Any] = [commands, *lists]
         m.d.comb += [array.available.eq(commands.available), array.learn.eq(commands.learn),
-                     array.links_exponent.eq(commands.links_exponent), array.bias_exponent.eq(commands.bias_exponent),
+                     array.links_rate_shift.eq(commands.links_rate_shift), array.bias_rate_shift.eq(commands.bias_rate_shift),
                      array.verdict.eq(output_unit.verdict), array.verdict_error.eq(output_unit.verdict_error),
                      array.outputs_free.eq(output_unit.outputs_free)]
         with m.Switch(array.layer):

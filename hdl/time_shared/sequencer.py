@@ -17,7 +17,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import ELEMENTS
-from hdl.design import exponent_bits
+from hdl.design import rate_shift_bits
 from hdl.image_buffer import item_layout
 from hdl.operands import scaled
 from hdl.time_shared.design import ArrayDesign
@@ -66,7 +66,7 @@ class TimeSharedSequencer(wiring.Component):
         Strobe: the image in learning had an error, or had none.
     errors : In(stream of signed(error bits)), ask : Out(1)
         One for each neuron of the layer, in their order; strobe before the first one.
-    links_exponent, bias_exponent : In
+    links_rate_shift, bias_rate_shift : In
     access : In(stream of access_layout(array)), access_done : Out(1)
         In the clock of ``access_done`` the selected unit's word is there.
     control : Out(control_layout(array)), address : Out, slot : Out
@@ -87,8 +87,8 @@ class TimeSharedSequencer(wiring.Component):
             "outputs": Out(output_layout(array)), "outputs_valid": Out(1), "outputs_free": In(1),
             "output": In(signed(formats.displacement.bits)), "verdict": In(1), "verdict_error": In(1),
             "errors": In(stream.Signature(signed(formats.error.bits))), "ask": Out(1),
-            "links_exponent": In(exponent_bits(array.design.links_exponents())),
-            "bias_exponent": In(exponent_bits(array.design.bias_exponents())),
+            "links_rate_shift": In(rate_shift_bits(array.design.links_rate_shifts())),
+            "bias_rate_shift": In(rate_shift_bits(array.design.bias_rate_shifts())),
             "access": In(stream.Signature(access_layout(array))), "access_done": Out(1),
             "control": Out(control_layout(array)), "address": Out(range(array.depth)), "slot": Out(array.all_slots),
             "tree_begin": Out(1), "tree_first": Out(1), "tree_valid": Out(1), "idle": Out(1),
@@ -168,7 +168,7 @@ class TimeSharedSequencer(wiring.Component):
             m.d.comb += next_operand.eq(self.access.payload.data)
         if array.learns:
             error = Signal.like(self.errors.payload, name="error")
-            links, bias = scaled(m, array.first, value, self.links_exponent, self.bias_exponent)
+            links, bias = scaled(m, array.first, value, self.links_rate_shift, self.bias_rate_shift)
             m.d.sync += error.eq(self.errors.payload)
             with m.If(stages[0].error):
                 m.d.comb += [control.broadcast_b.eq(1 << array.link_shift - array.error_split),

@@ -196,7 +196,7 @@ async def control_is_in_order_and_comes_to_rest(dut: Any, options: Any) -> None:
     source.drive()
     sink.drive()
     await ports.start(access_valid=0, access_write=0, access_neuron=0, access_row=0, access_data=0, word=0,
-                      links_exponent=rates["links"] or 0, bias_exponent=rates["bias"] or 0)
+                      links_rate_shift=rates["links"] or 0, bias_rate_shift=rates["bias"] or 0)
     images = []
     for number in range(options["images"]):
         image = Image(inputs=[chance.choice([0, chance.randrange(1, 200)]) for _ in range(layer.inputs)],

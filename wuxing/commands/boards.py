@@ -28,7 +28,7 @@ class Microseconds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
+class ImagesPerSecond:
     """Images a second of a core that gets them over a serial line: those of the slower of both."""
 
     inferred: float
@@ -43,7 +43,7 @@ class Capacity:
     units: Sequence[int]
     clocks: Clocks
     us: Microseconds
-    images_per_second: Rates
+    images_per_second: ImagesPerSecond
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,5 +146,6 @@ def capacity(design: Design | None, MHz: float, line: float) -> Capacity | None:
     learnt = us(clocks.learnt)
     times = Microseconds(inferred=clocks.inferred / MHz, latency=clocks.latency / MHz, learnt=learnt,
                          learnt_without_error=us(clocks.learnt_without_error))
-    return Capacity(layers=design.network.layers, units=design.units, clocks=clocks, us=times, images_per_second=Rates(
+    return Capacity(layers=design.network.layers, units=design.units, clocks=clocks, us=times,
+                    images_per_second=ImagesPerSecond(
         inferred=min(1e6 / times.inferred, line), learnt=None if learnt is None else min(1e6 / learnt, line)))

@@ -56,28 +56,28 @@ def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, 
     design = designs.core(source, Choices(units=units, most_units=most_units, kind=kind, learns=learning,
                                           arrangement=arrangement, target=target))
     cells, memory = hdl.estimate.cells(design), hdl.estimate.memory(design)
-    rate = hdl.estimate.CLOCKS[target] if clock is None else clock
-    if not 0 < rate < 1000:
-        raise InputError(f"--clock must be above 0 and below 1000 MHz, not {rate:g}")
+    MHz = hdl.estimate.CLOCKS[target] if clock is None else clock
+    if not 0 < MHz < 1000:
+        raise InputError(f"--clock must be above 0 and below 1000 MHz, not {MHz:g}")
     inputs = round(USUAL_SHARE * network.layers[0]) if nonzero is None else nonzero
     clocks = hdl.estimate.clocks(design, inputs)
     device, largest = LARGEST[target]
     limits = {part: largest.has[part] for part in asdict(cells)}
     console.write_json(json, Result(
-        model=model, digest=network.digest, units=design.units, kind=kind, target=target, learns=learning, MHz=rate,
+        model=model, digest=network.digest, units=design.units, kind=kind, target=target, learns=learning, MHz=MHz,
         nonzero=inputs, clocks=clocks, memory_bits=memory, cells=cells, device=device, device_has=limits))
 
     screen = console.out(json)
     does = "infers and learns" if learning else "infers"
     screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, on "
                  f"{sum(design.units)} units ({', '.join(map(str, design.units))})", soft_wrap=True)
-    table = console.table(f"Per image with {inputs} nonzero inputs, images without pause, at {rate:g} MHz",
+    table = console.table(f"Per image with {inputs} nonzero inputs, images without pause, at {MHz:g} MHz",
                           right=("clocks", "us", "images per s"), left=("",))
     for name, count in (("inferred", clocks.inferred), ("learnt, with an error", clocks.learnt),
                         ("learnt, without", clocks.learnt_without_error)):
         if count is not None:
-            table.add_row(name, f"{count:,.1f}".removesuffix(".0"), f"{count / rate:.2f}", f"{1e6 * rate / count:,.0f}")
-    table.add_row("first word to reply", f"{clocks.latency:,}", f"{clocks.latency / rate:.2f}", "")
+            table.add_row(name, f"{count:,.1f}".removesuffix(".0"), f"{count / MHz:.2f}", f"{1e6 * MHz / count:,.0f}")
+    table.add_row("first word to reply", f"{clocks.latency:,}", f"{clocks.latency / MHz:.2f}", "")
     screen.print("", table, "", sep="\n")
 
     table = console.table(f"Parts, as {device} has them", left=("",), right=("estimate", "device", "%"))

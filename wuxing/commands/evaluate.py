@@ -49,14 +49,14 @@ def evaluate(model: options.ModelArgument,
     engine.predict(data.test_images[:1])                  # compiles before the clock runs
     began = time.perf_counter()
     predictions = engine.predict(data.test_images)
-    rate = len(predictions) / (time.perf_counter() - began)
+    speed = len(predictions) / (time.perf_counter() - began)
     reached = percentage(predictions == data.test_labels)
     counts = confusion(data.test_labels, predictions, loaded.network.layers[-1])
     console.write_json(json, Result(
         model=model, digest=loaded.network.digest, arithmetic=used, model_arithmetic=loaded.arithmetic, dataset=data.name,
-        dataset_sha256=data.sha256, images=len(predictions), accuracy=reached, confusion=counts, images_per_second=rate))
+        dataset_sha256=data.sha256, images=len(predictions), accuracy=reached, confusion=counts, images_per_second=speed))
     table = console.table(f"{reached:.2f} % of {len(predictions):,} test images of {console.literal(data.name)} right, {used}, "
-                          f"{rate:,.0f} images/s", right=("class", "images", "right", "most often taken for"))
+                          f"{speed:,.0f} images/s", right=("class", "images", "right", "most often taken for"))
     for label, row in enumerate(counts):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
         worst = f"{int(np.argmax(wrong))} ({max(wrong)} times)" if max(wrong) else ""

@@ -205,7 +205,7 @@ def _learn(connection: Connection, golden: Model, images: Array, labels: Array, 
     from sim.cosim import rate_schedule
     seconds, clocks, sent, right, done = 0.0, 0, 0, 0, 0
     for first, last, epoch in rate_schedule(connection.network, len(images)):
-        connection.set_rate(epoch)
+        connection.set_learning_rates(epoch)
         for start in range(first, last, CHUNK):
             if interruption.pending():
                 console.err().print("interrupted: no more images are learnt, what the board has learnt is read back")

@@ -1,5 +1,6 @@
 """Settings of Hypothesis for all tests: no time limits, and the same examples in every CI run."""
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -23,6 +24,11 @@ with contextlib.suppress(ToolError):     # the tests that need Verilator say tha
 
 # Cores of tests run for a few thousand clocks: compiling them well takes longer than they run
 os.environ["CXXFLAGS"] = "-O0"
+
+# Elaboration and Numba make millions of small objects that stay; looking through all of them for cycles takes a tenth of their
+# time
+gc.freeze()
+gc.set_threshold(100_000, 50, 50)
 
 # Hundreds of processes import the same modules: the first keeps what it compiled
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

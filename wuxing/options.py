@@ -40,8 +40,8 @@ EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over 
 BatchOption = Annotated[int | None, typer.Option("--batch", help="Images learnt together; hardware needs 1.")]
 SeedOption = Annotated[int | None, typer.Option(
     "--seed", help="Draws the initial links, the order of images and their shifts.")]
-RateOption = Annotated[float | None, typer.Option(
-    "--rate", help="Learning rate of links and biases; integers need a power of two.")]
+LearningRateOption = Annotated[float | None, typer.Option(
+    "--learning-rate", help="Learning rate of links and biases; integers need a power of two.")]
 MarginOption = Annotated[float | None, typer.Option(
     "--margin", help="From an output that is right by so much nothing is learnt.")]
 HalvingsOption = Annotated[int | None, typer.Option(
@@ -73,7 +73,7 @@ class Settings:
     epochs: int | None = None
     batch: int | None = None
     seed: int | None = None
-    rate: float | None = None
+    learning_rate: float | None = None
     margin: float | None = None
     halvings: int | None = None
     average: int | None = None
@@ -110,8 +110,8 @@ class Settings:
         description.setdefault("layers", default_layers(dataset))
         if self.seed is not None:
             description["seed"] = self.seed
-        values = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
-                  "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
+        values = {"epochs": self.epochs, "batch": self.batch, "links": self.learning_rate, "bias": self.learning_rate,
+                  "margin": self.margin, "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
         changes = {name: value for name, value in values.items() if value is not None}
         learning = description.get("learning", {})
         if changes and isinstance(learning, dict):            # what is not, from_dict refuses by name
@@ -129,8 +129,8 @@ class Settings:
             description["layers"] = parse_layers(self.layers)
         if self.seed is not None:
             description["seed"] = self.seed
-        values = {"epochs": self.epochs, "batch": self.batch, "links": self.rate, "bias": self.rate, "margin": self.margin,
-                  "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
+        values = {"epochs": self.epochs, "batch": self.batch, "links": self.learning_rate, "bias": self.learning_rate,
+                  "margin": self.margin, "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
         if changes := {name: value for name, value in values.items() if value is not None}:
             description["learning"] = description.get("learning", {}) | changes
         return description

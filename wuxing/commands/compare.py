@@ -27,17 +27,17 @@ def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOpti
             seed: options.SeedOption = None,
             seeds: Annotated[int, typer.Option("--seeds", help="Number of runs, with seeds from --seed upwards; their "
                                                          "means are shown.")] = 1,
-            rate: options.RateOption = None, margin: options.MarginOption = None, halvings: options.HalvingsOption = None,
-            average: options.AverageOption = None, dropout: options.DropoutOption = None,
-            shift: options.ShiftOption = 0, hold_out: options.HoldOutOption = None,
+            learning_rate: options.LearningRateOption = None, margin: options.MarginOption = None,
+            halvings: options.HalvingsOption = None, average: options.AverageOption = None,
+            dropout: options.DropoutOption = None, shift: options.ShiftOption = 0, hold_out: options.HoldOutOption = None,
             train_images: options.TrainImagesOption = None, test_images: options.TestImagesOption = None,
             json: options.JsonOption = None,
             report: Annotated[Path | None, typer.Option("--report", help="Write an HTML page to this folder.")] = None,
             quiet: options.QuietOption = False) -> None:
     """Train in float and in fixed from the same start, and compare them with each other and with two baselines."""
-    settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed, rate=rate,
-                        margin=margin, halvings=halvings, average=average, dropout=dropout, shift=shift, hold_out=hold_out,
-                        train_images=train_images, test_images=test_images, board=board)
+    settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed,
+                        learning_rate=learning_rate, margin=margin, halvings=halvings, average=average, dropout=dropout,
+                        shift=shift, hold_out=hold_out, train_images=train_images, test_images=test_images, board=board)
     if not 1 <= seeds <= 1000:
         raise InputError(f"--seeds must be 1 to 1000, not {seeds}")
     console.check_writable(json)

@@ -36,16 +36,16 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
           board: options.BoardOption = None,
           arithmetic: Annotated[str, typer.Option("--arithmetic", help="float, or fixed: the hardware's integers.")] = "fixed",
           epochs: options.EpochsOption = None, batch: options.BatchOption = None, seed: options.SeedOption = None,
-          rate: options.RateOption = None, margin: options.MarginOption = None, halvings: options.HalvingsOption = None,
-          average: options.AverageOption = None, dropout: options.DropoutOption = None,
+          learning_rate: options.LearningRateOption = None, margin: options.MarginOption = None,
+          halvings: options.HalvingsOption = None, average: options.AverageOption = None, dropout: options.DropoutOption = None,
           shift: options.ShiftOption = 0, hold_out: options.HoldOutOption = None,
           train_images: options.TrainImagesOption = None, test_images: options.TestImagesOption = None,
           output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.npz"),
           json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Train a network and write a model file; if interrupted (Ctrl-C, SIGTERM, SIGHUP), with the last complete epoch."""
-    settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed, rate=rate,
-                        margin=margin, halvings=halvings, average=average, dropout=dropout, shift=shift, hold_out=hold_out,
-                        train_images=train_images, test_images=test_images, board=board)
+    settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed,
+                        learning_rate=learning_rate, margin=margin, halvings=halvings, average=average, dropout=dropout,
+                        shift=shift, hold_out=hold_out, train_images=train_images, test_images=test_images, board=board)
     console.check_writable(output, json)
     data = settings.data(seed or 0, arithmetic)
     network = settings.network(data)

@@ -17,21 +17,21 @@ from golden_model.wirings import EXAMPLES, LayerWiring, parse
 
 PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
 INSTINCTS = ("proportional", "sign", "pid")
-Rates = tuple[float, float, float, float, float]
+PerPopulation = tuple[float, float, float, float, float]
 Gains = tuple[float, float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Neuron:
-    """The five populations of a neuron: default rates, rest values, and where signals enter and leave.
+    """The five populations of a neuron: default couplings, rest values, and where signals enter and leave.
 
     A neuron keeps its own K when K is trained; these are the values that training starts from.
     """
 
-    K1: Rates = (0.5,) * 5                # generation: K1[i] couples i to its mother i-1
-    K2: Rates = (0.5,) * 5                # overcoming: K2[i] couples i to its prey i+2
-    K3: Rates = (1.0,) * 5                # self-limitation; > 0 propagator, 0 oscillator
-    rest: Rates = (1.0,) * 5              # rest populations E*
+    K1: PerPopulation = (0.5,) * 5        # generation: K1[i] couples i to its mother i-1
+    K2: PerPopulation = (0.5,) * 5        # overcoming: K2[i] couples i to its prey i+2
+    K3: PerPopulation = (1.0,) * 5        # self-limitation; > 0 propagator, 0 oscillator
+    rest: PerPopulation = (1.0,) * 5      # rest populations E*
     input_element: int = 0                # a: where the drive enters and the reverse signal leaves
     output_element: int = 1               # b: where the signal leaves and the error enters
     gate_floor: float = 1 / 16            # least gate of the reverse circuit
@@ -137,11 +137,11 @@ class Initialisation:
 
 @dataclass(frozen=True, kw_only=True)
 class Learning:
-    """Rates of the local products (0: that set of parameters is not trained), error margin, and rate schedule.
+    """Learning rates of the local products (0: that set of parameters is not trained), error margin, and rate schedule.
 
-    An instinct turns the sum g of the products of a parameter over the images of a batch into a change, times the rate:
-    ``proportional`` g itself, ``sign`` 1, 0 or -1, ``pid`` P g + I (integral of g) + D (g - the g before). The rate schedule
-    halves every rate ``halvings`` times at even distances within ``epochs``. Integer learning needs powers of two.
+    An instinct turns the sum g of the products of a parameter over the images of a batch into a change, times the learning
+    rate: ``proportional`` g itself, ``sign`` 1, 0 or -1, ``pid`` P g + I (integral of g) + D (g - the g before). The rate
+    schedule halves every rate ``halvings`` times at even distances within ``epochs``. Integer learning needs powers of two.
     """
 
     links: float = 2**-4
@@ -234,7 +234,7 @@ class Learning:
         return 1 - math.frexp(self.leak)[1] if self.leak else 0
 
     def exponents(self, epoch: int) -> dict[str, int | None]:
-        """For each parameter set the shift n of its integer rate 2**-n in ``epoch``; None: not trained."""
+        """For each parameter set the rate shift n of its learning rate 2**-n in ``epoch``; None: not trained."""
         shifts: dict[str, int | None] = {}
         for name in PARAMETER_SETS:
             mantissa, exponent = math.frexp(getattr(self, name))

@@ -10,7 +10,7 @@ The ring turns by one place a clock, so that the neighbours of the population at
      v
     b_i = K1_i x[4] - K1_{i+1} x[1] + K2_i x[2] - K2_{i-2} x[3]  - K3_i x[0] + drive
 
-The mirrored ring of the reverse circuit runs through the same taps; its rates are in mirrored order
+The mirrored ring of the reverse circuit runs through the same taps; its couplings are in mirrored order
 (``docs/arithmetic.md``, Mirror).
 """
 from __future__ import annotations
@@ -100,7 +100,8 @@ class Bracket:
         self.layer = layer
         one = layer.formats.coupling.one
         neuron = layer.network.neuron
-        self.K1, self.K2, self.K3 = ([round(value * one) for value in rates] for rates in (neuron.K1, neuron.K2, neuron.K3))
+        self.K1, self.K2, self.K3 = ([round(value * one) for value in couplings]
+                                     for couplings in (neuron.K1, neuron.K2, neuron.K3))
 
     def build(self, m: Module, x: list[Signal], broadcast: Signal, control: data.View) -> Value:
         """The bracket as the multiplier's operand, two clocks after ``x`` was tapped and one after ``broadcast``."""
@@ -122,14 +123,14 @@ class Bracket:
             m.d.sync += [generation.eq(x[MOTHER] - x[CHILD]), overcoming.eq(x[PREY] - x[PREDATOR])]
             terms = multiple(generation, self.K1[0]) + multiple(overcoming, self.K2[0])
         else:
-            def rates(values: list[int], order: list[int], step: int) -> Callable[[Value], Value]:
+            def couplings(values: list[int], order: list[int], step: int) -> Callable[[Value], Value]:
                 forward = [values[(e + step) % ELEMENTS] for e in range(ELEMENTS)]
                 backward = [values[order[(e + step) % ELEMENTS]] for e in range(ELEMENTS)]
                 return lambda value: (multiple_of_population(value, forward, population) if forward == backward else Mux(
                     control.reverse, multiple_of_population(value, backward, population),
                     multiple_of_population(value, forward, population)))
-            generated = rates(self.K1, mirrored[0], 0)(x[MOTHER]) - rates(self.K1, mirrored[0], 1)(x[CHILD])
-            overcome = rates(self.K2, mirrored[1], 0)(x[PREY]) - rates(self.K2, mirrored[1], -2)(x[PREDATOR])
+            generated = couplings(self.K1, mirrored[0], 0)(x[MOTHER]) - couplings(self.K1, mirrored[0], 1)(x[CHILD])
+            overcome = couplings(self.K2, mirrored[1], 0)(x[PREY]) - couplings(self.K2, mirrored[1], -2)(x[PREDATOR])
             generation = Signal(signed(len(generated)), reset_less=True, name="generation")
             overcoming = Signal(signed(len(overcome)), reset_less=True, name="overcoming")
             m.d.sync += [generation.eq(generated), overcoming.eq(overcome)]

@@ -307,7 +307,7 @@ def test_cells_in_integers_are_the_circuit_of_the_golden_model():
 
 def test_cells_in_reals_are_improved_euler_within_the_range():
     random = np.random.default_rng(0)
-    rates = neuron.random_rates(random, 4, 0.3, 0.7, (0.5, 1.5))
+    rates = neuron.random_couplings(random, 4, 0.3, 0.7, (0.5, 1.5))
     u = random.uniform(-0.2, 0.2, 4)
     ring = neuron.ring_of(rates)
     wanted = integrate(lambda s: derivative(ring, s, ring.drive(u)), np.zeros((5, 4)), 0.25, 20, IMPROVED_EULER)

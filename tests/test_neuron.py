@@ -19,7 +19,7 @@ from golden_model.theory.neuron import (
     coupling_matrix,
     derivative,
     energy,
-    energy_rate,
+    energy_derivative,
     equilibrium,
     response,
     reverse_derivative,
@@ -34,7 +34,7 @@ def five(low, high):
 
 
 def rings(least_K3=0.1):
-    """One neuron with any rates and any rest values, and any input and output element."""
+    """One neuron with any couplings and any rest values, and any input and output element."""
     return st.builds(Ring, K1=five(-2, 2), K2=five(-2, 2), K3=five(least_K3, 2), rest=five(0.25, 4),
                      input_element=st.integers(0, 4), output_element=st.integers(0, 4))
 
@@ -59,7 +59,7 @@ properties = settings(deadline=None, max_examples=60, derandomize=True)
 
 @properties
 @given(five(-10, 10), five(-10, 10))
-def test_the_coupling_is_antisymmetric_for_any_rates(K1, K2):
+def test_the_coupling_is_antisymmetric_for_any_K(K1, K2):
     A = coupling_matrix(K1, K2)
     np.testing.assert_array_equal(A, -A.T)
     for i in range(5):                                    # row by row as the equations are written
@@ -87,19 +87,19 @@ def test_forward_and_reverse_derivative_are_their_matrix_forms(neuron, multiple,
 
 
 def test_many_neurons_are_each_of_them():
-    """Rates (5, N), states (5, images, N): every function equals itself on one neuron and one image."""
+    """Couplings (5, N), states (5, images, N): every function equals itself on one neuron and one image."""
     rng, neurons = random_rings(1, 3)
     one = [Ring(K1=neurons.K1[:, n], K2=neurons.K2[:, n], K3=neurons.K3[:, n], rest=neurons.rest[:, n]) for n in range(3)]
     u, s, e = (rng.uniform(-2, 2, (5, 4, 3)) for _ in range(3))
     s = neurons.rest[:, None] * (np.exp(s) - 1)
     settled = equilibrium(neurons, u)
     together = [bracket(neurons, s, u), derivative(neurons, s, u), reverse_derivative(neurons, e, u, s), settled,
-                adjoint(neurons, settled, e), energy(neurons, s, settled), energy_rate(neurons, s, u, settled)]
+                adjoint(neurons, settled, e), energy(neurons, s, settled), energy_derivative(neurons, s, u, settled)]
     for image in range(4):
         for n, ring in enumerate(one):
             us, ss, es, at = u[:, image, n], s[:, image, n], e[:, image, n], settled[:, image, n]
             alone = [bracket(ring, ss, us), derivative(ring, ss, us), reverse_derivative(ring, es, us, ss),
-                     equilibrium(ring, us), adjoint(ring, at, es), energy(ring, ss, at), energy_rate(ring, ss, us, at)]
+                     equilibrium(ring, us), adjoint(ring, at, es), energy(ring, ss, at), energy_derivative(ring, ss, us, at)]
             for many, single in zip(together, alone, strict=True):
                 np.testing.assert_allclose(many[..., image, n], single, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(neurons.matrix, [ring.matrix for ring in one])
@@ -113,10 +113,10 @@ def test_the_network_settles_by_the_same_equations(rest):
     neuron = Neuron(K1=(0.5, 0.75, 0.25, 0.5, 1), K2=(0.5, 0.25, 1, 0.75, 0.5), K3=(1, 1.25, 0.75, 1, 1.5), rest=(rest,) * 5)
     network = Network(layers=(2, 3), neuron=neuron, integration=Integration(dt=0.25, steps=12))
     ring, reals = Ring.of(neuron), arithmetic.create(network, "float")
-    rates = np.repeat(np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None], 3, axis=2)
+    couplings = np.repeat(np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None], 3, axis=2)
     drives, errors = np.array([[-0.4, 0.1, 0.5], [0.2, -0.1, 0.3]]), np.array([[0.3, -0.2, 0.1], [0.5, 0, -0.4]])
-    s = circuits.settle(reals, drives, rates)
-    r = circuits.settle_reverse(reals, s, errors, rates)
+    s = circuits.settle(reals, drives, couplings)
+    r = circuits.settle_reverse(reals, s, errors, couplings)
     u, e = ring.drive(drives), ring.error(errors)
     start = np.zeros(s.shape)
     np.testing.assert_allclose(integrate(lambda x: derivative(ring, x, u), start, 0.25, 12), s, atol=1e-14)
@@ -141,7 +141,7 @@ def test_the_energy_changes_at_its_stated_rate(neuron, multiple, u):
     """dV/dt = -sum K3 s^2 + s.u, against the derivative of V along the circuit by central differences."""
     s = neuron.rest * (multiple - 1)
     stated = -np.sum(neuron.K3 * s**2) + s @ u
-    assert energy_rate(neuron, s, u) == pytest.approx(stated, rel=1e-12, abs=1e-12)
+    assert energy_derivative(neuron, s, u) == pytest.approx(stated, rel=1e-12, abs=1e-12)
     h = 1e-5 * (neuron.rest + s) * bracket(neuron, s, u)
     scale = 1 + np.abs(bracket(neuron, s, u)).max() ** 3 * 40
     assert (energy(neuron, s + h) - energy(neuron, s - h)) / 2e-5 == pytest.approx(stated, abs=1e-9 * scale)
@@ -188,7 +188,7 @@ def oscillators():
 @given(rings(0), states())
 def test_an_oscillator_conserves_its_energy(neuron, multiple):
     free = Ring(K1=neuron.K1, K2=neuron.K2, K3=NONE, rest=neuron.rest)
-    assert energy_rate(free, neuron.rest * (multiple - 1), NONE) == 0
+    assert energy_derivative(free, neuron.rest * (multiple - 1), NONE) == 0
 
 
 def test_an_oscillator_cycles_for_ever():
@@ -298,7 +298,7 @@ def test_every_interior_start_reaches_the_equilibrium_of_its_drive():
     for _ in range(20):
         s = integrate(lambda x: derivative(neurons, x, u), s, 0.05, 100, RK4)
         distance.append(energy(neurons, s, goal))
-        assert (energy_rate(neurons, s, u, goal) <= 1e-13).all()
+        assert (energy_derivative(neurons, s, u, goal) <= 1e-13).all()
     assert (np.diff(distance, axis=0) <= 1e-12).all()
     clear = margin > 0.2                                  # near a threshold an element dies, or returns, slowly
     assert clear.sum() > 150
@@ -311,7 +311,7 @@ def test_every_interior_start_reaches_the_equilibrium_of_its_drive():
 def test_the_energy_about_the_equilibrium_never_grows(neuron, multiple, u):
     s, goal = neuron.rest * (multiple - 1), equilibrium(neuron, u)
     assert energy(neuron, s, goal) >= 0
-    assert energy_rate(neuron, s, u, goal) <= -np.sum(neuron.K3 * (s - goal) ** 2) + 1e-9
+    assert energy_derivative(neuron, s, u, goal) <= -np.sum(neuron.K3 * (s - goal) ** 2) + 1e-9
 
 
 def test_the_default_response_in_closed_form():
@@ -431,7 +431,7 @@ def test_the_reverse_signal_of_a_unit_error_is_the_slope_of_the_response(neuron,
       "with integrate")),
     (lambda: equilibrium(DEFAULT, [0, np.inf, 0, 0, 0]), "u must be finite numbers, not inf"),
     (lambda: response(Ring(K1=np.zeros((5, 2)), K2=NONE, K3=np.ones(5))),
-     "a response must be of one neuron, with rates of shape (5,), not (5, 2)"),
+     "a response must be of one neuron, with couplings of shape (5,), not (5, 2)"),
     (lambda: energy(DEFAULT, [-1.5, 0, 0, 0, 0]),
      "populations must be 0 or more, not -0.5; a displacement lies at or above minus the rest value"),
 ])
@@ -440,7 +440,7 @@ def test_unusable_input_gets_one_sentence(make, text):
         make()
 
 
-def test_the_ring_of_a_description_takes_trained_rates():
+def test_the_ring_of_a_description_takes_trained_couplings():
     description = Neuron(K1=(1, 2, 3, 4, 5), rest=(0.5,) * 5, input_element=2, output_element=4)
     coupling = np.arange(30.0).reshape(3, 5, 2)
     ring = Ring.of(description, coupling)
@@ -450,7 +450,7 @@ def test_the_ring_of_a_description_takes_trained_rates():
     np.testing.assert_array_equal(Ring.of(description).K1, [1, 2, 3, 4, 5])
     with pytest.raises(ValueError, match="read-only"):
         ring.K1[0] = 1
-    rates = np.ones((5, 2))
-    ring = Ring(K1=rates, K2=rates, K3=rates, rest=rates)
-    rates[:] = 7                                          # the ring keeps its own copies
+    couplings = np.ones((5, 2))
+    ring = Ring(K1=couplings, K2=couplings, K3=couplings, rest=couplings)
+    couplings[:] = 7                                      # the ring keeps its own copies
     np.testing.assert_array_equal([ring.K1, ring.K2, ring.K3, ring.rest], np.ones((4, 5, 2)))

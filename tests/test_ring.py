@@ -66,7 +66,7 @@ def test_every_bracket_is_that_of_the_golden_circuits(findings):
 
 
 BUGS = {
-    "swapped direction": ("- rates(self.K1, mirrored[0], 1)(x[CHILD])", "- rates(self.K1, mirrored[0], 0)(x[CHILD])"),
+    "swapped direction": ("- couplings(self.K1, mirrored[0], 1)(x[CHILD])", "- couplings(self.K1, mirrored[0], 0)(x[CHILD])"),
     "mirror of K2": ("[(-e - 2) % ELEMENTS for e in range(ELEMENTS)]", "[(-e + 2) % ELEMENTS for e in range(ELEMENTS)]"),
     "mirror of K3": ("if backward != self.K3:", "if False:"),
     "bracket is cut off": ("half_up(exact, drop)", "exact >> drop"),

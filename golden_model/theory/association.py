@@ -131,8 +131,8 @@ def empty(network: Network, arithmetic: str) -> Layer:
     weights[visible:, visible:2 * visible] = (random.random((neurons - visible, visible)) * 2 - 1) * (
         start.gain * np.sqrt(3 / visible))
     bias = np.where(np.arange(neurons) < visible, -start.input_gain, 0.0)
-    rates = np.array([network.neuron.K1, network.neuron.K2, network.wirings[0].damping(network.neuron.K3)])
-    coupling = np.repeat(rates[:, :, None], neurons, axis=2)
+    couplings = np.array([network.neuron.K1, network.neuron.K2, network.wirings[0].damping(network.neuron.K3)])
+    coupling = np.repeat(couplings[:, :, None], neurons, axis=2)
     formats = network.formats
     words = formats.weight.quantise(weights), formats.drive.quantise(bias), formats.coupling.quantise(coupling)
     if arithmetic == "fixed":

@@ -1,9 +1,9 @@
-"""One neuron in real numbers: five populations on a ring, for any rates K1, K2, K3 and any rest values.
+"""One neuron in real numbers: five populations on a ring, for any couplings K1, K2, K3 and any rest values.
 
 This is the theory in float64, unclamped: the forward and the reverse circuit, their exact equilibria, the energy, and
 the local products that are the gradient there. What the network computes is its clamped counterpart in finite time.
 
-Arrays have the five elements on their first axis; the axes behind it broadcast as NumPy does: rates (5,) or (5, N) meet
+Arrays have the five elements on their first axis; the axes behind it broadcast as NumPy does: couplings (5,) or (5, N) meet
 states (5,), (5, N) or (5, images, N). Populations, displacements and rest values share one unit; a drive is K times
 that unit, and time is in units of 1 / drive.
 
@@ -77,10 +77,10 @@ class Ring:
     @classmethod
     def of(cls, neuron: Neuron, coupling: npt.ArrayLike | None = None) -> Ring:
         """The ring of a description; ``coupling`` (3, 5) or (3, 5, N) replaces its K1, K2, K3 by trained ones."""
-        rates = np.array([neuron.K1, neuron.K2, neuron.K3] if coupling is None else coupling, np.float64)
-        if rates.ndim < 2 or rates.shape[:2] != (3, ELEMENTS):
-            raise InputError(f"coupling must have shape (3, 5) or (3, 5, neurons): K1, K2, K3, not {rates.shape}")
-        return cls(K1=rates[0], K2=rates[1], K3=rates[2], rest=np.array(neuron.rest),
+        values = np.array([neuron.K1, neuron.K2, neuron.K3] if coupling is None else coupling, np.float64)
+        if values.ndim < 2 or values.shape[:2] != (3, ELEMENTS):
+            raise InputError(f"coupling must have shape (3, 5) or (3, 5, neurons): K1, K2, K3, not {values.shape}")
+        return cls(K1=values[0], K2=values[1], K3=values[2], rest=np.array(neuron.rest),
                    input_element=neuron.input_element, output_element=neuron.output_element)
 
     @property
@@ -113,7 +113,7 @@ class Ring:
 
 
 def coupling_matrix(K1: npt.ArrayLike, K2: npt.ArrayLike) -> Reals:
-    """The antisymmetric matrix A of both cycles: (5, 5), or (N, 5, 5) for rates (5, N)."""
+    """The antisymmetric matrix A of both cycles: (5, 5), or (N, 5, 5) for couplings (5, N)."""
     generation, overcoming = _broadcast(*_align(_five(K1, "K1"), _five(K2, "K2")))
     i = np.arange(ELEMENTS)
     gains = np.zeros((*generation.shape[1:], ELEMENTS, ELEMENTS))
@@ -169,7 +169,7 @@ def energy(ring: Ring, s: npt.ArrayLike, about: npt.ArrayLike | None = None) -> 
     return np.sum(gap - np.multiply(centre, logarithm, out=np.zeros_like(gap), where=centre > 0), axis=0)
 
 
-def energy_rate(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike, about: npt.ArrayLike | None = None) -> Reals:
+def energy_derivative(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike, about: npt.ArrayLike | None = None) -> Reals:
     """dV/dt = -sum_i K3_i (s_i - s°_i)^2 + (s - s°).(M s° + u) along the forward circuit, with s° = ``about``; shape (...).
 
     About rest (the default) it is -sum_i K3_i s_i^2 + s.u. About the saturated equilibrium of u no term is positive.
@@ -265,7 +265,7 @@ class Response:
 
 
 def response(ring: Ring) -> Response:
-    """The piecewise linear response of one neuron (rates (5,)) with its exact thresholds.
+    """The piecewise linear response of one neuron (couplings (5,)) with its exact thresholds.
 
     Each of the 32 sets of living elements holds over one interval of drives (its conditions are linear in u), and the
     equilibrium is unique: the intervals tile the line, so there are at most 31 thresholds.
@@ -277,7 +277,7 @@ def response(ring: Ring) -> Response:
     """
     _check_propagator(ring)
     if ring.K1.shape != (ELEMENTS,):
-        raise InputError(f"a response must be of one neuron, with rates of shape (5,), not {ring.K1.shape}")
+        raise InputError(f"a response must be of one neuron, with couplings of shape (5,), not {ring.K1.shape}")
     matrix, unit = ring.matrix, ring.drive(1.0)
     intervals = []
     for living in _SUPPORTS:
@@ -307,7 +307,7 @@ def response(ring: Ring) -> Response:
 
 
 def local_products(r: npt.ArrayLike, s: npt.ArrayLike) -> tuple[Reals, Reals, Reals]:
-    """The products (dK1, dK2, dK3), each (5, ...), of reverse and forward displacement at the two ends of each rate.
+    """The products (dK1, dK2, dK3), each (5, ...), of reverse and forward displacement at the two ends of each coupling.
 
     With s an ``equilibrium`` and r its ``adjoint`` for the error e = -dLoss/ds they ARE -dLoss/dK1, -dLoss/dK2 and
     -dLoss/dK3, and r is -dLoss/du, for any K and any rest values: the equations (M s + u)_i = 0 of the living elements,

@@ -4,7 +4,7 @@ Parts, each a task for each seed: ``rest`` (return to the rest point, energy on 
 against the exact piecewise linear one), ``drift`` (energy of an oscillator under three methods), ``oscillator`` (one that
 a pulse starts, that runs alone, and that an opposing drive silences), ``portrait`` (one neuron, for the pictures).
 
-Rates are drawn at random for each neuron, on the grid of ``COUPLING``, so that reals and integers have the same ones.
+Couplings are drawn at random for each neuron, on the grid of ``COUPLING``, so that reals and integers have the same ones.
 """
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ Reals = npt.NDArray[np.float64]
 class Cells:
     """Neurons (5, N) that step one improved-Euler step at a time, in reals or in integers of ``Q1.fraction``."""
 
-    def __init__(self, rates: Reals, dt: float, fraction: int | None) -> None:
+    def __init__(self, couplings: Reals, dt: float, fraction: int | None) -> None:
         words = Formats() if fraction is None else Formats(
             displacement=Format(fraction + 1, fraction), drive=Format(fraction + 4, fraction),
             error=Format(fraction + 1, fraction), coupling=COUPLING)
-        network = Network(layers=(1, rates.shape[2]), neuron=Neuron(K3=(0.0,) * 5), integration=Integration(dt=dt),
+        network = Network(layers=(1, couplings.shape[2]), neuron=Neuron(K3=(0.0,) * 5), integration=Integration(dt=dt),
                           formats=words)
         self.fixed = fraction is not None
         self.arithmetic = create(network, "fixed" if self.fixed else "float")
         self.formats, self.input = words, network.neuron.input_element
         self.output = network.neuron.output_element
-        self.coupling = COUPLING.quantise(rates) if self.fixed else rates
-        self.state = self.of(np.zeros((5, rates.shape[2])))
+        self.coupling = COUPLING.quantise(couplings) if self.fixed else couplings
+        self.state = self.of(np.zeros((5, couplings.shape[2])))
 
     def of(self, displacements: Reals) -> npt.NDArray[Any]:
         words = self.formats.displacement.quantise(displacements) if self.fixed else displacements
@@ -73,15 +73,15 @@ class Cells:
         return np.asarray(((self.state >= self.arithmetic.high) | (self.state <= low)).any(axis=(0, 1)))
 
 
-def random_rates(random: np.random.Generator, neurons: int, low: float, high: float, damping: tuple[float, float]) -> Reals:
+def random_couplings(random: np.random.Generator, neurons: int, low: float, high: float, damping: tuple[float, float]) -> Reals:
     """(3, 5, neurons) on the grid of ``COUPLING``: K1, K2 in low..high, K3 in ``damping``."""
-    rates = np.stack([random.uniform(low, high, (5, neurons)), random.uniform(low, high, (5, neurons)),
-                      random.uniform(*damping, (5, neurons))])
-    return COUPLING.real(COUPLING.quantise(rates))
+    couplings = np.stack([random.uniform(low, high, (5, neurons)), random.uniform(low, high, (5, neurons)),
+                          random.uniform(*damping, (5, neurons))])
+    return COUPLING.real(COUPLING.quantise(couplings))
 
 
-def ring_of(rates: Reals) -> Ring:
-    return Ring(K1=rates[0], K2=rates[1], K3=rates[2])
+def ring_of(couplings: Reals) -> Ring:
+    return Ring(K1=couplings[0], K2=couplings[1], K3=couplings[2])
 
 
 def tasks(settings: Plain) -> list[Plain]:
@@ -112,13 +112,13 @@ def rest(setting: Plain) -> Plain:
     greater one. Reals are followed by RK4, integers by their own circuit.
     """
     random = np.random.default_rng([setting["seed"], 0])
-    rates = random_rates(random, setting["neurons"], -1, 1, (0.5, 1.5))
-    start, ring = random.uniform(-0.5, 0.5, (5, setting["neurons"])), ring_of(rates)
+    couplings = random_couplings(random, setting["neurons"], -1, 1, (0.5, 1.5))
+    start, ring = random.uniform(-0.5, 0.5, (5, setting["neurons"])), ring_of(couplings)
     idle = np.zeros((5, setting["neurons"]))
     if setting["fraction"] is None:
         path = _orbit(ring, start, setting["time"])
     else:
-        cells = Cells(rates, setting["dt"], setting["fraction"])
+        cells = Cells(couplings, setting["dt"], setting["fraction"])
         cells.state = cells.of(start)
         states = [cells.displacement]
         for _ in range(round(setting["time"] / setting["dt"])):
@@ -143,8 +143,8 @@ def response_of(setting: Plain) -> Plain:
     """
     random = np.random.default_rng([setting["seed"], 1])
     count, drives = setting["neurons"], drive_grid(setting["drives"])
-    rates = random_rates(random, count, -1, 1, (0.5, 1.5))
-    ring, wide = ring_of(rates), np.repeat(rates, len(drives), axis=2)
+    couplings = random_couplings(random, count, -1, 1, (0.5, 1.5))
+    ring, wide = ring_of(couplings), np.repeat(couplings, len(drives), axis=2)
     u = np.tile(drives, count)
     exact = equilibrium(ring_of(wide), ring.drive(u))
     steps = round(setting["time"] / setting["dt"])
@@ -158,7 +158,7 @@ def response_of(setting: Plain) -> Plain:
         result = cells.displacement
     inside = ((exact >= -1) & (exact < 1 - 2**-12)).all(axis=0)
     errors = np.abs(result - exact)[1][inside]
-    thresholds = [len(response(ring_of(rates[:, :, neuron])).thresholds) for neuron in range(count)]
+    thresholds = [len(response(ring_of(couplings[:, :, neuron])).thresholds) for neuron in range(count)]
     return {"median": float(np.median(errors)), "greatest": float(errors.max()), "compared": float(inside.mean()),
             "thresholds": float(np.mean(thresholds)), "most_thresholds": max(thresholds)}
 
@@ -166,8 +166,8 @@ def response_of(setting: Plain) -> Plain:
 def drift(setting: Plain) -> Plain:
     """``change``: mean of |ln(V(end) / V(start))| of oscillators in reals; None if a population or V left its range."""
     random = np.random.default_rng([setting["seed"], 2])
-    rates = random_rates(random, setting["neurons"], 0.3, 0.7, (0, 0))
-    start, ring = random.uniform(-0.3, 0.3, (5, setting["neurons"])), ring_of(rates)
+    couplings = random_couplings(random, setting["neurons"], 0.3, 0.7, (0, 0))
+    start, ring = random.uniform(-0.3, 0.3, (5, setting["neurons"])), ring_of(couplings)
     idle = np.zeros((5, setting["neurons"]))
     try:
         end = integrate(lambda s: derivative(ring, s, idle), start, setting["dt"], round(setting["time"] / setting["dt"]),
@@ -188,7 +188,7 @@ def oscillator(setting: Plain) -> Plain:
     """
     random = np.random.default_rng([setting["seed"], 3])
     count, dt = setting["neurons"], setting["dt"]
-    cells = Cells(random_rates(random, count, 0.3, 0.7, (0, 0)), dt, setting["fraction"])
+    cells = Cells(random_couplings(random, count, 0.3, 0.7, (0, 0)), dt, setting["fraction"])
     idle, pulse = np.zeros(count), np.asarray(random.uniform(0.05, 0.15, count))
     for _ in range(round(PULSE / dt)):
         cells.step(pulse)
@@ -218,17 +218,17 @@ def oscillator(setting: Plain) -> Plain:
 
 
 def portrait(setting: Plain) -> Plain:
-    """Orbits in the plane of s_a and s_b, of one neuron from one start, and one response; random rates and starts.
+    """Orbits in the plane of s_a and s_b, of one neuron from one start, and one response; random couplings and starts.
 
     ``propagator``, ``oscillator``, ``oscillator_integers``: [[s_a, ...], [s_b, ...]]. ``drives``, ``exact`` (the
     equilibrium), ``settled`` (integers in the steps of a network, 8 of dt = 1/2).
     """
     random = np.random.default_rng([setting["seed"], 4])
-    rates = random_rates(random, 1, 0.3, 0.7, (0.5, 1.5))
+    couplings = random_couplings(random, 1, 0.3, 0.7, (0.5, 1.5))
     start, idle = random.uniform(-0.4, 0.4, (5, 1)), np.zeros(1)
     result: Plain = {}
-    free = np.stack([rates[0], rates[1], 0 * rates[2]])
-    for name, used, time in (("propagator", rates, 16.0), ("oscillator", free, 48.0)):
+    free = np.stack([couplings[0], couplings[1], 0 * couplings[2]])
+    for name, used, time in (("propagator", couplings, 16.0), ("oscillator", free, 48.0)):
         result[name] = _rounded(_orbit(ring_of(used), start, time)[::4, :2, 0].T)
     cells, points = Cells(free, 1 / 8, setting["fraction"]), []
     cells.state = cells.of(start)
@@ -237,10 +237,10 @@ def portrait(setting: Plain) -> Plain:
         cells.step(idle)
     result["oscillator_integers"] = _rounded(np.array(points).T)
     drives = np.linspace(-7.5, 7.5, 151)
-    settled = Cells(np.repeat(rates, len(drives), axis=2), 1 / 2, setting["fraction"])
+    settled = Cells(np.repeat(couplings, len(drives), axis=2), 1 / 2, setting["fraction"])
     for _ in range(8):
         settled.step(drives)
-    return result | {"drives": _rounded(drives), "exact": _rounded(response(ring_of(rates[:, :, 0]))(drives)),
+    return result | {"drives": _rounded(drives), "exact": _rounded(response(ring_of(couplings[:, :, 0]))(drives)),
                      "settled": _rounded(settled.displacement[1])}
 
 

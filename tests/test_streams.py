@@ -45,7 +45,7 @@ def test_a_training_outlives_its_readers(tmp_path, script, code, said):
 
 @pytest.mark.parametrize(("arguments", "files"), [
     ("compare --dataset digits --layers 64,4,10 --epochs 1 --train-images 99 --test-images 9 --report p", ["p/index.html"]),
-    ("experiment neuron --quick --report p --json -", ["p/experiments.md"]),
+    ("experiment ladder --quick --report p --json -", ["p/experiments.md"]),
 ])
 def test_what_a_command_writes_does_not_depend_on_who_reads_its_output(tmp_path, arguments, files):
     done = shell(f"$wuxing {arguments} 2>/dev/full | true; exit ${{PIPESTATUS[0]}}", tmp_path)

@@ -136,7 +136,7 @@ def test_the_installed_wheel_does_everything(wheel, tmp_path):
     described = {path.stem for path in (ROOT / "wuxing/experiments").glob("*.toml")}
     names = "from wuxing.experiments import description; print(*description.names())"
     assert set(installed.run("python", "-c", names).split()) == described
-    assert "1. One neuron" in installed.run("wuxing", "experiment", "neuron", "--quick", "--report", "pages")
+    assert "5. Ladder" in installed.run("wuxing", "experiment", "ladder", "--quick", "--report", "pages")
     assert (installed.folder / "pages/experiments.md").is_file()
     assert any((installed.folder / "build/experiments").iterdir())
     assert installed.files() == before                             # and it writes nothing where it is installed

@@ -1,4 +1,4 @@
-"""``kernel``: a function of the engine, compiled by Numba when it is first called, its machine code kept in the cache.
+"""``entry`` and ``kernel``: functions of the engine, compiled by Numba when first called, their machine code in the cache.
 
 Numba's own cache looks at the file that defines a function, and not at what is inlined from other files: with a change there
 it would go on with machine code of the old text. Here each state of the sources has a folder of its own. It is named by a hash
@@ -33,12 +33,22 @@ PACKAGE = __name__.partition(".")[0]
 _modules: set[str] = set()                # in which kernels were defined
 
 
-def kernel(function: Callable[..., Any]) -> Any:
-    """A decorator: compile without Python's interpreter and its lock, and keep the machine code.
+def entry(function: Callable[..., Any]) -> Any:
+    """A decorator for what Python calls: compile without Python's interpreter and its lock, and keep the machine code.
 
     With ``NUMBA_DISABLE_JIT`` it is the function itself.
     """
-    compiled: Any = numba.njit(nogil=True)(function)
+    return _compiled(function)
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """As ``entry``, for what only compiled functions call: without what brings Python's objects in and out, half the code."""
+    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+
+
+def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    njit: Any = numba.njit                        # its stubs do not know of all options
+    compiled = njit(nogil=True, **options)(function)
     if COMPILES:
         _modules.add(function.__module__)
         compiled._cache = kept = _Kept(function)
@@ -155,22 +165,31 @@ def sources_hash() -> str:
     digest = hashlib.sha256(f"{sys.version} {numba.__version__} {llvmlite.__version__}".encode())
     for path in sources(_modules):
         text = path.read_bytes()
-        digest.update(f" {path.name} {len(text)} ".encode() + text)
+        name = path.relative_to(Path(__file__).parent).as_posix()
+        digest.update(f" {name} {len(text)} ".encode() + text)
     return digest.hexdigest()[:32]
 
 
 def sources(modules: set[str]) -> list[Path]:
-    """The files of these modules and of all of this package that they import, in the order of their names."""
+    """The files of these modules and of all of this package that they import, in the order of their names.
+
+    A package is its ``__init__``, which runs before any of its modules does.
+    """
     folder, left, found = Path(__file__).parent, set(modules), {}
     while left:
         name = left.pop()
-        path = folder.joinpath(*name.split(".")[1:]).with_suffix(".py")
-        if name in found or not name.startswith(f"{PACKAGE}.") or not path.is_file():
+        inside = folder.joinpath(*name.split(".")[1:])
+        path = inside / "__init__.py" if inside.is_dir() else inside.with_suffix(".py")
+        if name in found or name.partition(".")[0] != PACKAGE or not path.is_file():
             continue
         found[name] = path
+        left.add(name.rpartition(".")[0])
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 left |= {each.name for each in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                left |= {node.module, *(f"{node.module}.{each.name}" for each in node.names)}
+            elif isinstance(node, ast.ImportFrom):
+                if node.level:
+                    raise RuntimeError(f"{path} must import by whole names, not relative to itself; the key of machine code "
+                                       "would miss what it imports")
+                left |= {str(node.module), *(f"{node.module}.{each.name}" for each in node.names)}
     return [found[name] for name in sorted(found)]

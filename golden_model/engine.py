@@ -13,17 +13,30 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model import arithmetic as arithmetics
-from golden_model import instincts, kernels, parameters, recurrent_kernels, shared_kernels
+from golden_model import instincts, parameters
 from golden_model.arguments import begun, check_images, check_threads, lesson
 from golden_model.circuits import MIRROR, mirrored
 from golden_model.compiling import COMPILES
-from golden_model.errors import InputError
+from golden_model.kernels import learn as kernels
+from golden_model.kernels.plan import (
+    LANES,
+    PID,
+    PROPORTIONAL,
+    ROWS,
+    SIGN,
+    Frames,
+    Instinct,
+    Instincts,
+    Plan,
+    Store,
+    Windows,
+    Words,
+)
 from golden_model.model import Model
 from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters
-from golden_model.plan import LANES, PID, PROPORTIONAL, ROWS, SIGN, Frames, Instinct, Instincts, Places, Plan, Store, Words
 from golden_model.sections import INSTINCTS
-from golden_model.wirings import Recurrent, masks
+from golden_model.wirings import masks
 
 Array = arithmetics.Array
 SLICE = 256                                   # images that a thread infers at a time
@@ -52,9 +65,7 @@ class CompiledModel:
         self.fixed = arithmetic == "fixed"
         self._type, self._wide = self._types(self._brings_coupling(given))
         self._plan = self._planned()
-        self._places = self._placed() if any(wiring.tied for wiring in network.wirings) else None
-        self._frames = self._framed()
-        self._words = self._constants()
+        self._tables = self._plan, self._windows(), self._frames(), self._constants()
         self._store = self._stored(given)
 
     @property
@@ -62,36 +73,33 @@ class CompiledModel:
         """A copy of what has been learnt: int64, or float32."""
         result = []
         dtype = np.int64 if self.fixed else np.float32
-        plan, store = self._plan, self._store
-        for index, neurons in enumerate(plan.neurons):
-            unit = plan.unit_at[index]
-            coupling = np.empty((3, ELEMENTS, neurons))
+        store = self._store
+        for index, shapes in enumerate(parameters.layer_shapes(self.network)):
+            coupling = np.empty(shapes["coupling"])
             if store.coupling is None:
                 unscaled = np.array([self.network.neuron.K1, self.network.neuron.K2, self.network.neuron.K3])
                 coupling[:] = unscaled[:, :, None] * (self.network.formats.coupling.one if self.fixed else 1)
             else:
-                coupling[:, self._elements] = store.coupling[:, :, unit:unit + neurons]
-            weights = self._links(store.weights, index)
-            result.append(Layer(np.array(weights, dtype, order="C"), np.array(store.bias[unit:unit + neurons], dtype),
-                                np.array(coupling, dtype)))
+                coupling[:, self._elements] = self._units(store.coupling, index).reshape(3, ROWS, -1)
+            result.append(Layer(_defined(self._links(store.weights, index)).astype(dtype),
+                                np.array(self._units(store.bias, index).ravel(), dtype), np.array(coupling, dtype)))
         return result
 
     @property
     def memory(self) -> instincts.Memories:
         """A copy of what pid instincts remember: int64, or float32."""
         result: instincts.Memories = []
-        plan, store = self._plan, self._store
+        store = self._store
         for index, layer in enumerate(instincts.fresh(self.network, np.int64 if self.fixed else np.float32)):
-            unit, neurons = plan.unit_at[index], plan.neurons[index]
-            units = slice(unit, unit + neurons)
             for name, memory in layer.items():
                 for place, array in enumerate((memory.integral, memory.previous)):
                     if name == "links":
-                        array[:] = self._links(store.links_memory[place], index)
+                        array[:] = _defined(self._links(store.links_memory[place], index))
                     elif name == "bias":
-                        array[:] = store.bias_memory[place, units]
+                        array[:] = self._units(store.bias_memory[place], index).ravel()
                     else:
-                        array[self._elements] = store.coupling_memory[place, PARAMETER_SETS.index(name) - 2, :, units]
+                        words = self._units(store.coupling_memory[place, PARAMETER_SETS.index(name) - 2], index)
+                        array[self._elements] = words.reshape(ROWS, -1)
             result.append(layer)
         return result
 
@@ -106,14 +114,8 @@ class CompiledModel:
         found = np.empty((len(images), self.network.layers[-1]), self._type)
 
         def infer(start: int) -> None:
-            part, wide = slice(start, start + SLICE), np.zeros(1, self._wide)
-            if self._frames is not None:
-                recurrent_kernels.infer(images[part], found[part], wide, np.zeros(1, self._exact), self._plan, self._frames,
-                                        self._words, self._store)
-            elif self._places is None:
-                kernels.infer(images[part], found[part], wide, self._plan, self._words, self._store)
-            else:
-                shared_kernels.infer(images[part], found[part], wide, self._plan, self._places, self._words, self._store)
+            part = slice(start, start + SLICE)
+            kernels.infer(images[part], found[part], *self._exact_types(), *self._tables, self._store)
 
         starts = range(0, len(images), SLICE)
         if self.threads == 1 or len(starts) < 2:
@@ -136,21 +138,30 @@ class CompiledModel:
         """
         images, labels, epoch = lesson(self.network, images, labels, epoch)
         predictions = np.empty(len(labels), np.int64)
-        given = np.ascontiguousarray(images), labels, predictions, np.zeros((1, 1), self._type), np.zeros(1, self._wide)
-        batch, learns = self.network.learning.batch, (self._words, self._store, self._instincts(epoch))
-        if self._frames is not None:
-            recurrent_kernels.learn(*given, np.zeros(1, self._exact), batch, self._plan, self._frames, *learns)
-        elif self._places is None:
-            kernels.learn(*given, batch, self._plan, *learns)
-        else:
-            shared_kernels.learn(*given, batch, self._plan, self._places, *learns)
+        kernels.learn(np.ascontiguousarray(images), labels, predictions, np.zeros(1, self._type), *self._exact_types(),
+                      self.network.learning.batch, *self._tables, self._store, self._instincts(epoch))
         return predictions
 
     def _links(self, array: Array, layer: int) -> Array:
-        """The part of ``array``, laid out like ``Store.weights``, that belongs to a layer: a view (neurons, inputs)."""
+        """The part of ``array``, laid out like ``Store.weights``, that is a layer's: a view (own, inputs, neurons)."""
         plan = self._plan
-        inputs, lanes, start = plan.inputs[layer], plan.blocks[layer] * LANES, plan.weight_at[layer]
-        return array[start:start + inputs * lanes].reshape(inputs, lanes)[:, :plan.neurons[layer]].T
+        own, inputs, lanes, start = plan.own[layer], plan.inputs[layer], plan.blocks[layer] * LANES, plan.weight_at[layer]
+        return array[start:start + own * inputs * lanes].reshape(own, inputs, lanes)[:, :, :plan.neurons[layer]]
+
+    def _as_stored(self, weights: Array, layer: int) -> Array:
+        """Weights, or what is in their shape, of a layer as ``_links`` has them."""
+        plan = self._plan
+        return weights.reshape(plan.own[layer], plan.neurons[layer], plan.inputs[layer]).transpose(0, 2, 1)
+
+    def _units(self, array: Array, layer: int) -> Array:
+        """The part of ``array``, its last axis laid out like ``Store.bias``, that is a layer's: a view (..., own, neurons)."""
+        plan = self._plan
+        own, lanes, start = plan.own[layer], plan.blocks[layer] * LANES, plan.unit_at[layer]
+        return array[..., start:start + own * lanes].reshape(*array.shape[:-1], own, lanes)[..., :plan.neurons[layer]]
+
+    def _exact_types(self) -> tuple[Array, Array]:
+        """Arrays of the types of exact sums: of all, and of those over reciprocal links."""
+        return np.zeros(1, self._wide), np.zeros(1, self._exact)
 
     # ------------------------------------------------------------- translation of the description
 
@@ -160,7 +171,7 @@ class CompiledModel:
         widths, formats = self.network.widths(any_coupling), self.network.formats
         product = formats.displacement.bits + max(formats.displacement.bits, formats.input.bits + 1)
         widths |= {f"update[{layer}]": product for layer, wiring in enumerate(self.network.wirings)
-                   if wiring.positions > 1}      # whose sums of products are wide, but one product is not
+                   if wiring.uses > 1}           # whose sums of products are wide, but one product is not
         exact = [bits for name, bits in widths.items() if name in ("bracket", "product") or name.startswith("update[")]
         held = [word.bits + 2 for word in (formats.drive, formats.weight, formats.error, formats.coupling, formats.input)]
         rates = self.network.learning.slowest()["links"] or 0
@@ -169,19 +180,21 @@ class CompiledModel:
         return (np.int32 if narrow else np.int64), np.int64
 
     def _planned(self) -> Plan:
-        network, neuron = self.network, self.network.neuron
-        shapes = [shape["weights"] for shape in parameters.layer_shapes(network)]
-        inputs, neurons = np.array([shape[1] for shape in shapes]), np.array([shape[0] for shape in shapes])
-        blocks = -(-neurons // LANES)
-        word = self._type
+        network, neuron, formats = self.network, self.network.neuron, self.network.formats
+        layers, wirings = range(len(network.wirings)), network.wirings
+        shapes = np.array([shape["weights"] for shape in parameters.layer_shapes(network)])
+        positions, tied = np.array([len(each.bases()) for each in wirings]), np.array([each.positions for each in wirings])
+        own, inputs = positions // tied, shapes[:, 1]
+        neurons = shapes[:, 0] // own
+        blocks, emissions = -(-neurons // LANES), np.array(network.layers[1:]) // (positions * neurons)
+        lanes = positions * emissions * blocks * LANES
         chunk = np.full(len(inputs), np.iinfo(np.int64).max)
-        if word is np.int32:
-            formats = network.formats
+        if self._type is np.int32:
             reach = np.full(len(inputs), -formats.displacement.least)
             reach[0] = max(formats.input.greatest, -formats.input.least) << network.input_shift(0)
             chunk = np.maximum((2**31 - 1) // (reach * -formats.weight.least), 1)
         a, b = neuron.input_element, neuron.output_element
-        # row j of the forward ring is element a + j; row j of the reverse ring is element -(b' + j), b' mirrored b
+        # row j of the forward ring is population a + j; row j of the reverse ring is population -(b' + j), b' mirrored b
         self._elements = (a + np.arange(ROWS)) % ELEMENTS
         row_of = np.argsort(self._elements)
         labels = np.repeat(np.arange(ELEMENTS)[None, :, None], 3, axis=0)
@@ -190,48 +203,49 @@ class CompiledModel:
         def rows(elements: Array) -> tuple[tuple[int, ...], ...]:
             return tuple(tuple(int(row) for row in row_of[kind]) for kind in elements)
 
-        shifts = [network.link_shift(layer) for layer in range(len(inputs))]
-        return Plan(inputs=inputs, neurons=neurons, blocks=blocks,
-                    weight_at=np.concatenate([[0], np.cumsum(inputs * blocks * LANES)[:-1]]).astype(np.int64),
-                    unit_at=np.concatenate([[0], np.cumsum(blocks * LANES)[:-1]]).astype(np.int64),
-                    signal_at=np.concatenate([[0], np.cumsum(network.layers[:-1])]).astype(np.int64),
-                    link_shift=np.array(shifts), chunk=chunk, reverse_shift=network.reverse_link_shift,
+        held = [network.integration.exponent if wiring.reciprocal else 0 for wiring in wirings]    # a sum over time, times dt
+        return Plan(inputs=inputs, neurons=neurons, blocks=blocks, own=own, tied=tied, emissions=emissions,
+                    weight_at=_starts(own * inputs * blocks * LANES), unit_at=_starts(own * blocks * LANES),
+                    lane_at=_starts(lanes), signal_at=_starts(network.layers),
+                    link_shift=np.array([network.link_shift(layer) for layer in layers]),
+                    reverse_shift=network.reverse_link_shift + np.array(held), chunk=chunk,
+                    lanes=int(lanes.sum()), signals=sum(network.layers),
                     steps=network.integration.steps, output_row=(b - a) % ELEMENTS,
                     forward_rows=rows(np.stack([self._elements] * 3)), reverse_rows=rows(back),
                     gate_rows=rows(back)[2], frozen=min(network.learning.frozen, len(inputs)))
 
-    def _placed(self) -> Places:
-        network, plan, formats = self.network, self._plan, self.network.formats
-        layers = range(len(plan.inputs))
+    def _windows(self) -> Windows | None:
+        network, formats = self.network, self.network.formats
         bases = [wiring.bases() for wiring in network.wirings]
-        taps = [wiring.offsets(network.layers[layer]) for layer, wiring in enumerate(network.wirings)]
-        positions = np.array([len(each) for each in bases])
-        lanes = positions * plan.blocks * LANES
-        reach = [max(-formats.displacement.least, formats.input.greatest if layer == 0 else 0) for layer in layers]
-        chunk = [np.iinfo(self._type).max // (each * -formats.displacement.least) if self.fixed else np.iinfo(np.int64).max
-                 for each in reach]
-
-        def starts(sizes: Array) -> Array:
-            return np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-
-        return Places(positions=positions, base_at=starts(positions), bases=np.concatenate(bases), tap_at=starts(plan.inputs),
-                      taps=np.concatenate(taps), lane_at=starts(lanes), chunk=np.array(chunk), lanes=int(lanes.sum()),
-                      signals=sum(network.layers))
-
-    def _framed(self) -> Frames | None:
-        network, formats, recurrence = self.network, self.network.formats, self.network.wirings[0]
-        reciprocal = [layer for layer, wiring in enumerate(network.wirings) if wiring.reciprocal]
-        if any(reciprocal) or (reciprocal and (self._places is not None or not recurrence.answers)):
-            raise InputError("the compiled engine must have no recurrent layer but the first, none beside a convolution, and "
-                             f"none that passes on every frame, not {', '.join(map(str, network.wirings))}; use "
-                             "golden_model.model.Model, which is slower")
-        if not isinstance(recurrence, Recurrent):
+        if all(len(each) == 1 for each in bases) and (self._plan.emissions == 1).all():
             return None
-        widths = network.widths(True)
-        exact = max(bits for name, bits in widths.items() if name == "exchange_sum" or name == "update[0]")
-        self._exact: Any = np.float32 if not self.fixed else np.float64 if exact <= 53 else np.int64
-        return Frames(number=recurrence.frames, steps=recurrence.steps, exchange_shift=formats.weight.fraction,
-                      kick_shift=formats.error.fraction)
+        taps = [wiring.offsets(inputs) for wiring, inputs in zip(network.wirings, network.layers, strict=False)]
+        whole = [len(base) == 1 and len(tap) == inputs for base, tap, inputs in zip(bases, taps, network.layers, strict=False)]
+        reach = np.full(len(bases), -formats.displacement.least)
+        reach[0] = max(reach[0], formats.input.greatest, -formats.input.least)
+        most = np.iinfo(self._type if self.fixed else np.int64).max
+        return Windows(base_at=_starts([len(each) for each in bases]), bases=np.concatenate(bases),
+                       tap_at=_starts([*(len(each) for each in taps), 0]), taps=np.concatenate(taps),
+                       chunk=most // (reach * -formats.displacement.least), whole=np.array(whole, np.int64))
+
+    def _frames(self) -> Frames | None:
+        network, formats, plan = self.network, self.network.formats, self._plan
+        recurrent = np.array([wiring.reciprocal for wiring in network.wirings])
+        self._exact: Any = self._wide
+        if not recurrent.any():
+            return None
+        number = np.array([getattr(wiring, "frames", 0) for wiring in network.wirings])
+        steps = np.array([getattr(wiring, "steps", 0) for wiring in network.wirings])
+        lanes = plan.blocks * LANES
+        if self.fixed:
+            widths = network.widths(True)
+            exact = max(widths["exchange_sum"], *(widths[f"update[{layer}]"] for layer in np.flatnonzero(recurrent)))
+            self._exact = np.float64 if exact <= 53 else np.int64
+        return Frames(number=number, steps=steps,
+                      course_at=_starts([*np.where(recurrent, number * steps + 1, 0) * lanes * ROWS, 0]),
+                      pair_at=_starts([*np.where(recurrent, plan.neurons, 0) * lanes, 0]),
+                      exchange_shift=formats.weight.fraction, kick_shift=formats.error.fraction,
+                      hold=np.int64(1) if self.fixed else np.float32(network.integration.dt))
 
     def _constants(self) -> Words:
         word, network = self._type, self.network
@@ -282,18 +296,19 @@ class CompiledModel:
 
     def _stored(self, given: Parameters) -> Store:
         plan, formats = self._plan, self.network.formats
-        units = int((plan.blocks * LANES).sum())
+        units = int((plan.own * plan.blocks * LANES).sum())
         held: Any = np.float32
         if self.fixed:
             held = np.int16 if formats.weight.bits <= 16 else np.int32 if formats.weight.bits <= 32 else np.int64
-        weights = np.zeros(int((plan.inputs * plan.blocks * LANES).sum()), held)
+        weights = np.zeros(int((plan.own * plan.inputs * plan.blocks * LANES).sum()), held)
         bias = np.zeros(units, self._type)
         coupling = np.zeros((3, ROWS, units), self._type)
         for index, layer in enumerate(given):
-            neurons, unit = plan.neurons[index], plan.unit_at[index]
-            self._links(weights, index)[:] = layer.weights
-            bias[unit:unit + neurons] = layer.bias
-            coupling[:, :, unit:unit + neurons] = layer.coupling[:, self._elements]
+            self._links(weights, index)[:] = self._as_stored(layer.weights, index)
+            view = self._units(bias, index)
+            view[:] = layer.bias.reshape(view.shape)
+            view = self._units(coupling, index)
+            view[:] = layer.coupling[:, self._elements].reshape(view.shape)
         rounding = None
         if self.fixed and formats.bracket is not None:
             rounding = (self._type(formats.exact_bracket_fraction - formats.bracket_fraction),
@@ -302,7 +317,7 @@ class CompiledModel:
         mask = np.zeros(0 if all(each is None for each in wiring) else len(weights), np.int8)
         for index, each in enumerate(wiring):
             if len(mask):
-                self._links(mask, index)[:] = True if each is None else each
+                self._links(mask, index)[:] = True if each is None else self._as_stored(each, index)
 
         def memory(name: str, shape: tuple[int, ...]) -> Array:
             remembers = self.network.learning.instinct(name) == "pid"
@@ -315,7 +330,7 @@ class CompiledModel:
     def _instincts(self, epoch: int) -> Instincts:
         layers = range(len(self.network.layers) - 1)
         return Instincts(links=self._instinct([("links", layer) for layer in layers], epoch),
-                         bias=self._instinct([("bias", 0)] if self._frames is None else [("bias", 1), ("bias", 0)], epoch),
+                         bias=self._instinct([("bias", layer) for layer in layers], epoch),
                          K=self._instinct([("K1", 0), ("K2", 0), ("K3", 0)], epoch))
 
     def _instinct(self, entries: list[tuple[str, int]], epoch: int) -> Instinct:
@@ -338,6 +353,17 @@ class CompiledModel:
                         step=np.array([network.sign_step(name, exponent) for (name, _), exponent in places], self._type),
                         product_shift=np.array([network.controller(*entry).product_shift for entry in entries]),
                         limits=np.array([(word.least, word.greatest) for word in words]).ravel())
+
+
+def _defined(links: Array) -> Array:
+    """Weights of a layer as the definition has them: (neurons, links)."""
+    return links.transpose(0, 2, 1).reshape(-1, links.shape[1])
+
+
+def _starts(sizes: npt.ArrayLike) -> Array:
+    """Where each of these begins if they lie one after the other."""
+    ends = np.cumsum(sizes)
+    return np.concatenate([[0], ends[:-1]]).astype(np.int64)
 
 
 class Interpreted(Model):

@@ -20,14 +20,11 @@ ROOT = Path(__file__).parent.parent
 LIMIT = 3600                              # seconds after which a program of a test hangs
 SETTLED = """
 import numpy as np
-from golden_model import kernels
 from golden_model.engine import CompiledModel
+from golden_model.kernels import learn
 from golden_model.network import Network
-model = CompiledModel(Network(layers=(2, 16)), "fixed")
-plan, state = model._plan, np.zeros(5 * 16, np.int32)
-kernels.settle(np.arange(-800, 800, 100, dtype=np.int32), None, state, plan.forward_rows, 8, 1, 0, model._words, None, None)
-stats = kernels.settle.stats
-print(sum(stats.cache_hits.values()), state.tolist())
+words = CompiledModel(Network(layers=(2, 16)), "fixed").outputs(np.array([[250, 20]], np.uint8))
+print(sum(learn.infer.stats.cache_hits.values()), words.tolist())
 """
 
 
@@ -41,13 +38,13 @@ def settled(folder: Path, cache: Path) -> tuple[bool, str]:
 
 
 def test_a_change_of_what_is_inlined_is_seen_with_a_warm_cache(tmp_path):
-    """Without the rounding of ``half_step``, which ``words`` defines and ``kernels`` inlines, the bits must be others."""
+    """Without the rounding of ``half_step``, in a module of ``kernels`` that others inline, the bits must be others."""
     shutil.copytree(ROOT / "golden_model", tmp_path / "golden_model", ignore=shutil.ignore_patterns("__pycache__"))
     cold, right = settled(tmp_path, tmp_path / "cache")
     warm, again = settled(tmp_path, tmp_path / "cache")
     assert (cold, warm) == (False, True)
     assert again == right
-    words = tmp_path / "golden_model/words.py"
+    words = tmp_path / "golden_model/kernels/words.py"
     text = words.read_text("utf-8")
     assert text.count("cast(s + x + scaled + 1, s)") == 1
     words.write_text(text.replace("cast(s + x + scaled + 1, s)", "cast(s + x + scaled, s)"), "utf-8")
@@ -79,9 +76,36 @@ def test_without_a_cache_folder_it_is_compiled_all_the_same(monkeypatch, tmp_pat
 
 
 def test_sources_are_all_modules_that_kernels_import():
-    names = {path.stem for path in compiling.sources(compiling._modules)}
-    assert {"kernels", "shared_kernels", "recurrent_kernels", "upsets", "words", "plan"} <= names
-    assert "datasets" not in names, "a change there must not cost minutes of compiling"
+    names = {path.relative_to(ROOT / "golden_model").as_posix() for path in compiling.sources(compiling._modules)}
+    kernels = {path.relative_to(ROOT / "golden_model").as_posix() for path in (ROOT / "golden_model/kernels").iterdir()
+               if path.suffix == ".py"}
+    assert len(kernels) >= 8
+    assert kernels | {"__init__.py", "robustness/__init__.py", "robustness/upsets.py", "compiling.py"} <= names
+    assert not {"data/datasets.py", "network.py", "engine.py"} & names, "a change there must not cost minutes of compiling"
+
+
+def test_a_package_is_a_source_of_machine_code_as_its_modules_are(monkeypatch, tmp_path):
+    """Whatever its ``__init__`` says, it may be inlined; a name of a package and one of a module both lead to files."""
+    package = tmp_path / "golden_model"
+    (package / "inner/deep").mkdir(parents=True)
+    texts = {"__init__": "", "inner/__init__": "from golden_model import other", "inner/deep/__init__": "", "other": "",
+             "inner/deep/words": "import golden_model.last", "last": "", "unread": "",
+             "kernels": "from golden_model.inner.deep import words"}
+    for name, text in texts.items():
+        (package / f"{name}.py").write_text(text, "utf-8")
+    monkeypatch.setattr(compiling, "__file__", str(package / "compiling.py"))
+    found = [path.relative_to(package).with_suffix("").as_posix() for path in compiling.sources({"golden_model.kernels"})]
+    assert set(found) == set(texts) - {"unread"}
+    before = compiling.sources_hash()
+    monkeypatch.setattr(compiling, "_modules", {"golden_model.kernels"})
+    hashes = {before, compiling.sources_hash()}
+    (package / "inner/__init__.py").write_text("", "utf-8")
+    hashes.add(compiling.sources_hash())
+    (package / "inner/deep/__init__.py").write_text("X = 1", "utf-8")
+    assert len(hashes | {compiling.sources_hash()}) == 4
+    (package / "kernels.py").write_text("from . import other", "utf-8")
+    with pytest.raises(RuntimeError, match=r"kernels\.py must import by whole names, not relative to itself"):
+        compiling.sources({"golden_model.kernels"})
 
 
 def test_machine_code_of_old_sources_goes(monkeypatch, tmp_path):

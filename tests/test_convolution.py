@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import njit
 
-from golden_model import parameters, shared_kernels
+from golden_model import parameters
 from golden_model.bounds import worst_case
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
+from golden_model.kernels import taps
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters
@@ -240,13 +242,17 @@ def test_accumulators_are_emptied_before_they_overflow():
         "convolution 1x1 stride 1 of 1x201x2", "convolution 1x2 stride 1 of 1x201x4", "full")), learning=Learning(links=2**-9))
     compiled = CompiledModel(network, "fixed")
     assert compiled._type is np.int32
-    places, before = compiled._places, compiled.parameters[1].weights
-    signals = np.full((1, places.signals), -4096, np.int32)
+    (plan, windows, _, words), before = compiled._tables, compiled.parameters[1].weights
+    signals = np.full((1, plan.signals), -4096, np.int32)
+
+    @njit
+    def update(signals, r, plan, windows, store, instincts, words):
+        taps.update(signals, r, np.ones(1, np.bool_), plan, windows, 1, store, instincts.links, words, np.zeros(16, np.int32),
+                    np.zeros(plan.lanes, np.int64))
+
     for end in (-4096, 4095):
-        r = np.full((1, places.lanes), end, np.int32)
-        shared_kernels._update_links(signals, r, np.ones(1, bool), compiled._plan, places, 1, compiled._store,
-                                     compiled._instincts(0).links, compiled._words, np.zeros(16, np.int32),
-                                     np.zeros(places.lanes, np.int64))
+        r = np.full((1, plan.lanes), end, np.int32)
+        update(signals, r, plan, windows, compiled._store, compiled._instincts(0), words)
         total = 200 * -4096 * end
         assert abs(total) > 2**31
         new = before + (total + 2**18 >> 19)                  # Q2.24 to Q2.14 at rate 2**-9

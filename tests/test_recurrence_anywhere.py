@@ -1,4 +1,4 @@
-"""A recurrent layer behind others, and others behind it: error of the layer before, bits, widths, what the engine refuses."""
+"""A recurrent layer behind others, and others behind it: error of the layer before, bits, widths, the engine."""
 from __future__ import annotations
 
 import re
@@ -9,10 +9,10 @@ import pytest
 from golden_model import arithmetic as arithmetics
 from golden_model import parameters
 from golden_model.engine import CompiledModel
-from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Wiring
+from test_engine import same
 
 FORMATS = Formats(coupling=Format.parse("Q2.4"))
 STACKS = [((8, 6, 5, 3), ("full", "recurrent 3 steps 2 K3 0.5", "full")),
@@ -135,8 +135,29 @@ def test_every_layer_of_a_stack_learns_and_no_sum_leaves_its_width(layers, words
 
 
 @pytest.mark.parametrize(("layers", "words"), STACKS)
-def test_the_engine_refuses_in_a_sentence_what_it_cannot_do_yet(layers, words):
-    text = ("the compiled engine must have no recurrent layer but the first, none beside a convolution, and none that passes "
-            f"on every frame, not {', '.join(words)}; use golden_model.model.Model, which is slower")
-    with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
-        CompiledModel(stacked(layers, words), "fixed")
+def test_the_engine_learns_the_same_bits(layers, words):
+    """In batches, and by instincts with a memory; that of single images is recorded: see test_recorded_runs.py."""
+    learning = Learning(epochs=2, halvings=1, batch=3, links_instinct="pid", links_gains=(1, 0.25, 0.5), leak=2**-3,
+                        bias_instinct="pid", bias_gains=(1, 0.25, 0))
+    network, random = stacked(layers, words, learning=learning), np.random.default_rng(4)
+    images, labels = random.integers(0, 256, (11, layers[0])).astype(np.uint8), random.integers(0, layers[-1], 11)
+    model, compiled = Model(network, "fixed"), CompiledModel(network, "fixed", threads=1)
+    for epoch in (0, 1):
+        np.testing.assert_array_equal(compiled.learn(images, labels, epoch), model.learn(images, labels, epoch))
+        same(model, compiled)
+    np.testing.assert_array_equal(compiled.outputs(images), model.outputs(images))
+
+
+def test_reals_agree_to_the_rounding_of_float32():
+    """What comes back to an input is an integral over time: it has a factor dt that integers have in their shift."""
+    network, random = stacked(*STACKS[1], integration=Integration(dt=0.25)), np.random.default_rng(5)
+    images, labels = random.integers(0, 256, (20, 12)).astype(np.uint8), random.integers(0, 3, 20)
+    model, compiled = Model(network, "float"), CompiledModel(network, "float", threads=1)
+    before = compiled.parameters[0].weights
+    model.learn(images, labels)
+    compiled.learn(images, labels)
+    assert np.abs(compiled.parameters[0].weights - before).max() > 1e-3
+    for one, other in zip(model.parameters, compiled.parameters, strict=True):
+        for name in ("weights", "bias", "coupling"):
+            np.testing.assert_allclose(getattr(other, name), getattr(one, name), atol=2e-5)
+    np.testing.assert_allclose(compiled.outputs(images), model.outputs(images), atol=1e-4)

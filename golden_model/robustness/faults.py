@@ -198,9 +198,9 @@ class FaultyCompiledModel(CompiledModel):
         check(network, faults)
         super().__init__(network, "fixed", values, threads=1)      # in order: images are counted
         self.faults = faults
-        places = [None if each is None else (each.kept.astype(self._store.weights.dtype),
-                                             each.ones.astype(self._store.weights.dtype)) for each in held(network, faults)]
-        self._held = [(layer, each) for layer, each in enumerate(places) if each is not None]
+        self._held = [(layer, [self._as_stored(words.astype(self._store.weights.dtype), layer)
+                               for words in (each.kept, each.ones)])
+                      for layer, each in enumerate(held(network, faults)) if each is not None]
         if faults.upsets:
             self._store = self._store._replace(upsets=upsets.table(
                 faults.seed, faults.upsets, network.formats.displacement.bits, network.neuron.input_element,

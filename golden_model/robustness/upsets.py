@@ -13,8 +13,8 @@ import numpy.typing as npt
 from numba import njit
 
 from golden_model.compiling import kernel
-from golden_model.plan import LANES, ROWS
-from golden_model.words import cast, clamp
+from golden_model.kernels.plan import LANES, ROWS
+from golden_model.kernels.words import cast, clamp
 
 put: Any = cast                           # whose first argument, the typing context, is Numba's affair
 Array = npt.NDArray[Any]
@@ -70,13 +70,25 @@ def table(seed: int, rate: float, bits: int, input_element: int, output_row: int
 
 
 @njit(forceinline=True)
-def struck(upsets: Any, back: Any, way: Any, layer: Any, neurons: Any) -> Any:
-    """What ``strike`` reads for one image, way and layer; None without upsets. ``back``: images since the one that is meant."""
+def struck(upsets: Any, back: Any, way: Any, layer: Any, neurons: Any, blocks: Any) -> Any:
+    """What ``strike`` reads for one image, way and layer; None without upsets. ``back``: images since the one that is meant.
+
+    ``neurons`` and ``blocks``: those of each position.
+    """
     if upsets is None:
         return None
     image = mixed_word(upsets[KEY], upsets[NUMBER] - np.uint64(back))
     key = mixed_word(image, np.uint64(way) << S32 | np.uint64(layer))
-    return key, upsets[THRESHOLD], upsets[BITS], np.int64(upsets[FIRST]), np.int64(upsets[TURN]), way, neurons
+    return key, upsets[THRESHOLD], upsets[BITS], np.int64(upsets[FIRST]), np.int64(upsets[TURN]), way, neurons, blocks, 0
+
+
+@njit(forceinline=True)
+def at_position(hit: Any, position: Any) -> Any:
+    """The same where blocks are counted from those of ``position``."""
+    if hit is None:
+        return None
+    key, limit, bits, first, turn, way, neurons, blocks, _ = hit
+    return key, limit, bits, first, turn, way, neurons, blocks, position
 
 
 @njit(forceinline=True)
@@ -89,12 +101,13 @@ def counted(upsets: Any) -> None:
 @kernel
 def strike(state: Any, at: Any, block: Any, step: Any, hit: Any, lows: Any, high: Any) -> None:
     """Flip bits in the words of a block before a step, in place; populations stay at 0 or above. Padding is left alone."""
-    key, limit, bits, first, turn, way, neurons = hit
+    key, limit, bits, first, turn, way, neurons, blocks, position = hit
+    position, block = position + block // blocks, block % blocks
     for row in range(ROWS):
         element = (first + row) % ROWS if way == FORWARD else (first + turn - row) % ROWS
         here = mixed_word(key, np.uint64(step) << S32 | np.uint64(element))
         for lane in range(min(LANES, neurons - block * LANES)):
-            found = mixed_word(here, np.uint64(block * LANES + lane))
+            found = mixed_word(here, np.uint64(position * neurons + block * LANES + lane))
             if found >> S32 < limit:
                 bit = (found & LOW) * bits >> S32
                 flipped = np.int64(1) << np.int64(bit)

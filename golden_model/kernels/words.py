@@ -10,7 +10,7 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic, overload
 
-from golden_model.plan import LANES
+from golden_model.kernels.plan import LANES
 
 
 @intrinsic
@@ -44,6 +44,10 @@ def drive(total, bias, shift, low, high):
 
 def error(total, shift, low, high):
     """narrow(reverse link sum), saturated."""
+
+
+def kick(signal, product, shift, low, high):
+    """narrow(signal + product), saturated: a reverse signal that an error is added to, in the type of ``low``."""
 
 
 def change(product, rate):
@@ -100,6 +104,14 @@ def _(total, shift, low, high):
     if isinstance(total, types.Float):
         return lambda total, shift, low, high: clamp(total, low, high)
     return lambda total, shift, low, high: clamp(_half_up(total, shift), low, high)
+
+
+@overload(kick, jit_options={"forceinline": True})
+def _(signal, product, shift, low, high):
+    if isinstance(product, types.Float):
+        return lambda signal, product, shift, low, high: clamp(signal + product, low, high)
+    return lambda signal, product, shift, low, high: clamp(
+        _half_up(cast(cast(signal, product) << shift, product) + product, shift), low, high)
 
 
 @overload(change, jit_options={"forceinline": True})

@@ -1,0 +1,104 @@
+"""Links of layers whose neurons hear all inputs, both ways, and how they learn. Weights are [input, neuron]."""
+from __future__ import annotations
+
+from golden_model.compiling import kernel
+from golden_model.kernels import change, words
+from golden_model.kernels.plan import LANES, PROPORTIONAL
+from golden_model.kernels.words import cast
+
+
+@kernel
+def sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active):
+    """total[n] = sum_m C[n, m] x[m], exact, over the inputs that are not zero, four rows at a time.
+
+    ``narrow`` accumulates up to ``chunk`` rows in the width of the signals, ``total`` adds the chunks.
+    """
+    links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
+    count = 0
+    for m in range(inputs):
+        active[count] = m
+        count += x[m] != 0
+    for n in range(lanes):
+        total[n] = 0
+    start = 0
+    while start < count:
+        end = min(start + chunk, count)
+        for n in range(lanes):
+            narrow[n] = 0
+        i = start
+        while i + 4 <= end:
+            m0, m1, m2, m3 = active[i], active[i + 1], active[i + 2], active[i + 3]
+            x0, x1, x2, x3 = x[m0], x[m1], x[m2], x[m3]
+            row0, row1, row2, row3 = links[m0], links[m1], links[m2], links[m3]
+            for n in range(lanes):
+                narrow[n] = cast(narrow[n] + x0 * row0[n] + x1 * row1[n] + x2 * row2[n] + x3 * row3[n], x0)
+            i += 4
+        while i < end:
+            x0, row0 = x[active[i]], links[active[i]]
+            for n in range(lanes):
+                narrow[n] = cast(narrow[n] + x0 * row0[n], x0)
+            i += 1
+        for n in range(lanes):
+            total[n] += narrow[n]
+        start = end
+
+
+@kernel
+def reverse(r, weights, weight_at, inputs, lanes, shift, const, errors, wide):
+    """errors[m] = narrow(sum_n C[n, m] r[n]) for the layer before; padding gets zeros."""
+    like = wide[0]
+    links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
+    for m in range(inputs):
+        row = links[m]
+        total = cast(0, like)
+        for n in range(lanes):
+            total += cast(row[n], like) * r[n]
+        errors[m] = words.error(total, shift, const.error_least, const.error_high)
+    errors[inputs:] = 0
+
+
+@kernel
+def update(signals, r, erring, plan, layer, store, instinct, const, sums):
+    """Links from the inputs that were not zero in an erring image learn from the sums of r[n] x[m] over the images.
+
+    ``signals`` and ``r``: one row per image. ``erring``: which images had an error; r of the others is zero.
+    """
+    inputs, lanes, weight_at, at = plan.inputs[layer], plan.blocks[layer] * LANES, plan.weight_at[layer], plan.signal_at[layer]
+    places = slice(weight_at, weight_at + inputs * lanes)
+    links = store.weights[places].reshape((inputs, lanes))
+    masked = len(store.mask) > 0
+    products = sums[:lanes]
+    if len(erring) == 1 and instinct.kind == PROPORTIONAL and not masked:
+        only, values = r[0], signals[0, at:at + inputs]
+        for m in range(inputs):
+            if values[m] != 0:
+                change.change_row(links[m], only, values[m], instinct.rate[layer], const.weight_least, const.weight_high)
+        return
+    for m in range(inputs):
+        active = False
+        for image in range(len(erring)):
+            x = signals[image, at + m]
+            if x != 0 and erring[image]:
+                if not active:
+                    products[:] = 0
+                active = True
+                back = r[image]
+                for n in range(lanes):
+                    products[n] = cast(products[n] + back[n] * x, x)
+        if active:
+            change.learn_row(store, weight_at + m * lanes, products, instinct, layer, const)
+
+
+@kernel
+def spread_errors(sums, plan, layer, const, errors):
+    """Errors of the layer before ``layer``, in its lanes, from what comes back to each input; padding gets zeros."""
+    below = layer - 1
+    channels, lanes = plan.neurons[below], plan.blocks[below] * LANES
+    m = 0
+    for position in range(plan.own[below] * plan.tied[below] * plan.emissions[below]):
+        for n in range(lanes):
+            errors[position * lanes + n] = 0
+            if n < channels:
+                errors[position * lanes + n] = words.error(sums[m], plan.reverse_shift[layer], const.error_least,
+                                                           const.error_high)
+                m += 1

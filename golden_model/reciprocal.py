@@ -42,7 +42,7 @@ def step(arithmetic: Arithmetic, s: Array, gates: tuple[Array, Array] | None, dr
     ``s`` (5, images, N), each gate the same, ``drive`` (images, N), ``coupling`` (3, 5, N), ``links`` (N, N).
     """
     rest, scale = arithmetic.rest[:, None, None], arithmetic.drive_scale
-    low = arithmetic.low[:, None, None] + arithmetic.floor if gates is None else arithmetic.least
+    low = _least(arithmetic) if gates is None else arithmetic.least
     x = s
     for corrector in (False, True):
         gained = arithmetic.exchange(exact_product(x[other], links.T), name)
@@ -54,15 +54,21 @@ def step(arithmetic: Arithmetic, s: Array, gates: tuple[Array, Array] | None, dr
     return x
 
 
+def _least(arithmetic: Arithmetic) -> Array:
+    """The displacement below which no population falls: one that has come to zero would be lost for the frames to come."""
+    return arithmetic.low[:, None, None] + arithmetic.floor
+
+
 def run(arithmetic: Arithmetic, recurrence: Recurrent, drives: list[Array], frames: list[Array], coupling: Array, links: Array,
         layer: int) -> Course:
     """From rest through all frames, each with its drives (images, N)."""
-    neuron = arithmetic.network.neuron
+    neuron, name = arithmetic.network.neuron, f"displacement[{layer}]"
     states = [np.zeros((ELEMENTS, *drives[0].shape), drives[0].dtype)]
     for drive in drives:
         for _ in range(recurrence.steps):
+            states[-1] = np.maximum(arithmetic.disturbed(states[-1], name, len(states) - 1), _least(arithmetic))
             states.append(step(arithmetic, states[-1], None, drive, neuron.input_element, neuron.output_element, coupling,
-                               links, f"displacement[{layer}]"))
+                               links, name))
     return Course(states, frames)
 
 
@@ -79,11 +85,13 @@ def run_reverse(arithmetic: Arithmetic, steps: int, course: Course, errors: list
     turned, silent, last = circuits.mirrored(coupling), np.zeros_like(errors[-1]), len(gates) - 1
     at = {last - back * steps: error for back, error in enumerate(reversed(errors))}
     r = np.zeros_like(course.states[0])
-    signals = []
+    signals: list[Array] = []
+    name = f"reverse[{layer}]"
     for instant in range(last, -1, -1):
         if instant < last:
-            r = step(arithmetic, r, (gates[instant + 1], gates[instant]), silent, element, other, turned, links.T,
-                     f"reverse[{layer}]")
+            signals[-1] = arithmetic.disturbed(signals[-1], name, last - instant - 1)
+            r = step(arithmetic, signals[-1], (gates[instant + 1], gates[instant]), silent, element, other, turned, links.T,
+                     name)
         if instant in at:
             r[element] = arithmetic.kick(r[element], gates[instant][element] * at[instant], layer)
         signals.append(r)

@@ -257,9 +257,9 @@ class Wiring:
 
     ``layers`` has one word for each layer of neurons: ``full``; ``random K``, K inputs for each neuron, drawn by the seed of
     the network; ``one-to-one``, neuron n hears input n alone; ``convolution 5x5 stride 2 of 28x28x1``, local fields with
-    tied links; ``recurrent 28 steps 2 K3 0.0625``, reciprocal links between its neurons and inputs in frames, of which it
-    passes on the last, or all with ``every frame`` behind these words (``golden_model.wirings`` has one file for each). Empty:
-    all layers are full.
+    tied links; ``locally-connected 5x5 stride 2 of 28x28x1``, the same fields with links of their own; ``recurrent 28 steps 2
+    K3 0.0625``, reciprocal links between its neurons and inputs in frames, of which it passes on the last, or all with ``every
+    frame`` behind these words (``golden_model.wirings`` has one file for each). Empty: all layers are full.
     """
 
     layers: tuple[str, ...] = ()

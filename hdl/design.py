@@ -84,6 +84,10 @@ class Design:
         if any(wiring.reciprocal for wiring in network.wirings):
             raise InputError("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there "
                              "is no hardware yet; replace it by a full layer")
+        for wiring, *sizes in zip(network.wirings, network.layers, network.layers[1:], strict=False):
+            if wiring.shape(*sizes) != tuple(reversed(sizes)):
+                raise InputError("a core must have a link from every input of a layer to each of its neurons, but "
+                                 f"wiring.layers has {wiring}, for which there is no hardware yet; replace it by a full layer")
         if self.learns and network.wiring.layers:
             raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
                              "empty, or generate a core that only infers")

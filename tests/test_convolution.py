@@ -178,21 +178,22 @@ def test_a_kernel_as_large_as_the_image_is_a_full_layer():
 
 @st.composite
 def cases(draw):
-    """Networks with one or two convolutions, any instincts and rates, parameters up to the ends of their formats."""
+    """Networks with one or two layers of windows, tied or not, any instincts and rates, parameters to the ends of formats."""
     kernel = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
     stride, depth = draw(st.integers(1, 2)), draw(st.integers(1, 3))
     height, width = kernel[0] + draw(st.integers(0, 4)), kernel[1] + draw(st.integers(0, 4))
     first = Convolution(kernel, stride, height, width, depth)
     channels = draw(st.sampled_from([1, 3, 16, 17]))
     layers = [first.inputs, first.positions * channels]
-    words = [f"convolution {kernel[0]}x{kernel[1]} stride {stride} of {height}x{width}x{depth}"]
+    kinds = st.sampled_from(["convolution", "locally-connected"])      # compiled alike
+    words = [f"{draw(kinds)} {kernel[0]}x{kernel[1]} stride {stride} of {height}x{width}x{depth}"]
     if draw(st.booleans()):
         layers.append(4)
         words.append(draw(st.sampled_from(["full", f"random {draw(st.integers(1, layers[1]))}"])))
     elif first.rows > 1:
         second = Convolution((2, 1), 1, first.rows, first.columns, channels)
         layers.append(second.positions * 2)
-        words.append(f"convolution 2x1 stride 1 of {first.rows}x{first.columns}x{channels}")
+        words.append(f"{draw(kinds)} 2x1 stride 1 of {first.rows}x{first.columns}x{channels}")
     words_of = draw(st.sampled_from(["default", "own K", "wide and rounded"]))      # each is compiled by itself
     trained = dict.fromkeys(("K1", "K2", "K3"), 0.0 if words_of == "default" else draw(st.sampled_from([0.0, 2.0**-6])))
     learning = Learning(links=draw(st.sampled_from([0.0, 2.0**-4, 2.0**-1])), bias=draw(st.sampled_from([0.0, 2.0**-4])),

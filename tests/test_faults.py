@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model import parameters
-from golden_model.circuits import settle
+from golden_model import arithmetic as arithmetics
+from golden_model import parameters, reciprocal
+from golden_model.circuits import MIRROR, mirrored, reverse_gate, settle
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
@@ -227,9 +228,58 @@ def test_a_mismatch_belongs_into_parameters(kind):
 
 
 @pytest.mark.parametrize("kind", [FaultyModel, FaultyCompiledModel])
-def test_faults_are_not_defined_where_neurons_share_links(kind):
-    convolution = Network(layers=(16, 8, 4), wiring=Wiring(layers=("convolution 2x2 stride 2 of 4x4x1", "full")))
-    text = ("faults must be those of a network whose links are full, one-to-one or random, not "
-            "'convolution 2x2 stride 2 of 4x4x1'")
+@pytest.mark.parametrize("words", ["convolution 2x2 stride 2 of 4x4x1", "recurrent 4 steps 1 K3 0.5"])
+def test_a_link_of_several_neurons_or_frames_cannot_be_cut_for_one_that_is_dead(kind, words):
+    network = Network(layers=(16, 8, 4), wiring=Wiring(layers=(words, "full")))
+    text = (f"faults.dead must be 0 in a network with {words}, not 0.1: its links serve several neurons or frames, and cannot "
+            "be cut for one")
     with pytest.raises(InputError, match=f"^{re.escape(text)}$"):
-        kind(convolution, None, Faults(dead=0.1))
+        kind(network, None, Faults(dead=0.1))
+
+
+# ---------------------------------------------------------------- layers that share links, or have frames
+
+
+STACKED = Network(layers=(18, 4 * 17, 18, 3), learning=Learning(links=2**-2, bias=2**-2), seed=2, wiring=Wiring(layers=(
+    "convolution 2x2 stride 1 of 3x3x2", "recurrent 4 steps 2 K3 0.5", "full")))
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_both_engines_compute_the_same_bits_where_links_are_tied_or_reciprocal(batch):
+    network, faults = STACKED.with_learning(batch=batch), Faults(stuck=0.02, upsets=0.02, seed=8)
+    random = np.random.default_rng(0)
+    images, labels = random.integers(0, 256, (14, 18)).astype(np.uint8), random.integers(0, 3, 14)
+    plain, compiled = FaultyModel(network, None, faults), FaultyCompiledModel(network, None, faults)
+    assert np.array_equal(plain.learn(images, labels), compiled.learn(images, labels))
+    assert same(plain.parameters, compiled.parameters)
+    assert np.array_equal(plain.outputs(images), compiled.outputs(images))
+    for layer, memory in zip(compiled.parameters, held(network, faults), strict=True):
+        assert np.array_equal(memory.of(layer.weights), layer.weights)
+
+
+def test_states_of_a_recurrent_layer_are_struck_before_each_step_either_way():
+    """What is struck is the word that the step starts from, that gates the way back and that products see."""
+    struck, wiring = Struck(STACKED, Faults(upsets=0.3, seed=2)), STACKED.wirings[1]
+    layer, random = parameters.initial(STACKED, "fixed")[1], np.random.default_rng(1)
+    x, error = random.integers(-4096, 4096, (2, 68)), random.integers(-4096, 4096, (2, 18))
+    state = wiring.settle(struck, x, layer, 1)
+    struck.erring = np.array([[True], [False]])
+    signals = [r[MIRROR] for r in reversed(wiring.settle_reverse(struck, state, error, layer, 1))]
+    plain = arithmetics.create(STACKED, "fixed")
+    links, low, s = layer.weights[:, -18:], plain.low[:, None, None] + plain.floor, np.zeros((5, 2, 18), np.int64)
+    for t in range(8):
+        s = np.maximum(s ^ upsets.masks(2, np.arange(2), upsets.FORWARD, 1, t, 18, 0.3, 13), low)
+        assert np.array_equal(state.course.states[t], s)
+        s = reciprocal.step(plain, s, None, wiring.drive(plain, state.course.frames[t // 2], layer, 1), 0, 1, layer.coupling,
+                            links, "displacement[1]")
+    assert np.array_equal(state.displacement, s)
+    gates = [reverse_gate(plain, each)[MIRROR] for each in state.course.states]
+    r = np.zeros((5, 2, 18), np.int64)
+    r[MIRROR[1]] = plain.kick(r[MIRROR[1]], gates[8][MIRROR[1]] * error, 1)
+    for step in range(8):
+        hits = upsets.masks(2, np.arange(2), upsets.REVERSE, 1, step, 18, 0.3, 13)[MIRROR]
+        r = r ^ hits * struck.erring
+        assert (hits[:, 0] != 0).any()
+        assert np.array_equal(signals[step], r)
+        r = reciprocal.step(plain, r, (gates[8 - step], gates[7 - step]), 0 * error, int(MIRROR[1]), int(MIRROR[0]),
+                            mirrored(layer.coupling), links.T, "reverse[1]")

@@ -14,6 +14,8 @@ LAYERS = [                                # words, inputs, neurons
     ("full", 12, 5), ("full", 1, 1), ("random 3", 12, 5), ("random 12", 12, 2), ("one-to-one", 6, 6),
     ("convolution 2x3 stride 1 of 3x4x1", 12, 8), ("convolution 2x2 stride 2 of 4x4x2", 32, 12),
     ("convolution 1x2 stride 1 of 2x3x1", 6, 4), ("convolution 3x4 stride 1 of 3x4x1", 12, 3),
+    ("locally-connected 2x3 stride 1 of 3x4x1", 12, 8), ("locally-connected 2x2 stride 2 of 4x4x2", 32, 12),
+    ("locally-connected 1x2 stride 1 of 2x3x1", 6, 4), ("locally-connected 3x4 stride 1 of 3x4x1", 12, 3),
     ("recurrent 3 steps 2 K3 0.5", 12, 4), ("recurrent 1 steps 1 K3 0.000000000001", 4, 6),
 ]
 ONCE = [layer for layer in LAYERS if not layer[0].startswith("recurrent")]     # each neuron settles once for an image
@@ -80,7 +82,7 @@ def test_neurons_hear_as_many_inputs_and_inputs_reach_as_many_neurons_as_the_ana
     assert set((matrix != 0).sum(axis=0)) == {wiring.fan_in(inputs)}
     most = (matrix != 0).sum(axis=1).max()
     assert most <= wiring.fan_out(neurons)
-    assert most == wiring.fan_out(neurons) or wiring.drawn or words == "convolution 2x3 stride 1 of 3x4x1"
+    assert most == wiring.fan_out(neurons) or wiring.drawn or words.endswith(" 2x3 stride 1 of 3x4x1")
 
 
 @pytest.mark.parametrize(("words", "inputs", "neurons"), ONCE)
@@ -130,7 +132,18 @@ def test_a_link_is_addressed_if_an_image_that_erred_has_its_input(words, inputs,
 def test_places_that_the_engine_asks_for_are_those_of_the_definition(words, inputs, neurons):
     wiring, _, _, shape, drive, _ = linear(words, inputs, neurons)
     places = wiring.bases()[:, None] + wiring.offsets(inputs)
-    assert places.shape == (wiring.positions, shape[1])
+    own = len(places) // wiring.positions                     # positions with weights of their own; the others share theirs
+    assert places.shape == (own * wiring.positions, shape[1])
     x = drawn(np.random.default_rng(5), 2, inputs)
     weights = drawn(np.random.default_rng(6), *shape)
-    assert np.array_equal((x[:, places] @ weights.T).reshape(2, -1), drive(weights, x))
+    at_positions = np.repeat(weights.reshape(own, -1, shape[1]), wiring.positions, axis=0)
+    assert np.array_equal(np.einsum("ipt,pct->ipc", x[:, places], at_positions).reshape(2, -1), drive(weights, x))
+
+
+@pytest.mark.parametrize(("words", "inputs", "neurons"), [layer for layer in ONCE if parse(layer[0]).bears_dead_neurons])
+def test_the_input_of_each_link_is_the_one_that_it_hears(words, inputs, neurons):
+    """By this faults find the links out of a dead neuron."""
+    wiring, network, _, shape, drive, x = linear(words, inputs, neurons)
+    mask = masks(network)[-1]
+    weights = drawn(np.random.default_rng(6), *shape) * (1 if mask is None else mask)
+    assert np.array_equal((x[:, wiring.sources(inputs, neurons)] * weights).sum(axis=2), drive(weights, x))

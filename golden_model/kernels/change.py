@@ -47,9 +47,12 @@ def pid_row(row, products, integral, previous, gains, shift, leak, limits, rate,
             row[n] = new
 
 
-@kernel
+@njit(forceinline=True)
 def learn_row(store, at, products, instinct, layer, const):
-    """The weights from ``at`` learn from as many sums of products, in whose type they are computed; absent links do not."""
+    """The weights from ``at`` learn from as many sums of products, in whose type they are computed; absent links do not.
+
+    For loops of few rows: handing over tables costs as much as a short row.
+    """
     lanes, like = len(products), products[0]
     row = store.weights[at:at + lanes]
     least, high = cast(const.weight_least, like), cast(const.weight_high, like)
@@ -79,26 +82,26 @@ def changed(old, product, memory, instinct, entry):
     return old + words.change(exact, instinct.rate[entry])
 
 
-@kernel
-def learn_bias(store, n, total, instinct, layer, const):
-    """Bias ``n`` learns from an exact sum of products; one that would overflow is held."""
-    memory = store.bias_memory[:, n] if instinct.kind == PID else instinct.limits
-    new = changed(cast(store.bias[n], total), total, memory, instinct, layer)
-    if clamp(new, const.drive_least, const.drive_high) == new:
-        store.bias[n] = new
+@njit(forceinline=True)
+def learn_bias(bias, n, total, memory, instinct, layer, least, high):
+    """Bias ``n`` learns from an exact sum of products; one that would overflow is held. ``memory``: its two words, if pid."""
+    new = changed(cast(bias[n], total), total, memory, instinct, layer)
+    if clamp(new, least, high) == new:
+        bias[n] = new
 
 
 @kernel
 def update_bias(r, batch, plan, layer, store, instinct, const, wide):
     """Biases learn from the sums of r over the images and over the positions that have them in common."""
-    lanes, tied = plan.blocks[layer] * LANES, plan.tied[layer]
+    lanes, tied, like, memory, bias = plan.blocks[layer] * LANES, plan.tied[layer], wide[0], store.bias_memory, store.bias
+    least, high, unit_at, neurons = const.drive_least, const.drive_high, plan.unit_at[layer], plan.neurons[layer]
     for own in range(plan.own[layer]):
-        for n in range(plan.neurons[layer]):
-            total = cast(0, wide[0])
+        for n in range(unit_at + own * lanes, unit_at + own * lanes + neurons):
+            total, lane = cast(0, like), n - unit_at - own * lanes
             for image in range(batch):
                 for position in range(own * tied, (own + 1) * tied):
-                    total += r[image, position * lanes + n]
-            learn_bias(store, plan.unit_at[layer] + own * lanes + n, total, instinct, layer, const)
+                    total += r[image, position * lanes + lane]
+            learn_bias(bias, n, total, memory[:, n] if instinct.kind == PID else wide, instinct, layer, least, high)
 
 
 @kernel

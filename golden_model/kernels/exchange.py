@@ -12,14 +12,14 @@ import numpy as np
 
 from golden_model.compiling import kernel
 from golden_model.kernels import change, circuit, links, words
-from golden_model.kernels.plan import LANES, ROWS
+from golden_model.kernels.plan import LANES, PID, PROPORTIONAL, ROWS
 from golden_model.kernels.words import add_product, cast, item
 from golden_model.robustness import upsets
 
 
 @kernel
 def _exchange(x, row, links, neurons, lanes, shift, const, values, total, wide, out):
-    """out[n] = narrow(sum_m links[m, n] x[m]), what reciprocal links bring from element ``row`` of every neuron."""
+    """out[n] = narrow(sum_m links[m, n] x[m]), what reciprocal links bring from population ``row`` of each neuron."""
     like = wide[0]
     for m in range(neurons):
         values[m] = x[(m // LANES * ROWS + row) * LANES + m % LANES]
@@ -45,7 +45,7 @@ def _half(s, x, to, gate, drive, gained, lost, row, rate, rows, blocks, unit_at,
           rounding):
     """Half a step of all neurons: ``to`` from the state ``s`` at the point of evaluation ``x``."""
     e0, e1, e2, e3, e4 = const.rest
-    high, low, scale = const.high, const.least, const.drive_scale
+    high, low, scale, first = const.high, const.least, const.drive_scale, np.uint64(unit_at)      # unsigned: never from the end
     l0, l1, l2, l3, l4 = low, low, low, low, low
     if gate is None:
         floor = const.floor
@@ -63,7 +63,7 @@ def _half(s, x, to, gate, drive, gained, lost, row, rate, rows, blocks, unit_at,
             else:
                 g0, g1, g2, g3, g4 = gate[i0], gate[i1], gate[i2], gate[i3], gate[i4]
             u, v = cast((drive[n] + gained[n]) * scale, scale), cast(lost[n] * scale, scale)
-            b0, b1, b2, b3, b4 = circuit.bracket(x0, x1, x2, x3, x4, u, coupling, rows, unit_at + n)
+            b0, b1, b2, b3, b4 = circuit.bracket(x0, x1, x2, x3, x4, u, coupling, rows, first + np.uint64(n))
             zero = cast(0, v)
             b0, b1 = cast(b0 - (v if row == 0 else zero), v), cast(b1 - (v if row == 1 else zero), v)
             b2, b3 = cast(b2 - (v if row == 2 else zero), v), cast(b3 - (v if row == 3 else zero), v)
@@ -76,18 +76,15 @@ def _half(s, x, to, gate, drive, gained, lost, row, rate, rows, blocks, unit_at,
 
 
 @kernel
-def _step(s, to, gates, drive, row, pair, at, rows, plan, frames, layer, const, store, work, wide):
-    """One step from ``s`` to ``to``. Row 0 is driven over the links of ``pair`` from ``row``, which loses over their transpose.
+def _step(s, to, gates, drive, row, there, back, rows, neurons, blocks, unit_at, shift, const, coupling, rounding, work, wide):
+    """One step from ``s`` to ``to``. Row 0 is driven over the links ``there`` from ``row``, which loses over ``back``.
 
-    ``gates``: None, or those of the predictor and of the corrector. ``at``: the layer's place in ``pair``.
+    ``gates``: None, or those of the predictor and of the corrector.
     """
     gained, lost, values, total, predictor = work
-    neurons, blocks, unit_at, shift = plan.neurons[layer], plan.blocks[layer], plan.unit_at[layer], frames.exchange_shift
-    lanes, coupling, rounding = blocks * LANES, store.coupling, store.rounding
+    lanes = blocks * LANES
     first = None if gates is None else gates[0]
     second = None if gates is None else gates[1]
-    there, back = pair
-    there, back = there[at:], back[at:]
     _exchange(s, row, there, neurons, lanes, shift, const, values, total, wide, gained)
     _exchange(s, 0, back, neurons, lanes, shift, const, values, total, wide, lost)
     _half(s, s, predictor, first, drive, gained, lost, row, const.predictor, rows, blocks, unit_at, const, coupling, rounding)
@@ -133,22 +130,21 @@ def pair_of(plan, frames, store, exact):
     """The reciprocal links of all layers, exactly: [pre, post] and [post, pre]. None without recurrent layers."""
     if frames is None:
         return None
-    pair = np.zeros(frames.pair_at[-1], exact.dtype), np.zeros(frames.pair_at[-1], exact.dtype)
+    there, back = np.zeros(frames.pair_at[-1], exact.dtype), np.zeros(frames.pair_at[-1], exact.dtype)
     for layer in range(len(plan.inputs)):
         if frames.number[layer] > 0:
-            for m in range(plan.neurons[layer]):
-                _copy_row(pair, plan, frames, layer, m, store)
-    return pair
+            neurons, lanes, at = plan.neurons[layer], plan.blocks[layer] * LANES, frames.pair_at[layer]
+            for m in range(neurons):
+                row = plan.weight_at[layer] + (plan.inputs[layer] - neurons + m) * lanes
+                _copy_row(there, back, at, store.weights, row, neurons, lanes, m)
+    return there, back
 
 
 @kernel
-def _copy_row(pair, plan, frames, layer, m, store):
-    """The links from neuron ``m`` of a layer into both copies."""
-    there, back = pair
-    neurons, lanes, at = plan.neurons[layer], plan.blocks[layer] * LANES, frames.pair_at[layer]
-    row = plan.weight_at[layer] + (plan.inputs[layer] - neurons + m) * lanes
+def _copy_row(there, back, at, weights, row, neurons, lanes, m):
+    """The links from neuron ``m``, from ``row`` of the weights on, into both copies of its layer, which begin at ``at``."""
     for n in range(neurons):
-        there[at + m * lanes + n] = back[at + n * lanes + m] = store.weights[row + n]
+        there[at + m * lanes + n] = back[at + n * lanes + m] = weights[row + n]
 
 
 @kernel
@@ -157,6 +153,9 @@ def run(signals, course, plan, frames, layer, const, store, pair, work, scratch,
     narrow, total, drives, active, _ = scratch
     blocks, neurons, unit_at = plan.blocks[layer], plan.neurons[layer], plan.unit_at[layer]
     lanes, inputs, size = blocks * LANES, plan.inputs[layer] - neurons, blocks * LANES * ROWS
+    coupling, rounding = store.coupling, store.rounding
+    there, back = pair
+    there, back = there[frames.pair_at[layer]:], back[frames.pair_at[layer]:]
     for n in range(size):
         course[n] = 0
     t = 0
@@ -169,8 +168,8 @@ def run(signals, course, plan, frames, layer, const, store, pair, work, scratch,
         for _ in range(frames.steps[layer]):
             now, then = course[t * size:(t + 1) * size], course[(t + 1) * size:(t + 2) * size]
             _struck(now, t, hit, blocks, True, const)
-            _step(now, then, None, drives, plan.output_row, pair, frames.pair_at[layer], plan.forward_rows, plan, frames,
-                  layer, const, store, work, wide)
+            _step(now, then, None, drives, plan.output_row, there, back, plan.forward_rows, neurons, blocks, unit_at,
+                  frames.exchange_shift, const, coupling, rounding, work, wide)
             t += 1
     to, first = plan.signal_at[layer + 1], frames.number[layer] - plan.emissions[layer] + 1
     for frame in range(first, frames.number[layer] + 1):
@@ -201,6 +200,8 @@ def room_for(plan, frames, like, exact):
 def _reverse(course, errors, plan, frames, layer, const, store, pair, work, room, wide, hit):
     """A recurrent layer backwards; of the instant after step t ``driven[t]`` is r_a, ``entered[t]`` r_b."""
     there, back = pair
+    there, back = there[frames.pair_at[layer]:], back[frames.pair_at[layer]:]
+    neurons, unit_at, coupling, rounding = plan.neurons[layer], plan.unit_at[layer], store.coupling, store.rounding
     circuits, of_steps, _ = room
     after, before, now, then, silent = circuits
     driven, entered, _, _, _, of_frames = of_steps
@@ -229,8 +230,8 @@ def _reverse(course, errors, plan, frames, layer, const, store, pair, work, room
         if t == 0:
             return
         circuit.reverse_gates(course[t * size:], before, blocks, plan.gate_rows, const)
-        _step(now, then, (after, before), silent, plan.output_row, (back, there), frames.pair_at[layer],
-              plan.reverse_rows, plan, frames, layer, const, store, work, wide)
+        _step(now, then, (after, before), silent, plan.output_row, back, there, plan.reverse_rows, neurons, blocks, unit_at,
+              frames.exchange_shift, const, coupling, rounding, work, wide)
         now, then = then, now
         after, before = before, after
 
@@ -286,19 +287,29 @@ def _update(plan, frames, layer, const, store, instincts, pair, room, products):
     _, _, of_images = room
     exact, of_bias, heard = of_images
     lanes, neurons, like = plan.blocks[layer] * LANES, plan.neurons[layer], products[0]
-    inputs = plan.inputs[layer] - neurons
-    if instincts.links.trains[layer]:
+    inputs, weights, instinct, rate = plan.inputs[layer] - neurons, store.weights, instincts.links, instincts.links.rate[layer]
+    there, back = pair
+    pair_at, weight_at, sums = frames.pair_at[layer], plan.weight_at[layer], products[:lanes]
+    least, high = cast(const.weight_least, like), cast(const.weight_high, like)
+    if instinct.trains[layer]:
         for m in range(inputs + neurons):
             if m < inputs and not heard[m]:
                 continue
+            at = weight_at + m * lanes
             for n in range(lanes):
-                products[n] = cast(exact[m * lanes + n], like)
-            change.learn_row(store, plan.weight_at[layer] + m * lanes, products[:lanes], instincts.links, layer, const)
+                sums[n] = cast(exact[m * lanes + n], like)
+            if instinct.kind == PROPORTIONAL:
+                change.change_row(weights[at:at + lanes], sums, cast(1, like), rate, least, high)
+            else:
+                change.learn_row(store, at, sums, instinct, layer, const)
             if m >= inputs:
-                _copy_row(pair, plan, frames, layer, m - inputs, store)
+                _copy_row(there, back, pair_at, weights, at, neurons, lanes, m - inputs)
     if instincts.bias.trains[layer]:
+        memory, unit_at = store.bias_memory, plan.unit_at[layer]
         for n in range(neurons):
-            change.learn_bias(store, plan.unit_at[layer] + n, cast(of_bias[n], like), instincts.bias, layer, const)
+            change.learn_bias(store.bias, unit_at + n, cast(of_bias[n], like),
+                              memory[:, unit_at + n] if instincts.bias.kind == PID else products, instincts.bias, layer,
+                              const.drive_least, const.drive_high)
 
 
 @kernel

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from golden_model.compiling import kernel
 from golden_model.kernels import change, words
-from golden_model.kernels.plan import LANES, PROPORTIONAL
+from golden_model.kernels.plan import LANES, PROPORTIONAL, SIGN
 from golden_model.kernels.words import cast
 
 
@@ -66,13 +66,14 @@ def update(signals, r, erring, plan, layer, store, instinct, const, sums):
     inputs, lanes, weight_at, at = plan.inputs[layer], plan.blocks[layer] * LANES, plan.weight_at[layer], plan.signal_at[layer]
     places = slice(weight_at, weight_at + inputs * lanes)
     links = store.weights[places].reshape((inputs, lanes))
+    rate, least, high = instinct.rate[layer], const.weight_least, const.weight_high
     masked = len(store.mask) > 0
     products = sums[:lanes]
     if len(erring) == 1 and instinct.kind == PROPORTIONAL and not masked:
         only, values = r[0], signals[0, at:at + inputs]
         for m in range(inputs):
             if values[m] != 0:
-                change.change_row(links[m], only, values[m], instinct.rate[layer], const.weight_least, const.weight_high)
+                change.change_row(links[m], only, values[m], rate, least, high)
         return
     for m in range(inputs):
         active = False
@@ -85,8 +86,21 @@ def update(signals, r, erring, plan, layer, store, instinct, const, sums):
                 back = r[image]
                 for n in range(lanes):
                     products[n] = cast(products[n] + back[n] * x, x)
-        if active:
-            change.learn_row(store, weight_at + m * lanes, products, instinct, layer, const)
+        if not active:
+            continue
+        first = weight_at + m * lanes                             # from here as ``change.learn_row``, which is dear for a row
+        if masked:
+            exists = store.mask[first:first + lanes]
+            for n in range(lanes):
+                products[n] = cast(products[n] * exists[n], products[n])
+        if instinct.kind == PROPORTIONAL:
+            change.change_row(links[m], products, cast(1, least), rate, least, high)
+        elif instinct.kind == SIGN:
+            change.sign_row(links[m], products, instinct.step[layer], least, high)
+        else:
+            change.pid_row(links[m], products, store.links_memory[0, first:first + lanes],
+                           store.links_memory[1, first:first + lanes], instinct.gains[layer], instinct.product_shift[layer],
+                           instinct.leak, instinct.limits, rate, least, high)
 
 
 @kernel

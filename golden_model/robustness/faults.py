@@ -85,10 +85,11 @@ def held(network: Network, faults: Faults) -> list[Held | None]:
                 ones |= np.where(drawn < faults.stuck / 2, mask, 0)
             if (mask_of := wired[layer]) is not None:                        # a link that is not there has no memory
                 ones *= mask_of
-        for axis, at in ((1, layer), (0, layer + 1)):
-            if at in silent:
-                for array in (kept, ones):
-                    array[(slice(None),) * axis + (silent[at],)] = 0
+        for array in (kept, ones):
+            if layer in silent:
+                array[np.isin(network.wirings[layer].sources(*network.layers[layer:layer + 2]), silent[layer])] = 0
+            if layer + 1 in silent:
+                array[silent[layer + 1]] = 0
         result.append(Held(kept, ones) if faults.stuck or layer in silent or layer + 1 in silent else None)
     return result
 
@@ -235,6 +236,6 @@ def check(network: Network, faults: Faults) -> None:
         raise InputError(f"faults of a model must have mismatch 0, not {faults.mismatch:g}: it belongs into parameters, "
                          "which faults.mismatched gives")
     for wiring in network.wirings:
-        if not wiring.bears_faults:
-            raise InputError("faults must be those of a network whose links are full, one-to-one or random, not "
-                             f"{brief(str(wiring))}")
+        if faults.dead and not wiring.bears_dead_neurons:
+            raise InputError(f"faults.dead must be 0 in a network with {wiring}, not {faults.dead:g}: its links serve several "
+                             "neurons or frames, and cannot be cut for one")

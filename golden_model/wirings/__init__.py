@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from golden_model.wirings.convolution import Convolution
 from golden_model.wirings.full import Full
+from golden_model.wirings.locally_connected import LocallyConnected
 from golden_model.wirings.one_to_one import OneToOne
 from golden_model.wirings.protocol import LayerState, LayerWiring, Mask
 from golden_model.wirings.random import Random
@@ -13,10 +14,10 @@ from golden_model.wirings.recurrent import Recurrent
 if TYPE_CHECKING:
     from golden_model.network import Network
 
-__all__ = ["EXAMPLES", "KINDS", "Convolution", "Full", "LayerState", "LayerWiring", "Mask", "OneToOne", "Random", "Recurrent",
-           "masks", "parse"]
+__all__ = ["EXAMPLES", "KINDS", "Convolution", "Full", "LayerState", "LayerWiring", "LocallyConnected", "Mask", "OneToOne",
+           "Random", "Recurrent", "masks", "parse"]
 
-KINDS: tuple[type[LayerWiring], ...] = (Full, Random, OneToOne, Convolution, Recurrent)
+KINDS: tuple[type[LayerWiring], ...] = (Full, Random, OneToOne, Convolution, LocallyConnected, Recurrent)
 
 _PLAIN, _NUMBERED = ([f'"{kind.example}"' for kind in KINDS if any(map(str.isdigit, kind.example)) is numbered]
                      for numbered in (False, True))

@@ -66,7 +66,7 @@ class LayerWiring(ABC):
     tied = False                          # whether neurons have links in common
     reciprocal = False                    # whether what a neuron gains over a link another loses
     learns_K = True
-    bears_faults = True                   # whether ``golden_model.robustness.faults`` says what broken hardware makes of it
+    bears_dead_neurons = True             # whether each link joins one input and one neuron, and can be cut for that pair
 
     # ------------------------------------------------------------- sizes
 
@@ -87,12 +87,16 @@ class LayerWiring(ABC):
         return None
 
     def bases(self) -> Places:
-        """The input at the first link of each position (positions,); a layer without tied links has one position."""
+        """The input at the first link of each position (positions,); a layer that sees all its inputs has one position."""
         return np.zeros(1, np.int64)
 
     def offsets(self, inputs: int) -> Places:
         """How far behind the first each link's input is (links,)."""
         return np.arange(inputs)
+
+    def sources(self, inputs: int, neurons: int) -> Places:
+        """The input of each link, in the shape of the weights, of a kind that bears dead neurons."""
+        return np.broadcast_to(np.arange(inputs), (neurons, inputs))
 
     @property
     def positions(self) -> int:

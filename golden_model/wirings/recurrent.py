@@ -53,7 +53,7 @@ class Recurrent(LayerWiring):
     example = "recurrent 28 steps 2 K3 0.0625"
     reciprocal = True
     learns_K = False
-    bears_faults = False
+    bears_dead_neurons = False
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.K3) and self.K3 > 0):

@@ -5,6 +5,7 @@ jaxtyping and 0.30 s with both, and annotations that tests check must be importe
 """
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from importlib import import_module
@@ -49,4 +50,17 @@ def test_every_public_function_that_takes_arrays_says_their_shapes(name):
     module = import_module(name)
     silent = [each for each, function in functions(module)
               if arrays(function) and not SHAPE.search(said(module, each, function))]
+    assert silent == []
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "golden_model/kernels").glob("*.py")), ids=lambda path: path.stem)
+def test_every_kernel_says_the_shapes_of_its_arrays(path):
+    """Numba infers their types, so that they have no annotations; in ``words`` all but two have to do with single words."""
+    tree = ast.parse(path.read_text("utf-8"))
+    kernels = [node for node in tree.body if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+               and any(argument.annotation is None for argument in node.args.args)]
+    of_arrays = [node for node in kernels
+                 if path.stem != "words" or {"array", "values"} & {each.arg for each in node.args.args}]
+    said = re.compile(rf"{SHAPE.pattern}|\b[Ss]calars?\b")
+    silent = [node.name for node in of_arrays if not said.search(ast.get_docstring(node) or "")]
     assert silent == []

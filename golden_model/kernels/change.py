@@ -11,7 +11,7 @@ from golden_model.kernels.words import cast, clamp
 
 @kernel
 def change_row(row, r, x, rate, least, high):
-    """row[n] += rate * (r[n] x); a weight that would overflow is held."""
+    """row[n] += rate * (r[n] x); a weight that would overflow is held. ``row``, ``r`` (lanes,)."""
     for n in range(len(row)):
         old = cast(row[n], least)
         new = cast(old + words.change(cast(r[n] * x, least), rate), least)
@@ -20,7 +20,7 @@ def change_row(row, r, x, rate, least, high):
 
 @kernel
 def sign_row(row, products, step, least, high):
-    """row[n] += step * sign of products[n]; a weight that would overflow is held."""
+    """row[n] += step * sign of products[n]; a weight that would overflow is held. ``row``, ``products`` (lanes,)."""
     for n in range(len(row)):
         old = cast(row[n], least)
         new = cast(old + step * (cast(products[n] > 0, step) - cast(products[n] < 0, step)), least)
@@ -37,7 +37,10 @@ def _controlled(product, integral, previous, gains, shift, leak, limits):
 
 @kernel
 def pid_row(row, products, integral, previous, gains, shift, leak, limits, rate, least, high):
-    """As ``sign_row``, for a pid instinct, which brings its memory up to date whether or not a weight is held."""
+    """As ``sign_row``, for a pid instinct, which brings its memory up to date whether or not a weight is held.
+
+    Rows (lanes,); ``gains`` (3,), ``limits`` (4,).
+    """
     for n in range(len(row)):
         product = cast(products[n], gains[0])
         exact, integral[n], previous[n] = _controlled(product, integral[n], previous[n], gains, shift, leak, limits)
@@ -52,6 +55,7 @@ def learn_row(store, at, products, instinct, layer, const):
     """The weights from ``at`` learn from as many sums of products, in whose type they are computed; absent links do not.
 
     For loops of few rows: handing over tables costs as much as a short row.
+    ``products`` (lanes,).
     """
     lanes, like = len(products), products[0]
     row = store.weights[at:at + lanes]
@@ -72,7 +76,10 @@ def learn_row(store, at, products, instinct, layer, const):
 
 @njit(forceinline=True)
 def changed(old, product, memory, instinct, entry):
-    """A bias or a K before it is held or not, in the wide type. ``memory``: its two words, if the instinct is pid."""
+    """A bias or a K before it is held or not, in the wide type. ``memory``: its two words, if the instinct is pid.
+
+    ``memory`` (2,).
+    """
     if instinct.kind == PROPORTIONAL:
         return old + words.change(product, instinct.rate[entry])
     if instinct.kind == SIGN:
@@ -84,7 +91,10 @@ def changed(old, product, memory, instinct, entry):
 
 @njit(forceinline=True)
 def learn_bias(bias, n, total, memory, instinct, layer, least, high):
-    """Bias ``n`` learns from an exact sum of products; one that would overflow is held. ``memory``: its two words, if pid."""
+    """Bias ``n`` learns from an exact sum of products; one that would overflow is held. ``memory``: its two words, if pid.
+
+    ``n`` and ``total`` are scalars.
+    """
     new = changed(cast(bias[n], total), total, memory, instinct, layer)
     if clamp(new, least, high) == new:
         bias[n] = new
@@ -92,7 +102,10 @@ def learn_bias(bias, n, total, memory, instinct, layer, least, high):
 
 @kernel
 def update_bias(r, batch, plan, layer, store, instinct, const, wide):
-    """Biases learn from the sums of r over the images and over the positions that have them in common."""
+    """Biases learn from the sums of r over the images and over the positions that have them in common.
+
+    ``r`` (images, lanes).
+    """
     lanes, tied, like, memory, bias = plan.blocks[layer] * LANES, plan.tied[layer], wide[0], store.bias_memory, store.bias
     least, high, unit_at, neurons = const.drive_least, const.drive_high, plan.unit_at[layer], plan.neurons[layer]
     for own in range(plan.own[layer]):
@@ -109,6 +122,7 @@ def update_coupling(states, reverse_states, batch, plan, layer, coupling, rememb
     """K1, K2, K3 of one layer learn from their local products, summed over the images and over positions in common.
 
     Row j of the forward ring is row ``output_row - j`` of the reverse ring.
+    States (images, words), ``remembered`` (2, 3, 5, units).
     """
     if coupling is None:
         return

@@ -18,7 +18,10 @@ from golden_model.robustness import upsets
 
 @njit(forceinline=True)
 def bracket(x0, x1, x2, x3, x4, drive, coupling, rows, unit):
-    """The five brackets, exact, scaled like the products K x (by adders: twice the bracket)."""
+    """The five brackets, exact, scaled like the products K x (by adders: twice the bracket).
+
+    Scalars, but for ``coupling`` (3, 5, units).
+    """
     if coupling is None:
         return (cast(x4 - x1 + x2 - x3 - x0 - x0 + drive, drive), cast(x0 - x2 + x3 - x4 - x1 - x1, drive),
                 cast(x1 - x3 + x4 - x0 - x2 - x2, drive), cast(x2 - x4 + x0 - x1 - x3 - x3, drive),
@@ -37,6 +40,7 @@ def bracket(x0, x1, x2, x3, x4, drive, coupling, rows, unit):
 
 @njit(forceinline=True)
 def half(s, x, gate, b, rate, low, high, rounding):
+    """All of it scalars."""
     return words.half_step(s, x, gate, words.rounded(b, rounding), rate, low, high)
 
 
@@ -46,6 +50,7 @@ def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, ro
 
     ``gate`` None: the forward circuit, gated by its own populations; else gates laid out like ``state``. ``hit``: None, or
     what of ``golden_model.robustness.upsets`` strikes words before each step.
+    ``drive`` (lanes,), ``state`` and ``gate`` (lanes * ROWS,).
     """
     e0, e1, e2, e3, e4 = const.rest
     high, low, p, c, scale = const.high, const.least, const.predictor, const.corrector, const.drive_scale
@@ -89,7 +94,10 @@ def settle(drive, gate, state, rows, steps, blocks, unit_at, const, coupling, ro
 
 @kernel
 def reverse_gates(state, gates, blocks, gate_rows, const):
-    """Settled populations in mirrored order; the floor where extinct or at the upper limit."""
+    """Settled populations in mirrored order; the floor where extinct or at the upper limit.
+
+    ``state``, ``gates`` (lanes * ROWS,), ``gate_rows`` (5,).
+    """
     floor, high = const.floor, const.high
     for row in range(ROWS):
         source = gate_rows[row]
@@ -104,7 +112,10 @@ def reverse_gates(state, gates, blocks, gate_rows, const):
 
 @kernel
 def settle_positions(drive, gate, state, rows, plan, layer, const, store, hit):
-    """``settle`` at each position of a layer; positions with parameters in common have the same K."""
+    """``settle`` at each position of a layer; positions with parameters in common have the same K.
+
+    ``drive`` (lanes,), ``state`` and ``gate`` (lanes * ROWS,), of all positions.
+    """
     blocks, unit_at = plan.blocks[layer], plan.unit_at[layer]
     lanes, positions = blocks * LANES, plan.tied[layer]
     if store.coupling is None or positions == 1:

@@ -111,7 +111,10 @@ def _struck(state, step, hit, blocks, forward, const):
 
 @kernel
 def work_for(plan, frames, like, exact):
-    """Work space of a step: what links bring and take, signals, sums, the predictor. None without recurrent layers."""
+    """Work space of a step: what links bring and take, signals, sums, the predictor. None without recurrent layers.
+
+    Shapes: (lanes,) thrice, (LANES,), (lanes * ROWS,).
+    """
     if frames is None:
         return None
     lanes = max(plan.blocks) * LANES
@@ -121,13 +124,16 @@ def work_for(plan, frames, like, exact):
 
 @kernel
 def course_for(frames, like):
-    """Room for the courses of all recurrent layers and one image."""
+    """Room for the courses of all recurrent layers and one image. Its shape is (words,)."""
     return np.zeros(0 if frames is None else frames.course_at[-1], like.dtype)
 
 
 @kernel
 def pair_of(plan, frames, store, exact):
-    """The reciprocal links of all layers, exactly: [pre, post] and [post, pre]. None without recurrent layers."""
+    """The reciprocal links of all layers, exactly: [pre, post] and [post, pre]. None without recurrent layers.
+
+    Each (links,).
+    """
     if frames is None:
         return None
     there, back = np.zeros(frames.pair_at[-1], exact.dtype), np.zeros(frames.pair_at[-1], exact.dtype)
@@ -149,7 +155,10 @@ def _copy_row(there, back, at, weights, row, neurons, lanes, m):
 
 @kernel
 def run(signals, course, plan, frames, layer, const, store, pair, work, scratch, wide, hit):
-    """A recurrent layer from rest through all frames; leaves its ``course`` and what it says after the frames it passes on."""
+    """A recurrent layer from rest through all frames; leaves its ``course`` and what it says after the frames it passes on.
+
+    ``signals`` (inputs,), ``course`` (words,).
+    """
     narrow, total, drives, active, _ = scratch
     blocks, neurons, unit_at = plan.blocks[layer], plan.neurons[layer], plan.unit_at[layer]
     lanes, inputs, size = blocks * LANES, plan.inputs[layer] - neurons, blocks * LANES * ROWS
@@ -181,7 +190,10 @@ def run(signals, course, plan, frames, layer, const, store, pair, work, scratch,
 
 @kernel
 def room_for(plan, frames, like, exact):
-    """What learning of recurrent layers needs besides: circuits and gates, signals of every step, sums of products."""
+    """What learning of recurrent layers needs besides: circuits and gates, signals of every step, sums of products.
+
+    Circuits (lanes * ROWS,), signals (instants * lanes,), sums (inputs * lanes,).
+    """
     if frames is None:
         return None
     lanes, most, instants, number = max(plan.blocks) * LANES, max(plan.inputs), 0, 0
@@ -314,7 +326,10 @@ def _update(plan, frames, layer, const, store, instincts, pair, room, products):
 
 @kernel
 def learn(signals, courses, errors, erring, plan, frames, layer, const, store, instincts, pair, work, room, sums, wide):
-    """A recurrent layer back and one update of it; leaves in ``errors`` those of the layer before, if that one is trained."""
+    """A recurrent layer back and one update of it; leaves in ``errors`` those of the layer before, if that one is trained.
+
+    ``signals`` (images, inputs), ``courses`` (images, words), ``errors`` (images, lanes), ``erring`` (images,).
+    """
     _, of_steps, of_images = room
     _, _, _, _, _, of_frames = of_steps
     products, of_bias, heard = of_images

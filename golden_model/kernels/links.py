@@ -12,6 +12,7 @@ def sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active):
     """total[n] = sum_m C[n, m] x[m], exact, over the inputs that are not zero, four rows at a time.
 
     ``narrow`` accumulates up to ``chunk`` rows in the width of the signals, ``total`` adds the chunks.
+    ``x`` (inputs,), ``weights`` (weights,), ``narrow`` and ``total`` (lanes,), ``active`` (inputs,) at least.
     """
     links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
     count = 0
@@ -45,7 +46,7 @@ def sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active):
 
 @kernel
 def reverse(r, weights, weight_at, inputs, lanes, shift, const, errors, wide):
-    """errors[m] = narrow(sum_n C[n, m] r[n]) for the layer before; padding gets zeros."""
+    """errors[m] = narrow(sum_n C[n, m] r[n]) for the layer before; padding gets zeros. ``r`` (lanes,), ``errors`` (inputs,)."""
     like = wide[0]
     links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
     for m in range(inputs):
@@ -62,6 +63,7 @@ def update(signals, r, erring, plan, layer, store, instinct, const, sums):
     """Links from the inputs that were not zero in an erring image learn from the sums of r[n] x[m] over the images.
 
     ``signals`` and ``r``: one row per image. ``erring``: which images had an error; r of the others is zero.
+    ``signals`` (images, inputs), ``r`` (images, lanes), ``erring`` (images,).
     """
     inputs, lanes, weight_at, at = plan.inputs[layer], plan.blocks[layer] * LANES, plan.weight_at[layer], plan.signal_at[layer]
     places = slice(weight_at, weight_at + inputs * lanes)
@@ -105,7 +107,10 @@ def update(signals, r, erring, plan, layer, store, instinct, const, sums):
 
 @kernel
 def spread_errors(sums, plan, layer, const, errors):
-    """Errors of the layer before ``layer``, in its lanes, from what comes back to each input; padding gets zeros."""
+    """Errors of the layer before ``layer``, in its lanes, from what comes back to each input; padding gets zeros.
+
+    ``sums`` (inputs,), ``errors`` (lanes,).
+    """
     below = layer - 1
     channels, lanes = plan.neurons[below], plan.blocks[below] * LANES
     m = 0

@@ -44,7 +44,7 @@ def _link_sums(x, taps, weights, weight_at, blocks, chunk, narrow, total, active
 
 @kernel
 def drives(signals, plan, windows, layer, const, store, scratch):
-    """Drives of the neurons of all positions, in their lanes."""
+    """Drives of the neurons of all positions, in their lanes. ``signals`` (inputs,); drives (lanes,), of all positions."""
     narrow, total, drive, active, values = scratch
     lanes, links, tied = plan.blocks[layer] * LANES, plan.inputs[layer] * plan.blocks[layer] * LANES, plan.tied[layer]
     taps = windows.taps[windows.tap_at[layer]:windows.tap_at[layer + 1]]
@@ -61,7 +61,10 @@ def drives(signals, plan, windows, layer, const, store, scratch):
 
 @kernel
 def reverse_sums(r, plan, windows, layer, store, sums):
-    """sums[m]: exactly what comes back to each input from r of every position."""
+    """sums[m]: exactly what comes back to each input from r of every position.
+
+    ``r`` (lanes,) of all positions, ``sums`` (inputs,).
+    """
     lanes, tied, weights = plan.blocks[layer] * LANES, plan.tied[layer], store.weights
     taps = windows.taps[windows.tap_at[layer]:windows.tap_at[layer + 1]]
     for m in range(plan.signal_at[layer + 1] - plan.signal_at[layer]):
@@ -81,7 +84,10 @@ def reverse_sums(r, plan, windows, layer, store, sums):
 
 @kernel
 def update(signals, r, erring, plan, windows, layer, store, instinct, const, narrow, sums):
-    """Links that met an input that was not zero, in an erring image, learn from the sums over images and tied positions."""
+    """Links that met an input that was not zero, in an erring image, learn from the sums over images and tied positions.
+
+    ``signals`` (images, inputs), ``r`` (images, lanes), ``erring`` (images,).
+    """
     blocks, tied = plan.blocks[layer], plan.tied[layer]
     lanes, back, x, limit = blocks * LANES, r.reshape(-1), signals.reshape(-1), windows.chunk[layer]
     products, taps = sums[:lanes], windows.tap_at[layer + 1] - windows.tap_at[layer]

@@ -139,7 +139,10 @@ def _(before, word, leak, low, high):
 
 @intrinsic
 def item(typing_context, array, index):
-    """array[index] of a contiguous array; unlike Numba's own, it does not ask whether the index counts from the end."""
+    """array[index] of a contiguous array; unlike Numba's own, it does not ask whether the index counts from the end.
+
+    ``array`` (n,), ``index`` a scalar.
+    """
     def generate(context, builder, signature, arguments):
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         place = builder.gep(data, [context.cast(builder, arguments[1], signature.args[1], types.intp)])
@@ -153,6 +156,7 @@ def add_product(typing_context, total, at, values, start, factor):
 
     A loop would do the same; for so few lanes LLVM finds its tests whether the arrays overlap too dear and takes them one by
     one. The arrays are contiguous and do not overlap; nothing is checked.
+    ``total``, ``values`` (n,), ``factor`` a scalar.
     """
     def vector(context, builder, array_type, value, index, index_type):
         array = context.make_array(array_type)(context, builder, value)

@@ -25,7 +25,7 @@ def relative_errors(steps: list[int], dt: float, neurons: int, seed: int) -> dic
                 K3=rng.uniform(0.8, 1.2, (5, neurons)))
     u = ring.drive(rng.uniform(-1, 1, neurons))
     settled = equilibrium(ring, u)
-    output = ring.output_element
+    output = ring.output_population
     exact = np.stack(local_products(adjoint(ring, settled, ring.error(WANTED - settled[output])), settled))
     errors = {}
     for count in steps:

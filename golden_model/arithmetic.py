@@ -152,7 +152,7 @@ class Fixed:
         return controller.proportional, controller.integral, controller.derivative
 
     def exponent(self, name: str, epoch: int) -> int | None:
-        return self.network.learning.exponents(epoch)[name]
+        return self.network.learning.rate_shifts(epoch)[name]
 
     def seen(self, name: str, values: Array, to: Format | None) -> Array:
         if self.observer is not None:
@@ -235,7 +235,7 @@ class Float:
         return values                             # ranges are a matter of integers
 
     def rate(self, name: str, epoch: int) -> float:
-        return rate(self.network.learning, name, epoch)
+        return learning_rate(self.network.learning, name, epoch)
 
     @staticmethod
     def _clamped(values: Array, to: Format) -> Array:
@@ -250,12 +250,12 @@ class Float:
 Arithmetic = Fixed | Float
 
 
-def rate(learning: Learning, name: str, epoch: int) -> float:
+def learning_rate(learning: Learning, name: str, epoch: int) -> float:
     """The rate of a parameter set (``links``, ``bias``, ``K1``, ``K2``, ``K3``) in ``epoch``."""
     return float(getattr(learning, name)) / (1 << learning.halvings_before(epoch))
 
 
-def create(network: Network, arithmetic: str, observer: Observer | None = None) -> Arithmetic:
+def create_arithmetic(network: Network, arithmetic: str, observer: Observer | None = None) -> Arithmetic:
     """``Fixed`` or ``Float`` by name."""
     if arithmetic not in ("fixed", "float"):
         raise InputError(f"arithmetic must be float or fixed, not {arithmetic!r}")

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from golden_model.fixed_point import Format, round_shift
-from golden_model.ring import ELEMENTS, MIRROR, mirrored
+from golden_model.ring import MIRROR, POPULATIONS, mirrored
 
 if TYPE_CHECKING:                         # a description asks for its own widths
     from golden_model.network import Formats, Network
@@ -200,12 +200,12 @@ def words_of_formats(network: Network, any_coupling: bool = False) -> Words:
         return Interval(-most, most)
 
     s, coupling = word(formats.displacement), word(formats.coupling)
-    K = [[[coupling] * ELEMENTS] * 3] * len(network.wirings)
+    K = [[[coupling] * POPULATIONS] * 3] * len(network.wirings)
     if not any_coupling and not network.learning.trains_K:
         K = [[[_steps(value, formats.coupling) for value in values]
               for values in (neuron.K1, neuron.K2, wiring.damping(neuron.K3))] for wiring in network.wirings]
     gate = math.ceil(max(neuron.rest) * formats.displacement.one) + formats.displacement.greatest
-    return Words(displacement=[s] * ELEMENTS, reverse=s, gate=[Interval(0, gate)] * ELEMENTS, input=word(formats.input),
+    return Words(displacement=[s] * POPULATIONS, reverse=s, gate=[Interval(0, gate)] * POPULATIONS, input=word(formats.input),
                  weight=word(formats.weight), drive=word(formats.drive), error=word(formats.error),
                  local_product=word(formats.local_product), integral=word(formats.integral),
                  operand=None if formats.bracket is None else word(formats.bracket), K=K,
@@ -226,7 +226,7 @@ class _Analysis:
         for layer in range(len(network.wirings)):
             self._layer(layer)
         margin = round(network.learning.margin * network.formats.displacement.one)
-        out = words.displacement[network.neuron.output_element]
+        out = words.displacement[network.neuron.output_population]
         self._bound(f"margin_difference[{len(network.wirings) - 1}]", Interval(-margin - out.greatest, margin - out.least),
                     "the margin and an output")
 
@@ -238,13 +238,13 @@ class _Analysis:
         network, words, wiring = self.network, self.words, self.network.wirings[k]
         neuron, batch, s, r = network.neuron, network.learning.batch, words.displacement, words.reverse
         inputs, neurons = network.layers[k:k + 2]
-        x = s[neuron.output_element] if k else words.input << max(network.input_shift(0), 0)
+        x = s[neuron.output_population] if k else words.input << max(network.input_shift(0), 0)
         fan_in = wiring.fan_in(inputs)
         links = self._bound(f"link_sum[{k}]", (x * words.weight).times(fan_in), f"{_products(fan_in)} of a link and its input")
         bias = words.drive << max(network.link_shift(k), 0)
         self._bound(f"biased_link_sum[{k}]", links + bias, "the link sum and the bias, shifted")
         self._circuits(k)
-        ends = _union([s[neuron.input_element], s[neuron.output_element]])
+        ends = _union([s[neuron.input_population], s[neuron.output_population]])
         if wiring.reciprocal:
             self._reciprocal(k, ends)
         fan_out = wiring.fan_out(neurons) * (wiring.held if k else 1)
@@ -263,31 +263,31 @@ class _Analysis:
     def _circuits(self, k: int) -> None:
         """There and back. Reciprocal links bring as much to one population as they take from the other."""
         words, neuron, mutual = self.words, self.network.neuron, self.network.wirings[k].reciprocal
-        self._circuit(f"displacement[{k}]", words.displacement, words.gate, words.drive, neuron.input_element, words.K[k],
-                      neuron.output_element if mutual else None)
-        self._circuit(f"reverse[{k}]", [words.reverse] * ELEMENTS, [words.gate[i] for i in MIRROR], words.error,
-                      int(MIRROR[neuron.output_element]), _mirrored(words.K[k]),
-                      int(MIRROR[neuron.input_element]) if mutual else None)
+        self._circuit(f"displacement[{k}]", words.displacement, words.gate, words.drive, neuron.input_population, words.K[k],
+                      neuron.output_population if mutual else None)
+        self._circuit(f"reverse[{k}]", [words.reverse] * POPULATIONS, [words.gate[i] for i in MIRROR], words.error,
+                      int(MIRROR[neuron.output_population]), _mirrored(words.K[k]),
+                      int(MIRROR[neuron.input_population]) if mutual else None)
 
     def _circuit(self, name: str, x: list[Interval], gate: list[Interval], drive: Interval, population: int,
                  K: list[list[Interval]], other: int | None) -> None:
         """Union over the ring, which shares one datapath. ``other``: the population that reciprocal links drain."""
         formats, words, (K1, K2, K3) = self.network.formats, self.words, K
-        links = [Interval(0, 0)] * ELEMENTS
+        links = [Interval(0, 0)] * POPULATIONS
         links[population] += drive << formats.coupling.fraction
         if other is not None:
             links[population] += words.drive << formats.coupling.fraction
             links[other] += -(words.drive << formats.coupling.fraction)
         if words.anywhere:
-            links = [_union(links)] * ELEMENTS
+            links = [_union(links)] * POPULATIONS
         brackets = [K1[i] * x[i - 1] - K1[(i + 1) % 5] * x[(i + 1) % 5] + K2[i] * x[(i + 2) % 5]
-                    - K2[i - 2] * x[i - 2] - K3[i] * x[i] + links[i] for i in range(ELEMENTS)]
+                    - K2[i - 2] * x[i - 2] - K3[i] * x[i] + links[i] for i in range(POPULATIONS)]
         self._bound(f"{name}_bracket", _union(brackets), "five products K s, and the drive")
-        products = [gate[i] * _operand(formats, words, brackets[i]) for i in range(ELEMENTS)]
+        products = [gate[i] * _operand(formats, words, brackets[i]) for i in range(POPULATIONS)]
         self._bound(f"{name}_product", _union(products), "population or gate times the operand B")
         shift = self.network.corrector_shift                  # the greater of both; B does not depend on it
         half = Interval.of(1 << shift)
-        self._bound(f"{name}_half_step", _union([((x[i] + x[i]) << shift) + products[i] + half for i in range(ELEMENTS)]),
+        self._bound(f"{name}_half_step", _union([((x[i] + x[i]) << shift) + products[i] + half for i in range(POPULATIONS)]),
                     "two displacements, shifted, the product, and half for rounding")
 
     def _reciprocal(self, k: int, ends: Interval) -> None:
@@ -296,14 +296,14 @@ class _Analysis:
         for name, signals in (("displacement", ends), ("reverse", words.reverse)):
             self._bound(f"{name}[{k}]_exchange_sum", (signals * words.weight).times(own),
                         f"{_products(own)} of a reciprocal link and a displacement")
-        kick = words.gate[network.neuron.output_element] * words.error
+        kick = words.gate[network.neuron.output_population] * words.error
         self._bound(f"reverse[{k}]_kick", (words.reverse << network.formats.error.fraction) + kick,
                     "a reverse displacement, shifted, and the product of a gate and an error")
 
     def _updated(self, bound_name: str, name: str, text: str, k: int, products: Interval) -> None:
         """A parameter of set ``name`` before its narrowing, if it is trained; ``products``: the exact sum."""
         network, words, learning = self.network, self.words, self.network.learning
-        if (rate := learning.slowest()[name]) is None:
+        if (rate := learning.greatest_rate_shifts()[name]) is None:
             return
         old, instinct, what = words.parameters[name], learning.instinct(name), "its products"
         if instinct == "sign":
@@ -339,7 +339,7 @@ def _operand(formats: Formats, words: Words, bracket: Interval) -> Interval:
 
 
 def _mirrored(K: list[list[Interval]]) -> list[list[Interval]]:
-    places = mirrored(np.stack([np.arange(ELEMENTS)] * 3))
+    places = mirrored(np.stack([np.arange(POPULATIONS)] * 3))
     return [[populations[int(place)] for place in row] for populations, row in zip(K, places, strict=True)]
 
 

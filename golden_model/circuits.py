@@ -3,7 +3,7 @@
     dE_i/dt = E_i b_i,  b_i = K1_i s_{i-1} - K1_{i+1} s_{i+1} + K2_i s_{i+2} - K2_{i-2} s_{i-2} - K3_i s_i + u_i
 
 Arrays: signals have shape (5, images, neurons), drives and errors (images, neurons), K (3, 5, neurons). Index 0 runs over
-the elements of the ring. The arithmetic decides whether they are reals or integers of the contract.
+the populations of the ring. The arithmetic decides whether they are reals or integers of the contract.
 """
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from golden_model.ring import ELEMENTS, MIRROR, mirrored
+from golden_model.ring import MIRROR, POPULATIONS, mirrored
 
 if TYPE_CHECKING:                         # descriptions know circuits by their wirings, and arithmetics know descriptions
     from golden_model.arithmetic import Arithmetic, Array
@@ -19,8 +19,8 @@ if TYPE_CHECKING:                         # descriptions know circuits by their 
 __all__ = ["MIRROR", "bracket", "improved_euler", "mirrored", "reverse_gate", "settle", "settle_reverse"]
 
 
-def bracket(x: Array, drive: Array, element: int, coupling: Array) -> Array:
-    """b of the equations at evaluation point x, exact. ``drive`` enters ``element``, scaled like the products K x.
+def bracket(x: Array, drive: Array, population: int, coupling: Array) -> Array:
+    """b of the equations at evaluation point x, exact. ``drive`` enters ``population``, scaled like the products K x.
 
     ``x`` (5, images, N), ``drive`` (images, N), ``coupling`` (3, 5, N); b has the shape of ``x``.
     """
@@ -29,11 +29,11 @@ def bracket(x: Array, drive: Array, element: int, coupling: Array) -> Array:
     b = (K1 * roll(x, 1, 0) - roll(K1 * x, -1, 0)            # generation: from the mother, to the child
          + K2 * roll(x, -2, 0) - roll(K2 * x, 2, 0)          # overcoming: from the prey, to the predator
          - K3 * x)                                           # self-limitation
-    b[element] += drive
+    b[population] += drive
     return b
 
 
-def improved_euler(arithmetic: Arithmetic, s: Array, gate: Array | None, drive: Array, element: int, coupling: Array,
+def improved_euler(arithmetic: Arithmetic, s: Array, gate: Array | None, drive: Array, population: int, coupling: Array,
                    name: str) -> Array:
     """One step in Shu-Osher form: w = s + dt f(s), s' = (s + w + dt f(w)) / 2; each half step is rounded once.
 
@@ -44,7 +44,7 @@ def improved_euler(arithmetic: Arithmetic, s: Array, gate: Array | None, drive: 
     rest = arithmetic.rest[:, None, None]
     x = s
     for corrector in (False, True):
-        b = arithmetic.operand(bracket(x, drive, element, coupling), name)
+        b = arithmetic.operand(bracket(x, drive, population, coupling), name)
         x = arithmetic.half_step(s, x, rest + x if gate is None else gate, b, corrector, low, name)
     return x
 
@@ -54,8 +54,8 @@ def settle(arithmetic: Arithmetic, drive: Array, coupling: Array, layer: int = 0
 
     ``record`` collects the state after every step.
     """
-    element = arithmetic.network.neuron.input_element
-    return _steps(arithmetic, None, drive, element, coupling, f"displacement[{layer}]", record)
+    population = arithmetic.network.neuron.input_population
+    return _steps(arithmetic, None, drive, population, coupling, f"displacement[{layer}]", record)
 
 
 def reverse_gate(arithmetic: Arithmetic, s: Array) -> Array:
@@ -64,30 +64,30 @@ def reverse_gate(arithmetic: Arithmetic, s: Array) -> Array:
     A saturated neuron can still learn its way back because of the floor.
     ``s`` (5, images, N), and so are the gates.
     """
-    population = arithmetic.rest[:, None, None] + s
-    return np.where((s >= arithmetic.high) | (population < arithmetic.floor), arithmetic.floor, population)
+    population_size = arithmetic.rest[:, None, None] + s
+    return np.where((s >= arithmetic.high) | (population_size < arithmetic.floor), arithmetic.floor, population_size)
 
 
 def settle_reverse(arithmetic: Arithmetic, s: Array, error: Array, coupling: Array, layer: int = 0,
                    record: list[Array] | None = None) -> Array:
-    """Reverse circuit, error in at the output element: r (5, images, neurons), in the order of the forward elements.
+    """Reverse circuit, error in at the output population: r (5, images, neurons), in the order of the forward populations.
 
     It is the forward circuit on the mirrored ring, gated by the settled forward populations ``s``.
     """
-    element = int(MIRROR[arithmetic.network.neuron.output_element])
+    population = int(MIRROR[arithmetic.network.neuron.output_population])
     gate = reverse_gate(arithmetic, s)[MIRROR]
-    r = _steps(arithmetic, gate, error, element, mirrored(coupling), f"reverse[{layer}]", record)
+    r = _steps(arithmetic, gate, error, population, mirrored(coupling), f"reverse[{layer}]", record)
     if record is not None:
         record[:] = [state[MIRROR] for state in record]
     return r[MIRROR]
 
 
-def _steps(arithmetic: Arithmetic, gate: Array | None, drive: Array, element: int, coupling: Array, name: str,
+def _steps(arithmetic: Arithmetic, gate: Array | None, drive: Array, population: int, coupling: Array, name: str,
            record: list[Array] | None) -> Array:
-    state = np.zeros((ELEMENTS, *drive.shape), drive.dtype)
+    state = np.zeros((POPULATIONS, *drive.shape), drive.dtype)
     for step in range(arithmetic.network.integration.steps):
         state = arithmetic.disturbed(state, name, step)
-        state = improved_euler(arithmetic, state, gate, drive * arithmetic.drive_scale, element, coupling, name)
+        state = improved_euler(arithmetic, state, gate, drive * arithmetic.drive_scale, population, coupling, name)
         if record is not None:
             record.append(state)
     return state

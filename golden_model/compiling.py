@@ -23,7 +23,7 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache,
 from numba.core.compiler_lock import global_compiler_lock
 
 from golden_model.errors import InputError
-from golden_model.storage import cache as caches
+from golden_model.storage.cache import part
 from golden_model.storage.file_lock import locked
 
 settings: Any = numba.config
@@ -147,11 +147,11 @@ class _Kept(NullCache):
 def machine_code() -> Path | None:
     """The folder for machine code of the present sources; None if there can be none. Others than the last used are removed."""
     try:
-        part = caches.part("numba")
-        folder = part / sources_hash()
+        place = part("numba")
+        folder = place / sources_hash()
         folder.mkdir(0o700, exist_ok=True)
         (folder / "lock").touch()
-        states = sorted((each for each in part.iterdir() if (each / "lock").is_file()),
+        states = sorted((each for each in place.iterdir() if (each / "lock").is_file()),
                         key=lambda each: (each / "lock").stat().st_mtime_ns, reverse=True)
     except (InputError, OSError):
         return None
@@ -175,14 +175,14 @@ def sources(modules: set[str]) -> list[Path]:
 
     A package is its ``__init__``, which runs before any of its modules does.
     """
-    folder, left, found = Path(__file__).parent, set(modules), {}
+    folder, left, texts = Path(__file__).parent, set(modules), {}
     while left:
         name = left.pop()
         inside = folder.joinpath(*name.split(".")[1:])
         path = inside / "__init__.py" if inside.is_dir() else inside.with_suffix(".py")
-        if name in found or name.partition(".")[0] != PACKAGE or not path.is_file():
+        if name in texts or name.partition(".")[0] != PACKAGE or not path.is_file():
             continue
-        found[name] = path
+        texts[name] = path
         left.add(name.rpartition(".")[0])
         for node in ast.walk(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
@@ -192,4 +192,4 @@ def sources(modules: set[str]) -> list[Path]:
                     raise RuntimeError(f"{path} must import by whole names, not relative to itself; the key of machine code "
                                        "would miss what it imports")
                 left |= {str(node.module), *(f"{node.module}.{each.name}" for each in node.names)}
-    return [found[name] for name in sorted(found)]
+    return [texts[name] for name in sorted(texts)]

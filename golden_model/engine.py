@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import arithmetic as arithmetics
 from golden_model import instincts, parameters
 from golden_model.arguments import begun, check_images, check_threads, lesson
+from golden_model.arithmetic import Array, create_arithmetic, learning_rate
 from golden_model.circuits import MIRROR, mirrored
 from golden_model.compiling import COMPILES
-from golden_model.kernels import learn as kernels
+from golden_model.kernels import learn
 from golden_model.kernels.plan import (
     LANES,
     PID,
@@ -33,12 +33,11 @@ from golden_model.kernels.plan import (
     Words,
 )
 from golden_model.model import Model
-from golden_model.network import ELEMENTS, PARAMETER_SETS, Network
+from golden_model.network import PARAMETER_SETS, POPULATIONS, Network
 from golden_model.parameters import Layer, Parameters
 from golden_model.sections import INSTINCTS
 from golden_model.wirings import masks
 
-Array = arithmetics.Array
 SLICE = 256                                   # images that a thread infers at a time
 
 
@@ -58,15 +57,15 @@ class CompiledModel:
     """
 
     def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None, threads: int | None = None) -> None:
-        given = begun(network, arithmetic, values)
+        start = begun(network, arithmetic, values)
         self.network = network
-        self.arithmetic = arithmetics.create(network, arithmetic)
+        self.arithmetic = create_arithmetic(network, arithmetic)
         self.threads = (os.cpu_count() or 1) if threads is None else check_threads(threads)
         self.fixed = arithmetic == "fixed"
-        self._type, self._wide = self._types(self._brings_coupling(given))
+        self._type, self._wide = self._types(self._brings_coupling(start))
         self._plan = self._planned()
         self._tables = self._plan, self._windows(), self._frames(), self._constants()
-        self._store = self._stored(given)
+        self._store = self._stored(start)
 
     @property
     def parameters(self) -> Parameters:
@@ -80,7 +79,7 @@ class CompiledModel:
                 unscaled = np.array([self.network.neuron.K1, self.network.neuron.K2, self.network.neuron.K3])
                 coupling[:] = unscaled[:, :, None] * (self.network.formats.coupling.one if self.fixed else 1)
             else:
-                coupling[:, self._elements] = self._units(store.coupling, index).reshape(3, ROWS, -1)
+                coupling[:, self._populations] = self._units(store.coupling, index).reshape(3, ROWS, -1)
             result.append(Layer(_defined(self._links(store.weights, index)).astype(dtype),
                                 np.array(self._units(store.bias, index).ravel(), dtype), np.array(coupling, dtype)))
         return result
@@ -99,7 +98,7 @@ class CompiledModel:
                         array[:] = self._units(store.bias_memory[place], index).ravel()
                     else:
                         words = self._units(store.coupling_memory[place, PARAMETER_SETS.index(name) - 2], index)
-                        array[self._elements] = words.reshape(ROWS, -1)
+                        array[self._populations] = words.reshape(ROWS, -1)
             result.append(layer)
         return result
 
@@ -111,11 +110,11 @@ class CompiledModel:
     def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes): int64, or float32."""
         images = np.ascontiguousarray(check_images(self.network, images))
-        found = np.empty((len(images), self.network.layers[-1]), self._type)
+        outputs = np.empty((len(images), self.network.layers[-1]), self._type)
 
         def infer(start: int) -> None:
             part = slice(start, start + SLICE)
-            kernels.infer(images[part], found[part], *self._exact_types(), *self._tables, self._store)
+            learn.infer(images[part], outputs[part], *self._exact_types(), *self._tables, self._store)
 
         starts = range(0, len(images), SLICE)
         if self.threads == 1 or len(starts) < 2:
@@ -125,7 +124,7 @@ class CompiledModel:
             infer(0)                              # compiles once, before there are threads
             with ThreadPoolExecutor(self.threads) as pool:
                 list(pool.map(infer, starts[1:]))
-        return found.astype(np.int64) if self.fixed else found
+        return outputs.astype(np.int64) if self.fixed else outputs
 
     def predict(self, images: npt.ArrayLike) -> Array:
         """Classes (images,): the greatest output, the first of equals."""
@@ -138,8 +137,8 @@ class CompiledModel:
         """
         images, labels, epoch = lesson(self.network, images, labels, epoch)
         predictions = np.empty(len(labels), np.int64)
-        kernels.learn(np.ascontiguousarray(images), labels, predictions, np.zeros(1, self._type), *self._exact_types(),
-                      self.network.learning.batch, *self._tables, self._store, self._instincts(epoch))
+        learn.learn(np.ascontiguousarray(images), labels, predictions, np.zeros(1, self._type), *self._exact_types(),
+                    self.network.learning.batch, *self._tables, self._store, self._instincts(epoch))
         return predictions
 
     def _links(self, array: Array, layer: int) -> Array:
@@ -174,7 +173,7 @@ class CompiledModel:
                    if wiring.uses > 1}           # whose sums of products are wide, but one product is not
         exact = [bits for name, bits in widths.items() if name in ("bracket", "product") or name.startswith("update[")]
         held = [word.bits + 2 for word in (formats.drive, formats.weight, formats.error, formats.coupling, formats.input)]
-        rates = self.network.learning.slowest()["links"] or 0
+        rates = self.network.learning.greatest_rate_shifts()["links"] or 0
         shifts = [self.network.update_shift(layer, rates) for layer in range(len(self.network.layers) - 1)]
         narrow = max(exact + held) <= 31 and max([self.network.corrector_shift, *shifts]) <= 30
         return (np.int32 if narrow else np.int64), np.int64
@@ -193,15 +192,15 @@ class CompiledModel:
             reach = np.full(len(inputs), -formats.displacement.least)
             reach[0] = max(formats.input.greatest, -formats.input.least) << network.input_shift(0)
             chunk = np.maximum((2**31 - 1) // (reach * -formats.weight.least), 1)
-        a, b = neuron.input_element, neuron.output_element
+        a, b = neuron.input_population, neuron.output_population
         # row j of the forward ring is population a + j; row j of the reverse ring is population -(b' + j), b' mirrored b
-        self._elements = (a + np.arange(ROWS)) % ELEMENTS
-        row_of = np.argsort(self._elements)
-        labels = np.repeat(np.arange(ELEMENTS)[None, :, None], 3, axis=0)
-        back = mirrored(labels)[:, (MIRROR[b] + np.arange(ROWS)) % ELEMENTS, 0]
+        self._populations = (a + np.arange(ROWS)) % POPULATIONS
+        row_of = np.argsort(self._populations)
+        labels = np.repeat(np.arange(POPULATIONS)[None, :, None], 3, axis=0)
+        back = mirrored(labels)[:, (MIRROR[b] + np.arange(ROWS)) % POPULATIONS, 0]
 
-        def rows(elements: Array) -> tuple[tuple[int, ...], ...]:
-            return tuple(tuple(int(row) for row in row_of[kind]) for kind in elements)
+        def rows(populations: Array) -> tuple[tuple[int, ...], ...]:
+            return tuple(tuple(int(row) for row in row_of[kind]) for kind in populations)
 
         held = [network.integration.exponent if wiring.reciprocal else 0 for wiring in wirings]    # a sum over time, times dt
         return Plan(inputs=inputs, neurons=neurons, blocks=blocks, own=own, tied=tied, emissions=emissions,
@@ -210,8 +209,8 @@ class CompiledModel:
                     link_shift=np.array([network.link_shift(layer) for layer in layers]),
                     reverse_shift=network.reverse_link_shift + np.array(held), chunk=chunk,
                     lanes=int(lanes.sum()), signals=sum(network.layers),
-                    steps=network.integration.steps, output_row=(b - a) % ELEMENTS,
-                    forward_rows=rows(np.stack([self._elements] * 3)), reverse_rows=rows(back),
+                    steps=network.integration.steps, output_row=(b - a) % POPULATIONS,
+                    forward_rows=rows(np.stack([self._populations] * 3)), reverse_rows=rows(back),
                     gate_rows=rows(back)[2], frozen=min(network.learning.frozen, len(inputs)))
 
     def _windows(self) -> Windows | None:
@@ -276,14 +275,14 @@ class CompiledModel:
                      error_least=error[0], error_high=error[1], weight_least=weight[0], weight_high=weight[1],
                      coupling_least=coupling[0], coupling_high=coupling[1], coupling_minimum=word(minimum),
                      drive_scale=word(scale), decode=decode,
-                     rest=tuple(word(exact.rest[element]) for element in self._elements))
+                     rest=tuple(word(exact.rest[population]) for population in self._populations))
 
-    def _brings_coupling(self, given: Parameters) -> bool:
+    def _brings_coupling(self, values: Parameters) -> bool:
         """Whether any K differs from the description's."""
         neuron = self.network.neuron
         one = self.network.formats.coupling.one if self.fixed else 1
         described = np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None] * one
-        self._own_coupling = any((layer.coupling != described).any() for layer in given)
+        self._own_coupling = any((layer.coupling != described).any() for layer in values)
         return self._own_coupling
 
     def _adders_suffice(self) -> bool:
@@ -294,7 +293,7 @@ class CompiledModel:
         usual = set(neuron.K1) == set(neuron.K2) == {0.5} and set(neuron.K3) == {1.0}
         return usual and not learning.trains_K and (not self.fixed or self.network.formats.coupling.fraction == 1)
 
-    def _stored(self, given: Parameters) -> Store:
+    def _stored(self, values: Parameters) -> Store:
         plan, formats = self._plan, self.network.formats
         units = int((plan.own * plan.blocks * LANES).sum())
         held: Any = np.float32
@@ -303,12 +302,12 @@ class CompiledModel:
         weights = np.zeros(int((plan.own * plan.inputs * plan.blocks * LANES).sum()), held)
         bias = np.zeros(units, self._type)
         coupling = np.zeros((3, ROWS, units), self._type)
-        for index, layer in enumerate(given):
+        for index, layer in enumerate(values):
             self._links(weights, index)[:] = self._as_stored(layer.weights, index)
             view = self._units(bias, index)
             view[:] = layer.bias.reshape(view.shape)
             view = self._units(coupling, index)
-            view[:] = layer.coupling[:, self._elements].reshape(view.shape)
+            view[:] = layer.coupling[:, self._populations].reshape(view.shape)
         rounding = None
         if self.fixed and formats.bracket is not None:
             rounding = (self._type(formats.exact_bracket_fraction - formats.bracket_fraction),
@@ -341,12 +340,12 @@ class CompiledModel:
         trains = np.array([getattr(learning, name) > 0 for name, _ in entries])
         gains = np.array([self.arithmetic.gains(name, layer) for name, layer in entries], self._wide)
         if not self.fixed:
-            rates = np.array([arithmetics.rate(learning, name, epoch) / 2**network.dwell(layer) for name, layer in entries],
+            rates = np.array([learning_rate(learning, name, epoch) / 2**network.dwell(layer) for name, layer in entries],
                              np.float32)
             return Instinct(kind=kind, trains=trains, rate=rates, step=rates, gains=gains, leak=np.float32(learning.leak),
                             product_shift=np.zeros(len(entries), np.int64),
                             limits=np.array([(word.minimum, word.maximum) for word in words], np.float32).ravel())
-        exponents = [learning.exponents(epoch)[name] or 0 for name, _ in entries]
+        exponents = [learning.rate_shifts(epoch)[name] or 0 for name, _ in entries]
         places = list(zip(entries, exponents, strict=True))
         return Instinct(kind=kind, trains=trains, gains=gains, leak=np.int64(learning.leak_shift),
                         rate=np.array([network.change_shift(name, layer, exponent) for (name, layer), exponent in places]),
@@ -382,8 +381,8 @@ class Interpreted(Model):
 
     def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes): int64, or float32."""
-        found = super().outputs(images)
-        return found if self.arithmetic.name == "fixed" else found.astype(np.float32)
+        outputs = super().outputs(images)
+        return outputs if self.arithmetic.name == "fixed" else outputs.astype(np.float32)
 
 
 if not COMPILES:

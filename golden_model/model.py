@@ -7,10 +7,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from golden_model import arithmetic as arithmetics
 from golden_model import instincts, learning, parameters
 from golden_model.arguments import begun, check_images, lesson
-from golden_model.arithmetic import Array, Observer
+from golden_model.arithmetic import Array, Observer, create_arithmetic
 from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.wirings import LayerState, masks
@@ -35,7 +34,7 @@ class Model:
                  observer: Observer | None = None) -> None:
         start = begun(network, arithmetic, values)
         self.network = network
-        self.arithmetic = arithmetics.create(network, arithmetic, observer)
+        self.arithmetic = create_arithmetic(network, arithmetic, observer)
         dtype = np.int64 if arithmetic == "fixed" else np.float64
         self.layers = [parameters.Layer(*(np.array(array, dtype) for array in (layer.weights, layer.bias, layer.coupling)))
                        for layer in start]

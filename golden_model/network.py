@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from golden_model.errors import InputError
 from golden_model.fixed_point import MOST_BITS, Format
 from golden_model.sections import (
-    ELEMENTS,
     PARAMETER_SETS,
+    POPULATIONS,
     Formats,
     Initialisation,
     Integration,
@@ -32,7 +32,8 @@ from golden_model.sections import (
 )
 from golden_model.wirings import Full, LayerWiring
 
-__all__ = ["ELEMENTS", "PARAMETER_SETS", "Formats", "Initialisation", "Integration", "Learning", "Network", "Neuron", "Wiring"]
+__all__ = ["POPULATIONS", "PARAMETER_SETS", "Formats", "Initialisation", "Integration", "Learning", "Network", "Neuron",
+           "Wiring"]
 
 TRAINING = ("epochs", "dropout", "average")    # entries of ``learning`` that no circuit and no engine needs for a bit
 BYTE_ORDER_MARK = "\ufeff"                # which some editors put at the beginning of UTF-8
@@ -181,7 +182,7 @@ class Network:
             for value in getattr(neuron, name):
                 formats.coupling.exact(value, f"neuron.{name}")
         for value in neuron.rest:
-            formats.displacement.exact(-value, "-neuron.rest (the displacement of an extinct element)")
+            formats.displacement.exact(-value, "-neuron.rest (the displacement of an extinct population)")
         formats.displacement.exact(neuron.gate_floor, "neuron.gate_floor")
         formats.displacement.exact(self.learning.margin, "learning.margin")
         formats.drive.exact(self.initialisation.bias, "initialisation.bias")
@@ -193,7 +194,7 @@ class Network:
 
     def _check_rates(self) -> None:
         """That no sum would have to be shifted left on its way to a word: of all layers and sets at once."""
-        formats, exponents, layers = self.formats, self.learning.exponents(0), range(len(self.layers) - 1)
+        formats, exponents, layers = self.formats, self.learning.rate_shifts(0), range(len(self.layers) - 1)
         weight, coupling = formats.weight.fraction, formats.coupling.fraction
         layer = min(layers, key=self.link_shift)
         if (missing := -self.link_shift(layer)) > 0:
@@ -217,8 +218,11 @@ class Network:
     def _check_sign_steps(self) -> None:
         """That every step of a sign instinct is one of its format; the remedy is one for all sets together."""
         halvings = self.learning.halvings
-        slow = {name: (slowest, least) for name, slowest in self.learning.slowest().items() if slowest is not None
-                and self.learning.instinct(name) == "sign" and slowest > (least := self.parameter_format(name).fraction)}
+        slow = {name: (greatest_rate_shifts, least)
+                for name, greatest_rate_shifts in self.learning.greatest_rate_shifts().items()
+                if greatest_rate_shifts is not None
+                and self.learning.instinct(name) == "sign"
+                and greatest_rate_shifts > (least := self.parameter_format(name).fraction)}
         if slow:
             layers = range(len(self.layers) - 1)
             room = [self.product_fraction(name, layer) for name in slow if name != "bias" for layer in layers]
@@ -227,9 +231,10 @@ class Network:
                      for name, (_, least) in slow.items()]
             if fewer < halvings:
                 rates.insert(0, f"learning.halvings = {fewer}")
-            name, (slowest, least) = next(iter(slow.items()))
+            name, (greatest_rate_shifts, least) = next(iter(slow.items()))
             raise InputError(f"a sign instinct must change by a step of {self.parameter_format(name)} (2**{-least}) or more, "
-                             f"not by 2**{-slowest} as learning.{name} after {halvings} halvings; choose {', '.join(rates)}")
+                             f"not by 2**{-greatest_rate_shifts} as learning.{name} after {halvings} halvings; choose "
+                             f"{', '.join(rates)}")
 
     def fits(self) -> bool:
         """Whether every exact sum fits the 62 bits of a word of this program."""
@@ -309,8 +314,12 @@ class Network:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (64 hexadecimal digits) of the canonical JSON of ``binding``."""
-        canonical = json.dumps(self.binding(), sort_keys=True, separators=(",", ":"))
+        """SHA-256 (64 hexadecimal digits) of the canonical JSON of ``binding``, with the names of ``BEFORE``."""
+        data = self.binding()
+        for section, names in BEFORE.items():
+            words = {new: old for old, new in names.items()}
+            data[section] = {words.get(name, name): value for name, value in data[section].items()}
+        canonical = json.dumps(data, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def with_learning(self, **changes: Any) -> Network:
@@ -318,8 +327,20 @@ class Network:
         return replace(self, learning=replace(self.learning, **changes))
 
 
+# Words of before, in files that were written then, and in the digest, which must stay what it was for bitstreams and models.
+BEFORE = {"neuron": {"input_element": "input_population", "output_element": "output_population"}}
+
 SECTIONS: dict[str, Any] = {"neuron": Neuron, "integration": Integration, "formats": Formats,
                             "initialisation": Initialisation, "learning": Learning, "wiring": Wiring}
+
+
+def _renamed(section: str, entries: dict[str, Any]) -> dict[str, Any]:
+    """The entries of a section under the names of today; an ``InputError`` if one is there under both."""
+    before = BEFORE.get(section, {})
+    for old, new in before.items():
+        if old in entries and new in entries:
+            raise InputError(f"{section}.{old} must not be beside {section}.{new}, its name today; leave it out")
+    return {before.get(name, name): value for name, value in entries.items()}
 
 
 def parsed(data: Any) -> dict[str, Any]:
@@ -340,6 +361,7 @@ def parsed(data: Any) -> dict[str, Any]:
         if key in SECTIONS:
             if not isinstance(value, dict):
                 raise InputError(f"{key} must be a table, not {brief(value)}")
+            value = _renamed(key, value)
             names = [entry.name for entry in fields(SECTIONS[key])]
             for name in value:
                 if name not in names:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model.errors import InputError
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from golden_model.sections import brief
 from golden_model.wirings import masks
 
@@ -20,7 +20,7 @@ class Layer:
     """Parameters of one layer of N neurons with M inputs.
 
     ``weights`` (N, M): links C[n, m], 0 where the wiring has none. ``bias`` (N,). ``coupling`` (3, 5, N): K1, K2, K3 of each
-    element and neuron. N and M of a convolution are its channels and its taps; of a recurrent layer the
+    population and neuron. N and M of a convolution are its channels and its taps; of a recurrent layer the
     M inputs are those of one frame and, behind them, its own N neurons. Reals (float64 or float32), or int64 in the
     formats ``weight``, ``drive`` and ``coupling``.
     """
@@ -41,7 +41,7 @@ def layer_shapes(network: Network) -> list[dict[str, tuple[int, ...]]]:
     shapes: list[dict[str, tuple[int, ...]]] = []
     for wiring, inputs, neurons in zip(network.wirings, network.layers, network.layers[1:], strict=False):
         own, links = wiring.shape(inputs, neurons)
-        shapes.append({"weights": (own, links), "bias": (own,), "coupling": (3, ELEMENTS, own)})
+        shapes.append({"weights": (own, links), "bias": (own,), "coupling": (3, POPULATIONS, own)})
     return shapes
 
 

@@ -75,7 +75,7 @@ class Signal:
     def at_ends(self) -> float | None:
         """Share of the values at an end of the format (at zero, an unsigned word has no end); None for exact sums.
 
-        It is an upper bound: a value may reach an end without having been cut. Extinct elements count where -E* is the
+        It is an upper bound: a value may reach an end without having been cut. Extinct populations count where -E* is the
         least displacement.
         """
         if self.format is None:

@@ -1,6 +1,6 @@
 """Reciprocal links: what the post neuron gains the pre neuron loses; the dynamics of a recurrent layer, both ways.
 
-Neuron n hears neuron m through a link C_nm: its input element a is driven by C_nm s_m,b, and the output element b of m by
+Neuron n hears neuron m through a link C_nm: its input population a is driven by C_nm s_m,b, and the output population b of m by
 -C_nm s_n,a. All links together couple the populations of the net antisymmetrically, as K1 and K2 do within a neuron, so the
 energy argument of one neuron holds for the net, whatever the links (docs/model.md).
 
@@ -18,7 +18,7 @@ import numpy as np
 
 from golden_model import circuits
 from golden_model.links import exact_product
-from golden_model.ring import ELEMENTS
+from golden_model.ring import POPULATIONS
 
 if TYPE_CHECKING:
     from golden_model.arithmetic import Arithmetic, Array
@@ -33,21 +33,22 @@ class Course:
     frames: list[Array]
 
 
-def step(arithmetic: Arithmetic, s: Array, gates: tuple[Array, Array] | None, drive: Array, element: int, other: int,
+def step(arithmetic: Arithmetic, s: Array, gates: tuple[Array, Array] | None, drive: Array, population: int, other: int,
          coupling: Array, links: Array, name: str) -> Array:
     """One step of improved Euler, as ``circuits.improved_euler``, with reciprocal links.
 
-    Element ``element`` is driven by ``drive`` and by the links from ``other`` elements, which lose in return. ``gates``: at
-    the predictor and at the corrector; None: the populations themselves, which do not fall below ``neuron.gate_floor``.
-    ``s`` (5, images, N), each gate the same, ``drive`` (images, N), ``coupling`` (3, 5, N), ``links`` (N, N).
+    Population ``population`` is driven by ``drive`` and by the links from ``other`` populations, which lose in return.
+    ``gates``: at the predictor and at the corrector; None: the populations themselves, which do not fall below
+    ``neuron.gate_floor``. ``s`` (5, images, N), each gate the same, ``drive`` (images, N), ``coupling`` (3, 5, N), ``links``
+    (N, N).
     """
     rest, scale = arithmetic.rest[:, None, None], arithmetic.drive_scale
     low = _least(arithmetic) if gates is None else arithmetic.least
     x = s
     for corrector in (False, True):
         gained = arithmetic.exchange(exact_product(x[other], links.T), name)
-        lost = arithmetic.exchange(exact_product(x[element], links), name)
-        b = circuits.bracket(x, (drive + gained) * scale, element, coupling)
+        lost = arithmetic.exchange(exact_product(x[population], links), name)
+        b = circuits.bracket(x, (drive + gained) * scale, population, coupling)
         b[other] -= lost * scale
         gate = rest + x if gates is None else gates[corrector]
         x = arithmetic.half_step(s, x, gate, arithmetic.operand(b, name), corrector, low, name)
@@ -63,11 +64,11 @@ def run(arithmetic: Arithmetic, recurrence: Recurrent, drives: list[Array], fram
         layer: int) -> Course:
     """From rest through all frames, each with its drives (images, N)."""
     neuron, name = arithmetic.network.neuron, f"displacement[{layer}]"
-    states = [np.zeros((ELEMENTS, *drives[0].shape), drives[0].dtype)]
+    states = [np.zeros((POPULATIONS, *drives[0].shape), drives[0].dtype)]
     for drive in drives:
         for _ in range(recurrence.steps):
             states[-1] = np.maximum(arithmetic.disturbed(states[-1], name, len(states) - 1), _least(arithmetic))
-            states.append(step(arithmetic, states[-1], None, drive, neuron.input_element, neuron.output_element, coupling,
+            states.append(step(arithmetic, states[-1], None, drive, neuron.input_population, neuron.output_population, coupling,
                                links, name))
     return Course(states, frames)
 
@@ -76,11 +77,11 @@ def run_reverse(arithmetic: Arithmetic, steps: int, course: Course, errors: list
                 layer: int) -> list[Array]:
     """r (5, images, N) at every instant, like ``course.states``, from errors (images, N) after each of the last frames.
 
-    An error is a kick of element b at the end of its frame; between kicks nothing drives the reverse circuit but its own
+    An error is a kick of population b at the end of its frame; between kicks nothing drives the reverse circuit but its own
     state. ``steps``: of a frame.
     """
     neuron, mirror = arithmetic.network.neuron, circuits.MIRROR
-    element, other = int(mirror[neuron.output_element]), int(mirror[neuron.input_element])
+    population, other = int(mirror[neuron.output_population]), int(mirror[neuron.input_population])
     gates = [circuits.reverse_gate(arithmetic, s)[mirror] for s in course.states]
     turned, silent, last = circuits.mirrored(coupling), np.zeros_like(errors[-1]), len(gates) - 1
     at = {last - back * steps: error for back, error in enumerate(reversed(errors))}
@@ -90,10 +91,10 @@ def run_reverse(arithmetic: Arithmetic, steps: int, course: Course, errors: list
     for instant in range(last, -1, -1):
         if instant < last:
             signals[-1] = arithmetic.disturbed(signals[-1], name, last - instant - 1)
-            r = step(arithmetic, signals[-1], (gates[instant + 1], gates[instant]), silent, element, other, turned, links.T,
+            r = step(arithmetic, signals[-1], (gates[instant + 1], gates[instant]), silent, population, other, turned, links.T,
                      name)
         if instant in at:
-            r[element] = arithmetic.kick(r[element], gates[instant][element] * at[instant], layer)
+            r[population] = arithmetic.kick(r[population], gates[instant][population] * at[instant], layer)
         signals.append(r)
     return [signal[mirror] for signal in reversed(signals)]
 
@@ -104,7 +105,7 @@ def products(arithmetic: Arithmetic, recurrence: Recurrent, course: Course, sign
     Of an input link r_n,a x; of a reciprocal link r_n,a s_m,b - r_m,b s_n,a, its own antisymmetric product; at each step of
     the state before it and the reverse signal after it.
     """
-    a, b = arithmetic.network.neuron.input_element, arithmetic.network.neuron.output_element
+    a, b = arithmetic.network.neuron.input_population, arithmetic.network.neuron.output_population
     steps = recurrence.steps
     of_frames = [sum(signal[a] for signal in signals[1 + index * steps:1 + (index + 1) * steps])
                  for index in range(recurrence.frames)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.ring import ELEMENTS
+from golden_model.ring import POPULATIONS
 from golden_model.wirings import EXAMPLES, LayerWiring, parse
 
 PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
@@ -32,22 +32,23 @@ class Neuron:
     K2: PerPopulation = (0.5,) * 5        # overcoming: K2[i] couples i to its prey i+2
     K3: PerPopulation = (1.0,) * 5        # self-limitation; > 0 propagator, 0 oscillator
     rest: PerPopulation = (1.0,) * 5      # rest populations E*
-    input_element: int = 0                # a: where the drive enters and the reverse signal leaves
-    output_element: int = 1               # b: where the signal leaves and the error enters
+    input_population: int = 0             # a: where the drive enters and the reverse signal leaves
+    output_population: int = 1            # b: where the signal leaves and the error enters
     gate_floor: float = 1 / 16            # least gate of the reverse circuit
 
     def __post_init__(self) -> None:
         for name in ("K1", "K2", "K3", "rest"):
             values = sequence(getattr(self, name))
-            if values is None or len(values) != ELEMENTS:
-                raise InputError(f"neuron.{name} must be five numbers, one per element, not {brief(getattr(self, name))}")
+            if values is None or len(values) != POPULATIONS:
+                raise InputError(f"neuron.{name} must be five numbers, one for each population, not "
+                                 f"{brief(getattr(self, name))}")
             object.__setattr__(self, name, tuple(number(value, f"neuron.{name}") for value in values))
         if min(self.K3) < 0:
             raise InputError(f"neuron.K3 must be 0 (oscillator) or more (propagator), not {min(self.K3):g}")
         if min(self.rest) <= 0:
             raise InputError(f"neuron.rest must be positive populations, not {min(self.rest):g}")
-        for name in ("input_element", "output_element"):
-            set_whole(self, f"neuron.{name}", 0, ELEMENTS - 1)
+        for name in ("input_population", "output_population"):
+            set_whole(self, f"neuron.{name}", 0, POPULATIONS - 1)
         set_numbers(self, "neuron", "gate_floor")
         if not 0 < self.gate_floor < min(self.rest):
             raise InputError(f"neuron.gate_floor must lie between 0 and the least rest value, not {self.gate_floor:g}")
@@ -233,7 +234,7 @@ class Learning:
         """Shift of the leak 2**-shift; 0: none."""
         return 1 - math.frexp(self.leak)[1] if self.leak else 0
 
-    def exponents(self, epoch: int) -> dict[str, int | None]:
+    def rate_shifts(self, epoch: int) -> dict[str, int | None]:
         """For each parameter set the rate shift n of its learning rate 2**-n in ``epoch``; None: not trained."""
         shifts: dict[str, int | None] = {}
         for name in PARAMETER_SETS:
@@ -245,8 +246,8 @@ class Learning:
             shifts[name] = 1 - exponent + self.halvings_before(epoch) if mantissa else None
         return shifts
 
-    def slowest(self) -> dict[str, int | None]:
-        """As ``exponents``, for the least rate that the rate schedule can reach, rounded down to a power of two."""
+    def greatest_rate_shifts(self) -> dict[str, int | None]:
+        """As ``rate_shifts``, for the least rate that the rate schedule can reach, rounded down to a power of two."""
         return {name: 1 - math.frexp(rate)[1] + self.halvings if (rate := getattr(self, name)) else None
                 for name in PARAMETER_SETS}
 

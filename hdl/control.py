@@ -9,7 +9,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl.design import LayerDesign
 
 CLUSTER = 8                               # units that share one registered copy of the control word
@@ -63,8 +63,8 @@ def control_layout(layer: LayerDesign) -> data.StructLayout:
         if layer.learns:
             fields |= {"gate_place": 3, "gate_last": 3, "gate_write": 1}     # oldest gate, and the one that entered last
     if needs_populations(layer):
-        fields |= {name: range(ELEMENTS) for name in ("population_difference", "population_self", "population_gate",
-                                                      "population_clamp")}
+        fields |= {name: range(POPULATIONS) for name in ("population_difference", "population_self", "population_gate",
+                                                         "population_clamp")}
     return data.StructLayout({name: shape if not isinstance(shape, int) else unsigned(shape)
                               for name, shape in fields.items()})
 
@@ -143,25 +143,25 @@ class ControlRegister(wiring.Component):
         clock ahead, for the units register what they read there."""
         control, source = self.control, self.source
         start, fresh, zero = (
-            Signal(range(ELEMENTS), name="start"), Signal(range(ELEMENTS), name="fresh"), Signal(init=1, name="zero"))
+            Signal(range(POPULATIONS), name="start"), Signal(range(POPULATIONS), name="fresh"), Signal(init=1, name="zero"))
         start_write, written = (
-            Signal(reset_less=True, name="start_write"), Signal(range(ELEMENTS), reset_less=True, name="written"))
+            Signal(reset_less=True, name="start_write"), Signal(range(POPULATIONS), reset_less=True, name="written"))
         enters = source.start_shift & source.start_new
         m.d.sync += [start_write.eq(enters), written.eq(start)]
         with m.If(source.start_shift):
-            m.d.sync += start.eq(Mux(start == ELEMENTS - 1, 0, start + 1))
+            m.d.sync += start.eq(Mux(start == POPULATIONS - 1, 0, start + 1))
         with m.If(enters):                         # a cleared ring reads as zeros until five words have entered
             m.d.sync += fresh.eq(fresh + 1)
-            with m.If(fresh == ELEMENTS - 1):
+            with m.If(fresh == POPULATIONS - 1):
                 m.d.sync += zero.eq(0)
         with m.If(source.clear):
             m.d.sync += [fresh.eq(0), zero.eq(1)]
         m.d.comb += [control.start_place.eq(Cat(start, zero)), control.start_write.eq(start_write),
                      control.start_written.eq(written)]
         if self.layer.learns:
-            place, last = Signal(range(ELEMENTS), init=1, name="place"), Signal(range(ELEMENTS), name="last")
+            place, last = Signal(range(POPULATIONS), init=1, name="place"), Signal(range(POPULATIONS), name="last")
             gate_write = Signal(reset_less=True, name="gate_write")
             m.d.sync += gate_write.eq(source.gate_shift & source.gate_new)
             with m.If(copy.gate_shift):
-                m.d.sync += [place.eq(Mux(place == ELEMENTS - 1, 0, place + 1)), last.eq(place)]
+                m.d.sync += [place.eq(Mux(place == POPULATIONS - 1, 0, place + 1)), last.eq(place)]
             m.d.comb += [control.gate_place.eq(place), control.gate_last.eq(last), control.gate_write.eq(gate_write)]

@@ -11,7 +11,7 @@ from functools import cached_property
 from golden_model.bounds import Interval, words_of_formats
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from hdl.multiplier import OPERAND_BITS, check_target
 
 KINDS = ("shift", "programmable")
@@ -137,7 +137,7 @@ class Design:
     def _rate_shifts(self, name: str) -> range:
         if not self.learns:
             return range(0)
-        first, last = self.network.learning.exponents(0)[name], self.network.learning.slowest()[name]
+        first, last = self.network.learning.rate_shifts(0)[name], self.network.learning.greatest_rate_shifts()[name]
         return range(0) if first is None or last is None else range(first, last + 1)
 
 
@@ -175,7 +175,7 @@ class LayerDesign:
         return self.design.target == "ecp5" and self.design.arrangement == "parallel"
 
     def _rates(self) -> list[str]:
-        rate_shifts = self.network.learning.exponents(0)
+        rate_shifts = self.network.learning.rate_shifts(0)
         return [name for name in ("links", "bias") if rate_shifts[name] is not None]
 
     # ------------------------------------------------------------- memory map
@@ -192,7 +192,7 @@ class LayerDesign:
     @property
     def parameter_rows(self) -> int:
         """Rows of one neuron that a host can address."""
-        return self.inputs + 1 + (3 * ELEMENTS if self.design.kind == "programmable" else 0)
+        return self.inputs + 1 + (3 * POPULATIONS if self.design.kind == "programmable" else 0)
 
     @property
     def saves_state(self) -> bool:
@@ -207,7 +207,7 @@ class LayerDesign:
     @property
     def rows(self) -> int:
         """Words of weight memory for one neuron."""
-        return self.parameter_rows + (ELEMENTS if self.saves_state else 0)
+        return self.parameter_rows + (POPULATIONS if self.saves_state else 0)
 
     @property
     def depth(self) -> int:
@@ -327,14 +327,14 @@ class LayerDesign:
     @cached_property
     def update_shift(self) -> int:
         """Bits that the product of an update drops, at every rate: slower rates shift the other operand less."""
-        slowest = self.network.learning.slowest()
-        links = slowest["links"]
+        greatest_rate_shifts = self.network.learning.greatest_rate_shifts()
+        links = greatest_rate_shifts["links"]
         shifts = [] if links is None else [self.network.update_shift(self.index, links) + self.alignment]
-        return max([*shifts, *([] if slowest["bias"] is None else [slowest["bias"]]), 1])
+        return max([*shifts, *([] if greatest_rate_shifts["bias"] is None else [greatest_rate_shifts["bias"]]), 1])
 
     @cached_property
     def update_operand_bits(self) -> int:
-        rate_shifts = self.network.learning.exponents(0)
+        rate_shifts = self.network.learning.rate_shifts(0)
         bits = [2]
         if rate_shifts["links"] is not None:
             bits.append(self.input_bits + self.update_shift - self.alignment

@@ -15,7 +15,7 @@ import numpy as np
 from amaranth.lib import wiring
 
 from golden_model.errors import InputError
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from golden_model.parameters import Layer, Parameters, check
 from hdl import frames, templates, weights, yosys
 from hdl.array import branch_module, control_module, initial_file, output_latency, unit_module
@@ -141,7 +141,7 @@ def _memory(layer: LayerDesign, unit: int, values: Layer) -> Any:
         if neuron < layer.neurons:
             own = [values.weights[neuron], values.bias[neuron:neuron + 1]]
             if layer.design.kind == "programmable":
-                own.append(values.coupling[:, :, neuron].reshape(3 * ELEMENTS))
+                own.append(values.coupling[:, :, neuron].reshape(3 * POPULATIONS))
             words[fold * layer.rows:][:layer.parameter_rows] = np.concatenate(own)
     return words
 
@@ -223,11 +223,11 @@ def _layer_entry(layer: LayerDesign) -> dict[str, Any]:
     """Sizes and addresses of a layer. Rows are counted within one neuron, first and last; see ``docs/verilog.md``."""
     rows = {"links": [0, layer.inputs - 1], "bias": [layer.bias_row, layer.bias_row]}
     if layer.design.kind == "programmable":
-        rows |= {name: [layer.coupling_row + ELEMENTS * place, layer.coupling_row + ELEMENTS * (place + 1) - 1]
+        rows |= {name: [layer.coupling_row + POPULATIONS * place, layer.coupling_row + POPULATIONS * (place + 1) - 1]
                  for place, name in enumerate(("K1", "K2", "K3"))}
     parameters = dict(rows)
     if layer.saves_state:
-        rows["state"] = [layer.state_row, layer.state_row + ELEMENTS - 1]
+        rows["state"] = [layer.state_row, layer.state_row + POPULATIONS - 1]
     array = ArrayDesign(layer.design)
     memory = {"word_bits": layer.word_bits, "base": 0, "depth": layer.depth, "rows_per_neuron": layer.rows, "rows": rows,
               "files": [initial_file(layer, unit) for unit in range(layer.units)]}

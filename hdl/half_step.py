@@ -4,7 +4,7 @@ from __future__ import annotations
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl import programmable
 from hdl.control import needs_populations
 from hdl.design import LayerDesign
@@ -14,10 +14,10 @@ def shift_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Va
                  base: Value) -> None:
     """The control of one half step by its phase: population i is tapped in phase i, its new word is taken in phase 5 + i."""
     neuron = layer.network.neuron
-    taps, results = phase < ELEMENTS, phase >= ELEMENTS
-    second = (phase >= 1) & (phase <= ELEMENTS)
+    taps, results = phase < POPULATIONS, phase >= POPULATIONS
+    second = (phase >= 1) & (phase <= POPULATIONS)
     fourth = (phase >= 3) & (phase <= 7)
-    entrance = Mux(reverse, -neuron.output_element % ELEMENTS, neuron.input_element)
+    entrance = Mux(reverse, -neuron.output_population % POPULATIONS, neuron.input_population)
     m.d.comb += [
         control.state_shift.eq(1), control.state_new.eq(results),
         control.self_enable.eq(taps), control.drive_enable.eq(phase == entrance),
@@ -28,7 +28,7 @@ def shift_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Va
         control.start_new.eq(corrector)]
     if needs_populations(layer):
         def population(late: int) -> Value:
-            return Array([Const((number - late) % ELEMENTS, 3) for number in range(layer.phases)])[phase]
+            return Array([Const((number - late) % POPULATIONS, 3) for number in range(layer.phases)])[phase]
         m.d.comb += [control.population_difference.eq(population(0)), control.population_self.eq(population(1)),
                      control.population_gate.eq(population(0)), control.population_clamp.eq(population(5))]
 
@@ -40,15 +40,15 @@ def programmable_phases(m: Module, layer: LayerDesign, control: data.View, *, ph
 
     def at(clock: int) -> Value:
         """Whether something happens that each population does ``clock`` clocks after its first product was issued."""
-        return Cat(phase == programmable.PERIOD * population + clock for population in range(ELEMENTS)).any()
+        return Cat(phase == programmable.PERIOD * population + clock for population in range(POPULATIONS)).any()
 
     rows = [[layer.coupling_row + programmable.coupling_row(product // programmable.PERIOD,
-                                                                 min(product % programmable.PERIOD, ELEMENTS - 1), mirrored)
+                                                                 min(product % programmable.PERIOD, POPULATIONS - 1), mirrored)
              for product in range(programmable.PRODUCTS)] for mirrored in (False, True)]
-    issued = (phase < programmable.PRODUCTS) & ~at(ELEMENTS)
+    issued = (phase < programmable.PRODUCTS) & ~at(POPULATIONS)
     row = Array([Const(value, range(layer.rows)) for value in rows[0] + rows[1]])[
         Mux(phase < programmable.PRODUCTS, phase, 0) + Mux(reverse, programmable.PRODUCTS, 0)]
-    entrance = Mux(reverse, -neuron.output_element % ELEMENTS, neuron.input_element)
+    entrance = Mux(reverse, -neuron.output_population % POPULATIONS, neuron.input_population)
     first = programmable.PERIOD * entrance + 4
     transfer = phase >= programmable.TRANSFER
     terms = [Signal(name=f"term_{stage}") for stage in range(4)]
@@ -70,7 +70,7 @@ def programmable_phases(m: Module, layer: LayerDesign, control: data.View, *, ph
         control.reverse.eq(reverse)]
     if needs_populations(layer):
         def population(clock: int) -> Value:
-            return sum((Mux(phase >= programmable.PERIOD * number + clock, 1, 0) for number in range(1, ELEMENTS)),
+            return sum((Mux(phase >= programmable.PERIOD * number + clock, 1, 0) for number in range(1, POPULATIONS)),
                        Const(0, 1))
         m.d.comb += [control.population_gate.eq(population(programmable.GATE)),
                      control.population_clamp.eq(population(programmable.RESULT))]

@@ -23,7 +23,7 @@ def scaled(m: Module, layer: LayerDesign, x: Value, links_rate_shift: Value, bia
     Slower rates shift less, so that every product drops the same bits (``LayerDesign.update_shift``). Adds a register for each
     rate shift; learning rates change only while nothing is learnt.
     """
-    rate_shifts = layer.network.learning.exponents(0)
+    rate_shifts = layer.network.learning.rate_shifts(0)
     links: Value = Const(0, signed(2))
     bias: Value = Const(0, signed(2))
     if rate_shifts["links"] is not None:

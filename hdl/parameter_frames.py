@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from golden_model.errors import DeviceError, InputError
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from golden_model.parameters import Layer, Parameters, check, initial, layer_shapes
 from hdl import frames
 from hdl.frames import Opcode, Reply, Status, StatusReport
@@ -41,7 +41,7 @@ def writes(network: Network, values: Parameters, programmable: bool) -> list[lis
 
 def rate(network: Network, epoch: int) -> list[int]:
     """The frame that brings the rates of an epoch of the description's rate schedule into force."""
-    rate_shifts = network.learning.exponents(epoch)
+    rate_shifts = network.learning.rate_shifts(epoch)
     return frames.rate(rate_shifts["links"], rate_shifts["bias"])
 
 
@@ -60,7 +60,7 @@ def parameters(network: Network, replies: Sequence[Reply], programmable: bool) -
     for index, (neurons, inputs, count) in enumerate(_sizes(network, programmable)):
         table = words[at:at + neurons * count].reshape(neurons, count)
         at += neurons * count
-        coupling = table[:, inputs + 1:].T.reshape(3, ELEMENTS, neurons) if programmable else fixed[index].coupling
+        coupling = table[:, inputs + 1:].T.reshape(3, POPULATIONS, neurons) if programmable else fixed[index].coupling
         values.append(Layer(table[:, :inputs].copy(), table[:, inputs].copy(), coupling.copy()))
     return values
 
@@ -81,12 +81,12 @@ def _name(opcode: int) -> str:
 def _sizes(network: Network, programmable: bool) -> list[tuple[int, int, int]]:
     """Of each layer: neurons, inputs, parameters of a neuron."""
     shapes = [shape["weights"] for shape in layer_shapes(network)]
-    return [(neurons, inputs, inputs + 1 + (3 * ELEMENTS if programmable else 0)) for neurons, inputs in shapes]
+    return [(neurons, inputs, inputs + 1 + (3 * POPULATIONS if programmable else 0)) for neurons, inputs in shapes]
 
 
 def _rows(layer: Layer, programmable: bool) -> Any:
     """The parameters of each neuron in the order of their addresses."""
     parts = [layer.weights, layer.bias[:, None]]
     if programmable:
-        parts.append(layer.coupling.reshape(3 * ELEMENTS, -1).T)
+        parts.append(layer.coupling.reshape(3 * POPULATIONS, -1).T)
     return np.concatenate(parts, axis=1).tolist()

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
 from amaranth.lib import data, memory
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl.design import LayerDesign, signed_digits, uniform
 from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp, half_up
@@ -58,9 +58,9 @@ def shift_ring(m: Module, name: str, width: int, *, shift: Value, new: Value, wo
     """Five registers; ``shift`` moves every word one place towards the head, the last place takes the head or, with
     ``new``, the new word. ``clear`` wins over both."""
     shape = signed(width) if is_signed else width
-    places = [Signal(shape, name=f"{name}_{place}", reset_less=True) for place in range(ELEMENTS)]
+    places = [Signal(shape, name=f"{name}_{place}", reset_less=True) for place in range(POPULATIONS)]
     with m.If(shift):
-        m.d.sync += [places[place].eq(places[place + 1]) for place in range(ELEMENTS - 1)]
+        m.d.sync += [places[place].eq(places[place + 1]) for place in range(POPULATIONS - 1)]
         m.d.sync += places[-1].eq(Mux(new, word, places[0]))
     if clear is not None:
         with m.If(clear):
@@ -108,7 +108,7 @@ class Bracket:
         formats, width = self.layer.formats, self.layer.formats.displacement.bits
         scale = formats.coupling.fraction
         population = getattr(control, "population_difference", None) if not self._same_coupling else None
-        mirrored = [(1 - e) % ELEMENTS for e in range(ELEMENTS)], [(-e - 2) % ELEMENTS for e in range(ELEMENTS)]
+        mirrored = [(1 - e) % POPULATIONS for e in range(POPULATIONS)], [(-e - 2) % POPULATIONS for e in range(POPULATIONS)]
         own = Signal(signed(width), reset_less=True, name="own")
         coupling_enable, self_population = control.coupling_enable, getattr(control, "population_self", None)
         if self._one_rate:
@@ -124,8 +124,8 @@ class Bracket:
             terms = multiple(generation, self.K1[0]) + multiple(overcoming, self.K2[0])
         else:
             def couplings(values: list[int], order: list[int], step: int) -> Callable[[Value], Value]:
-                forward = [values[(e + step) % ELEMENTS] for e in range(ELEMENTS)]
-                backward = [values[order[(e + step) % ELEMENTS]] for e in range(ELEMENTS)]
+                forward = [values[(e + step) % POPULATIONS] for e in range(POPULATIONS)]
+                backward = [values[order[(e + step) % POPULATIONS]] for e in range(POPULATIONS)]
                 return lambda value: (multiple_of_population(value, forward, population) if forward == backward else Mux(
                     control.reverse, multiple_of_population(value, backward, population),
                     multiple_of_population(value, forward, population)))
@@ -139,7 +139,7 @@ class Bracket:
         m.d.sync += [coupling.eq(Mux(coupling_enable, terms, 0)), own.eq(Mux(control.self_enable, x[0], 0))]
 
         common = _common_shift([1 << scale, *self.K3])
-        backward = [self.K3[-e % ELEMENTS] for e in range(ELEMENTS)]
+        backward = [self.K3[-e % POPULATIONS] for e in range(POPULATIONS)]
         limited = multiple_of_population(own, [k >> common for k in self.K3], self_population)
         if backward != self.K3:
             limited = Mux(control.reverse, multiple_of_population(own, [k >> common for k in backward], self_population),

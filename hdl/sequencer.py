@@ -19,7 +19,7 @@ from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl.control import control_latency, control_layout, needs_populations
 from hdl.design import LayerDesign, rate_shift_bits
 from hdl.half_step import programmable_phases, shift_phases
@@ -188,8 +188,8 @@ class Sequencer(wiring.Component):
         learn, learn_flag = (Signal(name=f"main_{name}") for name in ("learn", "learn_flag"))
         reverse = Signal(name="reverse")
         half_step = Signal(range(half_steps), name="half_step")
-        wait = Signal(range(GATE_CLOCKS + ELEMENTS), name="wait")
-        row = Signal(range(max(layer.rows, layer.units, ELEMENTS) + 1), name="row")
+        wait = Signal(range(GATE_CLOCKS + POPULATIONS), name="wait")
+        row = Signal(range(max(layer.rows, layer.units, POPULATIONS) + 1), name="row")
         last_fold = Signal(name="main_last_fold")
         last_phase = Signal(name="last_phase")
         settled = Signal(name="settled")
@@ -274,22 +274,22 @@ class Sequencer(wiring.Component):
         neuron = layer.network.neuron
         if layer.saves_state:
             with m.State("SAVE"):
-                order = [(neuron.output_element + turn) % ELEMENTS for turn in range(ELEMENTS)]
+                order = [(neuron.output_population + turn) % POPULATIONS for turn in range(POPULATIONS)]
                 population = Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait]
                 m.d.comb += [next_control.state_shift.eq(1), next_control.load.eq(1), next_control.write.eq(1),
                              next_control.write_address.eq(base + population)]
                 m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == ELEMENTS - 1):
+                with m.If(wait == POPULATIONS - 1):
                     m.next = "IDLE"
                     with m.If(last_fold):
                         m.next = "VERDICT"
             with m.State("RESTORE"):
-                order = [-turn % ELEMENTS for turn in range(ELEMENTS)]
+                order = [-turn % POPULATIONS for turn in range(POPULATIONS)]
                 m.d.sync += wait.eq(wait + 1)
-                with m.If(wait < ELEMENTS):
+                with m.If(wait < POPULATIONS):
                     m.d.comb += [self.pipeline.issue.restore.eq(1), self.pipeline.base.eq(base), self.pipeline.index.eq(
                         Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait])]
-                with m.If(wait == ELEMENTS + STAGES - 2):
+                with m.If(wait == POPULATIONS + STAGES - 2):
                     m.d.sync += wait.eq(0)
                     m.next = "RESTORE_GATES"
             with m.State("RESTORE_GATES"):
@@ -298,7 +298,7 @@ class Sequencer(wiring.Component):
                 if needs_populations(layer):
                     m.d.comb += next_control.population_gate.eq(Array([Const(e, 3) for e in order])[wait])
                 m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == ELEMENTS - 1):
+                with m.If(wait == POPULATIONS - 1):
                     m.d.sync += row.eq(0)
                     m.d.comb += next_control.token_first.eq(1)
                     m.next = "ERRORS"
@@ -309,7 +309,7 @@ class Sequencer(wiring.Component):
                              next_control.gate_floor.eq(1)]
                 if needs_populations(layer):
                     m.d.comb += next_control.population_gate.eq(
-                        Array([Const(-(turn >> 2) % ELEMENTS, 3) for turn in range(GATE_CLOCKS)])[wait])
+                        Array([Const(-(turn >> 2) % POPULATIONS, 3) for turn in range(GATE_CLOCKS)])[wait])
                 m.d.sync += wait.eq(wait + 1)
                 with m.If(wait == GATE_CLOCKS - 1):
                     m.next = "VERDICT"

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl import frames
 from hdl.design import Design, LayerDesign
 from hdl.frames import Opcode, Status
@@ -80,8 +80,8 @@ def _parameters(layer: LayerDesign) -> list[tuple[str, ...]]:
     entries = [(f"0 to {layer.inputs - 1}", "links", formats.weight), (str(layer.bias_row), "bias", formats.drive)]
     if layer.design.kind == "programmable":
         for place, name in enumerate(("K1", "K2", "K3")):
-            first = layer.coupling_row + ELEMENTS * place
-            entries.append((f"{first} to {first + ELEMENTS - 1}", name, formats.coupling))
+            first = layer.coupling_row + POPULATIONS * place
+            entries.append((f"{first} to {first + POPULATIONS - 1}", name, formats.coupling))
     return [(str(layer.index), f"0 to {layer.neurons - 1}", place, what, str(word)) for place, what, word in entries]
 
 

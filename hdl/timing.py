@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from golden_model.errors import InputError
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl import activation_list, adder_tree, image_buffer
 from hdl.array import output_latency
 from hdl.control import control_latency
@@ -126,7 +126,7 @@ class LayerClocks:
             first = scan + 1 + self.output_latency
             outputs += range(first, first + layer.fold_size(fold))
             self.scan_free = outputs[-1] + 1 + SCAN_REST
-            self.main_free = scan + 1 + (ELEMENTS if learn and layer.saves_state else 0)
+            self.main_free = scan + 1 + (POPULATIONS if learn and layer.saves_state else 0)
         if learn:
             self.waiting = self.main_free + (0 if layer.saves_state else GATE_CLOCKS)
         else:
@@ -146,7 +146,7 @@ class LayerClocks:
         backward = 0
         for fold in range(layer.folds):
             if layer.saves_state:
-                clock += ELEMENTS + STAGES - 1 + ELEMENTS
+                clock += POPULATIONS + STAGES - 1 + POPULATIONS
             for earliest in errors[neuron:neuron + layer.fold_size(fold)]:
                 clock = max(clock, earliest) + 1
             neuron += layer.fold_size(fold)

@@ -22,7 +22,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl.control import control_layout
 from hdl.design import LayerDesign
 from hdl.gate import gated, not_extinct, population_size, reverse_gate, wide
@@ -97,7 +97,7 @@ class Unit(wiring.Component):
         else:
             start = shift_ring(m, "start", s.bits, shift=control.start_shift, new=control.start_new, word=new_word,
                                clear=control.clear)[0]
-        reverse_signal = point[-network.neuron.input_element % ELEMENTS]
+        reverse_signal = point[-network.neuron.input_population % POPULATIONS]
 
         # accumulator of the links -> drive
         accumulator = Signal(signed(layer.sum_bits), reset_less=True, name="accumulator")
@@ -169,7 +169,7 @@ class Unit(wiring.Component):
         else:
             updated, enough = self.word, Signal(name="enough")
             m.d.sync += enough.eq(control.load)
-        output_word = point[network.neuron.output_element]
+        output_word = point[network.neuron.output_population]
         loaded: Value = control.load_data
         if layer.saves_state:
             loaded = loaded | wide(output_word, layer.word_bits)

@@ -20,7 +20,7 @@ from golden_model.arguments import check_images, check_labels
 from golden_model.arithmetic import Array
 from golden_model.errors import InputError, ToolError
 from golden_model.model import Model
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from golden_model.parameters import Parameters
 from golden_model.versions import versions
 from hdl import emit
@@ -418,6 +418,6 @@ class _Runs:
                 def described(*at: int, signal: str = signal, index: int = index, **values: int) -> Mismatch:
                     place: dict[str, int] = dict(zip(("neuron", "input"), at, strict=False))
                     if signal == "K":
-                        place = {"neuron": at[2], "population": ELEMENTS * at[0] + at[1]}
+                        place = {"neuron": at[2], "population": POPULATIONS * at[0] + at[1]}
                     return Mismatch(signal=signal, learning=True, image=learnt, layer=index, **place, **values)
                 tally.compare(getattr(expected, attribute), getattr(actual, attribute), described)

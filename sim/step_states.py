@@ -14,7 +14,7 @@ from golden_model import circuits, learning
 from golden_model.arithmetic import Array
 from golden_model.circuits import MIRROR
 from golden_model.model import Model
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl.array import unit_module
 from hdl.control import control_latency
 from hdl.design import Design, LayerDesign
@@ -65,14 +65,14 @@ def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
     """For ``Compiled``: a probe of each layer, and the names that must be public for them."""
     if design.arrangement == "time-shared":
         points = {layer.index: tuple(_point(layer, number, place) for number in range(layer.units)
-                                     for place in range(ELEMENTS)) for layer in design.layers}
+                                     for place in range(POPULATIONS)) for layer in design.layers}
         return ([Probe(strobe=f"array.sequencer.step_{index}", signed=signals) for index, signals in points.items()],
                 [(UNIT_MODULE, "point_?")])
     watched, public = [], []
     for layer in design.layers:
         sequencer = f"layer_{layer.index}.sequencer"
         watched.append(Probe(strobe=f"{sequencer}.stepped_{control_latency(layer)}", signed=tuple(
-            _point(layer, number, place) for number in range(layer.units) for place in range(ELEMENTS))))
+            _point(layer, number, place) for number in range(layer.units) for place in range(POPULATIONS))))
         public.append((unit_module(layer), "point_?"))
     return watched, public
 
@@ -97,9 +97,9 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
         circuits.settle(arithmetic, drive, layer.coupling, index, record=forward[-1])
     reverse: list[list[Array]] = [[] for _ in model.layers]
     if label is not None:
-        outputs = states[-1].displacement[neuron.output_element]
+        outputs = states[-1].displacement[neuron.output_population]
         error = learning.output_error(arithmetic, outputs, np.array([label]), last)
-        rate_shifts = network.learning.exponents(0)
+        rate_shifts = network.learning.rate_shifts(0)
         trained = rate_shifts["links"] is not None or rate_shifts["bias"] is not None
         for index in range(last, network.learning.frozen - 1, -1) if trained and error.any() else ():
             r = circuits.settle_reverse(arithmetic, states[index].displacement, error, model.layers[index].coupling, index,
@@ -129,8 +129,8 @@ def rows(layer: LayerDesign, images: Sequence[Sequence[LayerSteps]], first: int 
 def compare(layer: LayerDesign, wanted: Sequence[Row], samples: Samples) -> tuple[int, list[StateMismatch]]:
     """How many words were compared, and every one that differs, in the order of time."""
     states = np.stack([samples.values[_point(layer, number, place)]
-                       for number in range(layer.units) for place in range(ELEMENTS)], axis=1)
-    states = states.reshape(len(samples.clocks), layer.units, ELEMENTS)
+                       for number in range(layer.units) for place in range(POPULATIONS)], axis=1)
+    states = states.reshape(len(samples.clocks), layer.units, POPULATIONS)
     compared, wrong = 0, []
     for row, words in zip(wanted, states, strict=False):
         seen = words[:len(row.words)]

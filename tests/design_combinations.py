@@ -41,7 +41,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "rates": {"both": (0.0625, 0.125), "links": (0.25, 0.0), "bias": (0.0, 0.5), "none": (0.0, 0.0)},
     "frozen": {"none": 0, "first": 1},
     "wiring": {"full": "full", "random": "random 1"},
-    "populations": {"default": {}, "others": {"input_element": 3, "output_element": 0}},
+    "populations": {"default": {}, "others": {"input_population": 3, "output_population": 0}},
     "settling": {"three steps": (0.5, 3), "one whole step": (1.0, 1), "two of a quarter": (0.25, 2)},
 }
 

@@ -68,7 +68,7 @@ class GoldenBackend:
         """The golden model with these rates and the present parameters."""
         key = links_rate_shift, bias_rate_shift
         if key not in self._models:
-            rates = self.network.learning.exponents(0)
+            rates = self.network.learning.rate_shifts(0)
             links, bias = (0.0 if rates[name] is None else 2.0**-exponent
                            for name, exponent in zip(("links", "bias"), key, strict=True))
             self._models[key] = Model(self.network.with_learning(links=links, bias=bias, epochs=1, halvings=0), "fixed",

@@ -138,7 +138,7 @@ def check(core: str) -> str:
     rtl.soft_reset()
     after = rtl.status()
     failed["status"] |= (after.inferred, after.learnt, after.changed, after.refused, after.links_rate_shift) != (
-        0, 0, 0, 0, network.learning.exponents(0)["links"])
+        0, 0, 0, 0, network.learning.rate_shifts(0)["links"])
     return json.dumps([name for name in CHECKS if failed[name]])
 
 

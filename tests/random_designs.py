@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.network import ELEMENTS, Formats, Initialisation, Integration, Learning, Network, Neuron
+from golden_model.network import POPULATIONS, Formats, Initialisation, Integration, Learning, Network, Neuron
 from golden_model.parameters import Layer, Parameters, layer_shapes
 from hdl.design import Design, signed_digits
 
@@ -43,8 +43,9 @@ def neurons(draw: Any, one: int, fraction: int) -> Neuron:
     elif style == "oscillator":
         K3 = draw(st.sampled_from([(0.0,) * 5, (0.0, 1.0, 0.0, 0.0, 0.0)]))
     floors = st.sampled_from([1 / 16, 1 / 16, 3 / 64, 2.0**-fraction])
-    return Neuron(K1=K1, K2=K2, K3=K3, rest=rest, gate_floor=draw(floors), input_element=draw(st.integers(0, ELEMENTS - 1)),
-                  output_element=draw(st.integers(0, ELEMENTS - 1)))
+    return Neuron(K1=K1, K2=K2, K3=K3, rest=rest, gate_floor=draw(floors),
+                  input_population=draw(st.integers(0, POPULATIONS - 1)),
+                  output_population=draw(st.integers(0, POPULATIONS - 1)))
 
 
 @st.composite

@@ -46,7 +46,7 @@ def networks(draw: Any, most_neurons: int = 20, trains_K: bool | None = None, wi
         K1=draw(K) if general else (0.5,) * 5, K2=draw(K) if general else (0.5,) * 5,
         K3=tuple(abs(k) for k in draw(K)) if general else (1.0,) * 5,
         rest=tuple(draw(st.sampled_from([0.5, 0.75, 1.0])) for _ in range(5)) if general else (1.0,) * 5,
-        input_element=draw(st.integers(0, 4)), output_element=draw(st.integers(0, 4)))
+        input_population=draw(st.integers(0, 4)), output_population=draw(st.integers(0, 4)))
     bracket = draw(st.sampled_from([None, None, Format(fraction + 5, fraction), Format(fraction + 4, fraction)]))
     formats = Formats(
         displacement=Format(1 + fraction, fraction), drive=Format(draw(st.sampled_from([3, 4, 6])) + fraction, fraction),

@@ -116,8 +116,8 @@ def _drawn(random: np.random.Generator, layers: list[int], words: list[str], usu
     if trains or one(False, True):
         data["formats"]["coupling"] = "Q2.6"
         steps = random.integers(16, 96, (3, 5)) / 64
-        data["neuron"] = {**dict(zip(("K1", "K2", "K3"), steps.tolist(), strict=True)), "input_element": one(0, 2),
-                          "output_element": one(1, 4), "rest": [one(0.75, 1.0) for _ in range(5)]}
+        data["neuron"] = {**dict(zip(("K1", "K2", "K3"), steps.tolist(), strict=True)), "input_population": one(0, 2),
+                          "output_population": one(1, 4), "rest": [one(0.75, 1.0) for _ in range(5)]}
     if trains:
         learning |= {"K1": one(2**-4, 0), "K2": 2**-4, "K3": one(2**-5, 0), "K3_minimum": 0.25}
     return data

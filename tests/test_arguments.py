@@ -129,12 +129,13 @@ def test_threads_are_a_whole_number_from_1(threads, text):
 
 
 def test_a_description_takes_numbers_of_numpy_and_is_the_same():
-    plain = Network(layers=(16, 8, 4), seed=3, neuron=Neuron(K1=(0.5, 0.5, 0.25, 0.5, 0.5), output_element=2, gate_floor=0.125),
+    plain = Network(layers=(16, 8, 4), seed=3, neuron=Neuron(K1=(0.5, 0.5, 0.25, 0.5, 0.5), output_population=2,
+                                                             gate_floor=0.125),
                     integration=Integration(steps=4), learning=Learning(
                         epochs=3, batch=2, links_instinct="pid", links_gains=(1, 0.5, 0), links=0.125))
     for sizes in (np.array([16, 8, 4]), [np.int64(16), np.uint8(8), 4], (np.int32(16), np.int16(8), np.int64(4))):
         same = Network(layers=sizes, seed=np.uint64(3), neuron=Neuron(
-            K1=np.array([0.5, 0.5, 0.25, 0.5, 0.5], np.float32), output_element=np.int8(2), gate_floor=np.float32(0.125)),
+            K1=np.array([0.5, 0.5, 0.25, 0.5, 0.5], np.float32), output_population=np.int8(2), gate_floor=np.float32(0.125)),
             integration=Integration(steps=np.int64(4)), learning=Learning(
                 epochs=np.int64(3), batch=np.array([2])[0], links_instinct="pid", links_gains=np.array([1, 0.5, 0]),
                 links=np.float16(0.125)))

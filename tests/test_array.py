@@ -20,7 +20,7 @@ TWO = Integration(dt=0.5, steps=2)
 FAST = Learning(links=0.25, bias=0.5)
 SMALL = {"displacement": Format(9, 8), "drive": Format(12, 8), "error": Format(9, 8), "weight": Format(12, 10)}
 UNEQUAL = Neuron(K1=(0.5, -0.75, 0.25, 1.5, 0.0), K2=(0.5, 1.0, -0.25, 0.625, 0.5), K3=(1.0, 0.5, 0.0, 1.25, 0.75),
-                 input_element=2, output_element=4)
+                 input_population=2, output_population=4)
 USUAL = {"network": Network(layers=(5, 3, 4), integration=TWO, learning=FAST), "layer": 1, "units": (3, 4), "kind": "shift",
          "learns": True}
 FOLDED = USUAL | {"units": (3, 3), "network": Network(

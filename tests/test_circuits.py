@@ -24,12 +24,12 @@ def coupling_of(network, neurons=1):
     return np.repeat(words[:, :, :1], neurons, axis=2)
 
 
-def contract(drive, element, gate=None, steps=8):
+def contract(drive, population, gate=None, steps=8):
     """hardware.md for the default neuron, one neuron, Python integers: B twice the bracket, k = 13, then 14."""
     def half(s, x, g, k):
         out = []
         for i in range(5):
-            b = x[i - 1] - x[(i + 1) % 5] + x[(i + 2) % 5] - x[i - 2] - 2 * x[i] + (2 * drive if i == element else 0)
+            b = x[i - 1] - x[(i + 1) % 5] + x[(i + 2) % 5] - x[i - 2] - 2 * x[i] + (2 * drive if i == population else 0)
             out.append(max(-4096, min(4095, (s[i] + x[i] + ((g[i] * b) >> k) + 1) >> 1)))
         return out
     s = [0] * 5
@@ -87,8 +87,8 @@ def test_drives_reach_extinction_and_the_upper_limit_and_the_gate_floor_holds_th
     fixed = Fixed(DEFAULT)
     drives = np.arange(-32768, 32768, 16)[None]
     s = settle(fixed, drives, coupling_of(DEFAULT, drives.size))
-    assert (s <= 16 - 4096).any(), "no element came near extinction"
-    assert (s == 4095).any(), "no element saturated"
+    assert (s <= 16 - 4096).any(), "no population came near extinction"
+    assert (s == 4095).any(), "no population saturated"
     gate = reverse_gate(fixed, s)
     assert gate.min() == 256
     assert (gate[s == 4095] == 256).all()
@@ -108,7 +108,7 @@ def test_mirror_is_its_own_inverse_and_turns_the_causal_arrows():
 
 @pytest.mark.parametrize("fraction", [8, 10, 12, 14])
 def test_integers_approach_reals_as_words_grow(fraction):
-    """General K per element. The distance is some steps of the word, whatever its length."""
+    """General K per population. The distance is some steps of the word, whatever its length."""
     network = Network(
         layers=(1, 1), neuron=Neuron(K1=(0.5, 0.75, 0.25, 0.5, 1), K2=(0.5, 0.25, 0.75, 1, 0.5), K3=(1, 0.75, 1, 1.25, 1)),
         formats=Formats(displacement=Format(fraction + 1, fraction), drive=Format(fraction + 4, fraction),
@@ -130,9 +130,9 @@ def test_a_population_stops_at_extinction_for_any_rest_value():
     drives = np.arange(-32768, 32768, 64)[None]
     for s in (settle(Fixed(network), drives, coupling_of(network, drives.size)) / 4096,
               settle(Float(network), drives / 4096, coupling_of(network, drives.size) / 2)):
-        population = s + np.array(network.neuron.rest)[:, None, None]
-        assert population.min() >= 0
-        assert population.min() < 1 / 256
+        population_size = s + np.array(network.neuron.rest)[:, None, None]
+        assert population_size.min() >= 0
+        assert population_size.min() < 1 / 256
 
 
 def test_a_rounded_operand_changes_bits_but_not_much():

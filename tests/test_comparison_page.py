@@ -8,6 +8,7 @@ import pytest
 from jinja2 import UndefinedError
 from markupsafe import escape
 
+import wuxing.reports.page
 from golden_model import parameters
 from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
@@ -16,7 +17,6 @@ from golden_model.training import confusion
 from test_comparison import RUN
 from wuxing.comparison import Details, Result, Summary
 from wuxing.reports import comparison_page
-from wuxing.reports import page as pages
 from wuxing.reports.comparison_page import page, write_report
 from wuxing.training_record import Images
 
@@ -100,14 +100,15 @@ def test_a_page_takes_no_commands_from_the_name_of_a_data_set():
 def test_every_template_escapes_what_it_is_handed(tmp_path, monkeypatch):
     """Whatever its name is: Jinja2 by itself escapes nothing."""
     (tmp_path / "t.txt").write_text("<p>{{ said }}</p>{{ figure }}")
-    monkeypatch.setattr(pages, "TEMPLATES", tmp_path)
-    pages._environment.cache_clear()
+    monkeypatch.setattr(wuxing.reports.page, "TEMPLATES", tmp_path)
+    wuxing.reports.page._environment.cache_clear()
     try:
-        assert pages.rendered("t.txt", said="<b>", figure=pages.drawn(b"<svg/>")) == "<p>&lt;b&gt;</p><svg/>"
+        assert wuxing.reports.page.rendered("t.txt", said="<b>",
+                                            figure=wuxing.reports.page.drawn(b"<svg/>")) == "<p>&lt;b&gt;</p><svg/>"
         with pytest.raises(UndefinedError, match="'figure' is undefined"):
-            pages.rendered("t.txt", said="")
+            wuxing.reports.page.rendered("t.txt", said="")
     finally:
-        pages._environment.cache_clear()
+        wuxing.reports.page._environment.cache_clear()
 
 
 def test_one_seed_has_no_deviations():

@@ -33,8 +33,8 @@ def settled(folder: Path, cache: Path) -> tuple[bool, str]:
     ran = subprocess.run([sys.executable, "-c", SETTLED], cwd=folder, capture_output=True, text=True, timeout=LIMIT, check=True,
                          env={**os.environ, "PYTHONPATH": str(folder), "WUXING_CACHE": str(cache)})
     assert ran.stderr == ""
-    found, _, words = ran.stdout.partition(" ")
-    return found == "1", words
+    hit, _, words = ran.stdout.partition(" ")
+    return hit == "1", words
 
 
 def test_a_change_of_what_is_inlined_is_seen_with_a_warm_cache(tmp_path):
@@ -62,7 +62,7 @@ def test_copies_of_the_same_sources_share_machine_code_and_processes_compile_it_
         shutil.copytree(ROOT / "golden_model", tmp_path / name / "golden_model", ignore=shutil.ignore_patterns("__pycache__"))
     with ThreadPoolExecutor() as pool:
         ran = list(pool.map(lambda name: settled(tmp_path / name, tmp_path / "cache"), ("one", "other")))
-    assert sorted(found for found, _ in ran) == [False, True]
+    assert sorted(item for item, _ in ran) == [False, True]
     assert ran[0][1] == ran[1][1]
 
 
@@ -94,8 +94,8 @@ def test_a_package_is_a_source_of_machine_code_as_its_modules_are(monkeypatch, t
     for name, text in texts.items():
         (package / f"{name}.py").write_text(text, "utf-8")
     monkeypatch.setattr(compiling, "__file__", str(package / "compiling.py"))
-    found = [path.relative_to(package).with_suffix("").as_posix() for path in compiling.sources({"golden_model.kernels"})]
-    assert set(found) == set(texts) - {"unread"}
+    results = [path.relative_to(package).with_suffix("").as_posix() for path in compiling.sources({"golden_model.kernels"})]
+    assert set(results) == set(texts) - {"unread"}
     before = compiling.sources_hash()
     monkeypatch.setattr(compiling, "_modules", {"golden_model.kernels"})
     hashes = {before, compiling.sources_hash()}

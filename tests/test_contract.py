@@ -80,10 +80,10 @@ def mix(x):
     return x ^ x >> 31
 
 
-def flipped_bit(seed, image, way, layer, step, element, neuron, rate, bits):
+def flipped_bit(seed, image, way, layer, step, population, neuron, rate, bits):
     """The bit that is flipped, or None."""
     h = seed
-    for n in (image, way * 2**32 + layer, step * 2**32 + element, neuron):
+    for n in (image, way * 2**32 + layer, step * 2**32 + population, neuron):
         h = mix(((h ^ n) + 0x9E3779B97F4A7C15) % WORD)
     return (h % 2**32) * bits >> 32 if h >> 32 < round(2**32 * rate) else None
 
@@ -92,8 +92,8 @@ def flipped_bit(seed, image, way, layer, step, element, neuron, rate, bits):
        st.integers(4, 20))
 def test_upsets(seed, way, layer, step, rate, bits):
     result = upsets.masks(seed, np.arange(7, 10), way, layer, step, 4, rate, bits)
-    for (element, image, neuron), mask in np.ndenumerate(result):
-        bit = flipped_bit(seed, 7 + image, way, layer, step, element, neuron, rate, bits)
+    for (population, image, neuron), mask in np.ndenumerate(result):
+        bit = flipped_bit(seed, 7 + image, way, layer, step, population, neuron, rate, bits)
         assert mask == (0 if bit is None else -(1 << bit) if bit == bits - 1 else 1 << bit)
 
 

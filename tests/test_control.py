@@ -6,7 +6,7 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from hdl import control
 from hdl.design import Design
 from hdl.ring import memory_ring, shift_ring
@@ -16,7 +16,7 @@ LAYER = Design(network=Network(layers=(3, 2)), target="ecp5").layers[0]
 WORD = st.integers(-8, 7)
 # a cleared ring of step starts turns any number of times; once new words enter, at least five do before it turns again
 TURNS = st.lists(st.sampled_from([{}, {"start_shift": 1}]), max_size=12)
-ENTERS = st.lists(WORD, min_size=ELEMENTS, max_size=9).map(
+ENTERS = st.lists(WORD, min_size=POPULATIONS, max_size=9).map(
     lambda words: [{"start_shift": 1, "start_new": 1, "word": word} for word in words])
 STEP = st.builds(lambda clear, before, words, after: [{"clear": 1}] * clear + before + words + after,
                  st.booleans(), TURNS, ENTERS, TURNS)
@@ -68,10 +68,10 @@ def test_gates(clocks):
 
 
 BUGS = {
-    "zeros too short": ("with m.If(fresh == ELEMENTS - 1):", "with m.If(fresh == ELEMENTS - 2):"),
+    "zeros too short": ("with m.If(fresh == POPULATIONS - 1):", "with m.If(fresh == POPULATIONS - 2):"),
     "not cleared": ("[fresh.eq(0), zero.eq(1)]", "[fresh.eq(0)]"),
-    "six places": ("Mux(start == ELEMENTS - 1, 0, start + 1)", "Mux(start == ELEMENTS, 0, start + 1)"),
-    "the gate before": ("last.eq(place)", "last.eq(Mux(place == 0, ELEMENTS - 1, place - 1))"),
+    "six places": ("Mux(start == POPULATIONS - 1, 0, start + 1)", "Mux(start == POPULATIONS, 0, start + 1)"),
+    "the gate before": ("last.eq(place)", "last.eq(Mux(place == 0, POPULATIONS - 1, place - 1))"),
     "written while it turns": ("gate_write.eq(source.gate_shift & source.gate_new)", "gate_write.eq(source.gate_shift)"),
 }
 LIFE = [{"clear": 1}] + [{"start_shift": 1}] * 5 + [

@@ -150,7 +150,7 @@ def test_a_tied_parameter_learns_the_sum_over_positions_narrowed_once(batch):
         expected = ((before[index].weights << k) + sums + (1 << k >> 1)) >> k
         np.testing.assert_array_equal(model.layers[index].weights, expected)
         assert (expected != before[index].weights).any()
-        r = np.roll(seen[f"reverse[{index}]"][::-1], 1, axis=0)          # in the order of the forward elements
+        r = np.roll(seen[f"reverse[{index}]"][::-1], 1, axis=0)          # in the order of the forward populations
         s = seen[f"displacement[{index}]"]
         biases = r[0].reshape(batch, positions, channels).sum(axis=(0, 1))
         np.testing.assert_array_equal(model.layers[index].bias, ((before[index].bias << 4) + biases + 8) >> 4)

@@ -34,7 +34,7 @@ def network(layers, neuron=None, steps=3, dt=0.5, formats=None, **learning_entri
 
 
 UNEQUAL = {"K1": (0.5, 1.0, -0.5, 1.5, 0.0), "K2": (0.5, -1.0, 0.5, 0.5, 1.0), "K3": (1.0, 0.5, 0.0, 1.5, 0.5),
-           "rest": (0.5, 0.75, 1.0, 1.0, 0.75), "input_element": 3, "output_element": 0}
+           "rest": (0.5, 0.75, 1.0, 1.0, 0.75), "input_population": 3, "output_population": 0}
 CONFIGURATIONS = {
     "one neuron": Design(network=network((1, 1), steps=1)),
     "folded": Design(network=network((6, 5, 4, 3), steps=8), units=(2, 4, 1)),
@@ -61,8 +61,8 @@ CONFIGURATIONS = {
     "rings in memory, branches to many units": Design(network=network((6, 70, 33, 3), steps=2), target="ecp5"),
     "time-shared array": Design(network=network((6, 5, 4, 3), steps=8), units=(2, 2, 2), arrangement="time-shared"),
     "time-shared array, oscillators, first layer frozen, bracket rounded": Design(
-        network=network((4, 7, 3, 2), {"K3": (0.0,) * 5, "rest": (0.75,) * 5, "input_element": 3, "output_element": 2}, dt=0.25,
-                        frozen=1, formats={"bracket": Format(17, 12)}), units=(3, 3, 3), arrangement="time-shared"),
+        network=network((4, 7, 3, 2), {"K3": (0.0,) * 5, "rest": (0.75,) * 5, "input_population": 3, "output_population": 2},
+                        dt=0.25, frozen=1, formats={"bracket": Format(17, 12)}), units=(3, 3, 3), arrangement="time-shared"),
     "time-shared array, narrow words, only biases learn": Design(
         network=network((3, 4, 2), steps=4, dt=1.0, links=0.0, bias=1.0, margin=0.75, formats={
             "displacement": Format(7, 6), "drive": Format(9, 6), "error": Format(8, 6), "weight": Format(10, 8),

@@ -119,7 +119,7 @@ def test_learning_in_parts_is_learning_at_once(blobs):
 
 
 def test_parameters_go_in_and_out_unchanged_and_copied():
-    network = Network(layers=(5, 18, 3), neuron=Neuron(input_element=3, K1=(0.5, 1, 0.5, 0, -1)))
+    network = Network(layers=(5, 18, 3), neuron=Neuron(input_population=3, K1=(0.5, 1, 0.5, 0, -1)))
     given_ = Model(network, "fixed").parameters
     compiled = CompiledModel(network, "fixed", given_)
     same(compiled, Model(network, "fixed", given_))

@@ -103,7 +103,7 @@ def test_costs_are_counted_link_by_link():
         "last layer only": 0, "ours": later, "ours, last layer only": 0}
     assert {each["forward"] for each in result.values()} == {first + later}
     assert result["last layer only"]["update"] == result["ours, last layer only"]["update"] == 1280
-    assert result["ours"]["neurons"] == 2 * (256 + 128 + 10) * 8 * 2 * 5     # ways, neurons, steps, half steps, elements
+    assert result["ours"]["neurons"] == 2 * (256 + 128 + 10) * 8 * 2 * 5     # ways, neurons, steps, half steps, populations
     assert result["backpropagation"]["neurons"] == 0
     assert result["ours"]["traffic"] == 16 * (first + later + later + 2 * (first + later))
     assert result["feedback alignment"]["extra"] == 32 * later

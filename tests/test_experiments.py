@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from golden_model import arithmetic as arithmetics
 from golden_model import circuits, parameters
+from golden_model.arithmetic import create_arithmetic
 from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.model import Model
@@ -296,7 +296,7 @@ def test_cells_in_integers_are_the_circuit_of_the_golden_model():
     network = Network(layers=(1, 5))
     drive = np.array([[-6000, -1000, 0, 900, 5000]])
     rates = np.repeat(np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])[:, :, None], 5, axis=2)
-    words = arithmetics.create(network, "fixed")
+    words = create_arithmetic(network, "fixed")
     wanted = circuits.settle(words, drive, network.formats.coupling.quantise(rates))
     cells = neuron.Cells(rates, 0.5, 12)
     for _ in range(network.integration.steps):
@@ -344,7 +344,7 @@ def loss(network, learnt, images, labels):
     """Half the squared hinge at exact equilibria."""
     ring, x = Ring.of(network.neuron), images / 256
     for layer in learnt:
-        x = equilibrium(ring, ring.drive(x @ layer.weights.T + layer.bias))[ring.output_element]
+        x = equilibrium(ring, ring.drive(x @ layer.weights.T + layer.bias))[ring.output_population]
     wanted = np.eye(10)[labels]
     short = np.where(wanted > 0, np.maximum(0, network.learning.margin - x), np.maximum(0, network.learning.margin + x))
     return 0.5 * np.sum(short**2)

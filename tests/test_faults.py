@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model import arithmetic as arithmetics
 from golden_model import parameters, reciprocal
+from golden_model.arithmetic import create_arithmetic
 from golden_model.circuits import MIRROR, mirrored, reverse_gate, settle
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
@@ -93,13 +93,13 @@ def test_masks_are_those_of_the_documented_hash():
     seed, way, layer, step, rate, bits = 77, 1, 2, 5, 0.3, 13
     result = upsets.masks(seed, np.array([4, 9]), way, layer, step, 6, rate, bits)
     for at, image in enumerate((4, 9)):
-        for element in range(5):
+        for population in range(5):
             for neuron in range(6):
-                key = splitmix(splitmix(splitmix(seed, image), way << 32 | layer), step << 32 | element)
+                key = splitmix(splitmix(splitmix(seed, image), way << 32 | layer), step << 32 | population)
                 word = splitmix(key, neuron)
                 bit = (word & 0xFFFFFFFF) * bits >> 32
                 wanted = (-4096 if bit == 12 else 1 << bit) if word >> 32 < round(0.3 * 2**32) else 0
-                assert result[element, at, neuron] == wanted
+                assert result[population, at, neuron] == wanted
 
 
 def test_upsets_hit_every_bit_alike_and_as_often_as_they_should():
@@ -265,7 +265,7 @@ def test_states_of_a_recurrent_layer_are_struck_before_each_step_either_way():
     state = wiring.settle(struck, x, layer, 1)
     struck.erring = np.array([[True], [False]])
     signals = [r[MIRROR] for r in reversed(wiring.settle_reverse(struck, state, error, layer, 1))]
-    plain = arithmetics.create(STACKED, "fixed")
+    plain = create_arithmetic(STACKED, "fixed")
     links, low, s = layer.weights[:, -18:], plain.low[:, None, None] + plain.floor, np.zeros((5, 2, 18), np.int64)
     for t in range(8):
         s = np.maximum(s ^ upsets.masks(2, np.arange(2), upsets.FORWARD, 1, t, 18, 0.3, 13), low)

@@ -9,7 +9,7 @@ from amaranth.hdl import Assert, Assume, Cat, Mux, Signal
 
 from formal import LEFT, PLACE, check, falls, rank_of
 from golden_model.fixed_point import Format
-from golden_model.network import ELEMENTS, Formats, Integration, Network
+from golden_model.network import POPULATIONS, Formats, Integration, Network
 from hdl.array import output_latency
 from hdl.control import control_latency
 from hdl.design import Design
@@ -54,10 +54,10 @@ def proof(sequencer_class, configuration):
             walk = {"SEEK": 0, "WALK": get["neuron"], "ACCESS": 0, "ACCESS_WAIT": latency - 1 - wait}
             forward, back = {"SETTLE": settling, "SETTLED": 0}, {}
             if layer.learns:
-                forward |= {"SAVE": ELEMENTS - 1 - wait} if layer.saves_state else {"GATES": GATE_CLOCKS - 1 - wait}
+                forward |= {"SAVE": POPULATIONS - 1 - wait} if layer.saves_state else {"GATES": GATE_CLOCKS - 1 - wait}
                 forward |= {"VERDICT": 0}
                 if layer.saves_state:
-                    back = {"RESTORE": ELEMENTS + STAGES - 2 - wait, "RESTORE_GATES": ELEMENTS - 1 - wait}
+                    back = {"RESTORE": POPULATIONS + STAGES - 2 - wait, "RESTORE_GATES": POPULATIONS - 1 - wait}
                 back |= {"ERRORS": size - 1 - row, "ERRORS_DRAIN": DRAIN - wait, "SETTLE": settling, "SETTLED": 0}
                 back |= {"TREE": layer.inputs - 1 - row} if layer.reverses else {}
                 back |= {"UPDATE_START": 0, "UPDATE": 0, "UPDATED": WRITE_LATENCY - 1 - wait}
@@ -135,7 +135,7 @@ def test_it_keeps_to_its_states_and_always_comes_to_rest(name):
 
 BUGS = {
     "a half step goes on": ("last_phase.eq(self.phase == layer.phases - 1)", "last_phase.eq(self.phase == layer.phases)"),
-    "gates are loaded without end": ("wait == GATE_CLOCKS - 1", "wait == GATE_CLOCKS + ELEMENTS"),
+    "gates are loaded without end": ("wait == GATE_CLOCKS - 1", "wait == GATE_CLOCKS + POPULATIONS"),
     "a sum is never complete": ("with m.If(drain == 0):", "with m.If(drain > DRAIN):"),
     "settles again after the reverse links": ('row == layer.inputs - 1):\n                    m.next = "UPDATE_START"',
                                               'row == layer.inputs - 1):\n                    m.next = "SETTLED"'),

@@ -11,7 +11,7 @@ import pytest
 from amaranth.hdl import Array, Assert, Assume, Cat, Const, Mux, Signal
 
 from formal import check, falls, keeps_offers, rank_of
-from golden_model.network import ELEMENTS, Integration, Learning, Network
+from golden_model.network import POPULATIONS, Integration, Learning, Network
 from hdl.design import Design
 from hdl.time_shared.design import ArrayDesign
 from hdl.time_shared.sequencer import ACCESS, DRAIN, KINDS, UPDATED, TimeSharedSequencer
@@ -107,7 +107,7 @@ def proof(sequencer_class, configuration):
             waits = main.ongoing("LINKS") & playing & ~(self.items.valid & self.items.payload.last)
             waits |= main.ongoing("SETTLED") & ~self.reverse & (self.layer == final) & (self.fold == 0) & ~self.outputs_free
             if array.learns:
-                stages |= {"SAVE": ELEMENTS - 1 - count, "VERDICT": 0}
+                stages |= {"SAVE": POPULATIONS - 1 - count, "VERDICT": 0}
                 back = {"ERRORS": size - 1 - count, "ERRORS_DRAIN": DRAIN - count, "SETTLE": settling, "SETTLED": 0}
                 back |= {"TREE_START": 0, "TREE": self.inputs - 1 - count} if array.reverses else {}
                 back |= {"UPDATE_START": 0, "UPDATE": 0, "UPDATED": UPDATED - 1 - count}
@@ -264,7 +264,7 @@ BUGS = {
     "a half step goes on": ("last_phase = phase == array.phases - 1", "last_phase = phase == array.phases"),
     "a sum is never complete": ("with m.If(drain == 0):", "with m.If(drain > DRAIN):"),
     "a sum is latched before it is complete": ("drain.eq(DRAIN - 1)", "drain.eq(DRAIN - 2)"),
-    "gates are kept without end": ("with m.If(count == ELEMENTS - 1):", "with m.If(count == ELEMENTS + ACCESS):"),
+    "gates are kept without end": ("with m.If(count == POPULATIONS - 1):", "with m.If(count == POPULATIONS + ACCESS):"),
     "links are not started for the next fold": ("self.go.eq(~self.last_fold)", "self.go.eq(0)"),
     "links are started though there is no next fold": ("self.go.eq(~self.last_fold)", "self.go.eq(1)"),
     "released before it is learnt": ("self.release.eq(~self.learns | (not self.array.learns))", "self.release.eq(1)"),

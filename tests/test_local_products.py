@@ -20,7 +20,7 @@ from golden_model.theory.neuron import (
 )
 
 STEP = 1e-5                                               # of the central differences
-MARGIN = 1e-2                                             # least distance of any element from its extinction kink
+MARGIN = 1e-2                                             # least distance of any population from its extinction kink
 CLOSE = 2e-9                                              # what is left of rounding and of the differences' curvature
 
 
@@ -39,7 +39,7 @@ def numeric(loss, array):
 
 
 def distance_to_kink(ring, s, u):
-    """The least population of a living element, or least shrinkage of an extinct one."""
+    """The least population of a living population, or least shrinkage of an extinct one."""
     rest = ring.rest if ring.rest.ndim == np.ndim(s) else ring.rest[:, None]
     return np.where(s > -rest, rest + s, -bracket(ring, s, u)).min()
 
@@ -55,7 +55,7 @@ def draw(rng, shape, rest):
 
 @pytest.mark.parametrize("rest", ["one", "any"])
 def test_products_of_one_neuron_are_the_gradient(rest):
-    """Random K of both signs, drives in all elements, an error in all elements: K1, K2, K3, u, and E* where extinct."""
+    """Random K of both signs, drives in all populations, an error in all populations: K1, K2, K3, u, and E* where extinct."""
     rng, compared, extinct = np.random.default_rng(11), 0, 0
     while compared < 30:
         values, u, target = draw(rng, 5, rest), rng.uniform(-2, 2, 5), rng.uniform(-0.5, 0.5, 5)
@@ -81,7 +81,7 @@ def test_products_of_one_neuron_are_the_gradient(rest):
 
 @pytest.mark.parametrize("u", [-0.9, 0.6, 2.5, 7.5, -3.0])
 def test_products_of_the_default_neuron_driven_at_its_input(u):
-    """Error at the output alone; at u = 7.5 the third, at u = -3 the input element is extinct."""
+    """Error at the output alone; at u = 7.5 the third, at u = -3 the input population is extinct."""
     values = {name: np.array(getattr(Neuron(), name)) for name in ("K1", "K2", "K3")}
     drive = np.array(u)
 
@@ -149,7 +149,7 @@ class TwoLayers:
             u = ring.drive(links @ x + bias)
             s = equilibrium(ring, u)
             layers.append((ring, u, s))
-            x = s[ring.output_element]
+            x = s[ring.output_population]
         return layers
 
     def error(self, outputs, margin=0.5):
@@ -160,19 +160,19 @@ class TwoLayers:
 
     def loss(self):
         ring, _, s = self.forward()[-1]
-        return np.sum(self.error(s[ring.output_element]) ** 2) / 2
+        return np.sum(self.error(s[ring.output_population]) ** 2) / 2
 
     def products(self):
         """Local products of links, bias and K of each layer, by forward and reverse signals through the same links."""
         layers = self.forward()
         ring, _, s = layers[-1]
-        e = self.error(s[ring.output_element])
+        e = self.error(s[ring.output_population])
         results = []
         for k in (1, 0):
             ring, _, s = layers[k]
             r = adjoint(ring, s, ring.error(e))
-            left = r[ring.input_element]
-            entered = layers[k - 1][2][layers[k - 1][0].output_element] if k else self.x
+            left = r[ring.input_population]
+            entered = layers[k - 1][2][layers[k - 1][0].output_population] if k else self.x
             results.insert(0, (np.outer(left, entered), left, *local_products(r, s)))
             e = self.links[k].T @ left
         return results
@@ -180,14 +180,14 @@ class TwoLayers:
 
 @pytest.mark.parametrize("rest", ["one", "any"])
 def test_products_of_a_two_layer_network_are_the_gradient(rest):
-    """Links, biases, K1, K2, K3 of both layers, in 12 random networks with living and extinct elements."""
+    """Links, biases, K1, K2, K3 of both layers, in 12 random networks with living and extinct populations."""
     rng, compared, extinct, hidden = np.random.default_rng(13), 0, 0, 0.0
     while compared < 12:
         net = TwoLayers(rng, rest)
         layers = net.forward()
         if min(distance_to_kink(ring, s, u) for ring, u, s in layers) < MARGIN:
             continue
-        outputs = layers[-1][2][layers[-1][0].output_element]
+        outputs = layers[-1][2][layers[-1][0].output_population]
         if np.abs(np.abs(outputs) - 0.5).min() < 1e-3 or not net.error(outputs).any():
             continue                                      # at the hinge's own kink, or nothing to learn
         for k, (links, bias, K1, K2, K3) in enumerate(net.products()):

@@ -46,7 +46,7 @@ class Fields(Full):
 
 def dense(wiring, weights):
     """Weights (neurons, inputs) of (neurons, taps), neuron by neuron."""
-    found = np.zeros((len(weights), wiring.inputs), weights.dtype)
+    result = np.zeros((len(weights), wiring.inputs), weights.dtype)
     channels = len(weights) // (wiring.rows * wiring.columns)
     for n, row in enumerate(weights):
         y, x = divmod(n // channels, wiring.columns)
@@ -54,8 +54,8 @@ def dense(wiring, weights):
             down, rest = divmod(t, wiring.kernel[1] * wiring.depth)
             right, depth = divmod(rest, wiring.depth)
             point = (y * wiring.stride + down) * wiring.width + x * wiring.stride + right
-            found[n, point * wiring.depth + depth] = link
-    return found
+            result[n, point * wiring.depth + depth] = link
+    return result
 
 
 def full_of(network, values):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from golden_model import learning, links
-from golden_model.arithmetic import Fixed, Float, create
+from golden_model.arithmetic import Fixed, Float, create_arithmetic
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network
@@ -165,4 +165,4 @@ def test_same_seed_same_bits_and_another_seed_others():
 
 def test_unknown_arithmetic_is_named():
     with pytest.raises(InputError, match="arithmetic must be float or fixed, not 'decimal'"):
-        create(NETWORK, "decimal")
+        create_arithmetic(NETWORK, "decimal")

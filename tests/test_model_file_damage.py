@@ -212,7 +212,7 @@ def head(**changes: Any) -> bytes:
     (head(network={"layers": [3]}), "layers must have at least two sizes, not (3,)"),
     (head(network={"layers": [3, 2**21]}), "each size in layers must be a whole number from 1 to 1048576, not 2097152"),
     (head(network={"layers": [3, 2], "neuron": {"K4": 1}}),
-     "neuron has no entry 'K4'; it has K1, K2, K3, rest, input_element, output_element, gate_floor"),
+     "neuron has no entry 'K4'; it has K1, K2, K3, rest, input_population, output_population, gate_floor"),
     (head(network={"layers": [3, 2], "neuron": {"K1": [0.3] * 5}}),
      "neuron.K1 must be a multiple of 0.5 in [-2, 1.5] to be held in Q2.1, not 0.3; choose 0.5, which is near"),
     (b'{"format": "wuxing model 1", "arithmetic": "fixed", "network": {"layers": [' + b"9" * 400 + b", 2]}}",

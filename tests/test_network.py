@@ -35,7 +35,7 @@ def five(values):
 def neurons(draw):
     rest = draw(five(st.floats(1e-300, allow_infinity=False)))
     return Neuron(K1=draw(five(numbers)), K2=draw(five(numbers)), K3=draw(five(st.floats(0, allow_infinity=False))), rest=rest,
-                  input_element=draw(st.integers(0, 4)), output_element=draw(st.integers(0, 4)),
+                  input_population=draw(st.integers(0, 4)), output_population=draw(st.integers(0, 4)),
                   gate_floor=draw(st.floats(0, min(rest), exclude_min=True, exclude_max=True)))
 
 
@@ -115,7 +115,7 @@ ALL_PID = DEFAULT.with_learning(links_instinct="pid", bias_instinct="pid", K_ins
 def changes():
     """Every field by which bits are decided, with another value."""
     other = {"K1": (0.5, 0.5, 0.5, 0.5, 0.25), "K2": (0.25, 0.5, 0.5, 0.5, 0.5), "K3": (1.0, 1.0, 0.5, 1.0, 1.0),
-             "rest": (1.0, 1.0, 1.0, 1.0, 0.5), "input_element": 2, "output_element": 3, "gate_floor": 1 / 32, "dt": 0.25,
+             "rest": (1.0, 1.0, 1.0, 1.0, 0.5), "input_population": 2, "output_population": 3, "gate_floor": 1 / 32, "dt": 0.25,
              "steps": 7, "displacement": "Q2.12", "drive": "Q5.12", "weight": "Q3.14", "input": "UQ1.8", "error": "Q2.12",
              "coupling": "Q3.1", "bracket": "Q4.12", "local_product": "Q3.14", "integral": "Q5.14",
              "layers": ["full", "random 3"],
@@ -220,13 +220,13 @@ def test_rate_schedule_never_goes_back(epochs, halvings):
 
 def test_integer_rates():
     learning = Learning(links=2**-4, bias=1.0, K1=0.0, K2=2**-10, epochs=15, halvings=3)
-    assert learning.exponents(0) == {"links": 4, "bias": 0, "K1": None, "K2": 10, "K3": None}
-    assert learning.exponents(12) == {"links": 7, "bias": 3, "K1": None, "K2": 13, "K3": None}
-    assert learning.slowest() == {"links": 7, "bias": 3, "K1": None, "K2": 13, "K3": None}
+    assert learning.rate_shifts(0) == {"links": 4, "bias": 0, "K1": None, "K2": 10, "K3": None}
+    assert learning.rate_shifts(12) == {"links": 7, "bias": 3, "K1": None, "K2": 13, "K3": None}
+    assert learning.greatest_rate_shifts() == {"links": 7, "bias": 3, "K1": None, "K2": 13, "K3": None}
     assert all(Learning(**{name: 2**-20}).trains_K for name in ("K1", "K2", "K3"))
     assert not Learning(links=1, bias=1).trains_K
     with fails("learning.K2 must be a power of two for integer arithmetic, not 0.3; the nearest is 2**-2"):
-        Learning(K2=0.3).exponents(0)
+        Learning(K2=0.3).rate_shifts(0)
 
 
 def test_with_learning():
@@ -234,3 +234,16 @@ def test_with_learning():
     assert other == Network(layers=(784, 128, 10), learning=Learning(epochs=3, links=1 / 8))
     with fails("learning.epochs must be a whole number from 1 to 1000000, not 0"):
         DEFAULT.with_learning(epochs=0)
+
+
+def test_the_words_of_before_are_read_and_the_digest_stays():
+    """The digest is that of the default 784-128-10 as it was before its entries were called populations."""
+    old = {"layers": [3, 2], "neuron": {"input_element": 2, "output_element": 4}}
+    network = Network.from_dict(old)
+    assert (network.neuron.input_population, network.neuron.output_population) == (2, 4)
+    assert network == Network(layers=(3, 2), neuron=Neuron(input_population=2, output_population=4))
+    assert network.to_dict()["neuron"].keys() & {"input_element", "input_population"} == {"input_population"}
+    assert Network(layers=(784, 128, 10)).digest == "016cab2944411849b92c9f6ea88f2a6beefe6b6e74b89bf83b451a66bc4399be"
+    with pytest.raises(InputError, match=r"^neuron\.input_element must not be beside neuron\.input_population, its name "
+                                         r"today; leave it out$"):
+        Network.from_dict({"layers": [3, 2], "neuron": {"input_element": 2, "input_population": 2}})

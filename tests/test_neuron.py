@@ -34,9 +34,9 @@ def five(low, high):
 
 
 def rings(least_K3=0.1):
-    """One neuron with any couplings and any rest values, and any input and output element."""
+    """One neuron with any couplings and any rest values, and any input and output population."""
     return st.builds(Ring, K1=five(-2, 2), K2=five(-2, 2), K3=five(least_K3, 2), rest=five(0.25, 4),
-                     input_element=st.integers(0, 4), output_element=st.integers(0, 4))
+                     input_population=st.integers(0, 4), output_population=st.integers(0, 4))
 
 
 def states(least=0.05):
@@ -69,8 +69,8 @@ def test_the_coupling_is_antisymmetric_for_any_K(K1, K2):
         np.testing.assert_array_equal(A[i], expected)
 
 
-def test_the_bracket_of_one_displaced_element_by_hand():
-    """Element 0 displaced by 1: its child 1 gains K1_1, its mother 4 loses K1_0, its predator 3 gains K2_3, its prey 2
+def test_the_bracket_of_one_displaced_population_by_hand():
+    """Population 0 displaced by 1: its child 1 gains K1_1, its mother 4 loses K1_0, its predator 3 gains K2_3, its prey 2
     loses K2_0, and it limits itself by K3_0."""
     neuron = Ring(K1=[1, 2, 3, 4, 5], K2=[10, 20, 30, 40, 50], K3=[100, 200, 300, 400, 500])
     np.testing.assert_array_equal(bracket(neuron, np.eye(5)[0], NONE), [-100, 2, -10, 40, -1])
@@ -112,7 +112,7 @@ def test_the_network_settles_by_the_same_equations(rest):
     """Where no signal leaves its range, the float circuits of the network are these equations under improved Euler."""
     neuron = Neuron(K1=(0.5, 0.75, 0.25, 0.5, 1), K2=(0.5, 0.25, 1, 0.75, 0.5), K3=(1, 1.25, 0.75, 1, 1.5), rest=(rest,) * 5)
     network = Network(layers=(2, 3), neuron=neuron, integration=Integration(dt=0.25, steps=12))
-    ring, reals = Ring.of(neuron), arithmetic.create(network, "float")
+    ring, reals = Ring.of(neuron), arithmetic.create_arithmetic(network, "float")
     couplings = np.repeat(np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None], 3, axis=2)
     drives, errors = np.array([[-0.4, 0.1, 0.5], [0.2, -0.1, 0.3]]), np.array([[0.3, -0.2, 0.1], [0.5, 0, -0.4]])
     s = circuits.settle(reals, drives, couplings)
@@ -158,7 +158,7 @@ def test_the_energy_is_positive_away_from_rest(neuron, multiple):
     assert energy(neuron, NONE) == 0
 
 
-def test_the_energy_of_an_extinct_element_is_infinite_unless_it_is_at_home_there():
+def test_the_energy_of_an_extinct_population_is_infinite_unless_it_is_at_home_there():
     gone = np.array([-1, 0, 0, 0, 0.5])
     assert energy(DEFAULT, gone) == np.inf
     assert energy(DEFAULT, gone, about=gone) == 0
@@ -219,7 +219,7 @@ def test_the_energy_of_an_oscillator_drifts_with_the_third_power_of_dt():
 
 @pytest.mark.parametrize("raised", [(0, 1, 2, 3, 4), (0,), (1,), (3,)])
 def test_raising_K3_makes_an_oscillator_a_propagator(raised):
-    """In all elements, or in a single one, whose neighbours the cycles damp with it."""
+    """In all populations, or in a single one, whose neighbours the cycles damp with it."""
     start = np.array([0.2, -0.1, 0.3, -0.2, 0.1])
     K3 = np.where(np.isin(np.arange(5), raised), 1.0, 0.0)
     damped = Ring(K1=DEFAULT.K1, K2=DEFAULT.K2, K3=K3)
@@ -227,14 +227,14 @@ def test_raising_K3_makes_an_oscillator_a_propagator(raised):
     assert energy(damped, s) < 1e-10 * energy(damped, start)
 
 
-@pytest.mark.parametrize("element", range(5))
-def test_a_drive_that_opposes_its_element_makes_an_oscillator_a_propagator(element):
+@pytest.mark.parametrize("population", range(5))
+def test_a_drive_that_opposes_its_population_makes_an_oscillator_a_propagator(population):
     """u = -g s_a through a link from a neuron to itself is K3_a = g."""
-    free = Ring(K1=DEFAULT.K1, K2=DEFAULT.K2, K3=NONE, input_element=element)
+    free = Ring(K1=DEFAULT.K1, K2=DEFAULT.K2, K3=NONE, input_population=population)
     start = np.array([0.2, -0.1, 0.3, -0.2, 0.1])
-    s = integrate(lambda s: derivative(free, s, free.drive(-s[element])), start, 0.1, 3000, RK4)
+    s = integrate(lambda s: derivative(free, s, free.drive(-s[population])), start, 0.1, 3000, RK4)
     assert energy(free, s) < 1e-10 * energy(free, start)
-    damped, opposed = Ring(K1=free.K1, K2=free.K2, K3=np.eye(5)[element]), free.drive(-start[element])
+    damped, opposed = Ring(K1=free.K1, K2=free.K2, K3=np.eye(5)[population]), free.drive(-start[population])
     np.testing.assert_allclose(derivative(damped, start, NONE), derivative(free, start, opposed), atol=1e-16)
 
 
@@ -242,10 +242,10 @@ def test_a_drive_that_opposes_its_element_makes_an_oscillator_a_propagator(eleme
 @given(rings(), states(), st.floats(-2, 2))
 def test_a_constant_drive_does_not_settle_an_oscillator(neuron, multiple, u):
     """A of odd size has a null vector k: sum_i k_i ln E_i moves at the constant rate k_a u, so no equilibrium keeps all
-    elements alive unless k_a u = 0."""
-    free = Ring(K1=neuron.K1, K2=neuron.K2, K3=NONE, rest=neuron.rest, input_element=neuron.input_element)
+    populations alive unless k_a u = 0."""
+    free = Ring(K1=neuron.K1, K2=neuron.K2, K3=NONE, rest=neuron.rest, input_population=neuron.input_population)
     k, s = np.linalg.svd(free.matrix)[2][-1], neuron.rest * (multiple - 1)
-    assert k @ bracket(free, s, free.drive(u)) == pytest.approx(k[free.input_element] * u, abs=1e-11)
+    assert k @ bracket(free, s, free.drive(u)) == pytest.approx(k[free.input_population] * u, abs=1e-11)
 
 
 @pytest.mark.parametrize("u", [0.3, -0.3])
@@ -264,7 +264,7 @@ def test_a_constant_drive_feeds_or_starves_an_oscillator_without_end(u):
 @properties
 @given(rings(), five(-4, 4))
 def test_there_is_exactly_one_saturated_equilibrium(neuron, u):
-    """The solution fulfils the complementarity conditions, and no other set of living elements does."""
+    """The solution fulfils the complementarity conditions, and no other set of living populations does."""
     s, M = equilibrium(neuron, u), neuron.matrix
     E, b = neuron.rest + s, M @ s + u
     living = E > 0
@@ -286,7 +286,7 @@ def test_there_is_exactly_one_saturated_equilibrium(neuron, u):
 
 
 def test_every_interior_start_reaches_the_equilibrium_of_its_drive():
-    """300 random neurons with drives in every element; V about the equilibrium proves it, time 100 shows it."""
+    """300 random neurons with drives in every population; V about the equilibrium proves it, time 100 shows it."""
     rng, neurons = random_rings(4, 300)
     u = rng.uniform(-2, 2, (5, 300))
     goal = equilibrium(neurons, u)
@@ -300,7 +300,7 @@ def test_every_interior_start_reaches_the_equilibrium_of_its_drive():
         distance.append(energy(neurons, s, goal))
         assert (energy_derivative(neurons, s, u, goal) <= 1e-13).all()
     assert (np.diff(distance, axis=0) <= 1e-12).all()
-    clear = margin > 0.2                                  # near a threshold an element dies, or returns, slowly
+    clear = margin > 0.2                                  # near a threshold a population dies, or returns, slowly
     assert clear.sum() > 150
     np.testing.assert_allclose(s[:, clear], goal[:, clear], atol=1e-6)
     np.testing.assert_allclose(s, goal, atol=0.02)
@@ -315,7 +315,7 @@ def test_the_energy_about_the_equilibrium_never_grows(neuron, multiple, u):
 
 
 def test_the_default_response_in_closed_form():
-    """Slope 27/61 between the thresholds; the input element starves at u = -61/41, where the output stops at -27/41."""
+    """Slope 27/61 between the thresholds; the input population starves at u = -61/41, where the output stops at -27/41."""
     curve = response(DEFAULT)
     np.testing.assert_allclose(curve.thresholds, [-61 / 41, 61 / 9, 25], rtol=1e-14)
     np.testing.assert_array_equal(curve.living, [[0, 1, 1, 1, 1], [1, 1, 1, 1, 1], [1, 1, 0, 1, 1], [1, 1, 0, 1, 0]])
@@ -331,7 +331,7 @@ def test_the_response_is_continuous_and_piecewise_linear_in_the_drive(neuron, dr
     s = equilibrium(neuron, neuron.drive(drives))
     size = 1 + np.abs(s).max()
     np.testing.assert_allclose(curve.displacement(drives), s, atol=1e-9 * size)
-    np.testing.assert_allclose(curve(drives), s[neuron.output_element], atol=1e-9 * size)
+    np.testing.assert_allclose(curve(drives), s[neuron.output_population], atol=1e-9 * size)
     assert (np.diff(curve.thresholds) > 0).all()
     assert len(curve.thresholds) <= 31
     for index, u in enumerate(curve.thresholds):
@@ -391,7 +391,7 @@ def test_the_reverse_circuit_is_the_forward_form_on_the_ring_read_backwards(neur
     np.testing.assert_array_equal(neuron.error(0.5)[MIRROR], mirrored.drive(0.5))
     np.testing.assert_array_equal(neuron.drive(0.5)[MIRROR], mirrored.error(0.5))
     twice = mirrored.mirrored
-    assert (twice.input_element, twice.output_element) == (neuron.input_element, neuron.output_element)
+    assert (twice.input_population, twice.output_population) == (neuron.input_population, neuron.output_population)
     for name in ("K1", "K2", "K3", "rest"):
         np.testing.assert_array_equal(getattr(twice, name), getattr(neuron, name))
 
@@ -399,7 +399,7 @@ def test_the_reverse_circuit_is_the_forward_form_on_the_ring_read_backwards(neur
 def test_the_default_ring_is_its_own_mirror_image():
     mirrored = DEFAULT.mirrored
     np.testing.assert_array_equal(mirrored.matrix, DEFAULT.matrix)
-    assert (mirrored.input_element, mirrored.output_element) == (4, 0)
+    assert (mirrored.input_population, mirrored.output_population) == (4, 0)
 
 
 @properties
@@ -409,25 +409,26 @@ def test_the_reverse_signal_of_a_unit_error_is_the_slope_of_the_response(neuron,
     if curve.thresholds.size and np.abs(curve.thresholds - u).min() < 1e-6:
         return                                            # at a threshold the slope has two values
     r = adjoint(neuron, equilibrium(neuron, neuron.drive(u)), neuron.error(1.0))
-    slope = curve.slope[np.searchsorted(curve.thresholds, u), neuron.output_element]
-    assert r[neuron.input_element] == pytest.approx(slope, abs=1e-10)
+    slope = curve.slope[np.searchsorted(curve.thresholds, u), neuron.output_population]
+    assert r[neuron.input_population] == pytest.approx(slope, abs=1e-10)
 
 
 # ---------------------------------------------------------------- what cannot be used
 
 
 @pytest.mark.parametrize(("make", "text"), [
-    (lambda: Ring(K1=[1, 2, 3], K2=NONE, K3=NONE), "K1 must have the five elements on its first axis, not shape (3,)"),
-    (lambda: Ring(K1=0.5, K2=NONE, K3=NONE), "K1 must have the five elements on its first axis, not shape ()"),
+    (lambda: Ring(K1=[1, 2, 3], K2=NONE, K3=NONE), "K1 must have the five populations on its first axis, not shape (3,)"),
+    (lambda: Ring(K1=0.5, K2=NONE, K3=NONE), "K1 must have the five populations on its first axis, not shape ()"),
     (lambda: Ring(K1=NONE, K2=[0, 0, np.nan, 0, 0], K3=NONE), "K2 must be finite numbers, not nan"),
     (lambda: Ring(K1=NONE, K2=NONE, K3=[1, 1, -0.5, 1, 1]), "K3 must be 0 (oscillator) or more (propagator), not -0.5"),
     (lambda: Ring(K1=NONE, K2=NONE, K3=NONE, rest=NONE), "rest must be positive populations, not 0"),
-    (lambda: Ring(K1=NONE, K2=NONE, K3=NONE, output_element=5), "output_element must be a whole number from 0 to 4, not 5"),
+    (lambda: Ring(K1=NONE, K2=NONE, K3=NONE, output_population=5),
+     "output_population must be a whole number from 0 to 4, not 5"),
     (lambda: Ring(K1=np.zeros((5, 2)), K2=np.zeros((5, 3)), K3=NONE),
-     "arrays must have the same axes behind the five elements, or length 1, not (5, 2), (5, 3), (5, 1), (5, 1)"),
+     "arrays must have the same axes behind the five populations, or length 1, not (5, 2), (5, 3), (5, 1), (5, 1)"),
     (lambda: Ring.of(Neuron(), np.zeros((2, 5))), "coupling must have shape (3, 5) or (3, 5, neurons): K1, K2, K3, not (2, 5)"),
     (lambda: equilibrium(Ring(K1=NONE, K2=NONE, K3=[0, 1, 1, 1, 1]), NONE),
-     ("K3 must be positive in every element for one equilibrium that all starts reach, not 0; follow an oscillator in time "
+     ("K3 must be positive in every population for one equilibrium that all starts reach, not 0; follow an oscillator in time "
       "with integrate")),
     (lambda: equilibrium(DEFAULT, [0, np.inf, 0, 0, 0]), "u must be finite numbers, not inf"),
     (lambda: response(Ring(K1=np.zeros((5, 2)), K2=NONE, K3=np.ones(5))),
@@ -441,12 +442,12 @@ def test_unusable_input_gets_one_sentence(make, text):
 
 
 def test_the_ring_of_a_description_takes_trained_couplings():
-    description = Neuron(K1=(1, 2, 3, 4, 5), rest=(0.5,) * 5, input_element=2, output_element=4)
+    description = Neuron(K1=(1, 2, 3, 4, 5), rest=(0.5,) * 5, input_population=2, output_population=4)
     coupling = np.arange(30.0).reshape(3, 5, 2)
     ring = Ring.of(description, coupling)
     np.testing.assert_array_equal([ring.K1, ring.K2, ring.K3], coupling)
     np.testing.assert_array_equal(ring.rest, np.full((5, 2), 0.5))
-    assert (ring.input_element, ring.output_element) == (2, 4)
+    assert (ring.input_population, ring.output_population) == (2, 4)
     np.testing.assert_array_equal(Ring.of(description).K1, [1, 2, 3, 4, 5])
     with pytest.raises(ValueError, match="read-only"):
         ring.K1[0] = 1

@@ -8,7 +8,7 @@ import pytest
 from command_model import CommandModel
 from golden_model import parameters
 from golden_model.errors import DeviceError, InputError
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from hdl import frames, parameter_frames
 from hdl.frames import Opcode, Reply, Status
 
@@ -44,7 +44,7 @@ def some(programmable):
 def test_all_parameters_once_there_and_back(programmable):
     values, memory = some(programmable), {}
     answers(parameter_frames.writes(NETWORK, values, programmable), memory)
-    more = 3 * ELEMENTS if programmable else 0
+    more = 3 * POPULATIONS if programmable else 0
     assert len(memory) == 3 * (301 + more) + 2 * (4 + more)
     replies = answers(parameter_frames.reads(NETWORK, programmable), memory)
     for one, other in zip(parameter_frames.parameters(NETWORK, replies, programmable), values, strict=True):

@@ -91,7 +91,7 @@ def plain_run(network, layers, images, labels):
                 seen[f"reverse_link_sum[{k}]"] += sums
                 error = [clamp(rounded(total, network.reverse_link_shift), f.error) for total in sums]
                 seen[f"error[{k - 1}]"] += error
-            exponent = network.learning.exponents(0)["links"]
+            exponent = network.learning.rate_shifts(0)["links"]
             shift = network.update_shift(k, exponent)
             for n, m in itertools.product(range(len(r)), range(len(inputs[k]))):
                 product = r[n] * inputs[k][m]
@@ -202,7 +202,7 @@ def test_worst_case_of_the_default():
     bounds = worst_case(Network(layers=(784, 128, 10)))
     assert (bounds["link_sum[0]"].least, bounds["link_sum[0]"].greatest) == (-784 * 255 * 32768, 784 * 255 * 32767)
     assert (bounds["link_sum[1]"].least, bounds["link_sum[1]"].greatest) == (-128 * 4096 * 32767, 128 * 4096 * 32768)
-    # the input element: 2 s_0 and four neighbours, all against it, and twice the drive of [-8, 8)
+    # the input population: 2 s_0 and four neighbours, all against it, and twice the drive of [-8, 8)
     assert bounds["displacement[0]_bracket"].least == -2 * 4095 - 2 * 4095 - 2 * 4096 - 2 * 32768
     assert bounds["reverse[0]_bracket"].greatest == 2 * 4096 + 2 * 4095 + 2 * 4096 + 2 * 4095
     assert bounds["margin_difference[1]"].greatest == 2048 + 4096

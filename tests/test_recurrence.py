@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from golden_model import arithmetic as arithmetics
 from golden_model import circuits, parameters, reciprocal
+from golden_model.arithmetic import create_arithmetic
 from golden_model.bounds import worst_case
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
@@ -80,8 +80,8 @@ def growth(links, coupling, neuron):
     """The brackets (5 N, 5 N) as a linear map of all displacements of a net, element by element."""
     count = len(links)
     units = np.eye(5 * count).reshape(5 * count, 5, count).transpose(1, 0, 2)
-    b = circuits.bracket(units, units[neuron.output_element] @ links.T, neuron.input_element, coupling)
-    b[neuron.output_element] -= units[neuron.input_element] @ links
+    b = circuits.bracket(units, units[neuron.output_population] @ links.T, neuron.input_population, coupling)
+    b[neuron.output_population] -= units[neuron.input_population] @ links
     return b.transpose(1, 0, 2).reshape(5 * count, 5 * count).T
 
 
@@ -89,14 +89,14 @@ def growth(links, coupling, neuron):
 def test_the_whole_net_is_antisymmetric_but_for_its_damping(count, first, second, seed):
     random = np.random.default_rng(seed)
     links, coupling = random.normal(size=(count, count)) * 9, random.normal(size=(3, 5, count))
-    matrix = growth(links, coupling, Neuron(input_element=first, output_element=second))
+    matrix = growth(links, coupling, Neuron(input_population=first, output_population=second))
     np.testing.assert_allclose(matrix + matrix.T, -2 * np.diag(coupling[2].ravel()), atol=1e-12)
 
 
 def test_the_map_is_the_one_that_a_step_takes():
     random = np.random.default_rng(1)
     network = replace(SMALL, integration=Integration(dt=2**-12))
-    arithmetic = arithmetics.create(network, "float")
+    arithmetic = create_arithmetic(network, "float")
     s, links, drive = random.uniform(-0.5, 0.5, (5, 1, 4)), random.normal(size=(4, 4)), random.normal(size=(1, 4))
     coupling = np.abs(random.normal(size=(3, 5, 4)))
     moved = reciprocal.step(arithmetic, s, None, drive, 0, 1, coupling, links, "displacement[0]")
@@ -113,7 +113,7 @@ def test_energy_never_grows_whatever_the_links_when_the_step_is_short(scale, ari
                       weight=Format.parse("Q6.12"), coupling=Format.parse("Q2.1"))
     network = replace(SMALL, formats=formats, integration=Integration(dt={0.1: 2**-3, 1.0: 2**-5, 10.0: 2**-9}[scale]),
                       wiring=Wiring(layers=("recurrent 1 steps 1 K3 1", "full", "full")))
-    words = arithmetics.create(network, arithmetic)
+    words = create_arithmetic(network, arithmetic)
     links, s = random.uniform(-scale, scale, (16, 16)), random.uniform(-0.9, 0.9, (5, 3, 16))
     coupling = np.repeat(np.array([[0.5] * 5, [0.5] * 5, [1.0] * 5])[:, :, None], 16, axis=2)
     drive, one = np.zeros((3, 16)), 1
@@ -135,7 +135,7 @@ def adjoint_error(dt, steps):
     """How far the local products, times dt, are from the gradient of -e.s at the end, relative to its norm."""
     random = np.random.default_rng(0)
     network = replace(SMALL, integration=Integration(dt=dt))
-    arithmetic, recurrence = arithmetics.create(network, "float"), Recurrent(4, steps, 0.25)
+    arithmetic, recurrence = create_arithmetic(network, "float"), Recurrent(4, steps, 0.25)
     links, weights = random.normal(size=(5, 5)) * 0.3, random.normal(size=(5, 3)) * 0.3
     error, frames = random.normal(size=(1, 5)) * 0.2, [random.random((1, 3)) for _ in range(4)]
     coupling = np.repeat(np.array([[0.5] * 5, [0.5] * 5, [0.25] * 5])[:, :, None], 5, axis=2)
@@ -205,7 +205,8 @@ def cases(draw):
         learning = replace(learning, links_gains=(1.0, 0.25, 0.5), leak=2.0**-3)
     network = replace(SMALL, layers=tuple(sizes), learning=learning, wiring=Wiring(
         layers=(f"recurrent {frames} steps {steps} K3 0.25", *["full"] * (len(sizes) - 2))), neuron=Neuron(
-            input_element=draw(st.integers(0, 4)), output_element=draw(st.integers(0, 4)), K1=(0.5, 0.25, 1.0, 0.5, 0.75)))
+            input_population=draw(st.integers(0, 4)), output_population=draw(st.integers(0, 4)),
+            K1=(0.5, 0.25, 1.0, 0.5, 0.75)))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     values = parameters.initial(network, "fixed")
     if draw(st.booleans()):

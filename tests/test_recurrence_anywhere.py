@@ -6,8 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from golden_model import arithmetic as arithmetics
 from golden_model import parameters
+from golden_model.arithmetic import Fixed, create_arithmetic
 from golden_model.engine import CompiledModel
 from golden_model.fixed_point import Format
 from golden_model.model import Model
@@ -34,16 +34,16 @@ def distance(dt, steps, ending=""):
     random, size = np.random.default_rng(1), 15 if ending else 5
     network = stacked((4, 6, size, 2), ("full", f"recurrent 3 steps {steps} K3 0.5{ending}", "full"),
                       integration=Integration(dt=dt))
-    arithmetic, wiring = arithmetics.create(network, "float"), network.wirings[1]
+    arithmetic, wiring = create_arithmetic(network, "float"), network.wirings[1]
     layer = parameters.initial(network, "float")[1]
     x, error = random.uniform(-0.5, 0.5, (1, 6)), random.normal(size=(1, size)) * 0.2
     state = wiring.settle(arithmetic, x, layer, 1)
-    found = wiring.error_before(arithmetic, wiring.settle_reverse(arithmetic, state, error, layer, 1), layer, 1)
+    result = wiring.error_before(arithmetic, wiring.settle_reverse(arithmetic, state, error, layer, 1), layer, 1)
     gradient = np.zeros((1, 6))
     for m in range(6):
         ends = [np.sum(error * wiring.settle(arithmetic, x + h * np.eye(6)[[m]], layer, 1).outputs) for h in (1e-6, -1e-6)]
         gradient[0, m] = (ends[0] - ends[1]) / 2e-6
-    return np.linalg.norm(found - gradient) / np.linalg.norm(gradient)
+    return np.linalg.norm(result - gradient) / np.linalg.norm(gradient)
 
 
 @pytest.mark.parametrize("ending", ["", " every frame"])
@@ -57,7 +57,7 @@ def test_the_error_of_the_layer_before_is_the_gradient_through_time(ending):
 
 def test_integers_of_that_error_are_those_of_the_contract():
     network = stacked((4, 6, 5), ("full", "recurrent 3 steps 2 K3 0.5"), integration=Integration(dt=0.25))
-    arithmetic, wiring, random = arithmetics.create(network, "fixed"), network.wirings[1], np.random.default_rng(3)
+    arithmetic, wiring, random = create_arithmetic(network, "fixed"), network.wirings[1], np.random.default_rng(3)
     layer = parameters.initial(network, "fixed")[1]
     r = [random.integers(-4096, 4096, (5, 2, 5)) for _ in range(7)]
     expected = np.zeros((2, 6), np.int64)
@@ -70,11 +70,11 @@ def test_integers_of_that_error_are_those_of_the_contract():
 def test_every_frame_says_what_a_course_that_ends_with_it_would():
     x = np.random.default_rng(5).integers(-4096, 4096, (2, 6))
     network = stacked((4, 6, 15, 2), ("full", "recurrent 3 steps 2 K3 0.5 every frame", "full"))
-    layer, arithmetic = parameters.initial(network, "fixed")[1], arithmetics.create(network, "fixed")
+    layer, arithmetic = parameters.initial(network, "fixed")[1], create_arithmetic(network, "fixed")
     every = network.wirings[1].settle(arithmetic, x, layer, 1).outputs
     for frames in (1, 2, 3):
         shorter = stacked((4, 2 * frames, 5, 2), ("full", f"recurrent {frames} steps 2 K3 0.5", "full"))
-        last = shorter.wirings[1].settle(arithmetics.create(shorter, "fixed"), x[:, :2 * frames], layer, 1).outputs
+        last = shorter.wirings[1].settle(create_arithmetic(shorter, "fixed"), x[:, :2 * frames], layer, 1).outputs
         np.testing.assert_array_equal(every[:, 5 * frames - 5:5 * frames], last)
     assert len(np.unique(every)) > 25
 
@@ -86,7 +86,7 @@ def test_errors_enter_at_the_ends_of_their_frames(ending):
     network = stacked((4, 6, 5 * count, 2), ("full", f"recurrent 3 steps 2 K3 0.5{ending}", "full"))
     kicks, wiring = [], network.wirings[1]
 
-    class Watched(arithmetics.Fixed):
+    class Watched(Fixed):
         def kick(self, r, products, layer):
             kicks.append((r.copy(), products, super().kick(r, products, layer)))
             return kicks[-1][2]
@@ -107,7 +107,7 @@ def test_errors_enter_at_the_ends_of_their_frames(ending):
 
 def test_the_width_of_the_reverse_link_sum_is_that_of_the_worst_signals():
     network, seen = stacked((4, 6, 8), ("full", "recurrent 3 steps 8 K3 0.5")), {}
-    arithmetic = arithmetics.Fixed(network, lambda name, values, to: seen.update({name: values}))
+    arithmetic = Fixed(network, lambda name, values, to: seen.update({name: values}))
     worst = parameters.Layer(np.full((8, 10), -2**15), np.zeros(8, np.int64), np.zeros((3, 5, 8), np.int64))
     network.wirings[1].error_before(arithmetic, [np.full((5, 1, 8), -4096)] * 25, worst, 1)
     assert int(seen["reverse_link_sum[1]"].max()) == 8 * 8 * 2**15 * 2**12

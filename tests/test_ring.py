@@ -21,11 +21,11 @@ RIGHT = "unchanged"
 UNEQUAL = {"K1": (0.5, -0.75, 0.25, 1.5, 0.0), "K2": (0.5, 1.0, -0.25, 0.625, 0.5), "K3": (1.0, 0.5, 0.0, 1.25, 0.75)}
 NEURONS = {
     "uniform": Neuron(),
-    "uniform_two_rates": Neuron(K1=(0.5,) * 5, K2=(-0.75,) * 5, K3=(0.25,) * 5, input_element=3, output_element=2),
+    "uniform_two_rates": Neuron(K1=(0.5,) * 5, K2=(-0.75,) * 5, K3=(0.25,) * 5, input_population=3, output_population=2),
     "no_coupling": Neuron(K1=(0.0,) * 5, K2=(0.0,) * 5, K3=(0.0,) * 5),
-    "unequal": Neuron(**UNEQUAL, input_element=2, output_element=4),
+    "unequal": Neuron(**UNEQUAL, input_population=2, output_population=4),
     "unequal_self_limitation": Neuron(K3=(1.0, 0.5, 0.25, 0.0, 1.5)),
-    "unequal_overcoming": Neuron(K2=(0.0, 0.5, 0.5, 1.0, 0.5), input_element=4, output_element=0),
+    "unequal_overcoming": Neuron(K2=(0.0, 0.5, 0.5, 1.0, 0.5), input_population=4, output_population=0),
 }
 FORMATS = {
     "usual": Formats(),
@@ -67,7 +67,8 @@ def test_every_bracket_is_that_of_the_golden_circuits(findings):
 
 BUGS = {
     "swapped direction": ("- couplings(self.K1, mirrored[0], 1)(x[CHILD])", "- couplings(self.K1, mirrored[0], 0)(x[CHILD])"),
-    "mirror of K2": ("[(-e - 2) % ELEMENTS for e in range(ELEMENTS)]", "[(-e + 2) % ELEMENTS for e in range(ELEMENTS)]"),
+    "mirror of K2": ("[(-e - 2) % POPULATIONS for e in range(POPULATIONS)]",
+                     "[(-e + 2) % POPULATIONS for e in range(POPULATIONS)]"),
     "mirror of K3": ("if backward != self.K3:", "if False:"),
     "bracket is cut off": ("half_up(exact, drop)", "exact >> drop"),
     "bracket wraps": ("return clamp(rounded.as_signed(), formats.bracket.bits)",

@@ -27,7 +27,8 @@ CONFIGURATIONS = {
     "infers, folded": USUAL | {"learns": False, "units": (3, 2)},
     "programmable": USUAL | PROGRAMMABLE | {"units": (2, 4)},
     "programmable, folded": USUAL | PROGRAMMABLE | {"units": (2, 3)},
-    "other places": USUAL | {"units": (3, 3), "network": replace(NETWORK, neuron=Neuron(input_element=2, output_element=4))},
+    "other places": USUAL | {"units": (3, 3), "network": replace(NETWORK,
+                                                                 neuron=Neuron(input_population=2, output_population=4))},
 }
 
 
@@ -60,10 +61,10 @@ BUGS = {
     "parameter of another fold": ("m.d.sync += [unit.eq(0), base.eq(base + layer.rows)]", "m.d.sync += unit.eq(0)"),
     "token of another neuron": ("sought & (sought_neuron == self.access.payload.neuron)", "sought"),
     "token that an image has moved": ("sought.eq(0), fold", "fold"),
-    "saved one row further": ("(neuron.output_element + turn) % ELEMENTS for",
-                              "(neuron.output_element + turn + 1) % ELEMENTS for"),
-    "restored in the wrong order": ("order = [-turn % ELEMENTS for turn in range(ELEMENTS)]",
-                                    "order = [turn % ELEMENTS for turn in range(ELEMENTS)]"),
+    "saved one row further": ("(neuron.output_population + turn) % POPULATIONS for",
+                              "(neuron.output_population + turn + 1) % POPULATIONS for"),
+    "restored in the wrong order": ("order = [-turn % POPULATIONS for turn in range(POPULATIONS)]",
+                                    "order = [turn % POPULATIONS for turn in range(POPULATIONS)]"),
     "never at rest": ("machine.ongoing(\"IDLE\") & self.links_idle & ~self.full", "self.full"),
 }
 

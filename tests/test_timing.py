@@ -36,7 +36,7 @@ DESIGNS = {
 
 def described(model, image, label, learn, outputs):
     """What the timing must know of an image, from the golden model, which learns it."""
-    unit = model.network.neuron.output_element
+    unit = model.network.neuron.output_population
     states = model.forward(image[None])
     error = output_error(model.arithmetic, states[-1].displacement[unit], np.array([label]), len(states) - 1)
     if learn:

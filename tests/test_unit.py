@@ -13,7 +13,7 @@ from testbenches.flat_ports import FlatPorts
 from testbenches.run import Case, run_bench, verdicts
 
 UNEQUAL = Neuron(K1=(0.5, -0.75, 0.25, 1.5, 0.0), K2=(0.5, 1.0, -0.25, 0.625, 0.5), K3=(1.0, 0.5, 0.0, 1.25, 0.75),
-                 rest=(0.625, 0.75, 0.5, 1.0, 0.875), input_element=2, output_element=4)
+                 rest=(0.625, 0.75, 0.5, 1.0, 0.875), input_population=2, output_population=4)
 SMALL = {"displacement": Format(9, 8), "drive": Format(13, 8), "error": Format(9, 8), "weight": Format(12, 10)}
 THREE = Integration(dt=0.5, steps=3)
 USUAL = {"network": Network(layers=(4, 3, 2), integration=THREE), "layer": 1, "units": (3, 2), "kind": "shift",
@@ -33,7 +33,7 @@ CONFIGURATIONS = {
         formats=Formats(**SMALL, coupling=Format(5, 3)), learning=Learning(links=2.0**-2, bias=2.0**-1, halvings=0))},
     "inference only": USUAL | {"learns": False},
     "programmable": USUAL | {"kind": "programmable", "network": Network(
-        layers=(2, 3, 2), neuron=Neuron(rest=(0.5, 0.75, 1.0, 0.625, 0.875), output_element=3),
+        layers=(2, 3, 2), neuron=Neuron(rest=(0.5, 0.75, 1.0, 0.625, 0.875), output_population=3),
         integration=Integration(dt=0.5, steps=2),
         formats=Formats(**SMALL, bracket=Format(14, 8), coupling=Format(6, 4)))},
     "programmable, folded": USUAL | {"kind": "programmable", "units": (3, 1), "network": Network(

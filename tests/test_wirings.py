@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from golden_model import arithmetic as arithmetics
 from golden_model import parameters
+from golden_model.arithmetic import create_arithmetic
 from golden_model.network import Network, Neuron, Wiring
 from golden_model.parameters import Layer
 from golden_model.wirings import KINDS, LayerState, masks, parse
@@ -19,7 +19,7 @@ LAYERS = [                                # words, inputs, neurons
     ("recurrent 3 steps 2 K3 0.5", 12, 4), ("recurrent 1 steps 1 K3 0.000000000001", 4, 6),
 ]
 ONCE = [layer for layer in LAYERS if not layer[0].startswith("recurrent")]     # each neuron settles once for an image
-ENDS = Neuron(input_element=3, output_element=1)
+ENDS = Neuron(input_population=3, output_population=1)
 
 
 def network_of(words, inputs, neurons):
@@ -36,7 +36,7 @@ def linear(words, inputs, neurons):
     """A wiring, its network, the reals of both, the shape of links, a function from links to drives (images, N), and inputs."""
     network = network_of(words, inputs, neurons)
     wiring, layer = network.wirings[-1], len(network.wirings) - 1
-    words_of, shape = arithmetics.create(network, "float"), parameters.layer_shapes(network)[-1]
+    words_of, shape = create_arithmetic(network, "float"), parameters.layer_shapes(network)[-1]
     x = drawn(np.random.default_rng(1), 3, inputs)
 
     def drive(weights, x=x):
@@ -95,7 +95,7 @@ def test_the_error_of_the_layer_before_comes_over_the_same_links_transposed(word
     matrix = drive(weights, np.eye(inputs))
     layer = Layer(weights, np.zeros(shape[0]), np.zeros((3, 5, shape[0])))
     result = wiring.error_before(words_of, r, layer, 1)
-    assert np.array_equal(result, r[ENDS.input_element] @ matrix.T)
+    assert np.array_equal(result, r[ENDS.input_population] @ matrix.T)
     assert result.any() or neurons == 1
 
 
@@ -108,7 +108,7 @@ def test_products_are_what_a_change_of_links_and_biases_does_to_the_drives(words
     of_links, of_biases = wiring.products(words_of, LayerState(x, s, s[1]), r)
     assert of_links.shape == shape
     assert of_biases.shape == shape[:1]
-    signal = r[ENDS.input_element]
+    signal = r[ENDS.input_population]
     for change in drawn(random, 4, *shape):
         assert (of_links * change).sum() == (signal * drive(change)).sum()
     bias = drawn(random, shape[0])

@@ -93,7 +93,7 @@ class Settings:
         self.platform()
         network = check(self.described())
         if arithmetic == "fixed":
-            network.learning.exponents(0)                     # refuses rates that integers do not have
+            network.learning.rate_shifts(0)                   # refuses rates that integers do not have
         dataset = load_dataset(self.dataset, self.train_images, self.test_images)
         return dataset if self.hold_out is None else dataset.hold_out(self.hold_out, seed)
 

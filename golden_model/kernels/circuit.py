@@ -106,8 +106,8 @@ def reverse_gates(state, gates, blocks, gate_rows, const):
             to, at = (block * ROWS + row) * LANES, (block * ROWS + source) * LANES
             for lane in range(LANES):
                 s = state[at + lane]
-                population = cast(rest + s, s)
-                gates[to + lane] = floor if s >= high or population < floor else population
+                population_size = cast(rest + s, s)
+                gates[to + lane] = floor if s >= high or population_size < floor else population_size
 
 
 @kernel

@@ -266,7 +266,7 @@ def _reverse_sums(of_frames, plan, frames, layer, store, sums):
 def _add_products(signals, course, plan, frames, layer, room):
     """Add the local products of one image: of input links, of reciprocal links, of biases."""
     _, of_steps, of_images = room
-    driven, entered, given, taken, minus, of_frames = of_steps
+    driven, entered, options, taken, minus, of_frames = of_steps
     products, of_bias, heard = of_images
     lanes, neurons = plan.blocks[layer] * LANES, plan.neurons[layer]
     inputs, instants, size = plan.inputs[layer] - neurons, frames.number[layer] * frames.steps[layer], lanes * ROWS
@@ -283,13 +283,13 @@ def _add_products(signals, course, plan, frames, layer, room):
         for n in range(lanes):
             place = t * size + n // LANES * ROWS * LANES + n % LANES
             taken[t * lanes + n] = course[place]
-            given[n * instants + t] = course[place + plan.output_row * LANES]
+            options[n * instants + t] = course[place + plan.output_row * LANES]
             minus[n * instants + t] = -entered[t * lanes + n]
     for m in range(neurons):
         for at in range(0, lanes, LANES):
             place = (inputs + m) * lanes + at
             for t in range(instants):
-                add_product(products, place, driven, t * lanes + at, item(given, m * instants + t))
+                add_product(products, place, driven, t * lanes + at, item(options, m * instants + t))
                 add_product(products, place, taken, t * lanes + at, item(minus, m * instants + t))
 
 

@@ -72,7 +72,7 @@ def infer(images, outputs, wide, exact, plan, windows, frames, const, store):
 @kernel
 def _output_errors(outputs, label, errors, plan, const):
     """Hinge errors of one image, in the lanes of the last layer; returns whether any is not zero."""
-    n, found = 0, False
+    n, result = 0, False
     for position in range(plan.own[-1] * plan.tied[-1]):
         at = position * plan.blocks[-1] * LANES
         for channel in range(plan.neurons[-1]):
@@ -81,9 +81,9 @@ def _output_errors(outputs, label, errors, plan, const):
             else:
                 missing = min(-const.margin - outputs[n], 0)
             errors[at + channel] = clamp(missing, const.error_least, const.error_high)
-            found = found or missing != 0
+            result = result or missing != 0
             n += 1
-    return found
+    return result
 
 
 @entry

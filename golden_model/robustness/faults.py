@@ -96,11 +96,11 @@ def held(network: Network, faults: Faults) -> list[Held | None]:
 
 def dead(network: Network, faults: Faults) -> dict[int, Array]:
     """The neurons that are dead by their place in ``network.layers``, hidden layers only: the first of a random order."""
-    found = {}
+    neurons = {}
     for at, size in enumerate(network.layers[1:-1], start=1):
         if count := round(faults.dead * size):
-            found[at] = np.random.default_rng([faults.seed, DEAD_STREAM, at]).permutation(size)[:count]
-    return found
+            neurons[at] = np.random.default_rng([faults.seed, DEAD_STREAM, at]).permutation(size)[:count]
+    return neurons
 
 
 def mismatched(network: Network, values: Parameters, faults: Faults, coupling: Format) -> tuple[Network, Parameters]:
@@ -182,9 +182,9 @@ class FaultyModel(Model):
         return states
 
     def _learn_batch(self, images: Array, labels: Array, epoch: int) -> Array:
-        found = super()._learn_batch(images, labels, epoch)
+        classes = super()._learn_batch(images, labels, epoch)
         self._hold()
-        return found
+        return classes
 
     def _hold(self) -> None:
         for layer, memory in zip(self.layers, self._held, strict=True):
@@ -204,7 +204,7 @@ class FaultyCompiledModel(CompiledModel):
                       for layer, each in enumerate(held(network, faults)) if each is not None]
         if faults.upsets:
             self._store = self._store._replace(upsets=upsets.table(
-                faults.seed, faults.upsets, network.formats.displacement.bits, network.neuron.input_element,
+                faults.seed, faults.upsets, network.formats.displacement.bits, network.neuron.input_population,
                 self._plan.output_row))
         self._hold()
 

@@ -2,7 +2,7 @@
 
 A state word is hit before a step with a probability, and one of its bits, any of them, flips. The hash is the finaliser of
 SplitMix64 (Steele, Lea, Flood 2014), applied to one number after the other: seed; number of the image since the model was made;
-way (0 forward, 1 reverse) and layer; step and element; neuron. Order of computing and size of batches change nothing of it.
+way (0 forward, 1 reverse) and layer; step and population; neuron. Order of computing and size of batches change nothing of it.
 """
 from __future__ import annotations
 
@@ -51,22 +51,22 @@ def place(high: int, low: int) -> int:
 
 
 def masks(seed: int, numbers: Array, way: int, layer: int, step: int, neurons: int, rate: float, bits: int) -> Array:
-    """What to exclusive-or state words with before a step: int64 (elements, images, neurons).
+    """What to exclusive-or state words with before a step: int64 (populations, images, neurons).
 
-    ``numbers`` (images,); elements are those of the forward ring, whichever way. Words have ``bits`` bits, of which the sign
+    ``numbers`` (images,); populations are those of the forward ring, whichever way. Words have ``bits`` bits, of which the sign
     reaches up to the end of an int64.
     """
     image = mixed(mixed(np.array([seed]), numbers), place(way, layer))
-    elements = np.arange(ROWS, dtype=np.uint64) + np.uint64(step << 32)
-    found = mixed(mixed(image[None, :], elements[:, None])[:, :, None], np.arange(neurons))
-    bit = ((found & LOW) * np.uint64(bits) >> S32).astype(np.int64)
+    populations = np.arange(ROWS, dtype=np.uint64) + np.uint64(step << 32)
+    hashes = mixed(mixed(image[None, :], populations[:, None])[:, :, None], np.arange(neurons))
+    bit = ((hashes & LOW) * np.uint64(bits) >> S32).astype(np.int64)
     flipped = np.where(bit == bits - 1, -1 << bits - 1, np.int64(1) << bit)
-    return np.where((found >> S32) < np.uint64(threshold(rate)), flipped, 0)
+    return np.where((hashes >> S32) < np.uint64(threshold(rate)), flipped, 0)
 
 
-def table(seed: int, rate: float, bits: int, input_element: int, output_row: int) -> Array:
+def table(seed: int, rate: float, bits: int, input_population: int, output_row: int) -> Array:
     """What compiled loops read; entry ``NUMBER`` counts the images that were settled forward."""
-    return np.array([seed, threshold(rate), bits, 0, input_element, output_row], np.uint64)
+    return np.array([seed, threshold(rate), bits, 0, input_population, output_row], np.uint64)
 
 
 @njit(forceinline=True)
@@ -104,12 +104,12 @@ def strike(state: Any, at: Any, block: Any, step: Any, hit: Any, lows: Any, high
     key, limit, bits, first, turn, way, neurons, blocks, position = hit
     position, block = position + block // blocks, block % blocks
     for row in range(ROWS):
-        element = (first + row) % ROWS if way == FORWARD else (first + turn - row) % ROWS
-        here = mixed_word(key, np.uint64(step) << S32 | np.uint64(element))
+        population = (first + row) % ROWS if way == FORWARD else (first + turn - row) % ROWS
+        here = mixed_word(key, np.uint64(step) << S32 | np.uint64(population))
         for lane in range(min(LANES, neurons - block * LANES)):
-            found = mixed_word(here, np.uint64(position * neurons + block * LANES + lane))
-            if found >> S32 < limit:
-                bit = (found & LOW) * bits >> S32
+            word = mixed_word(here, np.uint64(position * neurons + block * LANES + lane))
+            if word >> S32 < limit:
+                bit = (word & LOW) * bits >> S32
                 flipped = np.int64(1) << np.int64(bit)
                 if bit == bits - np.uint64(1):
                     flipped = -flipped

@@ -89,7 +89,7 @@ class AssociativeMemory:
         model = self._model
         state = model.forward(words)[0]
         assert isinstance(state, RecurrentState)
-        a = self.network.neuron.input_element
+        a = self.network.neuron.input_population
         signals = [np.zeros_like(s) for s in state.course.states]
         for signal, s in zip(signals, state.course.states, strict=True):
             signal[a, :, self.visible:] = -s[a, :, self.visible:]

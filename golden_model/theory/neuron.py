@@ -3,7 +3,7 @@
 This is the theory in float64, unclamped: the forward and the reverse circuit, their exact equilibria, the energy, and
 the local products that are the gradient there. What the network computes is its clamped counterpart in finite time.
 
-Arrays have the five elements on their first axis; the axes behind it broadcast as NumPy does: couplings (5,) or (5, N) meet
+Arrays have the five populations on their first axis; the axes behind it broadcast as NumPy does: couplings (5,) or (5, N) meet
 states (5,), (5, N) or (5, images, N). Populations, displacements and rest values share one unit; a drive is K times
 that unit, and time is in units of 1 / drive.
 
@@ -20,16 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model.errors import InputError
-from golden_model.network import ELEMENTS, Neuron
+from golden_model.network import POPULATIONS, Neuron
 
 Reals = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
-MIRROR = -np.arange(ELEMENTS) % ELEMENTS  # element e of the ring read backwards is element MIRROR[e]
+MIRROR = -np.arange(POPULATIONS) % POPULATIONS  # population e of the ring read backwards is population MIRROR[e]
 _ROUND_OFF = 1e-12                        # of a condition that holds with equality, relative to its terms
 _CHUNK = 4096                             # neurons solved together, in less than 100 MB
-# every set of living elements, all alive first
-_SUPPORTS = np.array(list(itertools.product((True, False), repeat=ELEMENTS)))
+# every set of living populations, all alive first
+_SUPPORTS = np.array(list(itertools.product((True, False), repeat=POPULATIONS)))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,7 +44,7 @@ class Ring:
         Self-limitation, >= 0. All positive: a propagator. All zero: an oscillator.
     rest : (5,) or (5, N)
         Rest populations E*, positive; 1 by default.
-    input_element, output_element : int
+    input_population, output_population : int
         Where drive enters and the reverse signal leaves (a); where the signal leaves and the error enters (b).
 
     All four arrays are kept as read-only float64 of one common shape.
@@ -53,9 +53,9 @@ class Ring:
     K1: npt.NDArray[np.float64]
     K2: npt.NDArray[np.float64]
     K3: npt.NDArray[np.float64]
-    rest: npt.NDArray[np.float64] = field(default_factory=lambda: np.ones(ELEMENTS))
-    input_element: int = 0
-    output_element: int = 1
+    rest: npt.NDArray[np.float64] = field(default_factory=lambda: np.ones(POPULATIONS))
+    input_population: int = 0
+    output_population: int = 1
 
     def __post_init__(self) -> None:
         arrays = _align(*(_five(getattr(self, name), name) for name in ("K1", "K2", "K3", "rest")))
@@ -69,44 +69,44 @@ class Ring:
             raise InputError(f"K3 must be 0 (oscillator) or more (propagator), not {self.K3.min():g}")
         if self.rest.size and self.rest.min() <= 0:
             raise InputError(f"rest must be positive populations, not {self.rest.min():g}")
-        for name in ("input_element", "output_element"):
-            element = getattr(self, name)
-            if isinstance(element, bool) or not isinstance(element, int) or not 0 <= element < ELEMENTS:
-                raise InputError(f"{name} must be a whole number from 0 to {ELEMENTS - 1}, not {element!r}")
+        for name in ("input_population", "output_population"):
+            population = getattr(self, name)
+            if isinstance(population, bool) or not isinstance(population, int) or not 0 <= population < POPULATIONS:
+                raise InputError(f"{name} must be a whole number from 0 to {POPULATIONS - 1}, not {population!r}")
 
     @classmethod
     def of(cls, neuron: Neuron, coupling: npt.ArrayLike | None = None) -> Ring:
         """The ring of a description; ``coupling`` (3, 5) or (3, 5, N) replaces its K1, K2, K3 by trained ones."""
         values = np.array([neuron.K1, neuron.K2, neuron.K3] if coupling is None else coupling, np.float64)
-        if values.ndim < 2 or values.shape[:2] != (3, ELEMENTS):
+        if values.ndim < 2 or values.shape[:2] != (3, POPULATIONS):
             raise InputError(f"coupling must have shape (3, 5) or (3, 5, neurons): K1, K2, K3, not {values.shape}")
         return cls(K1=values[0], K2=values[1], K3=values[2], rest=np.array(neuron.rest),
-                   input_element=neuron.input_element, output_element=neuron.output_element)
+                   input_population=neuron.input_population, output_population=neuron.output_population)
 
     @property
     def mirrored(self) -> Ring:
-        """The ring read backwards (element e takes the place of -e), on which the reverse circuit has the forward form.
+        """The ring read backwards (population e takes the place of -e), on which the reverse circuit has the forward form.
 
-        Errors enter it at its input element and reverse signals leave at its output element. Mirroring twice gives
+        Errors enter it at its input population and reverse signals leave at its output population. Mirroring twice gives
         the ring itself.
         """
-        e = np.arange(ELEMENTS)
-        return Ring(K1=self.K1[(1 - e) % ELEMENTS], K2=self.K2[(-e - 2) % ELEMENTS], K3=self.K3[MIRROR],
-                    rest=self.rest[MIRROR], input_element=int(MIRROR[self.output_element]),
-                    output_element=int(MIRROR[self.input_element]))
+        e = np.arange(POPULATIONS)
+        return Ring(K1=self.K1[(1 - e) % POPULATIONS], K2=self.K2[(-e - 2) % POPULATIONS], K3=self.K3[MIRROR],
+                    rest=self.rest[MIRROR], input_population=int(MIRROR[self.output_population]),
+                    output_population=int(MIRROR[self.input_population]))
 
     @property
     def matrix(self) -> Reals:
         """M = A - diag(K3), shape (5, 5) or (N, 5, 5)."""
-        return coupling_matrix(self.K1, self.K2) - np.moveaxis(self.K3, 0, -1)[..., None] * np.eye(ELEMENTS)
+        return coupling_matrix(self.K1, self.K2) - np.moveaxis(self.K3, 0, -1)[..., None] * np.eye(POPULATIONS)
 
     def drive(self, values: npt.ArrayLike) -> Reals:
-        """Scalar drives (...) as drives (5, ...) of the input element alone."""
-        return _at(self.input_element, values)
+        """Scalar drives (...) as drives (5, ...) of the input population alone."""
+        return _at(self.input_population, values)
 
     def error(self, values: npt.ArrayLike) -> Reals:
-        """Scalar errors (...) as errors (5, ...) of the output element alone."""
-        return _at(self.output_element, values)
+        """Scalar errors (...) as errors (5, ...) of the output population alone."""
+        return _at(self.output_population, values)
 
 
 # ---------------------------------------------------------------- the equations
@@ -115,10 +115,10 @@ class Ring:
 def coupling_matrix(K1: npt.ArrayLike, K2: npt.ArrayLike) -> Reals:
     """The antisymmetric matrix A of both cycles: (5, 5), or (N, 5, 5) for couplings (5, N)."""
     generation, overcoming = _broadcast(*_align(_five(K1, "K1"), _five(K2, "K2")))
-    i = np.arange(ELEMENTS)
-    gains = np.zeros((*generation.shape[1:], ELEMENTS, ELEMENTS))
+    i = np.arange(POPULATIONS)
+    gains = np.zeros((*generation.shape[1:], POPULATIONS, POPULATIONS))
     gains[..., i, i - 1] = np.moveaxis(generation, 0, -1)
-    gains[..., i, (i + 2) % ELEMENTS] = np.moveaxis(overcoming, 0, -1)
+    gains[..., i, (i + 2) % POPULATIONS] = np.moveaxis(overcoming, 0, -1)
     return gains - np.swapaxes(gains, -1, -2)
 
 
@@ -131,8 +131,8 @@ def bracket(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike) -> Reals:
 def derivative(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike) -> Reals:
     """ds/dt = (E* + s) o (M s + u): the forward circuit. ``s`` (5, ...), ``u`` (5, ...), and so is ds/dt."""
     rest, displacement = _align(ring.rest, _five(s, "s"))
-    growth, population = _align(bracket(ring, s, u), rest + displacement)
-    return population * growth
+    growth, population_size = _align(bracket(ring, s, u), rest + displacement)
+    return population_size * growth
 
 
 def reverse_derivative(ring: Ring, r: npt.ArrayLike, e: npt.ArrayLike, s: npt.ArrayLike) -> Reals:
@@ -148,7 +148,7 @@ def energy(ring: Ring, s: npt.ArrayLike, about: npt.ArrayLike | None = None) -> 
     """V = sum_i (E_i - E°_i - E°_i ln(E_i / E°_i)), never negative and zero only at E = E°; shape (...).
 
     E° = E* + ``about`` is the rest point by default; at the saturated equilibrium of a drive V is the Lyapunov function
-    that proves it is reached. V is infinite where an element is extinct that is alive in E°.
+    that proves it is reached. V is infinite where a population is extinct that is alive in E°.
 
     ``s`` (5, ...), ``about`` (5, ...).
 
@@ -157,14 +157,14 @@ def energy(ring: Ring, s: npt.ArrayLike, about: npt.ArrayLike | None = None) -> 
     InputError
         If a population, of the state or of ``about``, is negative.
     """
-    rest, s, centre = _align(ring.rest, _five(s, "s"), _five(np.zeros(ELEMENTS) if about is None else about, "about"))
-    centre, population = rest + centre, rest + s
-    if min(centre.min(initial=0), population.min(initial=0)) < 0:
-        raise InputError(f"populations must be 0 or more, not {min(centre.min(initial=0), population.min(initial=0)):g}; "
+    rest, s, centre = _align(ring.rest, _five(s, "s"), _five(np.zeros(POPULATIONS) if about is None else about, "about"))
+    centre, population_size = rest + centre, rest + s
+    if min(centre.min(initial=0), population_size.min(initial=0)) < 0:
+        raise InputError(f"populations must be 0 or more, not {min(centre.min(initial=0), population_size.min(initial=0)):g}; "
                          f"a displacement lies at or above minus the rest value")
-    centre, population = _broadcast(centre, population)
-    with np.errstate(divide="ignore"):                    # the logarithm of 0 is the infinite energy of an extinct element
-        gap = population - centre
+    centre, population_size = _broadcast(centre, population_size)
+    with np.errstate(divide="ignore"):                    # the logarithm of 0 is the infinite energy of an extinct population
+        gap = population_size - centre
         logarithm = np.log1p(np.divide(gap, centre, out=np.zeros_like(gap), where=centre > 0))
     return np.sum(gap - np.multiply(centre, logarithm, out=np.zeros_like(gap), where=centre > 0), axis=0)
 
@@ -175,7 +175,7 @@ def energy_derivative(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike, about: npt
     About rest (the default) it is -sum_i K3_i s_i^2 + s.u. About the saturated equilibrium of u no term is positive.
     ``s``, ``u`` and ``about`` are (5, ...).
     """
-    centre = np.zeros(ELEMENTS) if about is None else _five(about, "about")
+    centre = np.zeros(POPULATIONS) if about is None else _five(about, "about")
     K3, gap_from, gap_to, push = _align(ring.K3, _five(s, "s"), centre, bracket(ring, centre, u))
     gap = gap_from - gap_to
     return np.sum(gap * push - K3 * gap**2, axis=0)
@@ -187,9 +187,9 @@ def energy_derivative(ring: Ring, s: npt.ArrayLike, u: npt.ArrayLike, about: npt
 def equilibrium(ring: Ring, u: npt.ArrayLike) -> Reals:
     """The saturated equilibrium s (5, ...) of constant drives u (5, ...): the one that every interior start reaches.
 
-    Living elements have (M s + u)_i = 0, extinct ones s_i = -E*_i (exactly) and (M s + u)_i <= 0. This linear
+    Living populations have (M s + u)_i = 0, extinct ones s_i = -E*_i (exactly) and (M s + u)_i <= 0. This linear
     complementarity problem has exactly one solution, because -M has the positive definite symmetric part diag(K3).
-    It is solved by trying the 32 sets of living elements: 32 solutions of a 5 x 5 system per neuron, whatever K.
+    It is solved by trying the 32 sets of living populations: 32 solutions of a 5 x 5 system per neuron, whatever K.
 
     Raises
     ------
@@ -200,13 +200,13 @@ def equilibrium(ring: Ring, u: npt.ArrayLike) -> Reals:
     K1, K2, K3, rest, drives = _broadcast(*_align(ring.K1, ring.K2, ring.K3, ring.rest, _five(u, "u")))
     if not np.isfinite(drives).all():
         raise InputError(f"u must be finite numbers, not {drives[~np.isfinite(drives)].flat[0]}")
-    matrix = coupling_matrix(K1, K2) - np.moveaxis(K3, 0, -1)[..., None] * np.eye(ELEMENTS)
-    flat = [np.moveaxis(array, 0, -1).reshape(-1, ELEMENTS) for array in (rest, drives)]
-    matrices, solution = matrix.reshape(-1, ELEMENTS, ELEMENTS), np.empty(flat[0].shape)
+    matrix = coupling_matrix(K1, K2) - np.moveaxis(K3, 0, -1)[..., None] * np.eye(POPULATIONS)
+    flat = [np.moveaxis(array, 0, -1).reshape(-1, POPULATIONS) for array in (rest, drives)]
+    matrices, solution = matrix.reshape(-1, POPULATIONS, POPULATIONS), np.empty(flat[0].shape)
     for first in range(0, len(solution), _CHUNK):
         part = slice(first, first + _CHUNK)
         solution[part] = _saturated(matrices[part], flat[0][part], flat[1][part])
-    return np.moveaxis(solution.reshape(*rest.shape[1:], ELEMENTS), -1, 0)
+    return np.moveaxis(solution.reshape(*rest.shape[1:], POPULATIONS), -1, 0)
 
 
 def _saturated(matrix: Reals, rest: Reals, drive: Reals) -> Reals:
@@ -224,8 +224,8 @@ def _saturated(matrix: Reals, rest: Reals, drive: Reals) -> Reals:
 def adjoint(ring: Ring, s: npt.ArrayLike, e: npt.ArrayLike) -> Reals:
     """The equilibrium r (5, ...) of the reverse circuit for errors e (5, ...), gated by a forward ``equilibrium`` s.
 
-    (M^T r + e)_i = 0 in living elements, r_i = 0 in extinct ones (s_i = -E*_i): the adjoint state of the forward
-    equilibrium, so that r is also the negative gradient of the loss in the drive of every element.
+    (M^T r + e)_i = 0 in living populations, r_i = 0 in extinct ones (s_i = -E*_i): the adjoint state of the forward
+    equilibrium, so that r is also the negative gradient of the loss in the drive of every population.
 
     Raises
     ------
@@ -234,24 +234,24 @@ def adjoint(ring: Ring, s: npt.ArrayLike, e: npt.ArrayLike) -> Reals:
     """
     _check_propagator(ring)
     K1, K2, K3, rest, s, e = _broadcast(*_align(ring.K1, ring.K2, ring.K3, ring.rest, _five(s, "s"), _five(e, "e")))
-    turned = -coupling_matrix(K1, K2) - np.moveaxis(K3, 0, -1)[..., None] * np.eye(ELEMENTS)
+    turned = -coupling_matrix(K1, K2) - np.moveaxis(K3, 0, -1)[..., None] * np.eye(POPULATIONS)
     living, errors = np.moveaxis(s > -rest, 0, -1), np.moveaxis(e, 0, -1)
     return np.moveaxis(_solve(turned, living, -errors, np.zeros(errors.shape)), -1, 0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Response:
-    """The equilibrium of one neuron as a function of the drive of its input element: linear in P pieces.
+    """The equilibrium of one neuron as a function of the drive of its input population: linear in P pieces.
 
-    thresholds (P-1,), ascending: the drives at which an element goes extinct or returns. In piece p, between
-    thresholds p-1 and p, the elements ``living[p]`` (5,) are alive and s = ``constant[p]`` + ``slope[p]`` u.
+    thresholds (P-1,), ascending: the drives at which a population goes extinct or returns. In piece p, between
+    thresholds p-1 and p, the populations ``living[p]`` (5,) are alive and s = ``constant[p]`` + ``slope[p]`` u.
     """
 
     thresholds: Reals
     living: Booleans
     constant: Reals
     slope: Reals
-    output_element: int
+    output_population: int
 
     def displacement(self, u: npt.ArrayLike) -> Reals:
         """s (5, ...) at drives u (...)."""
@@ -261,13 +261,13 @@ class Response:
 
     def __call__(self, u: npt.ArrayLike) -> Reals:
         """The output s_b (...) at drives u (...)."""
-        return self.displacement(u)[self.output_element]
+        return self.displacement(u)[self.output_population]
 
 
 def response(ring: Ring) -> Response:
     """The piecewise linear response of one neuron (couplings (5,)) with its exact thresholds.
 
-    Each of the 32 sets of living elements holds over one interval of drives (its conditions are linear in u), and the
+    Each of the 32 sets of living populations holds over one interval of drives (its conditions are linear in u), and the
     equilibrium is unique: the intervals tile the line, so there are at most 31 thresholds.
 
     Raises
@@ -276,14 +276,14 @@ def response(ring: Ring) -> Response:
         If a K3 is 0, or if the ring holds more than one neuron.
     """
     _check_propagator(ring)
-    if ring.K1.shape != (ELEMENTS,):
+    if ring.K1.shape != (POPULATIONS,):
         raise InputError(f"a response must be of one neuron, with couplings of shape (5,), not {ring.K1.shape}")
     matrix, unit = ring.matrix, ring.drive(1.0)
     intervals = []
     for living in _SUPPORTS:
-        constant = _solve(matrix, living, np.zeros(ELEMENTS), -ring.rest)
-        slope = _solve(matrix, living, -unit, np.zeros(ELEMENTS))
-        # population of a living, shrinkage of an extinct element, both level + tilt u >= 0 where this support holds
+        constant = _solve(matrix, living, np.zeros(POPULATIONS), -ring.rest)
+        slope = _solve(matrix, living, -unit, np.zeros(POPULATIONS))
+        # population of a living, shrinkage of an extinct population, both level + tilt u >= 0 where this support holds
         level = np.where(living, ring.rest + constant, -matrix @ constant)
         tilt = np.where(living, slope, -(matrix @ slope + unit))
         level[np.abs(level) <= _ROUND_OFF * (ring.rest + np.abs(matrix) @ np.abs(constant))] = 0
@@ -300,7 +300,7 @@ def response(ring: Ring) -> Response:
             reach = high
     lows, livings, constants, slopes = zip(*pieces, strict=True)
     return Response(thresholds=np.array(lows[1:]), living=np.array(livings), constant=np.array(constants),
-                    slope=np.array(slopes), output_element=ring.output_element)
+                    slope=np.array(slopes), output_population=ring.output_population)
 
 
 # ---------------------------------------------------------------- learning
@@ -310,8 +310,8 @@ def local_products(r: npt.ArrayLike, s: npt.ArrayLike) -> tuple[Reals, Reals, Re
     """The products (dK1, dK2, dK3), each (5, ...), of reverse and forward displacement at the two ends of each coupling.
 
     With s an ``equilibrium`` and r its ``adjoint`` for the error e = -dLoss/ds they ARE -dLoss/dK1, -dLoss/dK2 and
-    -dLoss/dK3, and r is -dLoss/du, for any K and any rest values: the equations (M s + u)_i = 0 of the living elements,
-    which are all that is differentiated, do not contain E*. (E* itself matters only where an element is extinct:
+    -dLoss/dK3, and r is -dLoss/du, for any K and any rest values: the equations (M s + u)_i = 0 of the living populations,
+    which are all that is differentiated, do not contain E*. (E* itself matters only where a population is extinct:
     -dLoss/dE*_j = -(M^T r + e)_j there, 0 elsewhere.)
     """
     r, s = _align(_five(r, "r"), _five(s, "s"))
@@ -330,36 +330,36 @@ def _cycles(K1: Reals, K2: Reals, x: Reals) -> Reals:
 
 
 def _solve(matrix: Reals, living: Booleans, right: Reals, extinct: Reals) -> Reals:
-    """x with (matrix x)_i = right_i in living elements and x_i = extinct_i in the others; elements on the LAST axis."""
-    system = np.where(living[..., :, None], matrix, np.eye(ELEMENTS))
+    """x with (matrix x)_i = right_i in living populations and x_i = extinct_i in the others; populations on the LAST axis."""
+    system = np.where(living[..., :, None], matrix, np.eye(POPULATIONS))
     x = np.linalg.solve(system, np.where(living, right, extinct)[..., None])[..., 0]
     return np.where(living, x, extinct) + 0.0             # no negative zeros
 
 
 def _check_propagator(ring: Ring) -> None:
     if ring.K3.size and ring.K3.min() <= 0:
-        raise InputError("K3 must be positive in every element for one equilibrium that all starts reach, not 0; "
+        raise InputError("K3 must be positive in every population for one equilibrium that all starts reach, not 0; "
                          "follow an oscillator in time with integrate")
 
 
-def _at(element: int, values: npt.ArrayLike) -> Reals:
+def _at(population: int, values: npt.ArrayLike) -> Reals:
     array = np.asarray(values, np.float64)
-    full = np.zeros((ELEMENTS, *array.shape))
-    full[element] = array
+    full = np.zeros((POPULATIONS, *array.shape))
+    full[population] = array
     return full
 
 
 def _five(values: npt.ArrayLike, name: str) -> Reals:
     array = np.asarray(values, np.float64)
-    if array.ndim == 0 or array.shape[0] != ELEMENTS:
-        raise InputError(f"{name} must have the five elements on its first axis, not shape {array.shape}")
+    if array.ndim == 0 or array.shape[0] != POPULATIONS:
+        raise InputError(f"{name} must have the five populations on its first axis, not shape {array.shape}")
     return array
 
 
 def _align(*arrays: Reals) -> tuple[Reals, ...]:
-    """The arrays with axes inserted behind the elements until all have as many."""
+    """The arrays with axes inserted behind the populations until all have as many."""
     axes = max(array.ndim for array in arrays)
-    return tuple(array.reshape(ELEMENTS, *(1,) * (axes - array.ndim), *array.shape[1:]) for array in arrays)
+    return tuple(array.reshape(POPULATIONS, *(1,) * (axes - array.ndim), *array.shape[1:]) for array in arrays)
 
 
 def _broadcast(*arrays: Reals) -> tuple[Reals, ...]:
@@ -367,4 +367,4 @@ def _broadcast(*arrays: Reals) -> tuple[Reals, ...]:
         return tuple(np.broadcast_arrays(*arrays))
     except ValueError:
         shapes = ", ".join(str(array.shape) for array in arrays)
-        raise InputError(f"arrays must have the same axes behind the five elements, or length 1, not {shapes}") from None
+        raise InputError(f"arrays must have the same axes behind the five populations, or length 1, not {shapes}") from None

@@ -41,12 +41,12 @@ class Convolution(Window):
         return arithmetic.drive(sums, self.each_neuron(parameters.bias), layer)
 
     def error_before(self, arithmetic: Arithmetic, r: Array, parameters: Layer, layer: int) -> Array:
-        signal = r[arithmetic.network.neuron.input_element]
+        signal = r[arithmetic.network.neuron.input_population]
         back = links.exact_product(signal.reshape(len(signal), self.positions, -1), parameters.weights)
         return arithmetic.error(self.gathered(back), layer - 1)
 
     def products(self, arithmetic: Arithmetic, state: LayerState, r: Array) -> tuple[Array, Array]:
-        signal = r[arithmetic.network.neuron.input_element]
+        signal = r[arithmetic.network.neuron.input_population]
         of_links = links.exact_product(signal.reshape(len(signal) * self.positions, -1).T,
                                        self.patches(state.inputs).reshape(-1, self.taps))
         return of_links, self.over_positions(signal.sum(axis=0))

@@ -41,10 +41,10 @@ class Full(LayerWiring):
         return links.forward(arithmetic, x, parameters.weights, parameters.bias, layer)
 
     def error_before(self, arithmetic: Arithmetic, r: Array, parameters: Layer, layer: int) -> Array:
-        return links.reverse(arithmetic, r[arithmetic.network.neuron.input_element], parameters.weights, layer - 1)
+        return links.reverse(arithmetic, r[arithmetic.network.neuron.input_population], parameters.weights, layer - 1)
 
     def products(self, arithmetic: Arithmetic, state: LayerState, r: Array) -> tuple[Array, Array]:
-        signal = r[arithmetic.network.neuron.input_element]
+        signal = r[arithmetic.network.neuron.input_population]
         return links.exact_product(signal.T, state.inputs), signal.sum(axis=0)
 
     def addressed(self, state: LayerState, erring: Array) -> Array:

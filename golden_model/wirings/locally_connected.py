@@ -56,5 +56,5 @@ class LocallyConnected(Window):
 
     def _signal(self, arithmetic: Arithmetic, r: Array) -> Array:
         """What goes back over links and into products: (positions, images, channels)."""
-        signal = r[arithmetic.network.neuron.input_element]
+        signal = r[arithmetic.network.neuron.input_population]
         return signal.reshape(len(signal), self.windows, -1).swapaxes(0, 1)

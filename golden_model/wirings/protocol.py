@@ -142,7 +142,7 @@ class LayerWiring(ABC):
         """The layer from rest until it passes its outputs on. ``x`` (images, inputs)."""
         drive = self.drive(arithmetic, x, parameters, layer)
         s = circuits.settle(arithmetic, drive, self.each_neuron(parameters.coupling), layer)
-        return LayerState(x, s, s[arithmetic.network.neuron.output_element])
+        return LayerState(x, s, s[arithmetic.network.neuron.output_population])
 
     # ------------------------------------------------------------- and back
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from golden_model import links, reciprocal
 from golden_model.errors import InputError
-from golden_model.ring import ELEMENTS
+from golden_model.ring import POPULATIONS
 from golden_model.wirings.protocol import Array, LayerState, LayerWiring
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Recurrent(LayerWiring):
                                uniform[:, from_frame:] * (start.gain * np.sqrt(3 / len(uniform)))], axis=1)
 
     def damping(self, K3: tuple[float, ...]) -> tuple[float, ...]:
-        return (self.K3,) * ELEMENTS
+        return (self.K3,) * POPULATIONS
 
     # ------------------------------------------------------------- signals
 
@@ -146,7 +146,7 @@ class Recurrent(LayerWiring):
         frames = np.split(x, self.frames, axis=1)
         drives = [self.drive(arithmetic, frame, parameters, layer) for frame in frames]
         course = reciprocal.run(arithmetic, self, drives, frames, parameters.coupling, _mutual(parameters), layer)
-        said = [s[arithmetic.network.neuron.output_element] for s in course.states[self.steps::self.steps]]
+        said = [s[arithmetic.network.neuron.output_population] for s in course.states[self.steps::self.steps]]
         return RecurrentState(x, course.states[-1], np.concatenate(said[-self.emissions:], axis=1), course)
 
     def settle_reverse(self, arithmetic: Arithmetic, state: RecurrentState, error: Array, parameters: Layer,
@@ -161,7 +161,7 @@ class Recurrent(LayerWiring):
 
         Each of ``r`` (5, images, N); errors (images, inputs).
         """
-        a, weights = arithmetic.network.neuron.input_element, parameters.weights[:, :-len(parameters.bias)]
+        a, weights = arithmetic.network.neuron.input_population, parameters.weights[:, :-len(parameters.bias)]
         of_frames = [sum(signal[a] for signal in r[1 + start:1 + start + self.steps])
                      for start in range(0, self.instants, self.steps)]
         sums = np.concatenate([links.exact_product(np.asarray(signal), weights) for signal in of_frames], axis=1)

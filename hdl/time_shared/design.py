@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl.design import Design, LayerDesign
 
-SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from ELEMENTS on
+SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from POPULATIONS on
 
 
 class ArrayDesign:
@@ -128,7 +128,7 @@ class ArrayDesign:
     @property
     def phases(self) -> int:
         """Clocks of a half step."""
-        return 2 * ELEMENTS
+        return 2 * POPULATIONS
 
     def reversing(self) -> list[LayerDesign]:
         return [layer for layer in self.layers if layer.reverses]

@@ -16,7 +16,7 @@ from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl.design import rate_shift_bits
 from hdl.image_buffer import item_layout
 from hdl.operands import scaled
@@ -275,9 +275,9 @@ class TimeSharedSequencer(wiring.Component):
             if array.learns:
                 with m.State("SAVE"):
                     m.d.comb += [nxt.gate_write.eq(1), nxt.state_shift.eq(1),
-                                 nxt.gate_place.eq(Mux(count == 0, 0, ELEMENTS - count))]
+                                 nxt.gate_place.eq(Mux(count == 0, 0, POPULATIONS - count))]
                     m.d.sync += count.eq(count + 1)
-                    with m.If(count == ELEMENTS - 1):
+                    with m.If(count == POPULATIONS - 1):
                         self._forward(m, following, last_layer)
                 self._learning(m, count, size, following)
             self._access(m, count, rows)
@@ -315,9 +315,9 @@ class TimeSharedSequencer(wiring.Component):
         """Population i is tapped in phase i; its new word is taken in phase 5 + i."""
         array, nxt, phase, corrector = self.array, self.next, self.phase, self.half_step[0]
         neuron = array.network.neuron
-        taps = phase < ELEMENTS
-        second = (phase >= 1) & (phase <= ELEMENTS)
-        entrance = Mux(self.reverse, -neuron.output_element % ELEMENTS, neuron.input_element)
+        taps = phase < POPULATIONS
+        second = (phase >= 1) & (phase <= POPULATIONS)
+        entrance = Mux(self.reverse, -neuron.output_population % POPULATIONS, neuron.input_population)
         last_phase = phase == array.phases - 1
         with m.If(self.settling):
             m.d.sync += phase.eq(Mux(last_phase, 0, phase + 1))
@@ -328,7 +328,7 @@ class TimeSharedSequencer(wiring.Component):
                 nxt.drive_enable.eq(phase == entrance), nxt.coupling_enable.eq(second),
                 nxt.corrector_gate.eq(second & corrector), nxt.predictor_gate.eq(second & ~corrector),
                 nxt.reverse.eq(self.reverse), nxt.gate_place.eq(phase),
-                nxt.start_write.eq(~taps & corrector), nxt.start_place.eq(phase - ELEMENTS),
+                nxt.start_write.eq(~taps & corrector), nxt.start_place.eq(phase - POPULATIONS),
                 nxt.start_read.eq(Mux(self.half_step[1:].any(), 0, ZEROS) | (phase - 2)[:3])]
         stepped = Signal(name="stepped")
         m.d.sync += stepped.eq(self.settling & last_phase & corrector)

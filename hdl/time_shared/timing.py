@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl import activation_list, image_buffer
 from hdl.design import Design, LayerDesign
 from hdl.time_shared.sequencer import DRAIN, ISSUE_PHASES, UPDATED
@@ -47,7 +47,7 @@ class TimeSharedTiming(Timing):
                     scan = max(scan, self.output_free)
                 size = layer.fold_size(fold)
                 outputs += range(scan + 1, scan + 1 + size)
-                clock = outputs[-1] + (ELEMENTS if learn else 0)     # the last clock of this fold
+                clock = outputs[-1] + (POPULATIONS if learn else 0)  # the last clock of this fold
                 start, main = latch, clock + 1
             latched.append(tuple(latches))
         self._reply(outputs, image)

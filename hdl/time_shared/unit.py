@@ -21,7 +21,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigne
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl.gate import gated, not_extinct, population_size, reverse_gate, wide
 from hdl.memory_ports import read_port, write_port
 from hdl.multiplier import Multiplier
@@ -109,8 +109,8 @@ class TimeSharedUnit(wiring.Component):
         half_step = Signal(signed(s.bits), name="half_step")
         point = shift_ring(m, "point", s.bits, shift=control.state_shift, new=control.state_new, word=half_step,
                            clear=control.clear)
-        reverse_signal = point[-network.neuron.input_element % ELEMENTS]
-        m.d.comb += self.output.eq(point[network.neuron.output_element])
+        reverse_signal = point[-network.neuron.input_population % POPULATIONS]
+        m.d.comb += self.output.eq(point[network.neuron.output_population])
 
         # accumulator of the links -> drive
         accumulator = Signal(signed(array.sum_bits), reset_less=True, name="accumulator")

@@ -58,13 +58,13 @@ class GoldenLayer:
         self.x = arithmetic.encode(values) if index == 0 else values
         drive = links.forward(arithmetic, self.x, self.weights, self.bias, index)
         self.s = circuits.settle(arithmetic, drive, self.coupling, index)
-        return [int(word) for word in self.s[self.network.neuron.output_element, 0]]
+        return [int(word) for word in self.s[self.network.neuron.output_population, 0]]
 
     def learn(self, errors: list[int], links_rate_shift: int, bias_rate_shift: int) -> list[int]:
         """Update; the errors of the layer before."""
         layer, network = self.layer, self.network
         r = circuits.settle_reverse(self.arithmetic, self.s, np.array([errors]), self.coupling, layer.index)
-        signal = r[network.neuron.input_element]
+        signal = r[network.neuron.input_population]
         back = links.reverse(self.arithmetic, signal, self.weights, layer.index - 1)[0].tolist() if layer.reverses else []
         shift = network.update_shift(layer.index, links_rate_shift)
         self.weights = narrow((self.weights << shift) + signal.T @ self.x, shift, layer.formats.weight,
@@ -132,7 +132,7 @@ async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, 
     layer, seen = design.layers[options["layer"]], Counter[str]()
     chance = np.random.default_rng(options["seed"])
     golden, bench = GoldenLayer(layer, chance), Bench(dut, layer, options["stalls"], options["seed"])
-    rates = {name: network.learning.exponents(0)[name] or 0 for name in ("links", "bias")}
+    rates = {name: network.learning.rate_shifts(0)[name] or 0 for name in ("links", "bias")}
     await bench.start(links_rate_shift=rates["links"], bias_rate_shift=rates["bias"])
     for (neuron, row), word in golden.parameters().items():
         await bench.access(neuron, row, word)

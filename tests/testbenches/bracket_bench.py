@@ -15,13 +15,13 @@ import numpy as np
 
 from golden_model import circuits
 from golden_model.arithmetic import Fixed
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from hdl.control import control_layout
 from hdl.design import Design
 from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports
 
-PERIOD = 2 * ELEMENTS                     # five taps, five new words
+PERIOD = 2 * POPULATIONS                  # five taps, five new words
 LATENCY = 2                               # clocks from a tap to its bracket
 
 
@@ -60,17 +60,17 @@ class Unit:
 
     def random_ring(self) -> Ring:
         formats, reverse = self.formats, self.chance.random() < 0.5
-        return Ring(words=[self.word(formats.displacement.bits) for _ in range(ELEMENTS)],
+        return Ring(words=[self.word(formats.displacement.bits) for _ in range(POPULATIONS)],
                     drive=self.word(formats.drive.bits), through=self.word(self.layer.broadcast_bits), reverse=reverse,
-                    entrance=-self.neuron.output_element % ELEMENTS if reverse else self.neuron.input_element)
+                    entrance=-self.neuron.output_population % POPULATIONS if reverse else self.neuron.input_population)
 
     def expect(self, ring: Ring, clock: int) -> None:
         """``ring`` is tapped from ``clock`` on."""
-        x, drive = np.array(ring.words).reshape(ELEMENTS, 1, 1), np.array([[ring.drive * self.arithmetic.drive_scale]])
+        x, drive = np.array(ring.words).reshape(POPULATIONS, 1, 1), np.array([[ring.drive * self.arithmetic.drive_scale]])
         exact = circuits.bracket(x, drive, ring.entrance, self.couplings[ring.reverse])
         operand = self.arithmetic.operand(exact, "point")[:, 0, 0]
-        self.expected |= {clock + LATENCY + population: int(operand[population]) for population in range(ELEMENTS)}
-        self.expected[clock + LATENCY + ELEMENTS + 1] = ring.through << self.layer.operand_scale
+        self.expected |= {clock + LATENCY + population: int(operand[population]) for population in range(POPULATIONS)}
+        self.expected[clock + LATENCY + POPULATIONS + 1] = ring.through << self.layer.operand_scale
         self.seen["reverse" if ring.reverse else "forward"] += 1
         if self.formats.bracket is not None:
             self.seen["saturated"] += int((operand == self.formats.bracket.greatest).sum())
@@ -78,14 +78,14 @@ class Unit:
 
     def inputs(self, phase: int) -> dict[str, int]:
         """What is driven in a phase of the half step: five taps, while the next ring comes in five phases later."""
-        ring, tapping = self.now, phase < ELEMENTS
+        ring, tapping = self.now, phase < POPULATIONS
         fields = {"state_shift": 1, "state_new": not tapping, "self_enable": tapping,
-                  "coupling_enable": 1 <= phase <= ELEMENTS, "reverse": ring.reverse}
+                  "coupling_enable": 1 <= phase <= POPULATIONS, "reverse": ring.reverse}
         if "population_self" in self.packing.fields:
-            fields |= {"population_difference": phase % ELEMENTS, "population_self": (phase - 1) % ELEMENTS}
-        broadcast = ring.drive if phase == ring.entrance + 1 else ring.through if phase == ELEMENTS + LATENCY else 0
+            fields |= {"population_difference": phase % POPULATIONS, "population_self": (phase - 1) % POPULATIONS}
+        broadcast = ring.drive if phase == ring.entrance + 1 else ring.through if phase == POPULATIONS + LATENCY else 0
         return {f"{self.name}_control": self.packing.pack({name: int(value) for name, value in fields.items()}),
-                f"{self.name}_word": 0 if tapping else self.following.words[phase - ELEMENTS],
+                f"{self.name}_word": 0 if tapping else self.following.words[phase - POPULATIONS],
                 f"{self.name}_broadcast": broadcast}
 
 
@@ -97,9 +97,9 @@ async def every_bracket_is_that_of_the_circuits(dut: Any, options: Any) -> None:
     for clock in range(PERIOD * (options["rings"] + 1)):
         phase = clock % PERIOD
         for unit in units:
-            if phase == ELEMENTS:
+            if phase == POPULATIONS:
                 unit.following = unit.random_ring()
-                unit.expect(unit.following, clock + ELEMENTS)
+                unit.expect(unit.following, clock + POPULATIONS)
             if phase == 0:
                 unit.now = unit.following
             ports.set(**unit.inputs(phase))
@@ -112,7 +112,7 @@ async def every_bracket_is_that_of_the_circuits(dut: Any, options: Any) -> None:
         await ports.tick()
     seen: Counter[str] = Counter()
     for unit in units:
-        assert unit.seen["compared"] == (ELEMENTS + 1) * options["rings"]
+        assert unit.seen["compared"] == (POPULATIONS + 1) * options["rings"]
         seen += unit.seen
     wanted = ["forward", "reverse"]
     if any(unit.formats.bracket is not None for unit in units):

@@ -11,7 +11,7 @@ import random
 from collections import Counter
 from typing import Any
 
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
 from testbenches.cases import each_case
@@ -191,7 +191,7 @@ async def control_is_in_order_and_comes_to_rest(dut: Any, options: Any) -> None:
     ports, chance = Ports(dut, OPTIONAL), random.Random(options["seed"])
     source, sink = Source(ports, chance, options["stalls"]), Sink(ports, chance, options["stalls"], layer)
     units, packing, seen = Units(layer), Packing(control_layout(layer)), Counter[str]()
-    half_steps, rates = 2 * network.integration.steps, network.learning.exponents(0)
+    half_steps, rates = 2 * network.integration.steps, network.learning.rate_shifts(0)
     accesses = Accesses(ports, chance, layer, options["accesses"], seen)
     source.drive()
     sink.drive()
@@ -262,7 +262,7 @@ def check_learnt(layer: LayerDesign, image: Image, units: Units, tree: int) -> N
               for fold in folds for place in range(layer.fold_size(fold))]
     assert units.errors == errors, f"errors must be {errors}, not {units.errors}"
     assert tree == (layer.inputs * len(folds) if layer.reverses else 0), f"each input must be summed once, not {tree}"
-    rates = layer.network.learning.exponents(0)
+    rates = layer.network.learning.rate_shifts(0)
     links_rate, bias_rate = rates["links"], rates["bias"]
     assert links_rate is not None
     assert bias_rate is not None
@@ -270,10 +270,10 @@ def check_learnt(layer: LayerDesign, image: Image, units: Units, tree: int) -> N
     updates = [(fold * layer.rows + index, 1 << layer.update_shift - bias_rate if last else value << distance, last)
                for fold in folds for index, value, last in image.items()]
     assert units.updates == updates, f"updates must be {updates}, not {units.updates}"
-    first = layer.network.neuron.output_element                            # the ring shows this one, and turns
+    first = layer.network.neuron.output_population                         # the ring shows this one, and turns
     states = [fold * layer.rows + layer.state_row for fold in range(layer.folds)] if layer.saves_state else []
-    saved = [state + (first + turn) % ELEMENTS for state in states for turn in range(ELEMENTS)]
+    saved = [state + (first + turn) % POPULATIONS for state in states for turn in range(POPULATIONS)]
     assert units.saved == saved, f"displacements must be saved at {saved}, not {units.saved}"
-    restored = [state + -turn % ELEMENTS for state in states for turn in range(ELEMENTS)] if image.errors else []
+    restored = [state + -turn % POPULATIONS for state in states for turn in range(POPULATIONS)] if image.errors else []
     assert units.restored == restored, f"displacements must be restored from {restored}, not {units.restored}"
     units.errors, units.updates, units.saved, units.restored = [], [], [], []

@@ -15,7 +15,7 @@ import numpy as np
 from golden_model import circuits
 from golden_model.arithmetic import Fixed
 from golden_model.fixed_point import Format, Overflow, narrow
-from golden_model.network import ELEMENTS, Network
+from golden_model.network import POPULATIONS, Network
 from hdl.control import control_layout
 from hdl.design import Design, LayerDesign
 from testbenches.cases import each_case
@@ -41,7 +41,7 @@ class Neuron:
         coupling = np.array([[round(value * one) for value in rates] for rates in (neuron.K1, neuron.K2, neuron.K3)])
         if layer.design.kind == "programmable":
             K = self.formats.coupling
-            coupling = np.array([[chance.randint(K.least // 2, K.greatest // 2) for _ in range(ELEMENTS)] for _ in range(3)])
+            coupling = np.array([[chance.randint(K.least // 2, K.greatest // 2) for _ in range(POPULATIONS)] for _ in range(3)])
             coupling[2] = np.abs(coupling[2])
         self.coupling = coupling
 
@@ -56,7 +56,7 @@ class Neuron:
 
     def _half_step(self, name: str, values: Any, to: Format | None) -> None:
         """Every state that the circuits pass through, in the order of the ring that settles."""
-        if values.shape[0] == ELEMENTS and to is self.formats.displacement:
+        if values.shape[0] == POPULATIONS and to is self.formats.displacement:
             self.half_steps.append([int(value) for value in values[:, 0, 0]])
 
     def memory(self) -> dict[int, int]:
@@ -84,7 +84,7 @@ class Neuron:
         self.error = self.chance.choice([errors.least, errors.greatest, self.chance.randint(errors.least, errors.greatest)])
         error, before = np.array([[self.error]]), len(self.half_steps)
         r = circuits.settle_reverse(self.arithmetic, self.s, error, self.coupling[:, :, None], self.layer.index)
-        self.r = int(r[self.network.neuron.input_element, 0, 0])
+        self.r = int(r[self.network.neuron.input_population, 0, 0])
         gates = circuits.reverse_gate(self.arithmetic, self.s)
         self.seen["gate floor"] += int((gates == self.arithmetic.floor).sum())
         states = np.array(self.half_steps[before:])
@@ -142,12 +142,12 @@ class Bench:
 
 def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int, what: str) -> None:
     """The ring was shown from each of ``starts`` on: these are the states after one half step, two, and so on."""
-    output = neuron.network.neuron.output_element
+    output = neuron.network.neuron.output_population
     for number, start in enumerate(starts):
         right = neuron.half_steps[first + number]
-        result = [0] * ELEMENTS
-        for turn in range(ELEMENTS):                                      # the register shows it a clock later
-            result[(output + turn) % ELEMENTS] = bench.outputs[start + turn + 1]
+        result = [0] * POPULATIONS
+        for turn in range(POPULATIONS):                                   # the register shows it a clock later
+            result[(output + turn) % POPULATIONS] = bench.outputs[start + turn + 1]
         assert result == right, f"{what} half step {number} must be {right}, not {result}"
         neuron.seen["half steps"] += 1
 
@@ -222,8 +222,8 @@ async def live(bench: Bench, neuron: Neuron) -> None:
     tree = program.clock
     program.tree([neuron.base + row for row in range(layer.inputs)])
     learning = network.learning
-    links, bias = (None if first is None else neuron.chance.randint(first, learning.slowest()[name] or first)
-                   for name, first in ((name, learning.exponents(0)[name]) for name in ("links", "bias")))
+    links, bias = (None if first is None else neuron.chance.randint(first, learning.greatest_rate_shifts()[name] or first)
+                   for name, first in ((name, learning.rate_shifts(0)[name]) for name in ("links", "bias")))
     scaled = []
     if links is not None:
         distance = layer.update_shift - network.update_shift(layer.index, links)

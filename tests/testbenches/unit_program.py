@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from golden_model.network import ELEMENTS
+from golden_model.network import POPULATIONS
 from hdl import programmable
 from hdl.control import needs_populations
 from hdl.design import LayerDesign
 
 WORD, PRODUCT, ADDED = 2, 4, 5            # clocks from an address to its word, its product, the sum
-TAPS = ELEMENTS                           # of a half step of kind shift; its new words follow
+TAPS = POPULATIONS                        # of a half step of kind shift; its new words follow
 
 
 class Program:
@@ -77,16 +77,16 @@ class Program:
         """The control word in a phase of a half step of kind ``shift``: population i is tapped in phase i, new in phase 5 +
         i."""
         tapped, new = phase < TAPS, phase >= TAPS
-        gated, meant = 1 <= phase <= ELEMENTS, 3 <= phase < 3 + ELEMENTS
-        entrance = -self.neuron.output_element % ELEMENTS if reverse else self.neuron.input_element
+        gated, meant = 1 <= phase <= POPULATIONS, 3 <= phase < 3 + POPULATIONS
+        entrance = -self.neuron.output_population % POPULATIONS if reverse else self.neuron.input_population
         fields: dict[str, int] = {
             "state_shift": True, "state_new": new, "self_enable": tapped, "drive_enable": phase == entrance,
             "coupling_enable": gated, "gate_shift": tapped, "gate_new": not reverse, "reverse": reverse,
             "corrector_gate": gated and corrector, "predictor_gate": gated and not corrector, "mean_enable": meant,
-            "start_shift": meant or (corrector and phase >= 3 + ELEMENTS), "start_new": corrector}
+            "start_shift": meant or (corrector and phase >= 3 + POPULATIONS), "start_new": corrector}
         if self.layer.design.kind == "shift" and self._has_populations():
-            fields |= {"population_difference": phase % ELEMENTS, "population_self": (phase - 1) % ELEMENTS,
-                       "population_gate": phase % ELEMENTS, "population_clamp": phase % ELEMENTS}
+            fields |= {"population_difference": phase % POPULATIONS, "population_self": (phase - 1) % POPULATIONS,
+                       "population_gate": phase % POPULATIONS, "population_clamp": phase % POPULATIONS}
         return {name: int(value) for name, value in fields.items()}
 
     def _half_step(self, start: int, reverse: bool, corrector: bool) -> None:
@@ -96,8 +96,8 @@ class Program:
     def _half_step_programmable(self, start: int, reverse: bool, corrector: bool) -> None:
         """Six clocks a population: five products of K, one for the gate; results wait in a ring of their own."""
         clocks: dict[int, dict[str, int]] = defaultdict(dict)
-        entrance = -self.neuron.output_element % ELEMENTS if reverse else self.neuron.input_element
-        for population in range(ELEMENTS):
+        entrance = -self.neuron.output_population % POPULATIONS if reverse else self.neuron.input_population
+        for population in range(POPULATIONS):
             first = programmable.PERIOD * population
             for term, (_, _, sign) in enumerate(programmable.TERMS):
                 row = self.base + self.layer.coupling_row + programmable.coupling_row(population, term, reverse)
@@ -123,34 +123,34 @@ class Program:
 
     def gates(self) -> None:
         """The populations of a settled ring, in mirrored order, into the gate ring: every fourth place of a turning ring."""
-        for turn in range(4 * (ELEMENTS - 1) + 1):
+        for turn in range(4 * (POPULATIONS - 1) + 1):
             fields = {"state_shift": 1, "gate_new": 1, "gate_floor": 1, "gate_shift": int(turn % 4 == 0)}
             if self._has_populations() and turn % 4 == 0:
-                fields["population_gate"] = -(turn // 4) % ELEMENTS
+                fields["population_gate"] = -(turn // 4) % POPULATIONS
             self.at(self.clock, **fields)
             self.clock += 1
 
     def save(self) -> None:
         """The settled words into the weight memory: what the output sees of the turning ring is written."""
-        for turn in range(ELEMENTS):
-            population = (self.neuron.output_element + turn) % ELEMENTS
+        for turn in range(POPULATIONS):
+            population = (self.neuron.output_population + turn) % POPULATIONS
             self.at(self.clock, state_shift=1, load=1, write=1, write_address=self.base + self.layer.state_row + population)
             self.clock += 1
 
     def restore(self) -> None:
         """The saved words back into the ring, in mirrored order, each as a half step from rest that changes nothing; told that
         they are reverse, it takes none of them for extinct, whatever population comes by."""
-        for turn in range(ELEMENTS):
-            address = self.base + self.layer.state_row + -turn % ELEMENTS
+        for turn in range(POPULATIONS):
+            address = self.base + self.layer.state_row + -turn % POPULATIONS
             self.at(self.clock, address=address, broadcast_b=self.layer.restore_value)
             self.at(self.clock + 1, word_enable=1)
             self.at(self.clock + ADDED, state_shift=1, state_new=1, reverse=1)
             self.clock += 1
         self.clock += ADDED
-        for turn in range(ELEMENTS):
+        for turn in range(POPULATIONS):
             fields = {"state_shift": 1, "gate_new": 1, "gate_floor": 1, "gate_shift": 1}
             if self._has_populations():
-                fields["population_gate"] = -turn % ELEMENTS
+                fields["population_gate"] = -turn % POPULATIONS
             self.at(self.clock, **fields)
             self.clock += 1
 
@@ -175,13 +175,13 @@ class Program:
 
     def show(self) -> int:
         """Five turns of the ring past the output register, beside what else is done: the first one's clock."""
-        for turn in range(ELEMENTS):
+        for turn in range(POPULATIONS):
             self.at(self.clock + turn, latch_output=1)
         return self.clock
 
     def turn(self) -> None:
         """The ring turns once around."""
-        for _ in range(ELEMENTS):
+        for _ in range(POPULATIONS):
             self.at(self.clock, state_shift=1)
             self.clock += 1
 

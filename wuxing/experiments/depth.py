@@ -67,7 +67,7 @@ def signals(network: Network, arithmetic: str, values: Parameters, images: npt.N
             labels: npt.NDArray[np.int64]) -> dict[str, list[float]]:
     """The three lists of ``run``, one entry for each layer of neurons, the output layer last."""
     unit = network.formats.displacement.one if arithmetic == "fixed" else 1
-    outputs = [state.displacement[network.neuron.output_element] / unit
+    outputs = [state.displacement[network.neuron.output_population] / unit
                for state in Model(network, arithmetic, values).forward(images)]
     real = parameters.to_real(network, values) if arithmetic == "fixed" else values
     return {"forward": [_size(each - each.mean(axis=0)) for each in outputs],

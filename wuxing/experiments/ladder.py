@@ -40,7 +40,7 @@ KNOWS = {
 
 
 def tasks(settings: Plain) -> list[Plain]:
-    """``networks``: sizes of hidden layers as ``256-128``. ``exponents``: ours are 2**-n. ``rates``: of the peers."""
+    """``networks``: sizes of hidden layers as ``256-128``. ``rate_shifts``: ours are 2**-n. ``rates``: of the peers."""
     made = []
     for seed in settings["seeds"]:
         for name in settings["networks"]:
@@ -83,7 +83,7 @@ def costs(method: str, layers: tuple[int, ...], nonzero: float, steps: int = 8) 
     of links read and written one image at a time; ``extra``, bits of memory for feedback.
 
     ``nonzero`` inputs are not 0; the others are skipped by all methods alike. A Wuxing neuron multiplies once for each of five
-    elements in each half step. Links have 16 bits in our integers and 32 in the peers' reals.
+    populations in each half step. Links have 16 bits in our integers and 32 in the peers' reals.
     """
     ours, last = method in (OURS, OURS_LAST), "last layer only" in method
     bits = 16 if ours else 32

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model import circuits
-from golden_model.arithmetic import create
+from golden_model.arithmetic import create_arithmetic
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Network, Neuron
@@ -46,9 +46,9 @@ class Cells:
         network = Network(layers=(1, couplings.shape[2]), neuron=Neuron(K3=(0.0,) * 5), integration=Integration(dt=dt),
                           formats=words)
         self.fixed = fraction is not None
-        self.arithmetic = create(network, "fixed" if self.fixed else "float")
-        self.formats, self.input = words, network.neuron.input_element
-        self.output = network.neuron.output_element
+        self.arithmetic = create_arithmetic(network, "fixed" if self.fixed else "float")
+        self.formats, self.input = words, network.neuron.input_population
+        self.output = network.neuron.output_population
         self.coupling = COUPLING.quantise(couplings) if self.fixed else couplings
         self.state = self.of(np.zeros((5, couplings.shape[2])))
 
@@ -68,7 +68,7 @@ class Cells:
         return np.asarray(real[:, 0], np.float64)
 
     def at_limit(self) -> npt.NDArray[np.bool_]:
-        """Which neurons have an element that is extinct or at the upper end of its range."""
+        """Which neurons have a population that is extinct or at the upper end of its range."""
         low = self.arithmetic.low[:, None, None]
         return np.asarray(((self.state >= self.arithmetic.high) | (self.state <= low)).any(axis=(0, 1)))
 
@@ -137,7 +137,7 @@ def drive_grid(count: int) -> Reals:
 def response_of(setting: Plain) -> Plain:
     """Settled outputs s_b over drives -2..2 against the exact response, for neurons with K1, K2 of any sign.
 
-    Errors are taken where the equilibrium lies in the words' range [-1, 1) in all elements (``compared``: the share of
+    Errors are taken where the equilibrium lies in the words' range [-1, 1) in all populations (``compared``: the share of
     such cases); beyond it words saturate. Next to a threshold settling takes for ever, so the median stands beside the
     greatest. ``thresholds``: how many a neuron has at all, on average.
     """
@@ -183,7 +183,7 @@ def oscillator(setting: Plain) -> Plain:
 
     ``swing``: for each window of the free run the mean over neurons of half the range of s_b. ``alive``: the share of
     neurons that still swing by ``ALIVE`` or more in the last window. ``at_limit``: the share that is extinct or saturated
-    in some element at some time in it. ``silenced``: mean swing in a window of its own after the silencer. ``cycles``: the
+    in some population at some time in it. ``silenced``: mean swing in a window of its own after the silencer. ``cycles``: the
     share of integer neurons of which a state is known to have returned: what they do now they do for ever.
     """
     random = np.random.default_rng([setting["seed"], 3])

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model import reciprocal
-from golden_model.arithmetic import Array, create
+from golden_model.arithmetic import Array, create_arithmetic
 from golden_model.fixed_point import Format
-from golden_model.network import ELEMENTS, Formats, Initialisation, Integration, Learning, Network, Wiring
+from golden_model.network import POPULATIONS, Formats, Initialisation, Integration, Learning, Network, Wiring
 from golden_model.theory.association import AssociativeMemory, description
 from golden_model.theory.neuron import Ring, coupling_matrix, energy
 from wuxing.experiments import learner
@@ -86,13 +86,13 @@ def stability(setting: Plain) -> Plain:
     count, fraction = setting["neurons"], setting["fraction"]
     formats = formats_of(16 if fraction is None else fraction)
     links = formats.weight.quantise(random.uniform(-setting["scale"], setting["scale"], (count, count)))
-    real_links, start = formats.weight.real(links), random.uniform(-0.9, 0.9, (ELEMENTS, STARTS, count))
+    real_links, start = formats.weight.real(links), random.uniform(-0.9, 0.9, (POPULATIONS, STARTS, count))
     dt = short_step(real_links) if setting["short"] else USUAL_DT
     network = Network(layers=(1, count), formats=formats, integration=Integration(dt=dt),
                       wiring=Wiring(layers=("recurrent 1 steps 1 K3 1",)))
     neuron, ring = network.neuron, Ring.of(network.neuron)
     coupling = np.repeat(np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None], count, axis=2)
-    words = create(network, "float" if fraction is None else "fixed")
+    words = create_arithmetic(network, "float" if fraction is None else "fixed")
     unit = 1
     state: tuple[Array, ...] = (start, np.zeros((STARTS, count)), coupling, real_links)
     if fraction is not None:
@@ -102,8 +102,8 @@ def stability(setting: Plain) -> Plain:
     s, drive, coupling, wires = state
     energies, reach = [], 0.0
     for _ in range(round(setting["time"] / dt)):
-        energies.append(energy(ring, (s / unit).reshape(ELEMENTS, -1)).reshape(STARTS, count).sum(axis=1))
-        s = reciprocal.step(words, s, None, drive, neuron.input_element, neuron.output_element, coupling, wires,
+        energies.append(energy(ring, (s / unit).reshape(POPULATIONS, -1)).reshape(STARTS, count).sum(axis=1))
+        s = reciprocal.step(words, s, None, drive, neuron.input_population, neuron.output_population, coupling, wires,
                             "displacement[0]")
         reach = max(reach, float(np.abs(s).max()) / unit)
     share = np.array(energies) / energies[0]
@@ -120,7 +120,7 @@ def short_step(links: npt.NDArray[np.float64]) -> float:
 
     w: the greatest frequency, that of the links and of the rings at twice the rest populations.
     """
-    ring = float(np.linalg.norm(coupling_matrix(np.full(ELEMENTS, 0.5), np.full(ELEMENTS, 0.5)), 2))
+    ring = float(np.linalg.norm(coupling_matrix(np.full(POPULATIONS, 0.5), np.full(POPULATIONS, 0.5)), 2))
     frequency = 2 * (float(np.linalg.norm(links, 2)) + ring)
     return float(2.0 ** np.floor(np.log2((8 / frequency**4) ** (1 / 3))))
 

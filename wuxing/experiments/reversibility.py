@@ -72,7 +72,7 @@ def run(setting: Plain) -> Plain:
     """Cosine and relative error of each layer's r_a, the first layer (the farthest from the output) first.
 
     ``total``: the cosine with the gradient. ``size``: root mean square of the exact r_a. ``silent``: share of the found
-    r_a that are exactly 0. ``extinct``: share of neurons and images with an extinct element at the exact equilibrium.
+    r_a that are exactly 0. ``extinct``: share of neurons and images with an extinct population at the exact equilibrium.
     """
     data = _digits()
     network = _network(setting, data)
@@ -98,13 +98,13 @@ def equilibria(network: Network, learnt: Parameters, images: npt.NDArray[np.uint
     ring, x, settled = Ring.of(network.neuron), images / 256, []
     for layer in learnt:
         settled.append(equilibrium(ring, ring.drive(x @ layer.weights.T + layer.bias)))
-        x = settled[-1][ring.output_element]
+        x = settled[-1][ring.output_population]
     return settled
 
 
 def exact_error(network: Network, settled: list[Reals], labels: npt.NDArray[np.int64]) -> Reals:
     """The hinge error (images, classes) of the exact outputs."""
-    outputs, margin, image = settled[-1][network.neuron.output_element], network.learning.margin, np.arange(len(labels))
+    outputs, margin, image = settled[-1][network.neuron.output_population], network.learning.margin, np.arange(len(labels))
     error = np.minimum(0, -margin - outputs)
     error[image, labels] = np.maximum(0, margin - outputs[image, labels])
     return np.asarray(error)
@@ -114,7 +114,7 @@ def carried_back(network: Network, learnt: Parameters, settled: list[Reals], err
     """The exact r_a (images, neurons) of every layer for an output error (images, classes)."""
     ring, signals = Ring.of(network.neuron), []
     for layer, s in zip(reversed(learnt), reversed(settled), strict=True):
-        signals.append(adjoint(ring, s, ring.error(error))[ring.input_element])
+        signals.append(adjoint(ring, s, ring.error(error))[ring.input_population])
         error = signals[-1] @ layer.weights
     return signals[::-1]
 
@@ -127,12 +127,12 @@ def found_signals(network: Network, arithmetic: str, learnt: Parameters, images:
     model = Model(network, arithmetic, values)
     states, words = model.forward(images), model.arithmetic
     neuron, last = network.neuron, len(learnt) - 1
-    output_error = error = learning.output_error(words, states[-1].displacement[neuron.output_element], labels, last)
+    output_error = error = learning.output_error(words, states[-1].displacement[neuron.output_population], labels, last)
     signals = []
     for index in range(last, -1, -1):
         wiring, layer = network.wirings[index], model.layers[index]
         r = wiring.settle_reverse(words, states[index], error, layer, index)
-        signals.append(r[neuron.input_element] / unit)
+        signals.append(r[neuron.input_population] / unit)
         if index:
             error = wiring.error_before(words, r, layer, index)
     return signals[::-1], output_error / unit

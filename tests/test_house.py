@@ -174,6 +174,34 @@ def test_the_command_line_starts_without_what_only_some_commands_need():
     assert result == "[]\n"
 
 
+# ---------------------------------------------------------------- tests
+
+MODULES = sorted(path for package in ("golden_model", "hdl", "sim", "boards", "wuxing")
+                 for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py")
+
+
+def test_every_module_has_its_tests_by_name_or_in_the_table():
+    """Two modules of one name cannot both have the test of that name: the deeper one stands in the table."""
+    listed = {}
+    for modules, (tests,) in table("tests/README.md", "module").items():
+        for module in re.findall(r"[\w/]+\.py", modules):
+            assert module not in listed, f"{module} stands twice in the table"
+            listed[module] = re.findall(r"[\w/]+\.py", tests)
+            assert listed[module], module
+    assert [name for name in listed if not (ROOT / name).is_file()] == []
+    assert [test for tests in listed.values() for test in tests if not (ROOT / "tests" / test).is_file()] == []
+    names = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
+    owners: dict[str, str] = {}
+    for path in sorted(MODULES, key=lambda path: (len(path.parts), path)):
+        name = str(path.relative_to(ROOT))
+        own = {"commands": f"test_{path.stem}_command", "experiments": f"test_experiment_{path.stem}"}.get(path.parent.name, "")
+        test = own if own in names else f"test_{path.stem}"
+        if name not in listed:
+            assert test in names, f"{name} has neither {test}.py nor a row in tests/README.md"
+            assert test not in owners, f"{name} and {owners[test]} are both tested in {test}.py; give one of them a row"
+            owners[test] = name
+
+
 # ---------------------------------------------------------------- documents
 
 

@@ -16,8 +16,8 @@ def fails(text):
     return pytest.raises(InputError, match=f"^{re.escape(text)}$")
 
 
-WIRING_WORDS = ('each of wiring.layers must be "full", "one-to-one" or like "random 16", "convolution 5x5 stride 2 of 28x28x1" '
-                'or "recurrent 28 steps 2 K3 0.0625"')
+WIRING_WORDS = ('each of wiring.layers must be "full", "one-to-one" or like "random 16", "convolution 5x5 stride 2 of '
+                '28x28x1", "locally-connected 5x5 stride 2 of 28x28x1" or "recurrent 28 steps 2 K3 0.0625"')
 
 
 @pytest.mark.parametrize(("data", "sentence"), [

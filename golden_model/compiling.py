@@ -22,7 +22,7 @@ import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, _CacheLocator
 from numba.core.compiler_lock import global_compiler_lock
 
-from golden_model.errors import InputError
+from golden_model.errors import InputError, InternalError
 from golden_model.storage.cache import part
 from golden_model.storage.file_lock import locked
 
@@ -189,7 +189,7 @@ def sources(modules: set[str]) -> list[Path]:
                 left |= {each.name for each in node.names}
             elif isinstance(node, ast.ImportFrom):
                 if node.level:
-                    raise RuntimeError(f"{path} must import by whole names, not relative to itself; the key of machine code "
-                                       "would miss what it imports")
+                    raise InternalError(f"{path} must import by whole names, not relative to itself; the key of machine code "
+                                        "would miss what it imports")
                 left |= {str(node.module), *(f"{node.module}.{each.name}" for each in node.names)}
     return [texts[name] for name in sorted(texts)]

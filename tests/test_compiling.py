@@ -13,6 +13,7 @@ import pytest
 
 from golden_model import compiling
 from golden_model.engine import CompiledModel, Interpreted
+from golden_model.errors import InternalError
 from golden_model.model import Model
 from golden_model.network import Network
 
@@ -104,7 +105,7 @@ def test_a_package_is_a_source_of_machine_code_as_its_modules_are(monkeypatch, t
     (package / "inner/deep/__init__.py").write_text("X = 1", "utf-8")
     assert len(hashes | {compiling.sources_hash()}) == 4
     (package / "kernels.py").write_text("from . import other", "utf-8")
-    with pytest.raises(RuntimeError, match=r"kernels\.py must import by whole names, not relative to itself"):
+    with pytest.raises(InternalError, match=r"kernels\.py must import by whole names, not relative to itself"):
         compiling.sources({"golden_model.kernels"})
 
 

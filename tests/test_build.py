@@ -396,9 +396,9 @@ def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(
     assert "module wuxing_core" not in (folder / build.TOP_FILE).read_text("utf-8")
 
     again = build.build(platforms.by_name("icebreaker"), design, values, tmp_path / "elsewhere",
-                        verify=lambda core: content["verified"])
+                        verify=lambda core: build.Verified(**content["verified"]))
     assert again.bitstream.read_bytes() == data
-    assert report.data(again) == content
+    assert console.plain(report.report(again)) == content
 
 
 def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
@@ -434,6 +434,6 @@ def test_every_board_gets_a_bitstream(platform, tmp_path):
                          verify=lambda core: VERIFIED)
     assert result.bitstream.stat().st_size > 50_000
     assert result.routed.goal_MHz == pytest.approx(platform.clock, rel=1e-3)         # through the PLL, from the pin's frequency
-    said = report.data(result)
+    said = console.plain(report.report(result))
     assert set(said["use"]) >= {"cells", "multipliers", "block_rams"}
     assert all(0 < use["share"] <= 1 for use in said["use"].values())

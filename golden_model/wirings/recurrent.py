@@ -89,7 +89,7 @@ class Recurrent(LayerWiring):
         return self.frames if self.every_frame else 1
 
     @property
-    def answers(self) -> bool:                                   # type: ignore[override]
+    def answers(self) -> bool:
         return not self.every_frame
 
     def fan_in(self, inputs: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from boards import constraints, fit, floorplan, routing, synthesis, tools, top
 from boards.fit import Fit
@@ -81,7 +82,7 @@ class Built:
 
 
 def build(platform: Platform, design: Design, values: Parameters, folder: Path, *, verify: Verify, clock: float | None = None,
-          baud: int | None = None, seeds: int = 1, router: str = "router1",
+          baud: int | None = None, seeds: int = 1, router: str = "router1", encoding: Mapping[str, Any] | None = None,
           on_step: OnStep = lambda step: None) -> Built:
     """Make the bitstream of a design on a board.
 
@@ -98,6 +99,8 @@ def build(platform: Platform, design: Design, values: Parameters, folder: Path, 
         The place and route is tried with seeds 1, 2, ... until one meets the clock, at most so many.
     router : "router1" or "router2"
         Of nextpnr; the second takes less time where it gets to an end, which it does not for 784-128-10.
+    encoding : mapping, optional
+        How what is measured becomes bytes, for the manifest; see ``hdl.emit.core_files``.
     on_step : called with each of ``STEPS`` when it begins.
 
     Raises
@@ -118,7 +121,7 @@ def build(platform: Platform, design: Design, values: Parameters, folder: Path, 
     check_folder(folder)
     clear(folder)
     _write(folder, {REPORT: json.dumps({"format": FORMAT, "state": "not finished"}) + "\n"})
-    core = emit.core_files(design, values)
+    core = emit.core_files(design, values, encoding)
     _write(folder / CORE, core)
     sources = {TOP_FILE: top.to_verilog(top.Top(platform, System(design, divisor), pll)),
                constraints.FILES[platform.target]: constraints.text(platform)}

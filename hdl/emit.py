@@ -161,13 +161,17 @@ def _check_wired(layer: LayerDesign, coupling: Any) -> None:
 
 # ----------------------------------------------------------------- all files, and what they are
 
-def core_files(design: Design, parameters: Parameters) -> dict[str, str]:
-    """Every file that belongs to a core by its name, ``MANIFEST`` last. Equal arguments give equal texts."""
+def core_files(design: Design, parameters: Parameters, encoding: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Every file that belongs to a core by its name, ``MANIFEST`` last. Equal arguments give equal texts.
+
+    ``encoding``: for the manifest, how what is measured becomes the bytes of an image, as ``Encoding.to_dict`` says it; None:
+    bytes are sent as they are.
+    """
     files = {VERILOG: to_verilog(design, initialised=True), **memory_files(design, parameters),
              INSTANCE: templates.instance(TOP, ports(), generator()),
              REGISTERS: templates.registers(design, generator()),
              WAIVERS: (SOURCES / WAIVERS).read_text("utf-8"), **cells(design)}
-    files[MANIFEST] = json.dumps(manifest(design, files), indent=2) + "\n"
+    files[MANIFEST] = json.dumps(manifest(design, files, encoding), indent=2) + "\n"
     return files
 
 
@@ -187,7 +191,7 @@ def for_simulators(design: Design) -> str:
     return "\n".join((to_verilog(design), *cells(design).values()))
 
 
-def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
+def manifest(design: Design, files: Mapping[str, str], encoding: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What a program must know to use the files, as plain data for JSON; described in ``docs/verilog.md``."""
     network = design.network
     words = network.formats
@@ -205,6 +209,7 @@ def manifest(design: Design, files: Mapping[str, str]) -> dict[str, Any]:
         "frames": {"magic": f"0x{frames.MAGIC:08x}", "digest": f"0x{frames.digest_word(network.digest):016x}", "word_bits": 32,
                    "image_bytes": network.layers[0], "image_words": -(-network.layers[0] // 4),
                    "classes": network.layers[-1], "most_count": frames.MOST_COUNT},
+        "encoding": None if encoding is None else dict(encoding),
         "formats": {entry.name: None if (word := getattr(words, entry.name)) is None else
                     {"format": str(word), "bits": word.bits, "fraction": word.fraction, "signed": word.signed}
                     for entry in fields(words)},

@@ -257,7 +257,7 @@ def test_the_description_in_the_readme_is_the_default():
 
 @pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/arithmetic.md", "docs/model.md", "docs/learning.md",
                                       "docs/registers.md", "docs/verilog.md", "docs/hardware.md", "docs/link.md",
-                                      "docs/boards.md", "docs/experiments.md"])
+                                      "docs/boards.md", "docs/data.md", "docs/experiments.md"])
 def test_links_and_files_that_documents_name_exist(document):
     text = read(document)
     for target in re.findall(r"\]\(([^)#:]+)\)", text):

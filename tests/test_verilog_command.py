@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from golden_model.data.encoding import Encoding
+from golden_model.data.recipe import Recipe
 from golden_model.errors import InputError
 from golden_model.network import Formats, Learning, Network
 from golden_model.parameters import initial, quantised, to_real
@@ -242,3 +244,17 @@ def test_what_changed_while_verilog_was_made_is_not_destroyed(tmp_path):
     with pytest.raises(InputError, match="holds 'new.txt'"):
         verilog.write_folder(place, NEW)
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_the_manifest_says_what_to_send(tmp_path):
+    """The encoding of the model file, and nothing else of the folder depends on it."""
+    model, values = modelled(tmp_path), initial(NETWORK, "fixed")
+    assert run(model, "-o", tmp_path / "plain", "-q") == 0
+    encoding = Encoding.fit([[1.5, 7.0, 3.0], [2.5, 9.0, 3.0]], ["no", "yes"], Recipe.parse("minmax"), features=["a", "b", "c"])
+    model_file.save(model, NETWORK, "fixed", values, {}, encoding)
+    assert run(model, "-o", tmp_path / "core", "-q") == 0
+    plain, manifest = (json.loads((tmp_path / folder / "manifest.json").read_text("utf-8")) for folder in ("plain", "core"))
+    assert Encoding.from_dict(manifest["encoding"]).encode([[2.0, 9.0, 4.0]]).tolist() == [[128, 255, 0]]
+    assert manifest["encoding"]["classes"] == ["no", "yes"]
+    assert plain["encoding"] is None
+    assert manifest | {"encoding": None} == plain

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from boards.virtual import VirtualBoard
     from golden_model.data.datasets import Dataset
     from golden_model.data.datasets import load as load_dataset
+    from golden_model.data.encoding import Encoding
+    from golden_model.data.recipe import Recipe
     from golden_model.engine import CompiledModel
     from golden_model.errors import DeviceError, InputError, InternalError, ToolError, WuxingError
     from golden_model.fixed_point import Format
@@ -45,6 +47,7 @@ _PLACES = {
     "Layer": "golden_model.parameters", "Parameters": "golden_model.parameters",
     "initial_parameters": "golden_model.parameters:initial",
     "Dataset": "golden_model.data.datasets", "load_dataset": "golden_model.data.datasets:load",
+    "Encoding": "golden_model.data.encoding", "Recipe": "golden_model.data.recipe",
     "train": "golden_model.training", "Training": "golden_model.training", "Epoch": "golden_model.training",
     "accuracy": "golden_model.training",
     "ModelFile": "golden_model.storage.model_file", "load_model": "golden_model.storage.model_file:load",
@@ -59,9 +62,9 @@ _PLACES = {
 }
 
 __all__ = [
-    "PLATFORMS", "CompiledModel", "Connection", "Dataset", "Design", "DeviceError", "Epoch", "Format", "Formats",
+    "PLATFORMS", "CompiledModel", "Connection", "Dataset", "Design", "DeviceError", "Encoding", "Epoch", "Format", "Formats",
     "Initialisation", "InputError", "Integration", "InternalError", "Layer", "Learner", "Learning", "Model", "ModelFile",
-    "Network", "Neuron", "Parameters", "RtlModel", "ToolError", "Training", "VirtualBoard", "Wiring", "WuxingError",
+    "Network", "Neuron", "Parameters", "Recipe", "RtlModel", "ToolError", "Training", "VirtualBoard", "Wiring", "WuxingError",
     "accuracy", "core_files", "cosim", "estimate_cells", "estimate_clocks", "initial_parameters", "load_dataset",
     "load_model", "network_for", "save_model", "to_verilog", "train",
 ]

@@ -11,6 +11,7 @@ import typer
 
 from golden_model import parameters
 from golden_model.data import datasets
+from golden_model.data.encoding import IDENTITY, Encoding
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import Parameters
@@ -44,12 +45,18 @@ DESCRIPTIONS = {".toml": Network.from_toml, ".json": Network.from_json}
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """What a core is made of: a network and its parameters, integers of its formats. Of a model file its arithmetic, before it
-    was converted, and its training record; a description is fixed and has an empty record."""
+    was converted, its training record and encoding; a description is fixed, has an empty record and takes bytes."""
 
     network: Network
     values: Parameters
     arithmetic: str = "fixed"
     record: Mapping[str, object] = field(default_factory=dict)
+    encoding: Encoding = IDENTITY
+
+    @property
+    def manifest_encoding(self) -> dict[str, object] | None:
+        """For the manifest of a core; None where bytes are sent as they are."""
+        return None if self.encoding.is_identity else self.encoding.to_dict()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +80,8 @@ def read_model(path: Path, quiet: bool = False) -> Source:
     loaded = model_file.load(path)
     if loaded.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
-    return Source(network=loaded.network, values=loaded.converted("fixed"), arithmetic=loaded.arithmetic, record=loaded.record)
+    return Source(network=loaded.network, values=loaded.converted("fixed"), arithmetic=loaded.arithmetic, record=loaded.record,
+                  encoding=loaded.encoding)
 
 
 def read(path: Path, quiet: bool = False) -> Source:

@@ -7,6 +7,7 @@ A zip archive with these members, in this order:
 ``record.json``      the training record, any JSON object
 ``weights_0.npy``    links (neurons, inputs) of layer 0; then ``bias_0.npy`` (neurons,) and ``coupling_0.npy``
                      (3, 5, neurons), and so on for each layer
+``encoding.json``    how what is measured becomes bytes (``golden_model.data.encoding``); only in files of models that have one
 ===================  =================================================================================================
 
 Integers are stored in the narrowest of int8, int16, int32, int64 that has the bits of their format, reals as they are
@@ -33,6 +34,7 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from golden_model.data.encoding import IDENTITY, Encoding
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Network
@@ -40,10 +42,11 @@ from golden_model.parameters import Layer, Parameters, check, check_arithmetic, 
 from golden_model.storage.atomic_write import write_atomically
 
 VERSION = "wuxing model 1"
-HEAD, RECORD = "model.json", "record.json"
+HEAD, RECORD, ENCODING = "model.json", "record.json", "encoding.json"
 ARRAYS = ("weights", "bias", "coupling")
 
 MOST_TEXT = 1 << 20                       # bytes of one JSON member
+MOST_ENCODING = 16 << 20                  # bytes of that of the encoding, which has numbers for each value of a sample
 MOST_UNPACKED = 1 << 30                   # bytes of all members
 MOST_RATIO, SMALL = 128, 16 << 20         # above SMALL bytes, members unpack to at most MOST_RATIO times the file
 MOST_MEMBERS = 8192
@@ -61,12 +64,14 @@ UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, Not
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ModelFile:
-    """What a model file holds. ``parameters`` are int64 for fixed arithmetic, float32 or float64 as saved for float."""
+    """What a model file holds. ``parameters`` are int64 for fixed arithmetic, float32 or float64 as saved for float;
+    ``encoding`` makes the bytes that the network takes: one that changes nothing in files that have none."""
 
     network: Network
     arithmetic: str
     parameters: Parameters
     record: dict[str, Any]
+    encoding: Encoding = IDENTITY
 
     def converted(self, arithmetic: str) -> Parameters:
         """The parameters in that arithmetic: exact to reals, rounded and saturated to integers.
@@ -86,21 +91,25 @@ class ModelFile:
 
 
 def save(path: str | os.PathLike[str], network: Network, arithmetic: str, parameters: Parameters,
-         record: dict[str, Any]) -> None:
+         record: dict[str, Any], encoding: Encoding = IDENTITY) -> None:
     """Write a model file, all of it or none.
 
-    ``record`` is any dictionary that JSON can hold: data set name and digest, seed, versions, accuracy per epoch.
+    ``record`` is any dictionary that JSON can hold: data set name and digest, seed, versions, accuracy per epoch. ``encoding``:
+    what made the bytes that the network has learnt.
 
     Raises
     ------
     InputError
-        If the parameters do not fit the network, the record is not JSON, or the file cannot be written.
+        If the parameters or the encoding do not fit the network, the record is not JSON, or the file cannot be written.
     """
     check(network, arithmetic, parameters)
+    encoding.check_fits(network)
     if arithmetic == "fixed":
         network.check_fixed()
     head = {"format": VERSION, "arithmetic": arithmetic, "network": network.to_dict()}
     members = {HEAD: _to_json(head, "the network description"), RECORD: _to_json(record, "the training record")}
+    if not encoding.is_identity:
+        members[ENCODING] = _to_json(encoding.to_dict(), "the encoding", MOST_ENCODING)
     for index, layer in enumerate(parameters):
         for name in ARRAYS:
             array = getattr(layer, name)
@@ -165,14 +174,14 @@ def _is_bomb(unpacked: int, packed: int) -> bool:
     return unpacked > max(SMALL, MOST_RATIO * packed)
 
 
-def _to_json(data: Any, what: str) -> bytes:
+def _to_json(data: Any, what: str, most: int = MOST_TEXT) -> bytes:
     """JSON that ``_from_json`` accepts."""
     try:
         text = json.dumps(data, allow_nan=False, indent=1, sort_keys=True).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{what} must be data that JSON can hold, but: {_brief(error)}; {CONVERT}") from None
-    if len(text) > MOST_TEXT:
-        raise InputError(f"{what} must be at most {MOST_TEXT} bytes of JSON, not {len(text)}; leave details out")
+    if len(text) > most:
+        raise InputError(f"{what} must be at most {most} bytes of JSON, not {len(text)}; leave details out")
     _from_json(text, what, CONVERT)
     return text
 
@@ -215,19 +224,25 @@ def _load(file: BinaryIO) -> ModelFile:
         head = _from_json(_read_text(archive, entries[HEAD]), HEAD, TRAIN)
         network, arithmetic = _parse_head(head)
         expected = [HEAD, RECORD, *(f"{name}_{index}.npy" for index in range(len(network.layers) - 1) for name in ARRAYS)]
-        if set(entries) != set(expected):
-            for problem, names in (("lacks", set(expected) - set(entries)), ("has also", set(entries) - set(expected))):
+        there = set(entries) - {ENCODING}
+        if there != set(expected):
+            for problem, names in (("lacks", set(expected) - there), ("has also", there - set(expected))):
                 if names:
                     raise InputError(f"it must contain the arrays of {len(network.layers) - 1} layers and nothing else, but "
                                      f"{problem} {_brief(repr(min(names)))}; {TRAIN}")
         record = _from_json(_read_text(archive, entries[RECORD]), RECORD, TRAIN)
+        encoding = IDENTITY
+        if ENCODING in entries:
+            text = _read_text(archive, entries[ENCODING], MOST_ENCODING)
+            encoding = Encoding.from_dict(_from_json(text, ENCODING, TRAIN))
         parameters = [Layer(**{name: _read_array(archive, entries[f"{name}_{index}.npy"], shapes[name],
                                                  _word(network, name) if arithmetic == "fixed" else None) for name in ARRAYS})
                       for index, shapes in enumerate(layer_shapes(network))]
     check(network, arithmetic, parameters)
+    encoding.check_fits(network)
     if arithmetic == "fixed":
         network.check_fixed()
-    return ModelFile(network=network, arithmetic=arithmetic, parameters=parameters, record=record)
+    return ModelFile(network=network, arithmetic=arithmetic, parameters=parameters, record=record, encoding=encoding)
 
 
 def _parse_head(head: dict[str, Any]) -> tuple[Network, str]:
@@ -266,9 +281,9 @@ def _check_entries(entries: list[zipfile.ZipInfo], size: int) -> None:
                          f"declare {unpacked} bytes from {packed} in a file of {size}; {DISTRUST}")
 
 
-def _read_text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytearray:
-    if entry.file_size > MOST_TEXT:
-        raise InputError(f"{entry.filename} must have at most {MOST_TEXT} bytes, not {entry.file_size}; {DISTRUST}")
+def _read_text(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int = MOST_TEXT) -> bytearray:
+    if entry.file_size > most:
+        raise InputError(f"{entry.filename} must have at most {most} bytes, not {entry.file_size}; {DISTRUST}")
     with archive.open(entry) as member:
         return _read_exactly(member, entry.file_size, entry.filename)
 

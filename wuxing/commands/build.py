@@ -59,7 +59,8 @@ def build(model: designs.NetworkArgument,
             console.err().print(f"{boards.build.STEPS.index(step) + 1} of {len(boards.build.STEPS)}: {step}{watch}",
                                 soft_wrap=True)
     built = boards.build.build(chosen, design, source.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
-                         on_step=on_step, verify=verification(design, source.values, images, taught))
+                                encoding=source.manifest_encoding, on_step=on_step,
+                                verify=verification(design, source.values, images, taught))
     made = report.report(built)
     write_atomically(output / boards.build.PAGE, build_page.page(made))
     write_atomically(output / boards.build.REPORT, console.json_text(made))

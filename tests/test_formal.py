@@ -62,7 +62,7 @@ def test_a_counterexample_is_a_trace_that_can_be_looked_at():
     verdict = check(Counter(below(3)), mode="bmc", depth=5)
     assert verdict.trace.count("$enddefinitions") == 1
     assert " count $end" in verdict.trace
-    assert "DONE (FAIL" in verdict.log
+    assert "Status: FAILED" in verdict.log
     assert check(Counter(below(10)), depth=2).trace is None
 
 
@@ -120,6 +120,6 @@ def test_a_missing_program_is_named_with_its_package(monkeypatch, program, packa
 
 def test_a_design_that_the_tools_cannot_read_says_what_stopped_them(monkeypatch):
     monkeypatch.setattr(formal.rtlil, "convert", lambda *arguments, **options: 'module \\top parameter \\FLAVOR "assert"')
-    message = "a design must be one that SymbiYosys can read, but it stopped: Module `top' not found!"
+    message = "a design must be one that Yosys can read, but it stopped: Module `top' not found!"
     with pytest.raises(ToolError, match=f"^{re.escape(message)}$"):
         check(Counter(below(10)))

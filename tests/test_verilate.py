@@ -199,7 +199,7 @@ def test_what_the_compiler_refuses_is_told_in_its_words(cache, monkeypatch, tmp_
     monkeypatch.setattr(verilate, "_runtime", lambda common, source: source)
     monkeypatch.setattr(verilate, "_headers", lambda compiler, command: [])
     compiler = simulators.compiler().path
-    message = rf"^unit_0\.cpp must be accepted by {re.escape(str(compiler))}, but: .*verilated\.cpp:1:\d+: error: .*$"
+    message = rf"^verilated\.cpp must be accepted by {re.escape(str(compiler))}, but: .*verilated\.cpp:1:\d+: error: .*$"
     with pytest.raises(ToolError, match=message):
         verilate.build(CORE, "frame_core")
 
@@ -225,6 +225,26 @@ def test_headers_are_read_once_for_all_designs(cache, tmp_path):
         assert (f"! {headers[1]}.gch\n" in ran.complained) is taken
     clang = simulators.Tool(name="g++", path=_program(tmp_path, "Apple clang version 17.0.0"), version="17.0.0")
     assert verilate._headers(clang, [str(clang.path)]) == []
+
+
+def test_the_wrapper_is_compiled_once_for_all_designs_with_the_same_ports(cache, tmp_path):
+    """It sees a design through Verilator's header alone, so that the text of the header decides, and its own text."""
+    compiler, (wrapper, model) = simulators.compiler(), (tmp_path / name for name in ("wrapper.cpp", "Vcore.h"))
+    model.write_text("const int ports = 4;\n")
+    wrapper.write_text('#include "Vcore.h"\nint wrapped = ports;\n')
+
+    def compiled():
+        return verilate._wrapper(compiler, [str(compiler.path)], model, wrapper, [])
+    first = compiled()
+    assert first.is_relative_to(cache)
+    assert b"wrapped" in first.read_bytes()
+    stamp = first.stat().st_mtime_ns
+    assert compiled() == first
+    assert first.stat().st_mtime_ns == stamp
+    model.write_text("const int ports = 5;\n")
+    other = compiled()
+    wrapper.write_text('#include "Vcore.h"\nint wrapped = 2 * ports;\n')
+    assert len({first, other, compiled()}) == 3
 
 
 def test_flags_of_the_user_come_last_and_optimisation_is_as_they_say(cache, compiled, monkeypatch):

@@ -6,21 +6,21 @@ shapes, and such with planted bugs.
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
 from amaranth.lib import wiring
 from cocotb_tools.runner import get_runner
 
 from hdl.verilog_text import readable
 from hdl.yosys import all_converted
-from sim.cocotb_runner import BUILD_ARGUMENTS, runtime_kept
+from sim.cocotb_runner import BUILD_ARGUMENTS, make_flags, runtime_kept
 from testbenches.cases import SETTINGS
 
 TOP = "bench_top"
@@ -77,7 +77,10 @@ def verdicts(folder: Path, cases: Mapping[str, Case], bench: str, *, simulator: 
                      "utf-8")
     runner = get_runner(simulator)
     options = BUILD_ARGUMENTS[simulator]
-    with _precompiled_headers(), runtime_kept(folder / "build", options) if simulator == "verilator" else nullcontext():
+    with ExitStack() as stack:
+        if simulator == "verilator":
+            stack.enter_context(pytest.MonkeyPatch.context()).setenv("MAKEFLAGS", make_flags(source.stat().st_size))
+            stack.enter_context(runtime_kept(folder / "build", options))
         runner.build(sources=[source], hdl_toplevel=TOP, build_dir=folder / "build", build_args=options,
                      timescale=("1ns", "1ps"), log_file=folder / "build.log")
     try:
@@ -109,17 +112,3 @@ def _complaint(test: ElementTree.Element) -> str:
     """The exception that ended a test of cocotb, its name and what it says, then where; empty if the test passed."""
     wrong = [child for child in test if child.tag in ("failure", "error", "skipped")]
     return "\n".join(f"{child.get('type', child.tag)}: {child.get('message', '')}\n{child.text or ''}" for child in wrong)
-
-
-@contextmanager
-def _precompiled_headers() -> Iterator[None]:
-    """Verilator as packaged for Python forgets the option by which larger models include their precompiled headers."""
-    before = os.environ.get("MAKEFLAGS")
-    os.environ["MAKEFLAGS"] = f"{before or ''} CFG_CXXFLAGS_PCH_I=-include".strip()
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["MAKEFLAGS"]
-        else:
-            os.environ["MAKEFLAGS"] = before

@@ -69,13 +69,7 @@ class Connection(CoreLearner):
             if report.magic != frames.MAGIC:
                 raise DeviceError(f"the board at {port} must say that it is a Wuxing core, 0x{frames.MAGIC:08x}, not "
                                   f"0x{report.magic:08x}; load a bitstream of wuxing build")
-            if report.digest != frames.digest_word(network.digest):
-                digest = report.digest.to_bytes(8, "little").hex()
-                raise InputError(f"model and bitstream must be of the same network, but the digest of the model begins with "
-                                 f"{network.digest[:16]} and that of the board at {port} with {digest}; build this model and "
-                                 f"load its bitstream")
-            parameter_frames.check_revision(report)
-            self.learns, self.programmable = report.learns, report.programmable
+            self._meet(report, "bitstream", f"the board at {port}", "build this model and load its bitstream")
         except BaseException:
             self.close()
             raise

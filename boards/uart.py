@@ -1,6 +1,8 @@
 """A serial line, 8 bits, no parity, one stop bit: receiver and transmitter."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.cdc import FFSynchronizer
@@ -12,15 +14,34 @@ LEAST_DIVISOR, MOST_DIVISOR = 2, 1 << 16
 BITS = 10                                 # start, eight data bits, stop
 
 
-class UartReceiver(wiring.Component):
-    """Samples every bit once, in its middle. A byte whose stop bit is wrong is given like any other: a CRC judges it.
-
-    After such a byte, or while the line is held low, nothing starts before the line has been high again.
+class _LineEnd(wiring.Component):
+    """One end of a serial line.
 
     Parameters
     ----------
     divisor : int
         Clocks of a bit, ``LEAST_DIVISOR`` to ``MOST_DIVISOR``. On a real line 4 or more: less leaves no margin.
+
+    Raises
+    ------
+    InputError
+        If the divisor is out of range.
+    """
+
+    def __init__(self, divisor: int, members: Mapping[str, In | Out]) -> None:
+        self.divisor = checked_divisor(divisor)
+        super().__init__(members)
+
+    def _timer(self) -> tuple[Signal, Signal]:
+        """Clocks that are left of a bit, and bits that are left of a byte."""
+        return Signal(range(self.divisor), name="timer"), Signal(range(BITS + 1), name="left")
+
+
+class UartReceiver(_LineEnd):
+    """Samples every bit once, in its middle. A byte whose stop bit is wrong is handed on like any other: a CRC judges it.
+
+    After such a byte, or while the line is held low, nothing starts before the line has been high again. Its argument is the
+    divisor, see ``_LineEnd``.
 
     Members
     -------
@@ -30,22 +51,16 @@ class UartReceiver(wiring.Component):
         A byte, for one clock. There is no way to make it wait.
 
     Tolerates a sender whose bits are up to 4 % longer or shorter, less half a clock in a bit of few clocks.
-
-    Raises
-    ------
-    InputError
-        If the divisor is out of range.
     """
 
     def __init__(self, divisor: int) -> None:
-        self.divisor = checked_divisor(divisor)
-        super().__init__({"rx": In(1), "data": Out(8), "valid": Out(1)})
+        super().__init__(divisor, {"rx": In(1), "data": Out(8), "valid": Out(1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         line, before = Signal(init=1, name="line"), Signal(name="before")
         m.submodules.synchronizer = FFSynchronizer(self.rx, line, init=1)
-        timer, left = Signal(range(self.divisor), name="timer"), Signal(range(BITS + 1), name="left")
+        timer, left = self._timer()
         middle = Signal(name="middle")
         m.d.comb += middle.eq(timer == 0)
         m.d.sync += [before.eq(line), timer.eq(Mux(middle, self.divisor - 1, timer - 1)), self.valid.eq(0)]
@@ -64,13 +79,8 @@ class UartReceiver(wiring.Component):
         return m
 
 
-class UartTransmitter(wiring.Component):
-    """Sends bytes one after the other, least bit first.
-
-    Parameters
-    ----------
-    divisor : int
-        Clocks of a bit, ``LEAST_DIVISOR`` to ``MOST_DIVISOR``. On a real line 4 or more: less leaves no margin.
+class UartTransmitter(_LineEnd):
+    """Sends bytes one after the other, least bit first. Its argument is the divisor, see ``_LineEnd``.
 
     Members
     -------
@@ -78,20 +88,14 @@ class UartTransmitter(wiring.Component):
         Taken when the line is free.
     tx : Out(1)
         The pin, a register, high while idle.
-
-    Raises
-    ------
-    InputError
-        If the divisor is out of range.
     """
 
     def __init__(self, divisor: int) -> None:
-        self.divisor = checked_divisor(divisor)
-        super().__init__({"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
+        super().__init__(divisor, {"i": In(stream.Signature(8)), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        timer, left = Signal(range(self.divisor), name="timer"), Signal(range(BITS + 1), name="left")
+        timer, left = self._timer()
         bits = Signal(8, name="bits")
         m.d.comb += self.i.ready.eq(left == 0)
         with m.If(left == 0):

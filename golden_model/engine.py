@@ -46,14 +46,9 @@ class CompiledModel:
 
     Parameters
     ----------
-    network : Network
-    arithmetic : "float" or "fixed"
-    values : Parameters, optional
-        Parameters to start from; by default the random ones of ``network.seed``. They are copied.
+    network, arithmetic, values : see ``Model``.
     threads : int, optional
         For inference; by default one per core. Learning is sequential by its definition.
-
-    What pid instincts remember begins at zero, lasts as long as the model and belongs to no model file.
     """
 
     def __init__(self, network: Network, arithmetic: str, values: Parameters | None = None, threads: int | None = None) -> None:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy.typing as npt
 
 from golden_model.arguments import check_epoch
+from golden_model.errors import InputError
 from golden_model.learner import Array
 from golden_model.network import Network
 from golden_model.parameters import Parameters
@@ -43,6 +44,21 @@ class CoreLearner(ABC):
     @abstractmethod
     def infer(self, images: npt.ArrayLike, outputs: bool = False) -> CoreAnswers:
         """Classify images (images, inputs) of bytes."""
+
+    def _meet(self, report: StatusReport, what: str, which: str, remedy: str) -> None:
+        """Look at the first report of a core: is it of this network, and what can it do?
+
+        Raises
+        ------
+        InputError
+            If digest or revision of its frames are others.
+        """
+        if report.magic != frames.MAGIC or report.digest != frames.digest_word(self.network.digest):
+            digest = report.digest.to_bytes(8, "little").hex()
+            raise InputError(f"model and {what} must be of the same network, but the digest of the model begins with "
+                             f"{self.network.digest[:16]} and that of {which} with {digest}; {remedy}")
+        parameter_frames.check_revision(report)
+        self.learns, self.programmable = report.learns, report.programmable
 
     def status(self) -> StatusReport:
         """Digest, counters, rates in force, clock cycles."""

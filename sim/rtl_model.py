@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model.arguments import check_images, lesson
-from golden_model.errors import DeviceError, InputError
+from golden_model.errors import DeviceError
 from golden_model.learner import Array
 from golden_model.network import Network
 from hdl import frames, parameter_frames
@@ -60,14 +60,7 @@ class RtlModel(CoreLearner):
         self.network = network
         self.core = engine(verilog, top, files, probes=probes, public=public, trace=trace)
         self.idle, self.stall, self.seed, self.patience = idle, stall, seed, patience
-        report = self.status()
-        if report.magic != frames.MAGIC or report.digest != frames.digest_word(network.digest):
-            digest = report.digest.to_bytes(8, "little").hex()
-            raise InputError(f"model and Verilog must be of the same network, but the digest of the model begins with "
-                             f"{network.digest[:16]} and that of the Verilog with {digest}; emit the Verilog of this "
-                             f"model again")
-        parameter_frames.check_revision(report)
-        self.learns, self.programmable = report.learns, report.programmable
+        self._meet(self.status(), "Verilog", "the Verilog", "emit the Verilog of this model again")
         self.reset()
 
     # ------------------------------------------------------------- frames

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, settings
 from golden_model.errors import ToolError
 from sim import simulators
 
+pytest_plugins = ["letters"]
+
 settings.register_profile("wuxing", deadline=None, derandomize="CI" in os.environ,
                           suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("wuxing")

@@ -1,12 +1,14 @@
-"""A small data set in a folder of IDX files, written independently of the code that reads them."""
+"""A small data set in a folder of IDX files, written independently of the code that reads them; a plugin with its fixtures."""
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from golden_model.data.datasets import FILES
+from golden_model.data import download
+from golden_model.data.datasets import FILES, Dataset, load
 
 TRAIN, TEST, HEIGHT, WIDTH = 30, 10, 6, 5
 TRAIN_IMAGES, TRAIN_LABELS, TEST_IMAGES, TEST_LABELS = FILES
@@ -38,3 +40,29 @@ def written(parent: Path) -> Path:
     for name, array in arrays().items():
         (folder / name).write_bytes(idx(array))
     return folder
+
+
+@pytest.fixture(scope="module", name="arrays")
+def the_arrays() -> dict[str, np.ndarray]:
+    """Images and labels by the name of their file."""
+    return arrays()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the four files."""
+    return written(tmp_path)
+
+
+@pytest.fixture
+def dataset(folder: Path) -> Dataset:
+    """What is in that folder."""
+    return load(str(folder))
+
+
+@pytest.fixture
+def no_data_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the user's data nor a mirror is ever touched."""
+    monkeypatch.delenv("WUXING_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(download, "MIRRORS", ())

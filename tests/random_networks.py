@@ -1,4 +1,4 @@
-"""Hypothesis strategies: valid network descriptions and parameters, extremes included. Shared by several test files."""
+"""Hypothesis strategies: valid network descriptions and parameters, extremes included; images for them."""
 from __future__ import annotations
 
 import itertools
@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from golden_model.errors import InputError
-from golden_model.fixed_point import Format
+from golden_model.fixed_point import Array, Format
 from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters, layer_shapes
 from golden_model.wirings import masks
@@ -107,3 +107,10 @@ def cases(draw: Any, **options: Any) -> tuple[Network, Parameters, Any, Any, int
         images = random.choice([0, 255], images.shape)
     labels = random.integers(0, network.layers[-1], count)
     return network, parameters, images.astype(np.uint8), labels, draw(st.integers(0, 3))
+
+
+def pictures(network: Network, count: int, seed: int = 0, density: float = 0.5) -> tuple[Array, Array]:
+    """Images (count, inputs) of random bytes, of which that share is not 0, and labels."""
+    random = np.random.default_rng(seed)
+    images = random.integers(0, 256, (count, network.layers[0])) * (random.random((count, network.layers[0])) < density)
+    return images.astype(np.uint8), random.integers(0, network.layers[-1], count)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numba import njit
 
+from equal_models import same, same_out_of_a_file, same_to_float32
 from golden_model import parameters
 from golden_model.bounds import worst_case
 from golden_model.engine import CompiledModel
@@ -19,19 +20,11 @@ from golden_model.kernels import taps
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters
-from golden_model.storage import model_file
 from golden_model.wirings import Convolution, masks
-from random_networks import strategies
-from test_engine import same
+from random_networks import pictures, strategies
 
 SMALL = Network(layers=(7 * 6 * 2, 3 * 2 * 5, 2 * 1 * 3, 4), seed=3, wiring=Wiring(layers=(
     "convolution 3x3 stride 2 of 7x6x2", "convolution 2x2 stride 1 of 3x2x5", "full")))
-
-
-def pictures(network, count, seed=0, density=0.5):
-    random = np.random.default_rng(seed)
-    images = random.integers(0, 256, (count, network.layers[0])) * (random.random((count, network.layers[0])) < density)
-    return images.astype(np.uint8), random.integers(0, network.layers[-1], count)
 
 
 # ---------------------------------------------------------------- geometry
@@ -265,14 +258,7 @@ def test_accumulators_are_emptied_before_they_overflow():
     Learning(batch=3), Learning(links_instinct="pid", links_gains=(1, 2**-4, 0.5), leak=2**-3)])
 def test_reals_agree_to_the_rounding_of_float32(learning):
     network = replace(SMALL, learning=learning)
-    images, labels = pictures(network, 60)
-    model, compiled = Model(network, "float"), CompiledModel(network, "float")
-    model.learn(images, labels)
-    compiled.learn(images, labels)
-    for one, other in zip(model.parameters, compiled.parameters, strict=True):
-        for name in ("weights", "bias", "coupling"):
-            np.testing.assert_allclose(getattr(other, name), getattr(one, name), atol=5e-5)
-    np.testing.assert_allclose(compiled.outputs(images), model.outputs(images), atol=2e-4)
+    same_to_float32(network, *pictures(network, 60), tolerance=5e-5)
 
 
 # ---------------------------------------------------------------- around it
@@ -290,13 +276,4 @@ def test_sums_are_as_wide_as_positions_demand():
 
 
 def test_model_files_hold_the_channels(tmp_path):
-    images, labels = pictures(SMALL, 20)
-    for arithmetic in ("fixed", "float"):
-        model = CompiledModel(SMALL, arithmetic)
-        model.learn(images, labels)
-        model_file.save(tmp_path / "model.npz", SMALL, arithmetic, model.parameters, {})
-        loaded = model_file.load(tmp_path / "model.npz")
-        assert loaded.network == SMALL
-        again = CompiledModel(loaded.network, arithmetic, loaded.parameters)
-        same(model, again)
-        np.testing.assert_array_equal(again.outputs(images), model.outputs(images))
+    same_out_of_a_file(SMALL, *pictures(SMALL, 20), tmp_path / "model.npz")

@@ -11,34 +11,12 @@ import numpy as np
 import pytest
 
 import golden_model.data.idx
-import letters
 from golden_model.data import download
 from golden_model.data.datasets import FILES, Dataset, load
 from golden_model.errors import InputError
-from letters import HEIGHT, TEST_IMAGES, TEST_LABELS, TRAIN, TRAIN_IMAGES, TRAIN_LABELS, WIDTH, idx, refusal, written
+from letters import HEIGHT, TEST_IMAGES, TEST_LABELS, TRAIN, TRAIN_IMAGES, TRAIN_LABELS, WIDTH, idx, refusal
 
-
-@pytest.fixture(scope="module")
-def arrays() -> dict[str, np.ndarray]:
-    return letters.arrays()
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return written(tmp_path)
-
-
-@pytest.fixture
-def dataset(folder: Path) -> Dataset:
-    return load(str(folder))
-
-
-@pytest.fixture(autouse=True)
-def no_data_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the user's data nor a mirror is ever touched by these tests."""
-    monkeypatch.delenv("WUXING_DATA", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(download, "MIRRORS", ())
+pytestmark = pytest.mark.usefixtures("no_data_of_this_machine")
 
 
 class Mirror:

@@ -5,24 +5,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from equal_models import same, same_to_float32
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.model import Model
 from golden_model.network import Formats, Learning, Network, Neuron
 from random_networks import cases
-
-
-def same(a, b):
-    for layer, (one, other) in enumerate(zip(a.parameters, b.parameters, strict=True)):
-        for name in ("weights", "bias", "coupling"):
-            np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=f"{name} of layer {layer}")
-    for layer, (one, other) in enumerate(zip(a.memory, b.memory, strict=True)):
-        assert one.keys() == other.keys()
-        for name in one:
-            for word in ("integral", "previous"):
-                np.testing.assert_array_equal(getattr(one[name], word), getattr(other[name], word),
-                                              err_msg=f"{word} of {name} of layer {layer}")
 
 
 @given(cases())
@@ -59,13 +48,7 @@ def test_whole_learning_runs_are_equal_bit_for_bit(width, blobs):
 def test_reals_agree_to_the_rounding_of_float32(learning, neuron, blobs):
     images, labels = blobs
     network = Network(layers=(images.shape[1], 20, 4), learning=learning, neuron=neuron)
-    model, compiled = Model(network, "float"), CompiledModel(network, "float")
-    model.learn(images[:60], labels[:60])
-    compiled.learn(images[:60], labels[:60])
-    for one, other in zip(model.parameters, compiled.parameters, strict=True):
-        for name in ("weights", "bias", "coupling"):
-            np.testing.assert_allclose(getattr(other, name), getattr(one, name), atol=2e-5)
-    np.testing.assert_allclose(compiled.outputs(images), model.outputs(images), atol=1e-4)
+    same_to_float32(network, images[:60], labels[:60])
 
 
 def test_accumulators_of_32_bits_are_emptied_before_they_overflow():

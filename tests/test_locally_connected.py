@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
+from equal_models import same, same_out_of_a_file
 from golden_model import parameters
-from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Learning, Network, Wiring
@@ -19,19 +19,13 @@ from golden_model.robustness.faults import Faults, FaultyCompiledModel, FaultyMo
 from golden_model.storage import model_file
 from golden_model.wirings import Full, LocallyConnected
 from hdl.design import Design
-from test_engine import same
+from random_networks import pictures
 from wuxing.cli import main
 
 WORDS = ("locally-connected 3x3 stride 2 of 7x6x2", "locally-connected 2x2 stride 1 of 3x2x5", "full")
 SMALL = Network(layers=(7 * 6 * 2, 3 * 2 * 5, 2 * 1 * 18, 4), seed=3, wiring=Wiring(layers=WORDS))
 LESSONS = [Learning(links=2**-2, bias=2**-3), Learning(batch=5), Learning(links=2**-9, links_instinct="sign"),
            Learning(links_instinct="pid", links_gains=(1, 2**-4, 0.5), bias_instinct="pid", leak=2**-3, batch=2)]
-
-
-def pictures(network, count, seed=0, density=0.5):
-    random = np.random.default_rng(seed)
-    images = random.integers(0, 256, (count, network.layers[0])) * (random.random((count, network.layers[0])) < density)
-    return images.astype(np.uint8), random.integers(0, network.layers[-1], count)
 
 
 @dataclass(frozen=True)
@@ -172,16 +166,7 @@ def test_there_is_no_hardware_for_it(learns):
 
 
 def test_model_files_hold_the_links_of_each_neuron(tmp_path):
-    images, labels = pictures(SMALL, 20)
-    for arithmetic in ("fixed", "float"):
-        model = CompiledModel(SMALL, arithmetic)
-        model.learn(images, labels)
-        model_file.save(tmp_path / "model.npz", SMALL, arithmetic, model.parameters, {})
-        loaded = model_file.load(tmp_path / "model.npz")
-        assert loaded.network == SMALL
-        again = CompiledModel(loaded.network, arithmetic, loaded.parameters)
-        same(model, again)
-        np.testing.assert_array_equal(again.outputs(images), model.outputs(images))
+    same_out_of_a_file(SMALL, *pictures(SMALL, 20), tmp_path / "model.npz")
 
 
 def test_a_command_trains_it(tmp_path, capsys):

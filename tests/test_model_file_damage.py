@@ -17,7 +17,7 @@ from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network
 from golden_model.storage import model_file
-from golden_model.storage.model_file import load, save
+from golden_model.storage.model_file import ModelFile, load, save
 from model_members import RECORD, SMALL, assert_equal, directory_field, npy, pack, parameters_of, refuses, saved
 
 
@@ -299,6 +299,16 @@ def test_endless_directory(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 # ----------------------------------------------------------------- fuzz
 
+def loaded_unless_refused(path: Path, text: str) -> ModelFile | None:
+    """What is in the file, or None after an ``InputError`` that begins with ``text`` behind its name."""
+    try:
+        return load(path)
+    except InputError as error:
+        refusal = str(error)
+    assert refusal.startswith(f"model file {path}{text}")
+    return None
+
+
 @settings(deadline=None, derandomize=True, max_examples=400)
 @given(st.data())
 def test_any_damage_is_refused_or_harmless(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
@@ -310,14 +320,8 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory: pytest.TempPathFact
     for at in data.draw(st.lists(positions, min_size=1, max_size=4)):
         content[at] ^= data.draw(st.integers(1, 255))
     path.write_bytes(content[:data.draw(st.just(len(content)) | st.integers(0, len(content)))])
-    try:
-        result = load(path)
-    except InputError as error:
-        said = str(error)
-    else:
+    if (result := loaded_unless_refused(path, "")) is not None:
         assert_equal(result, SMALL, "fixed", parameters_of(SMALL, "fixed"), RECORD)
-        return
-    assert said.startswith(f"model file {path}")
 
 
 JSON_VALUES = st.recursive(st.none() | st.booleans() | st.integers(-2**70, 2**70) | st.floats() | st.text(max_size=9)
@@ -342,15 +346,9 @@ def test_any_description_is_refused_or_fits(tmp_path_factory: pytest.TempPathFac
         key = data.draw(st.sampled_from(sorted(place) if isinstance(place, dict) else range(len(place))))
     place[key] = data.draw(JSON_VALUES)
     pack(path, {**members, "model.json": json.dumps(tree).encode()})
-    try:
-        result = load(path)
-    except InputError as error:
-        said = str(error)
-    else:
+    if (result := loaded_unless_refused(path, ": ")) is not None:
         save(path, result.network, result.arithmetic, result.parameters, result.record)
         assert_equal(load(path), result.network, result.arithmetic, result.parameters, RECORD)
-        return
-    assert said.startswith(f"model file {path}: ")
 
 
 @settings(deadline=None, derandomize=True, max_examples=200)
@@ -362,11 +360,5 @@ def test_any_array_header_is_refused_or_right(tmp_path_factory: pytest.TempPathF
     for at in data.draw(st.lists(st.integers(0, 80), min_size=1, max_size=3)):
         content[at] = data.draw(st.integers(0, 255) | st.sampled_from(b"0123456789'<>|[](){},:iOVSfLTF "))
     pack(path, {**members, "weights_0.npy": bytes(content)})
-    try:
-        result = load(path)
-    except InputError as error:
-        said = str(error)
-    else:
+    if (result := loaded_unless_refused(path, ": weights_0.npy must ")) is not None:
         assert_equal(result, SMALL, "fixed", parameters_of(SMALL, "fixed"), RECORD)
-        return
-    assert said.startswith(f"model file {path}: weights_0.npy must ")

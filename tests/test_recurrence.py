@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from equal_models import same, same_out_of_a_file, same_to_float32
 from golden_model import circuits, parameters, reciprocal
 from golden_model.arithmetic import create_arithmetic
 from golden_model.bounds import worst_case
@@ -22,17 +23,11 @@ from golden_model.storage import model_file
 from golden_model.theory.association import AssociativeMemory, description
 from golden_model.theory.neuron import Ring, energy
 from golden_model.wirings import Recurrent
-from test_engine import same
+from random_networks import pictures
 
 SMALL = Network(layers=(5 * 6, 18, 7, 4), seed=2, integration=Integration(dt=0.25),
                 formats=Formats(coupling=Format.parse("Q2.4")),
                 wiring=Wiring(layers=("recurrent 5 steps 2 K3 0.0625", "full", "full")))
-
-
-def pictures(network, count, seed=0):
-    random = np.random.default_rng(seed)
-    images = random.integers(0, 256, (count, network.layers[0])) * (random.random((count, network.layers[0])) < 0.5)
-    return images.astype(np.uint8), random.integers(0, network.layers[-1], count)
 
 
 # ---------------------------------------------------------------- the word
@@ -227,14 +222,7 @@ def test_integers_are_equal_bit_for_bit(case):
 
 
 def test_reals_agree_to_the_rounding_of_float32():
-    images, labels = pictures(SMALL, 30)
-    model, compiled = Model(SMALL, "float"), CompiledModel(SMALL, "float")
-    model.learn(images, labels)
-    compiled.learn(images, labels)
-    for one, other in zip(model.parameters, compiled.parameters, strict=True):
-        for name in ("weights", "bias", "coupling"):
-            np.testing.assert_allclose(getattr(other, name), getattr(one, name), atol=2e-5)
-    np.testing.assert_allclose(compiled.outputs(images), model.outputs(images), atol=1e-4)
+    same_to_float32(SMALL, *pictures(SMALL, 30))
 
 
 def test_sums_are_as_wide_as_steps_and_neurons_demand():
@@ -261,13 +249,8 @@ def test_ranges_of_a_run_lie_within_the_worst_case():
 
 
 def test_model_files_hold_both_kinds_of_links(tmp_path):
-    for arithmetic in ("fixed", "float"):
-        start = parameters.initial(SMALL, arithmetic)
-        assert start[0].weights.shape == (18, 6 + 18)
-        model_file.save(tmp_path / "model.npz", SMALL, arithmetic, start, {})
-        loaded = model_file.load(tmp_path / "model.npz")
-        assert loaded.network == SMALL
-        np.testing.assert_array_equal(loaded.parameters[0].weights, start[0].weights)
+    assert parameters.initial(SMALL, "fixed")[0].weights.shape == (18, 6 + 18)
+    same_out_of_a_file(SMALL, *pictures(SMALL, 20), tmp_path / "model.npz")
 
 
 # ---------------------------------------------------------------- associative memory

@@ -37,6 +37,7 @@ from wuxing.commands import (
     train,
     verilog,
 )
+from wuxing.option_groups import flattened
 from wuxing.reports import console
 
 SUMMARY = "Networks of predator-prey neurons that learn locally: in float, and bit by bit as in hardware."
@@ -73,7 +74,7 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
         "Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."),
 }
 for _name, (_command, _sentence) in COMMANDS.items():
-    app.command(_name, help=_sentence)(_command)
+    app.command(_name, help=_sentence)(flattened(_command))
 
 
 # Options, by their names of before.

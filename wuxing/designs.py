@@ -25,20 +25,10 @@ if TYPE_CHECKING:
 
 NetworkArgument = Annotated[Path, typer.Argument(metavar="MODEL", show_default=False, help=(
     "A model file, or a network description (.toml, .json), whose memories then begin as before learning."))]
-UnitsOption = Annotated[str | None, typer.Option("--units", help=(
-    "Processing units of each layer, as 128,10; one number stands for all. By default one per neuron, on a board as many as "
-    "fit."))]
-MostUnitsOption = Annotated[int | None, typer.Option("--most-units", help="At most so many in a layer, instead of --units.")]
-KindOption = Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")]
-LearningOption = Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")]
 BoardOption = Annotated[str | None, typer.Option("--board", help="One of those that wuxing boards lists; by default the "
                                                  "one that the model was trained for.")]
-CoreBoardOption = Annotated[str | None, typer.Option("--board", help="The core that wuxing build makes for this board, "
-                                                     "instead of --arrangement and --target.")]
 ArrangementOption = Annotated[str | None, typer.Option("--arrangement", help="parallel: an array for each layer; time-shared: "
                                                        "one array does all layers. By default parallel.")]
-TargetOption = Annotated[str | None, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40. By default "
-                                                  "portable.")]
 DESCRIPTIONS = {".toml": Network.from_toml, ".json": Network.from_json}
 
 
@@ -59,20 +49,40 @@ class Source:
         return None if self.encoding.is_identity else self.encoding.to_dict()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """What the options of a command say of a core, None where they say nothing. ``units``: the text of ``--units``."""
+@dataclass(frozen=True, kw_only=True)
+class Units:
+    """Options that say how many processing units serve the neurons, None where they say nothing. ``units``: as it was typed.
 
-    units: str | None = None
-    most_units: int | None = None
-    kind: str = "shift"
-    learns: bool = True
-    board: str | None = None
-    arrangement: str | None = None
-    target: str | None = None
+    These three classes are groups of options, see ``wuxing.option_groups``.
+    """
+
+    units: Annotated[str | None, typer.Option("--units", help=(
+        "Processing units of each layer, as 128,10; one number stands for all. By default one per neuron, on a board as many "
+        "as fit."))] = None
+    most_units: Annotated[int | None, typer.Option(
+        "--most-units", help="At most so many in a layer, instead of --units.")] = None
 
 
-USUAL = Choices()
+@dataclass(frozen=True, kw_only=True)
+class Circuit(Units):
+    """And those that say what the circuit can do, whatever it is for."""
+
+    kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")] = "shift"
+    learns: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices(Circuit):
+    """And those that say what it is for: all that is asked of a core that no board decides."""
+
+    board: Annotated[str | None, typer.Option("--board", help="The core that wuxing build makes for this board, instead of "
+                                              "--arrangement and --target.")] = None
+    arrangement: ArrangementOption = None
+    target: Annotated[str | None, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40. By default "
+                                               "portable.")] = None
+
+
+USUAL = Circuit()
 
 
 def read_model(path: Path, quiet: bool = False) -> Source:
@@ -115,7 +125,7 @@ def counts(text: str | None, layers: int) -> tuple[int, ...]:
     return counts * layers if len(counts) == 1 else counts
 
 
-def units(network: Network, choices: Choices, arrangement: str) -> tuple[int, ...]:
+def units(network: Network, choices: Units, arrangement: str) -> tuple[int, ...]:
     """Processing units of each layer, from ``--units`` or ``--most-units``; none where neither was given."""
     from hdl.design import units_within
     layers, text, most = len(network.layers) - 1, choices.units, choices.most_units
@@ -143,7 +153,7 @@ def platform_of(name: str | None, record: Mapping[str, object]) -> Platform:
     return platforms.by_name(named)
 
 
-def for_board(platform: Platform, source: Source, choices: Choices = USUAL) -> Design:
+def for_board(platform: Platform, source: Source, choices: Circuit = USUAL) -> Design:
     """The design that a board gets, with the units that were chosen, else as many as fit.
 
     Raises

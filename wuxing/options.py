@@ -1,4 +1,5 @@
-"""From a configuration file and options to a ``Network`` and a ``Dataset``: what ``train`` and ``compare`` share.
+"""From a configuration file and options to a ``Network`` and a ``Dataset``, for ``train`` and ``compare``; other options that
+several commands take.
 
 A configuration file is a network description as ``Network.to_toml`` writes it. All of it may be left out, ``layers`` too:
 then they follow from the data set. Options override it.
@@ -19,6 +20,7 @@ from golden_model.errors import InputError
 from golden_model.network import Network, parsed
 from golden_model.parameters import check_arithmetic
 from wuxing import text_file
+from wuxing.tasks import STORE
 from wuxing.training_record import Images
 
 if TYPE_CHECKING:
@@ -30,59 +32,53 @@ SMALL_IMAGE = 100                         # pixels
 SMALL_HIDDEN, HIDDEN = 32, 128            # neurons between pixels and classes, of small images and of others
 
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.", show_default=False)]
-DatasetOption = Annotated[str, typer.Option("--dataset", help="mnist, mnist-5k, digits, or a folder of four IDX files.")]
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")]
-LayersOption = Annotated[str | None, typer.Option("--layers", help="Sizes from pixels to classes, as 784,128,10.")]
-BoardOption = Annotated[str | None, typer.Option("--board", help="Train a network for this board, one of those that wuxing "
-                                                 "boards lists: with words that its multipliers take and, without --layers, "
-                                                 "a hidden layer that fits.")]
-EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")]
-BatchOption = Annotated[int | None, typer.Option("--batch", help="Images learnt together; hardware needs 1.")]
-SeedOption = Annotated[int | None, typer.Option(
-    "--seed", help="Draws the initial links, the order of images and their shifts.")]
-LearningRateOption = Annotated[float | None, typer.Option(
-    "--learning-rate", help="Learning rate of links and biases; integers need a power of two.")]
-MarginOption = Annotated[float | None, typer.Option(
-    "--margin", help="From an output that is right by so much nothing is learnt.")]
-HalvingsOption = Annotated[int | None, typer.Option(
-    "--halvings", help="How often the learning rates are halved during training.")]
-AverageOption = Annotated[int | None, typer.Option(
-    "--average", help="The result is the mean over so many last epochs; 0: a sixth of all.")]
-DropoutOption = Annotated[float | None, typer.Option("--dropout", help="Share of pixels set to 0 at random while learning.")]
-ShiftOption = Annotated[int, typer.Option(
-    "--shift", min=0, help="Most pixels by which training images are shifted at random.")]
-HoldOutOption = Annotated[int | None, typer.Option(
-    "--hold-out", min=1, help="Test on that many training images, which are not trained on, instead of the test images.")]
-TrainImagesOption = Annotated[int | None, typer.Option("--train-images", min=1, help="Use only the first N training images.")]
 TestImagesOption = Annotated[int | None, typer.Option("--test-images", min=1, help="Use only the first N test images.")]
-WorkersOption = Annotated[int, typer.Option("--workers", help="Processes on this machine.")]
-SchedulerOption = Annotated[str | None, typer.Option("--scheduler", help="Address of a Dask scheduler that runs them instead.")]
-StoreOption = Annotated[Path, typer.Option("--store", help="Folder in which finished runs are kept.")]
 JsonOption = Annotated[Path | None, typer.Option(
     "--json", help="Write the result as JSON to this file; - is the standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """The options that describe a run; None where one was not given."""
+class Runners:
+    """Options that say who runs tasks, and where results are kept; see ``wuxing.option_groups``."""
 
-    dataset: str = "mnist"
-    config: Path | None = None
-    layers: str | None = None
-    epochs: int | None = None
-    batch: int | None = None
-    seed: int | None = None
-    learning_rate: float | None = None
-    margin: float | None = None
-    halvings: int | None = None
-    average: int | None = None
-    dropout: float | None = None
-    shift: int = 0
-    hold_out: int | None = None
-    train_images: int | None = None
-    test_images: int | None = None
-    board: str | None = None
+    workers: Annotated[int, typer.Option("--workers", help="Processes on this machine.")] = 1
+    scheduler: Annotated[str | None, typer.Option(
+        "--scheduler", help="Address of a Dask scheduler that runs them instead.")] = None
+    store: Annotated[Path, typer.Option("--store", help="Folder in which finished runs are kept.")] = STORE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Options that describe a training, None where one was left out; see ``wuxing.option_groups``."""
+
+    dataset: Annotated[str, typer.Option("--dataset", help="mnist, mnist-5k, digits, or a folder of four IDX files.")] = "mnist"
+    config: Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")] = None
+    layers: Annotated[str | None, typer.Option("--layers", help="Sizes from pixels to classes, as 784,128,10.")] = None
+    board: Annotated[str | None, typer.Option("--board", help="Train a network for this board, one of those that wuxing boards "
+                                              "lists: with words that its multipliers take and, without --layers, a hidden "
+                                              "layer that fits.")] = None
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the training images.")] = None
+    batch: Annotated[int | None, typer.Option("--batch", help="Images learnt together; hardware needs 1.")] = None
+    seed: Annotated[int | None, typer.Option(
+        "--seed", help="Draws the initial links, the order of images and their shifts.")] = None
+    learning_rate: Annotated[float | None, typer.Option(
+        "--learning-rate", help="Learning rate of links and biases; integers need a power of two.")] = None
+    margin: Annotated[float | None, typer.Option(
+        "--margin", help="From an output that is right by so much nothing is learnt.")] = None
+    halvings: Annotated[int | None, typer.Option(
+        "--halvings", help="How often the learning rates are halved during training.")] = None
+    average: Annotated[int | None, typer.Option(
+        "--average", help="The result is the mean over so many last epochs; 0: a sixth of all.")] = None
+    dropout: Annotated[float | None, typer.Option(
+        "--dropout", help="Share of pixels set to 0 at random while learning.")] = None
+    shift: Annotated[int, typer.Option(
+        "--shift", min=0, help="Most pixels by which training images are shifted at random.")] = 0
+    hold_out: Annotated[int | None, typer.Option("--hold-out", min=1, help=(
+        "Test on that many training images, which are not trained on, instead of the test images."))] = None
+    train_images: Annotated[int | None, typer.Option(
+        "--train-images", min=1, help="Use only the first N training images.")] = None
+    test_images: TestImagesOption = None
 
     def data(self, seed: int = 0, arithmetic: str = "fixed") -> Dataset:
         """The data set, or the part of it that was asked for; ``seed`` draws what is held out.
@@ -99,23 +95,13 @@ class Settings:
 
     def network(self, dataset: Dataset) -> Network:
         """The network that file and options describe together, checked against the data set."""
-        description = read_description(self.config)
-        if self.layers is not None:
-            description["layers"] = parse_layers(self.layers)
+        description = self.described()
         platform = self.platform()
         if platform is not None:
             from boards import fit
             inputs, usual, outputs = default_layers(dataset)
             description = fit.described(platform, description, inputs, outputs, usual)
         description.setdefault("layers", default_layers(dataset))
-        if self.seed is not None:
-            description["seed"] = self.seed
-        values = {"epochs": self.epochs, "batch": self.batch, "links": self.learning_rate, "bias": self.learning_rate,
-                  "margin": self.margin, "halvings": self.halvings, "average": self.average, "dropout": self.dropout}
-        changes = {name: value for name, value in values.items() if value is not None}
-        learning = description.get("learning", {})
-        if changes and isinstance(learning, dict):            # what is not, from_dict refuses by name
-            description["learning"] = learning | changes
         network = Network.from_dict(description)
         datasets.check_fits(dataset, network)
         if platform is not None:                                 # before hours of training, not after them

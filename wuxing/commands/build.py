@@ -12,7 +12,7 @@ from golden_model.errors import InternalError
 from golden_model.parameters import Parameters
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import designs, options
-from wuxing.designs import Choices
+from wuxing.designs import Circuit
 from wuxing.reports import build_page, console
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are 
 SEED = 0                                  # draws the images of the co-simulation
 
 
-def build(model: designs.NetworkArgument,
+def build(model: designs.NetworkArgument, circuit: Circuit,
           output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
                                                help="The folder of bitstream, reports and all that is made on the way.")],
           board: designs.BoardOption = None,
@@ -36,8 +36,6 @@ def build(model: designs.NetworkArgument,
           clock: Annotated[float | None, typer.Option("--clock", help="MHz of the core; by default the board's.")] = None,
           baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
                           ] = None,
-          units: designs.UnitsOption = None, most_units: designs.MostUnitsOption = None, kind: designs.KindOption = "shift",
-          learning: designs.LearningOption = True,
           images: Annotated[int, typer.Option("--images", min=1, help="Random images that the co-simulation infers.")] = 20,
           learn: Annotated[int | None, typer.Option("--learn", min=0, help="Random images that it learns after that; by "
                                                     f"default {LEARN}, if the core can learn.")] = None,
@@ -47,11 +45,11 @@ def build(model: designs.NetworkArgument,
     import boards.build
     from boards import programming, report
     console.check_writable(json)
-    designs.check_learn(learn, learning)
-    taught = (LEARN if learning else 0) if learn is None else learn
+    designs.check_learn(learn, circuit.learns)
+    taught = (LEARN if circuit.learns else 0) if learn is None else learn
     source = designs.read(model, quiet)
     chosen = designs.platform_of(board, source.record)
-    design = designs.for_board(chosen, source, Choices(units=units, most_units=most_units, kind=kind, learns=learning))
+    design = designs.for_board(chosen, source, circuit)
 
     def on_step(step: str) -> None:
         if not quiet:

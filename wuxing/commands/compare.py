@@ -22,37 +22,28 @@ CONTESTANTS = {"float": "float", "quantised": "float, quantised afterwards", "fi
                "last_layer_only": "last layer alone, float", "logistic": "logistic regression"}
 
 
-def compare(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
-            board: options.BoardOption = None, epochs: options.EpochsOption = None, batch: options.BatchOption = None,
-            seed: options.SeedOption = None,
+def compare(settings: Settings,
             seeds: Annotated[int, typer.Option("--seeds", help="Number of runs, with seeds from --seed upwards; their "
                                                          "means are shown.")] = 1,
-            learning_rate: options.LearningRateOption = None, margin: options.MarginOption = None,
-            halvings: options.HalvingsOption = None, average: options.AverageOption = None,
-            dropout: options.DropoutOption = None, shift: options.ShiftOption = 0, hold_out: options.HoldOutOption = None,
-            train_images: options.TrainImagesOption = None, test_images: options.TestImagesOption = None,
             json: options.JsonOption = None,
             report: Annotated[Path | None, typer.Option("--report", help="Write an HTML page to this folder.")] = None,
             quiet: options.QuietOption = False) -> None:
     """Train in float and in fixed from the same start, and compare them with each other and with two baselines."""
-    settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed,
-                        learning_rate=learning_rate, margin=margin, halvings=halvings, average=average, dropout=dropout,
-                        shift=shift, hold_out=hold_out, train_images=train_images, test_images=test_images, board=board)
     if not 1 <= seeds <= 1000:
         raise InputError(f"--seeds must be 1 to 1000, not {seeds}")
     console.check_writable(json)
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"--report must be a folder, but {report} is a file; choose another name")
-    data = settings.data(seed or 0)
+    data = settings.data(settings.seed or 0)
     network = settings.network(data)
     network.check_fixed()
     with interruption.keeping():
         with TrainingProgress(quiet) as progress:
-            runs, details = _runs(network, data, shift, seeds, progress)
+            runs, details = _runs(network, data, settings.shift, seeds, progress)
         result = Result(summary=comparison.summary(runs), dataset=data.name, dataset_sha256=data.sha256,
                         classes_without_images=data.untaught(network.layers[-1]), train_images=len(data.train_labels),
                         test_images=len(data.test_labels), network=network, digest=network.digest, options=settings.images,
-                        board=board, versions=versions())
+                        board=settings.board, versions=versions())
         console.write_json(json, result)
         if report is not None:
             from wuxing.reports.comparison_page import write_report

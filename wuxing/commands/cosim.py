@@ -24,15 +24,21 @@ ImagesOption = Annotated[int | None, typer.Option("--images", min=0, help="Test 
                                                                           f"at most {IMAGES}.")]
 LearnOption = Annotated[int | None, typer.Option("--learn", min=0, help="Training images to learn after that, an equal share "
                                                  f"at each rate of the rate schedule; by default at most {LEARN}.")]
-EngineOption = Annotated[str, typer.Option("--engine", help="compiled, or cocotb: slower, with other drivers.")]
-SimulatorOption = Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")]
-StatesOption = Annotated[int, typer.Option("--states", min=0, help="Of so many images of each kind, compare the state of "
-                                                                   "every neuron after every step (not with cocotb).")]
-PausesOption = Annotated[float, typer.Option("--pauses", min=0, max=0.9, help="Share of clocks in which sender and receiver "
-                                                                              "make the core wait.")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Draws the images and the pauses.")]
-TraceOption = Annotated[Path | None, typer.Option("--trace", help="Write an FST trace to this file: of the images around a "
-                                                  "mismatch, else of a few. Without it a mismatch goes to MODEL.fst.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """Options that say how a core is simulated and what is looked at; see ``wuxing.option_groups``."""
+
+    engine: Annotated[str, typer.Option("--engine", help="compiled, or cocotb: slower, with other drivers.")] = "compiled"
+    simulator: Annotated[str, typer.Option("--simulator", help="verilator, or icarus with the engine cocotb.")] = "verilator"
+    states: Annotated[int, typer.Option("--states", min=0, help="Of so many images of each kind, compare the state of every "
+                                        "neuron after every step (not with cocotb).")] = 4
+    pauses: Annotated[float, typer.Option("--pauses", min=0, max=0.9, help="Share of clocks in which sender and receiver make "
+                                          "the core wait.")] = 0
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the images and the pauses.")] = 0
+    trace: Annotated[Path | None, typer.Option("--trace", help="Write an FST trace to this file: of the images around a "
+                                               "mismatch, else of a few. Without it a mismatch goes to MODEL.fst.")] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,29 +51,26 @@ class Result:
     report: Report = field(metadata=console.FLAT)
 
 
-def cosim(model: options.ModelArgument, images: ImagesOption = None, learn: LearnOption = None,
-          engine: EngineOption = "compiled", simulator: SimulatorOption = "verilator", units: designs.UnitsOption = None,
-          kind: designs.KindOption = "shift", arrangement: designs.ArrangementOption = None,
-          target: designs.TargetOption = None, board: designs.CoreBoardOption = None, learning: designs.LearningOption = True,
-          states: StatesOption = 4, pauses: PausesOption = 0, seed: SeedOption = 0, dataset: training_data.DatasetOption = None,
-          trace: TraceOption = None, json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
+def cosim(model: options.ModelArgument, choices: Choices, simulation: Simulation, images: ImagesOption = None,
+          learn: LearnOption = None, dataset: training_data.DatasetOption = None, json: options.JsonOption = None,
+          quiet: options.QuietOption = False) -> None:
     """Run images through a model's Verilog and compare every word with the golden model; exit code 1 if any differs."""
     import sim.cosim
-    console.check_writable(json, trace)
-    designs.check_learn(learn, learning)
+    console.check_writable(json, simulation.trace)
+    designs.check_learn(learn, choices.learns)
     source = designs.read_model(model, quiet)
-    design = designs.core(source, Choices(units=units, kind=kind, learns=learning, board=board, arrangement=arrangement,
-                                          target=target))
+    design = designs.core(source, choices)
     data = training_data.load(dataset, source.record, quiet)
     datasets.check_fits(data, source.network)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(simulation.seed)
     test_indices = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
-    taught = options.drawn(random, learn, LEARN if learning else 0, len(data.train_labels), "--learn", "training")
+    taught = options.drawn(random, learn, LEARN if choices.learns else 0, len(data.train_labels), "--learn", "training")
     with images_bar(quiet) as on_progress:
         report = sim.cosim.cosim(design, source.values, data.test_images[test_indices], data.train_images[taught],
                                  data.train_labels[taught],
-                         states=states, engine=engine, simulator=simulator, idle=pauses, stall=pauses, seed=seed,
-                         trace=trace, keep=model.with_suffix(".fst"), on_progress=on_progress)
+                         states=simulation.states, engine=simulation.engine, simulator=simulation.simulator,
+                         idle=simulation.pauses, stall=simulation.pauses, seed=simulation.seed, trace=simulation.trace,
+                         keep=model.with_suffix(".fst"), on_progress=on_progress)
     console.write_json(json, Result(model=model, dataset=data.name, dataset_sha256=data.sha256, report=report))
     console.out(json).print(_summary(report))
     if report.first is not None:

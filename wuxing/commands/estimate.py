@@ -10,7 +10,7 @@ import typer
 
 from golden_model.errors import InputError
 from wuxing import designs, options
-from wuxing.designs import Choices
+from wuxing.designs import Choices, Circuit
 from wuxing.reports import console
 
 if TYPE_CHECKING:
@@ -39,10 +39,8 @@ class Result:
     device_has: Mapping[str, int]
 
 
-def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, most_units: designs.MostUnitsOption = None,
-             kind: designs.KindOption = "shift", arrangement: designs.ArrangementOption = None,
+def estimate(model: designs.NetworkArgument, circuit: Circuit, arrangement: designs.ArrangementOption = None,
              target: Annotated[str, typer.Option("--target", help="The FPGA: ecp5 or ice40.")] = "ecp5",
-             learning: designs.LearningOption = True,
              clock: Annotated[float | None, typer.Option("--clock", help="MHz; by default 100 for ecp5, 24 for ice40.")] = None,
              nonzero: Annotated[int | None, typer.Option("--nonzero", help="Inputs of an image that are not 0; by default "
                                                          "19 %, as in MNIST.")] = None,
@@ -53,8 +51,7 @@ def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, 
     console.check_writable(json)
     source = designs.read(model, quiet=True)              # parameters cost the same, rounded or not
     network = source.network
-    design = designs.core(source, Choices(units=units, most_units=most_units, kind=kind, learns=learning,
-                                          arrangement=arrangement, target=target))
+    design = designs.core(source, Choices(**asdict(circuit), arrangement=arrangement, target=target))
     cells, memory = hdl.estimate.cells(design), hdl.estimate.memory(design)
     MHz = hdl.estimate.CLOCKS[target] if clock is None else clock
     if not 0 < MHz < 1000:
@@ -64,12 +61,12 @@ def estimate(model: designs.NetworkArgument, units: designs.UnitsOption = None, 
     device, largest = LARGEST[target]
     limits = {part: largest.has[part] for part in asdict(cells)}
     console.write_json(json, Result(
-        model=model, digest=network.digest, units=design.units, kind=kind, target=target, learns=learning, MHz=MHz,
+        model=model, digest=network.digest, units=design.units, kind=design.kind, target=target, learns=design.learns, MHz=MHz,
         nonzero=inputs, clocks=clocks, memory_bits=memory, cells=cells, device=device, device_has=limits))
 
     screen = console.out(json)
-    does = "infers and learns" if learning else "infers"
-    screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, on "
+    does = "infers and learns" if design.learns else "infers"
+    screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {design.kind}, on "
                  f"{sum(design.units)} units ({', '.join(map(str, design.units))})", soft_wrap=True)
     table = console.table(f"Per image with {inputs} nonzero inputs, images without pause, at {MHz:g} MHz",
                           right=("clocks", "us", "images per s"), left=("",))

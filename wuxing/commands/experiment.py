@@ -11,14 +11,15 @@ from rich.console import Console
 
 from golden_model.errors import InputError, ToolError
 from golden_model.versions import versions
-from wuxing import exit_codes, options, tasks
+from wuxing import exit_codes, options
 from wuxing.experiments import description
 from wuxing.experiments.description import Description
 from wuxing.experiments.report import PAGE, write_page
 from wuxing.experiments.summary import Claim, Plain, Run, Summary, Table
+from wuxing.options import Runners
 from wuxing.reports import console
 from wuxing.reports.progress import run_tasks
-from wuxing.tasks import Store, Task
+from wuxing.tasks import Task
 
 REPORT = Path("build/report")             # where --all writes, unless --report names a folder
 
@@ -60,14 +61,14 @@ class Results:
     versions: Mapping[str, str]
 
 
-def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An experiment, or the path of a TOML file.",
+def experiment(runners: Runners,
+               name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="An experiment, or the path of a TOML file.",
                                                           show_default=False)] = None,
                every: Annotated[bool, typer.Option("--all", help=f"All experiments; report in {REPORT}.")] = False,
                quick: Annotated[bool, typer.Option("--quick", help="Small settings; exit code 1 if a claim fails.")] = False,
                json: options.JsonOption = None,
                report: Annotated[Path | None, typer.Option("--report", help="Write page and pictures to this folder.")] = None,
-               workers: options.WorkersOption = 1, scheduler: options.SchedulerOption = None,
-               store: options.StoreOption = tasks.STORE, quiet: options.QuietOption = False) -> None:
+               quiet: options.QuietOption = False) -> None:
     """Run an experiment, or what of it was not run before, and show what it says."""
     if (name is None) != every:
         raise InputError(f"an experiment must be named, or --all given, but not both; "
@@ -76,12 +77,12 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
     wanted = [description.load(each, quick) for each in (description.names() if every or name is None else [name])]
     if every and report is None and not quick:
         report = REPORT
-    kept, results, failed = Store(store), [], []
+    results, failed = [], []
     failures: list[InputError | ToolError] = []
     screen = console.out(json)
     for described in wanted:
         try:
-            runs, names = collect(described, kept, workers, scheduler, quiet)
+            runs, names = collect(described, runners, quiet)
         except (InputError, ToolError) as error:
             if not every:
                 raise
@@ -103,12 +104,11 @@ def experiment(name: Annotated[str | None, typer.Argument(metavar="[NAME]", help
         raise typer.Exit(exit_codes.CLAIM_FAILS)
 
 
-def collect(described: Description, store: Store, workers: int, scheduler: str | None,
-            quiet: bool) -> tuple[list[Run], list[str]]:
+def collect(described: Description, runners: Runners, quiet: bool) -> tuple[list[Run], list[str]]:
     """All runs of an experiment in the order of its tasks, and the names of the tasks."""
     module = described.module
     wanted = [Task(described.module_name, module.VERSION, setting) for setting in module.tasks(described.settings)]
-    records = run_tasks(described.experiment, wanted, store, workers, scheduler, quiet)
+    records = run_tasks(described.experiment, wanted, runners, quiet)
     return ([Run(task.setting, record.result) for task, record in zip(wanted, records, strict=True)],
             [task.name for task in wanted])
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +21,7 @@ from golden_model.model import Model
 from golden_model.parameters import Parameters
 from golden_model.storage import model_file
 from wuxing import designs, exit_codes, interruption, options, training_data
-from wuxing.designs import Choices, Source
+from wuxing.designs import Circuit, Source, Units
 from wuxing.reports import console
 from wuxing.reports.progress import OnProgress, images_bar
 from wuxing.reports.sheet import Sheet
@@ -111,7 +111,7 @@ class Result:
     output: Path | None
 
 
-def run(model: options.ModelArgument,
+def run(model: options.ModelArgument, parallelism: Units,
         board: designs.BoardOption = None,
         port: Annotated[str, typer.Option("--port", help="The serial port of the board, as /dev/ttyUSB1 or COM7; or virtual: "
                                                          "the board's gateware, simulated.")] = VIRTUAL,
@@ -123,7 +123,6 @@ def run(model: options.ModelArgument,
                                                                            "to this file.")] = None,
         baud: Annotated[int | None, typer.Option("--baud", help="Bits a second of the serial line; by default the board's.")
                         ] = None,
-        units: designs.UnitsOption = None, most_units: designs.MostUnitsOption = None,
         seed: Annotated[int, typer.Option("--seed", min=0, help="Draws the images.")] = 0,
         dataset: training_data.DatasetOption = None,
         json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
@@ -133,8 +132,8 @@ def run(model: options.ModelArgument,
     source = designs.read_model(model, quiet)
     network, values = source.network, source.values
     chosen = designs.platform_of(board, source.record)
-    design = designs.for_board(chosen, source, Choices(units=units, most_units=most_units)) if port == VIRTUAL else None
-    if design is None and (units is not None or most_units is not None):
+    design = designs.for_board(chosen, source, Circuit(**asdict(parallelism))) if port == VIRTUAL else None
+    if design is None and parallelism != Units():
         raise InputError("--units and --most-units are for a virtual board; a real one has those of its bitstream")
     data = training_data.load(dataset, source.record, quiet)
     datasets.check_fits(data, network)

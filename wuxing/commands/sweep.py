@@ -20,15 +20,16 @@ from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
 from golden_model.versions import versions
-from wuxing import cost, options, tasks
+from wuxing import cost, options
 from wuxing.cost import Cost
 from wuxing.experiments import learner
 from wuxing.experiments.report import markdown
 from wuxing.experiments.summary import Table, deviation, mean, spread
 from wuxing.grid import Grid, Point, expand, read
+from wuxing.options import Runners
 from wuxing.reports import console
 from wuxing.reports.progress import run_tasks, untaught_note
-from wuxing.tasks import Store, Task
+from wuxing.tasks import Task
 
 if TYPE_CHECKING:
     from wuxing.reports.plots import Panels
@@ -81,13 +82,13 @@ class Result:
     versions: Mapping[str, str]
 
 
-def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What is varied.", show_default=False)],
+def sweep(runners: Runners,
+          grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What is varied.", show_default=False)],
           board: Annotated[str | None, typer.Option("--board", help="The board that costs are for, instead of the grid file's; "
                                                     "networks get words that its multipliers take.")] = None,
           json: options.JsonOption = None,
           report: Annotated[Path | None, typer.Option("--report", help="Folder for a Markdown table and a plot.")] = None,
-          workers: options.WorkersOption = 1, scheduler: options.SchedulerOption = None,
-          store: options.StoreOption = tasks.STORE, quiet: options.QuietOption = False) -> None:
+          quiet: options.QuietOption = False) -> None:
     """Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."""
     console.check_writable(json)
     if report is not None and report.exists() and not report.is_dir():
@@ -111,7 +112,7 @@ def sweep(grid: Annotated[Path, typer.Argument(metavar="GRID.toml", help="What i
     wanted = [Task(learner.__name__, learner.VERSION, learner.setting_of(
         Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, described.dataset, hold_out=hold_out,
         train_images=described.train_images, shift=described.shift)) for point in points for seed in described.seeds]
-    records = run_tasks(grid.name, wanted, Store(store), workers, scheduler, quiet)
+    records = run_tasks(grid.name, wanted, runners, quiet)
     accuracies = [record.result["accuracy"] for record in records]
     count = len(described.seeds)
     rows = [_row(point, accuracies[at:at + count], each)

@@ -32,22 +32,13 @@ class Result:
     network: Network
 
 
-def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption = None, layers: options.LayersOption = None,
-          board: options.BoardOption = None,
+def train(settings: Settings,
           arithmetic: Annotated[str, typer.Option("--arithmetic", help="float, or fixed: the hardware's integers.")] = "fixed",
-          epochs: options.EpochsOption = None, batch: options.BatchOption = None, seed: options.SeedOption = None,
-          learning_rate: options.LearningRateOption = None, margin: options.MarginOption = None,
-          halvings: options.HalvingsOption = None, average: options.AverageOption = None, dropout: options.DropoutOption = None,
-          shift: options.ShiftOption = 0, hold_out: options.HoldOutOption = None,
-          train_images: options.TrainImagesOption = None, test_images: options.TestImagesOption = None,
           output: Annotated[Path, typer.Option("--output", "-o", help="The model file to write.")] = Path("model.npz"),
           json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Train a network and write a model file; if interrupted (Ctrl-C, SIGTERM, SIGHUP), with the last complete epoch."""
-    settings = Settings(dataset=dataset, config=config, layers=layers, epochs=epochs, batch=batch, seed=seed,
-                        learning_rate=learning_rate, margin=margin, halvings=halvings, average=average, dropout=dropout,
-                        shift=shift, hold_out=hold_out, train_images=train_images, test_images=test_images, board=board)
     console.check_writable(output, json)
-    data = settings.data(seed or 0, arithmetic)
+    data = settings.data(settings.seed or 0, arithmetic)
     network = settings.network(data)
     with interruption.keeping():
         with TrainingProgress(quiet) as progress:
@@ -57,7 +48,7 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
                     interruption.hold()
             progress.say_data(data, network.layers[-1])
             progress.begin(arithmetic, network.learning.epochs, len(data.train_labels))
-            training = golden_model.training.train(network, arithmetic, data, shift=shift, evaluate_each_epoch=True,
+            training = golden_model.training.train(network, arithmetic, data, shift=settings.shift, evaluate_each_epoch=True,
                                     on_progress=progress.on_progress, on_epoch=on_epoch)
         model = CompiledModel(network, arithmetic, training.parameters)
         reached = accuracy(model, data.test_images, data.test_labels)
@@ -66,7 +57,7 @@ def train(dataset: options.DatasetOption = "mnist", config: options.ConfigOption
         console.write_json(json, Result(model=output, digest=network.digest, record=record,
                                         images_per_second=training.images_per_second, network=network))
     table = console.out(json)
-    on = "test images" if hold_out is None else "held-out training images"
+    on = "test images" if settings.hold_out is None else "held-out training images"
     table.print(f"[bold]{reached:.2f} %[/bold] of {len(data.test_labels):,} {on} right, "
                 f"{training.images_per_second:,.0f} images learnt per second; wrote {console.literal(output)}", soft_wrap=True)
     if training.interrupted:

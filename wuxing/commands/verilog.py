@@ -34,12 +34,9 @@ class Result:
     files: Mapping[str, Mapping[str, object]]
 
 
-def verilog(model: designs.NetworkArgument,
+def verilog(model: designs.NetworkArgument, choices: Choices,
             output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
                                                  help="The folder to write; an old one of this command is replaced.")],
-            units: designs.UnitsOption = None, most_units: designs.MostUnitsOption = None, kind: designs.KindOption = "shift",
-            arrangement: designs.ArrangementOption = None, target: designs.TargetOption = None,
-            board: designs.CoreBoardOption = None, learning: designs.LearningOption = True,
             json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."""
     from hdl import emit
@@ -47,8 +44,7 @@ def verilog(model: designs.NetworkArgument,
     check_replaceable(output)
     source = designs.read(model, quiet)
     network = source.network
-    design = designs.core(source, Choices(units=units, most_units=most_units, kind=kind, learns=learning, board=board,
-                                          arrangement=arrangement, target=target))
+    design = designs.core(source, choices)
     files = emit.core_files(design, source.values, source.manifest_encoding)
     write_folder(output, files)
     manifest = emit.read_manifest(output)
@@ -56,8 +52,8 @@ def verilog(model: designs.NetworkArgument,
     console.write_json(json, Result(folder=output, manifest=output / emit.MANIFEST,
                                     **{name: manifest[name] for name in entries}))
     screen = console.out(json)
-    does = "infers and learns" if learning else "infers"
-    screen.print(f"[bold]{console.literal(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {kind}, "
+    does = "infers and learns" if design.learns else "infers"
+    screen.print(f"[bold]{console.literal(output)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {design.kind}, "
                  f"{design.target}\ndigest {network.digest}", soft_wrap=True)
     table = console.table("Layers; each unit has a memory of so many words of so many bits",
                           right=("layer", "inputs", "neurons", "units", "folds", "words", "bits", "memory bits"))

@@ -25,6 +25,7 @@ from rich.text import Text
 from golden_model.data.datasets import Dataset
 from golden_model.training import Epoch
 from wuxing import interruption, tasks
+from wuxing.options import Runners
 from wuxing.reports import console
 
 
@@ -123,14 +124,13 @@ def images_bar(quiet: bool) -> Iterator[OnProgress]:
         yield on_progress
 
 
-def run_tasks(title: str, wanted: list[tasks.Task], store: tasks.Store, workers: int, scheduler: str | None,
-            quiet: bool) -> list[tasks.Record]:
+def run_tasks(title: str, those: list[tasks.Task], runners: Runners, quiet: bool) -> list[tasks.Record]:
     """``tasks.run`` with a bar; when interrupted it says what is kept."""
     screen = console.err()
-    finished = total = 0
+    finished, total, store = 0, 0, tasks.Store(runners.store)
     with Progress(TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn(), console=screen,
                   transient=True, disable=quiet or not screen.is_terminal) as progress:
-        bar = progress.add_task(title, total=len(wanted))
+        bar = progress.add_task(title, total=len(those))
 
         def show(done: int, of: int) -> None:
             nonlocal finished, total
@@ -138,7 +138,7 @@ def run_tasks(title: str, wanted: list[tasks.Task], store: tasks.Store, workers:
             progress.update(bar, completed=done, total=of)
 
         try:
-            return tasks.run(wanted, store, workers=workers, scheduler=scheduler, on_finished=show)
+            return tasks.run(those, store, workers=runners.workers, scheduler=runners.scheduler, on_finished=show)
         except KeyboardInterrupt:
             progress.stop()
             screen.print(f"interrupted: {finished} of {total} runs of {title} are kept in {console.literal(store.folder)}; the "

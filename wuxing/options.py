@@ -16,6 +16,7 @@ import typer
 
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
+from golden_model.data.recipe import Recipe
 from golden_model.errors import InputError
 from golden_model.network import Network, parsed
 from golden_model.parameters import check_arithmetic
@@ -76,6 +77,9 @@ class Settings:
         "--shift", min=0, help="Most pixels by which training images are shifted at random.")] = 0
     hold_out: Annotated[int | None, typer.Option("--hold-out", min=1, help=(
         "Test on that many training images, which are not trained on, instead of the test images."))] = None
+    encoding: Annotated[str | None, typer.Option("--encoding", help=(
+        "How values become bytes: words of docs/data.md, as 'quantile median thermometer:4'; by default those of the kind of "
+        "data."))] = None
     train_images: Annotated[int | None, typer.Option(
         "--train-images", min=1, help="Use only the first N training images.")] = None
     test_images: TestImagesOption = None
@@ -87,10 +91,11 @@ class Settings:
         """
         check_arithmetic(arithmetic)
         self.platform()
+        recipe = None if self.encoding is None else Recipe.parse(self.encoding)
         network = check(self.described())
         if arithmetic == "fixed":
             network.learning.rate_shifts(0)                   # refuses rates that integers do not have
-        dataset = load_dataset(self.dataset, self.train_images, self.test_images)
+        dataset = load_dataset(self.dataset, self.train_images, self.test_images, recipe)
         return dataset if self.hold_out is None else dataset.hold_out(self.hold_out, seed)
 
     def network(self, dataset: Dataset) -> Network:
@@ -140,8 +145,9 @@ class Settings:
         return platforms.by_name(self.board)
 
 
-def load_dataset(name: str, train_images: int | None = None, test_images: int | None = None) -> Dataset:
-    dataset = datasets.load(name)
+def load_dataset(name: str, train_images: int | None = None, test_images: int | None = None,
+                 recipe: Recipe | None = None) -> Dataset:
+    dataset = datasets.load(name) if recipe is None else datasets.load(name, recipe)
     return dataset if train_images is test_images is None else dataset.first(train_images, test_images)
 
 

@@ -13,6 +13,8 @@ import typer
 
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
+from golden_model.data.encoding import Encoding
+from golden_model.data.samples import Samples
 from golden_model.errors import InputError
 from golden_model.sections import brief
 from wuxing.reports import console
@@ -22,8 +24,8 @@ DatasetOption = Annotated[str | None, typer.Option("--dataset", help=(
     "three, or a folder of the same name and content here or in WUXING_DATA."))]
 
 
-def load(name: str | None, record: Mapping[str, object], quiet: bool = False) -> Dataset:
-    """The data set of that name or, without one, the one of the training record.
+def load(name: str | None, record: Mapping[str, object], encoding: Encoding, quiet: bool = False) -> Dataset:
+    """The data set of that name or, without one, the one of the training record, as the bytes of the model's encoding.
 
     A name that is given is followed. If the record knows another data set by it, or the model was trained on images that are
     tested on, a line on stderr says so.
@@ -31,11 +33,17 @@ def load(name: str | None, record: Mapping[str, object], quiet: bool = False) ->
     Raises
     ------
     InputError
-        If there is no such data set, or the record does not say which one it was, or that one is not found.
+        If there is no such data set, or the record does not say which one it was, or that one is not found, or its samples are
+        not such as the model was trained on.
     """
+    return datasets.encoded(measured(name, record, quiet), encoding=encoding)
+
+
+def measured(name: str | None, record: Mapping[str, object], quiet: bool) -> Samples:
+    """The samples of that name or, without one, those of the training record."""
     if name is None:
         return trained_on(record)
-    dataset, note = datasets.load(name), ""
+    dataset, note = datasets.read(name), ""
     if dataset.name == record.get("dataset") and not is_that(dataset, record):
         note = f"{name} is not the {dataset.name} that the model was trained on: their SHA-256 differ"
     if (dataset.sha256, whole_sha256(record)) == (datasets.SHA256["mnist-5k"], datasets.SHA256["mnist"]):
@@ -45,7 +53,7 @@ def load(name: str | None, record: Mapping[str, object], quiet: bool = False) ->
     return dataset
 
 
-def trained_on(record: Mapping[str, object]) -> Dataset:
+def trained_on(record: Mapping[str, object]) -> Samples:
     """The data set of a training record: what bears its name need not be it, what bears its SHA-256 is."""
     name, digest = record.get("dataset"), whole_sha256(record) or record.get("dataset_sha256")
     if not isinstance(name, str) or not isinstance(digest, str):
@@ -58,7 +66,7 @@ def trained_on(record: Mapping[str, object]) -> Dataset:
         if place not in named and not datasets.available(place):
             continue                                      # nothing is downloaded for a name alone
         try:
-            dataset = datasets.load(place)
+            dataset = datasets.read(place)
         except InputError:
             if place in named:
                 raise
@@ -72,7 +80,7 @@ def trained_on(record: Mapping[str, object]) -> Dataset:
                      f"{names}; give it by --dataset PATH")
 
 
-def is_that(dataset: Dataset, record: Mapping[str, object]) -> bool:
+def is_that(dataset: Samples | Dataset, record: Mapping[str, object]) -> bool:
     """Whether the model of this record was trained on this data set, or on a part of it."""
     if digest := whole_sha256(record):
         return dataset.sha256 == digest

@@ -369,7 +369,7 @@ def numbers(values: npt.ArrayLike) -> npt.NDArray[Any]:
                          f"{array.shape}; turn texts into numbers, one column for each")
     if array.dtype.kind == "f" and array.size:
         with np.errstate(invalid="ignore"):
-            wrong = np.abs(array) > MOST_VALUE
+            wrong = np.abs(array) > min(MOST_VALUE, float(np.finfo(array.dtype).max))
         if wrong.any():
             raise InputError(f"values must be finite numbers, at most 2**500, not {array[wrong][0]:g}; leave out such samples, "
                              "or write NaN where a value is missing")

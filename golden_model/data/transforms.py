@@ -1,6 +1,7 @@
 """Changes of images as a sensor might make them: inverted, moved, rotated. The images given stay as they are.
 
-Images are uint8 (n, height * width), rows one after the other, as in ``golden_model.data.datasets``.
+Images are uint8 (n, height * width), rows one after the other, as in ``golden_model.data.datasets``; where their points have
+several bytes, ``inverted``, ``moved`` and ``shift`` take (n, height * width * bytes).
 """
 from __future__ import annotations
 
@@ -32,7 +33,7 @@ def moved(images: Bytes, image_shape: tuple[int, int], down: int, right: int) ->
     if abs(down) >= height or abs(right) >= width:
         raise InputError(f"images of {height}x{width} must be moved by less than their size, not by {down} down and "
                          f"{right} right")
-    square = images.reshape(-1, height, width)
+    square = images.reshape(len(images), height, width, images.shape[1] // (height * width))
     result = np.zeros_like(square)
     seen = square[:, max(0, -down):height - max(0, down), max(0, -right):width - max(0, right)]
     result[:, max(0, down):height + min(0, down), max(0, right):width + min(0, right)] = seen

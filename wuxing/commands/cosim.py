@@ -60,7 +60,7 @@ def cosim(model: options.ModelArgument, choices: Choices, simulation: Simulation
     designs.check_learn(learn, choices.learns)
     source = designs.read_model(model, quiet)
     design = designs.core(source, choices)
-    data = training_data.load(dataset, source.record, quiet)
+    data = training_data.load(dataset, source.record, source.encoding, quiet)
     datasets.check_fits(data, source.network)
     random = np.random.default_rng(simulation.seed)
     test_indices = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import numpy as np
 import typer
 
 from golden_model.data import datasets
+from golden_model.data.classes import Name
 from golden_model.engine import CompiledModel
 from golden_model.storage import model_file
 from golden_model.training import confusion, percentage
@@ -20,7 +22,7 @@ from wuxing.reports import console
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What ``--json`` writes. ``arithmetic``: of the test; ``accuracy``: per cent; ``confusion``: counts, row the label, column
-    the prediction; ``images_per_second``: of wall clock."""
+    the prediction; ``classes``: names of the labels, none where they are outputs; ``images_per_second``: of wall clock."""
 
     model: Path
     digest: str
@@ -29,6 +31,7 @@ class Result:
     dataset: str
     dataset_sha256: str
     images: int
+    classes: Sequence[Name] | None = field(metadata=console.OPTIONAL)
     accuracy: float
     confusion: list[list[int]]
     images_per_second: float
@@ -44,7 +47,7 @@ def evaluate(model: options.ModelArgument,
     loaded = model_file.load(model)
     used = arithmetic or loaded.arithmetic
     engine = CompiledModel(loaded.network, used, loaded.converted(used))
-    data = training_data.load(dataset, loaded.record).first(None, test_images)
+    data = training_data.load(dataset, loaded.record, loaded.encoding).first(None, test_images)
     datasets.check_fits(data, loaded.network)
     engine.predict(data.test_images[:1])                  # compiles before the clock runs
     began = time.perf_counter()
@@ -54,12 +57,14 @@ def evaluate(model: options.ModelArgument,
     counts = confusion(data.test_labels, predictions, loaded.network.layers[-1])
     console.write_json(json, Result(
         model=model, digest=loaded.network.digest, arithmetic=used, model_arithmetic=loaded.arithmetic, dataset=data.name,
-        dataset_sha256=data.sha256, images=len(predictions), accuracy=reached, confusion=counts, images_per_second=speed))
+        dataset_sha256=data.sha256, images=len(predictions),
+        classes=loaded.encoding.classes or None, accuracy=reached, confusion=counts, images_per_second=speed))
     table = console.table(f"{reached:.2f} % of {len(predictions):,} test images of {console.literal(data.name)} right, {used}, "
                           f"{speed:,.0f} images/s", right=("class", "images", "right", "most often taken for"))
+    names = [str(loaded.encoding.class_name(output)) for output in range(len(counts))]
     for label, row in enumerate(counts):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
-        worst = f"{int(np.argmax(wrong))} ({max(wrong)} times)" if max(wrong) else ""
+        worst = f"{console.literal(names[int(np.argmax(wrong))])} ({max(wrong)} times)" if max(wrong) else ""
         right = f"{100 * row[label] / sum(row):.2f} %" if sum(row) else ""
-        table.add_row(str(label), str(sum(row)), right, worst)
+        table.add_row(console.literal(names[label]), str(sum(row)), right, worst)
     console.out(json).print(table)

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from json import dumps
 from pathlib import Path
 
 from rich.console import Console
 
 from golden_model.network import SECTIONS, Network
+from golden_model.sections import brief
 from golden_model.storage import model_file
 from wuxing import cost, options
 from wuxing.cost import LayerMemory
@@ -18,7 +19,7 @@ from wuxing.reports import console
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """What ``--json`` writes. ``widths``: bits that each exact sum can need. ``record``: what the model file says of its
-    training, whatever that is."""
+    training, whatever that is. ``encoding``: of models that have one."""
 
     model: Path
     digest: str
@@ -27,6 +28,7 @@ class Result:
     layers: Sequence[LayerMemory]
     widths: Mapping[str, int]
     record: Mapping[str, object]
+    encoding: Mapping[str, object] | None = field(metadata=console.OPTIONAL)
 
 
 def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
@@ -34,9 +36,11 @@ def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
     console.check_writable(json)
     loaded = model_file.load(model)
     network = loaded.network
+    encoding = loaded.encoding
     sizes, widths = cost.memory(network), network.widths()
     console.write_json(json, Result(model=model, digest=network.digest, arithmetic=loaded.arithmetic, network=network,
-                                    layers=sizes, widths=widths, record=loaded.record))
+                                    layers=sizes, widths=widths, record=loaded.record,
+                                    encoding=None if encoding.is_identity else encoding.to_dict()))
     screen = console.out(json)
     screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))}, {loaded.arithmetic}\n"
                  f"digest {network.digest}", soft_wrap=True)
@@ -54,6 +58,9 @@ def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
     description = network.to_dict()
     _print_pairs(screen, "Network", {f"{section}.{key}": dumps(value) for section in SECTIONS
                                      for key, value in description[section].items()} | {"seed": str(network.seed)})
+    if not encoding.is_identity:
+        entries = {name: brief(value) for name, value in encoding.to_dict().items() if value != []}
+        _print_pairs(screen, "Encoding: how what is measured becomes bytes", entries)
     record = dict(loaded.record)
     epochs = record.pop("epochs", None)
     _print_pairs(screen, "Training record", {

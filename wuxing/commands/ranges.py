@@ -50,7 +50,7 @@ def ranges(model: options.ModelArgument,
         raise InputError(f"--plot must be a file that ends in .svg or .png, not {plot}")
     source = designs.read_model(model, quiet)
     network, parameters = source.network, source.values
-    data = training_data.load(dataset, source.record, quiet)
+    data = training_data.load(dataset, source.record, source.encoding, quiet)
     datasets.check_fits(data, network)
     extremes = Ranges(network)
     test_count = options.count(images, IMAGES, len(data.test_labels), "--images", "test")

@@ -135,7 +135,7 @@ def run(model: options.ModelArgument, parallelism: Units,
     design = designs.for_board(chosen, source, Circuit(**asdict(parallelism))) if port == VIRTUAL else None
     if design is None and parallelism != Units():
         raise InputError("--units and --most-units are for a virtual board; a real one has those of its bitstream")
-    data = training_data.load(dataset, source.record, quiet)
+    data = training_data.load(dataset, source.record, source.encoding, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
     test_indices = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")

@@ -53,7 +53,7 @@ def train(settings: Settings,
         model = CompiledModel(network, arithmetic, training.parameters)
         reached = accuracy(model, data.test_images, data.test_labels)
         record = training_record(network, arithmetic, data, training, settings, reached)
-        model_file.save(output, network, arithmetic, training.parameters, console.table_of(record))
+        model_file.save(output, network, arithmetic, training.parameters, console.table_of(record), data.encoding)
         console.write_json(json, Result(model=output, digest=network.digest, record=record,
                                         images_per_second=training.images_per_second, network=network))
     table = console.out(json)

@@ -66,6 +66,9 @@ class TrainingProgress:
     def say_data(self, data: Dataset, outputs: int) -> None:
         """Which data set this is, how much of it, and which outputs of a network it does not teach."""
         self.say(f"{data.name}: {data.source}; {len(data.train_labels):,} images to train, {len(data.test_labels):,} to test")
+        if not data.encoding.passes_bytes and data.recipe is not None:
+            self.say(f"bytes by the encoding {data.recipe}, fitted to the training samples: {data.train_images.shape[1]:,} for "
+                     f"each")
         if note := untaught_note(data, outputs):
             self.say(note)
 

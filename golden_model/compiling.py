@@ -38,7 +38,7 @@ def entry(function: Callable[..., Any]) -> Any:
 
     With ``NUMBA_DISABLE_JIT`` it is the function itself.
     """
-    return _compiled(function)
+    return _compiled(function, no_cfunc_wrapper=True)
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -48,7 +48,7 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
     njit: Any = numba.njit                        # its stubs do not know of all options
-    compiled = njit(nogil=True, **options)(function)
+    compiled = njit(nogil=True, error_model="numpy", _nrt=False, **options)(function)    # no test whether a divisor is zero
     if COMPILES:
         _modules.add(function.__module__)
         compiled._cache = kept = _Kept(function)

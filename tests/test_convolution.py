@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numba import njit
 
 from equal_models import same, same_out_of_a_file, same_to_float32
-from golden_model import parameters
+from golden_model import parameters, tables
 from golden_model.bounds import worst_case
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
@@ -235,18 +235,19 @@ def test_accumulators_are_emptied_before_they_overflow():
     network = Network(layers=(402, 804, 400, 2), wiring=Wiring(layers=(
         "convolution 1x1 stride 1 of 1x201x2", "convolution 1x2 stride 1 of 1x201x4", "full")), learning=Learning(links=2**-9))
     compiled = CompiledModel(network, "fixed")
-    assert compiled._type is np.int32
-    (plan, windows, _, words), before = compiled._tables, compiled.parameters[1].weights
-    signals = np.full((1, plan.signals), -4096, np.int32)
+    assert compiled._types.word is np.int32
+    plan, const, store, before = compiled._plan, compiled._const, compiled._store, compiled.parameters[1].weights
+    signals, lanes = np.full((1, sum(network.layers)), -4096, np.int32), tables.room(plan, network, compiled._types).r.shape[1]
+    assert plan[1]["chunk_of_products"] < 201
 
     @njit
-    def update(signals, r, plan, windows, store, instincts, words):
-        taps.update(signals, r, np.ones(1, np.bool_), plan, windows, 1, store, instincts.links, words, np.zeros(16, np.int32),
-                    np.zeros(plan.lanes, np.int64))
+    def update(signals, r, plan, const, store, instincts):
+        taps.update(signals, r, np.ones(1, np.int64), plan[1], store, instincts[1], const, np.zeros(16, np.int32),
+                    np.zeros(r.shape[1], np.int64))
 
     for end in (-4096, 4095):
-        r = np.full((1, plan.lanes), end, np.int32)
-        update(signals, r, plan, windows, compiled._store, compiled._instincts(0), words)
+        update(signals, np.full((1, lanes), end, np.int32), plan, const, store,
+               tables.instincts(network, compiled._types, 0).links)
         total = 200 * -4096 * end
         assert abs(total) > 2**31
         new = before + (total + 2**18 >> 19)                  # Q2.24 to Q2.14 at rate 2**-9

@@ -4,13 +4,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given, settings
+from numba import njit
+from numba.core.errors import TypingError
 
 from equal_models import same, same_to_float32
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
+from golden_model.kernels import learn
+from golden_model.kernels.calls import call
 from golden_model.model import Model
-from golden_model.network import Formats, Learning, Network, Neuron
+from golden_model.network import Formats, Learning, Network, Neuron, Wiring
+from golden_model.robustness.faults import Faults, FaultyCompiledModel
 from random_networks import cases
 
 
@@ -33,7 +38,7 @@ def test_whole_learning_runs_are_equal_bit_for_bit(width, blobs):
     formats = Formats() if width is np.int32 else Formats(drive=Format.parse("Q22.12"))
     network = Network(layers=(images.shape[1], 33, 17, 4), formats=formats, learning=Learning(epochs=2, halvings=1))
     model, compiled = Model(network, "fixed"), CompiledModel(network, "fixed")
-    assert compiled._type is width
+    assert compiled._types.word is width
     for epoch in range(2):
         np.testing.assert_array_equal(compiled.learn(images, labels, epoch), model.learn(images, labels, epoch))
         same(model, compiled)
@@ -61,7 +66,7 @@ def test_accumulators_of_32_bits_are_emptied_before_they_overflow():
             layer.bias[:] = network.formats.drive.greatest if extreme < 0 else network.formats.drive.least
         images = np.full((3, 784), 255, np.uint8)
         compiled = CompiledModel(network, "fixed", model.parameters)
-        assert compiled._type is np.int32
+        assert compiled._types.word is np.int32
         np.testing.assert_array_equal(compiled.outputs(images), model.outputs(images))
         np.testing.assert_array_equal(compiled.learn(images, np.arange(3)), model.learn(images, np.arange(3)))
         same(model, compiled)
@@ -70,13 +75,13 @@ def test_accumulators_of_32_bits_are_emptied_before_they_overflow():
 def test_parameters_with_K_of_their_own_get_wide_enough_integers():
     """The description's K would fit 32 bits; the greatest K its format holds does not."""
     network = Network(layers=(6, 5, 3), formats=Formats(coupling=Format.parse("Q3.1")))
-    assert CompiledModel(network, "fixed")._type is np.int32
+    assert CompiledModel(network, "fixed")._types.word is np.int32
     given_ = Model(network, "fixed").parameters
     for layer in given_:
         layer.coupling[:2, ::2], layer.coupling[:2, 1::2], layer.coupling[2] = -8, 7, 7
         layer.bias[:] = network.formats.drive.greatest
     model, compiled = Model(network, "fixed", given_), CompiledModel(network, "fixed", given_)
-    assert compiled._type is np.int64
+    assert compiled._types.word is np.int64
     images = np.random.default_rng(0).integers(0, 256, (20, 6)).astype(np.uint8)
     np.testing.assert_array_equal(compiled.learn(images, np.arange(20) % 3), model.learn(images, np.arange(20) % 3))
     same(model, compiled)
@@ -117,3 +122,34 @@ def test_wrong_images_and_labels_are_refused():
         compiled.outputs(np.zeros((1, 4)))
     with pytest.raises(InputError, match=r"labels must be outputs 0..2 of this network, not 3"):
         compiled.learn(np.zeros((1, 4), np.uint8), np.array([3]))
+
+
+def test_networks_of_all_kinds_have_learn_and_infer_in_common():
+    """Compiling them takes seconds: a None in place of a table, or an array that cannot be written, would be another type."""
+    def learnt(model, writeable=True):
+        images = np.full((4, model.network.layers[0]), 90, np.uint8)
+        images.flags.writeable = writeable
+        model.learn(images, np.arange(4) % model.network.layers[-1])
+        model.outputs(images)
+        return model._types
+
+    shape = (16, 16, 3)
+    wide = Network(layers=shape, formats=Formats(drive=Format.parse("Q22.12")))
+    types = {learnt(CompiledModel(network, "fixed")) for network in (Network(layers=shape), wide)}
+    compiled = set(learn.learn.overloads), set(learn.infer.overloads)
+    for options in (
+            {"formats": Formats(bracket=Format.parse("Q6.12"))}, {"learning": Learning(batch=3)},
+            {"neuron": Neuron(K1=(0.5, 0, 0.5, 0.5, 0.5)), "learning": Learning(frozen=1)}, {"learning": Learning(K1=2**-6)},
+            {"learning": Learning(links_instinct="pid", links_gains=(1, 2**-4, 0.5), bias_instinct="pid", leak=2**-3)},
+            *({"wiring": Wiring(layers=(kind, "full"))} for kind in (
+                "random 4", "one-to-one", "convolution 3x3 stride 1 of 4x4x1", "locally-connected 3x3 stride 1 of 4x4x1",
+                "recurrent 4 steps 2 K3 0.5"))):
+        types.add(learnt(CompiledModel(Network(layers=shape, **options), "fixed"), writeable=False))
+    types.add(learnt(FaultyCompiledModel(Network(layers=shape), None, Faults(upsets=0.01, dead=0.2))))
+    assert len(types) == 2
+    assert (set(learn.learn.overloads), set(learn.infer.overloads)) == compiled
+
+
+def test_a_call_by_address_has_the_types_that_were_declared():
+    with pytest.raises(TypingError, match=r"a call by address must have types that were declared, not \(unicode_type, int64\)"):
+        njit(lambda: call(0, ("", 1)))()

@@ -45,33 +45,52 @@ def sums(x, weights, weight_at, inputs, lanes, chunk, narrow, total, active):
 
 
 @kernel
-def reverse(r, weights, weight_at, inputs, lanes, shift, const, errors, wide):
-    """errors[m] = narrow(sum_n C[n, m] r[n]) for the layer before; padding gets zeros. ``r`` (lanes,), ``errors`` (inputs,)."""
-    like = wide[0]
+def drives(signals, here, inputs, const, store, work):
+    """Drives of the neurons of a layer that sees ``signals`` from the first of them on, in its lanes of ``work.drives``.
+
+    ``signals`` (inputs,) at least; ``inputs``: those links of a neuron that are not reciprocal.
+    """
+    lanes, unit_at, shift, least, high = (here.blocks * LANES, here.unit_at, here.link_shift, const.drive_least,
+                                          const.drive_high)
+    total, drive, bias = work.total, work.drives, store.bias[unit_at:unit_at + lanes]
+    sums(signals, store.weights, here.weight_at, inputs, lanes, here.chunk, work.narrow, total, work.active)
+    for n in range(lanes):
+        drive[n] = words.drive(total[n], bias[n], shift, least, high)
+
+
+@kernel
+def reverse(r, weights, here, const, errors, like):
+    """errors[m] = narrow(sum_n C[n, m] r[n]) for the layer before; padding gets zeros. ``like``: a word of the wide type.
+
+    ``r`` (lanes,), ``errors`` (lanes of the layer before,).
+    """
+    inputs, lanes, weight_at = here.inputs, here.blocks * LANES, here.weight_at
+    shift, least, high = here.reverse_shift, const.error_least, const.error_high
     links = weights[weight_at:weight_at + inputs * lanes].reshape((inputs, lanes))
     for m in range(inputs):
         row = links[m]
         total = cast(0, like)
         for n in range(lanes):
             total += cast(row[n], like) * r[n]
-        errors[m] = words.error(total, shift, const.error_least, const.error_high)
-    errors[inputs:] = 0
+        errors[m] = words.error(total, shift, least, high)
+    for m in range(inputs, len(errors)):
+        errors[m] = 0
 
 
 @kernel
-def update(signals, r, erring, plan, layer, store, instinct, const, sums):
+def update(signals, r, erring, here, store, instinct, const, sums):
     """Links from the inputs that were not zero in an erring image learn from the sums of r[n] x[m] over the images.
 
     ``signals`` and ``r``: one row per image. ``erring``: which images had an error; r of the others is zero.
-    ``signals`` (images, inputs), ``r`` (images, lanes), ``erring`` (images,).
+    ``signals`` (images, signals), ``r`` (images, lanes), ``erring`` (images,), ``sums`` (lanes,) in the type of words.
     """
-    inputs, lanes, weight_at, at = plan.inputs[layer], plan.blocks[layer] * LANES, plan.weight_at[layer], plan.signal_at[layer]
+    inputs, lanes, weight_at, at = here.inputs, here.blocks * LANES, here.weight_at, here.signal_at
     places = slice(weight_at, weight_at + inputs * lanes)
     links = store.weights[places].reshape((inputs, lanes))
-    rate, least, high = instinct.rate[layer], const.weight_least, const.weight_high
+    kind, rate, step, least, high = instinct.kind, instinct.rate, instinct.step, const.weight_least, const.weight_high
     masked = len(store.mask) > 0
     products = sums[:lanes]
-    if len(erring) == 1 and instinct.kind == PROPORTIONAL and not masked:
+    if len(erring) == 1 and kind == PROPORTIONAL and not masked:
         only, values = r[0], signals[0, at:at + inputs]
         for m in range(inputs):
             if values[m] != 0:
@@ -82,10 +101,11 @@ def update(signals, r, erring, plan, layer, store, instinct, const, sums):
         for image in range(len(erring)):
             x = signals[image, at + m]
             if x != 0 and erring[image]:
-                if not active:
-                    products[:] = 0
-                active = True
                 back = r[image]
+                if not active:
+                    for n in range(lanes):
+                        products[n] = 0
+                active = True
                 for n in range(lanes):
                     products[n] = cast(products[n] + back[n] * x, x)
         if not active:
@@ -95,29 +115,27 @@ def update(signals, r, erring, plan, layer, store, instinct, const, sums):
             exists = store.mask[first:first + lanes]
             for n in range(lanes):
                 products[n] = cast(products[n] * exists[n], products[n])
-        if instinct.kind == PROPORTIONAL:
+        if kind == PROPORTIONAL:
             change.change_row(links[m], products, cast(1, least), rate, least, high)
-        elif instinct.kind == SIGN:
-            change.sign_row(links[m], products, instinct.step[layer], least, high)
+        elif kind == SIGN:
+            change.sign_row(links[m], products, step, least, high)
         else:
             change.pid_row(links[m], products, store.links_memory[0, first:first + lanes],
-                           store.links_memory[1, first:first + lanes], instinct.gains[layer], instinct.product_shift[layer],
-                           instinct.leak, instinct.limits, rate, least, high)
+                           store.links_memory[1, first:first + lanes], instinct, least, high)
 
 
 @kernel
-def spread_errors(sums, plan, layer, const, errors):
-    """Errors of the layer before ``layer``, in its lanes, from what comes back to each input; padding gets zeros.
+def spread_errors(sums, here, before, const, errors):
+    """Errors of the layer ``before``, in its lanes, from what comes back to each input of ``here``; padding gets zeros.
 
     ``sums`` (inputs,), ``errors`` (lanes,).
     """
-    below = layer - 1
-    channels, lanes = plan.neurons[below], plan.blocks[below] * LANES
+    channels, lanes, shift, least, high = (before.neurons, before.blocks * LANES, here.reverse_shift, const.error_least,
+                                           const.error_high)
     m = 0
-    for position in range(plan.own[below] * plan.tied[below] * plan.emissions[below]):
+    for position in range(before.own * before.tied * before.emissions):
         for n in range(lanes):
             errors[position * lanes + n] = 0
             if n < channels:
-                errors[position * lanes + n] = words.error(sums[m], plan.reverse_shift[layer], const.error_least,
-                                                           const.error_high)
+                errors[position * lanes + n] = words.error(sums[m], shift, least, high)
                 m += 1

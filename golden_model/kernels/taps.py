@@ -1,7 +1,7 @@
 """Links of layers whose neurons see the inputs through windows: own links at each position, or tied ones.
 
-In a network that has such a layer every layer is taken so; one that sees all its inputs has one position. Of its neurons each
-position has its own blocks. Inner loops run over the lanes of one block, a number known to the compiler.
+Of its neurons each position has its own blocks. Inner loops run over the lanes of one block, a number known to the compiler.
+``reverse_sums`` also serves a layer that sees all its inputs, at its only position, if the layer before it has several.
 """
 from __future__ import annotations
 
@@ -43,37 +43,37 @@ def _link_sums(x, taps, weights, weight_at, blocks, chunk, narrow, total, active
 
 
 @kernel
-def drives(signals, plan, windows, layer, const, store, scratch):
-    """Drives of the neurons of all positions, in their lanes. ``signals`` (inputs,); drives (lanes,), of all positions."""
-    narrow, total, drive, active, values = scratch
-    lanes, links, tied = plan.blocks[layer] * LANES, plan.inputs[layer] * plan.blocks[layer] * LANES, plan.tied[layer]
-    taps = windows.taps[windows.tap_at[layer]:windows.tap_at[layer + 1]]
-    for position in range(plan.own[layer] * tied):
+def drives(signals, here, const, store, work):
+    """Drives of the neurons of all positions, in their lanes of ``work.drives``. ``signals`` (signals of all layers,)."""
+    narrow, total, drive, active, values = work.narrow, work.total, work.drives, work.active, work.values
+    lanes, links, tied = here.blocks * LANES, here.inputs * here.blocks * LANES, here.tied
+    shift, least, high, bias = here.link_shift, const.drive_least, const.drive_high, store.bias
+    taps, bases = store.taps[here.tap_at:here.tap_at + here.taps], store.bases[here.base_at:]
+    for position in range(here.own * tied):
         own = position // tied
-        base = plan.signal_at[layer] + windows.bases[windows.base_at[layer] + position]
-        _link_sums(signals[base:], taps, store.weights, plan.weight_at[layer] + own * links, plan.blocks[layer],
-                   plan.chunk[layer], narrow, total, active, values)
-        unit = plan.unit_at[layer] + own * lanes
+        base = here.signal_at + bases[position]
+        _link_sums(signals[base:], taps, store.weights, here.weight_at + own * links, here.blocks, here.chunk, narrow, total,
+                   active, values)
+        unit = here.unit_at + own * lanes
         for n in range(lanes):
-            drive[position * lanes + n] = words.drive(total[n], store.bias[unit + n], plan.link_shift[layer],
-                                                      const.drive_least, const.drive_high)
+            drive[position * lanes + n] = words.drive(total[n], bias[unit + n], shift, least, high)
 
 
 @kernel
-def reverse_sums(r, plan, windows, layer, store, sums):
+def reverse_sums(r, here, store, sums):
     """sums[m]: exactly what comes back to each input from r of every position.
 
     ``r`` (lanes,) of all positions, ``sums`` (inputs,).
     """
-    lanes, tied, weights = plan.blocks[layer] * LANES, plan.tied[layer], store.weights
-    taps = windows.taps[windows.tap_at[layer]:windows.tap_at[layer + 1]]
-    for m in range(plan.signal_at[layer + 1] - plan.signal_at[layer]):
+    lanes, tied, weights = here.blocks * LANES, here.tied, store.weights
+    taps, bases = store.taps[here.tap_at:here.tap_at + here.taps], store.bases[here.base_at:]
+    for m in range(here.output_at - here.signal_at):
         sums[m] = 0
     like = sums[0]
-    for position in range(plan.own[layer] * tied):
+    for position in range(here.own * tied):
         back = r[position * lanes:(position + 1) * lanes]
-        base = windows.bases[windows.base_at[layer] + position]
-        at = plan.weight_at[layer] + position // tied * len(taps) * lanes
+        base = bases[position]
+        at = here.weight_at + position // tied * len(taps) * lanes
         for tap in range(len(taps)):
             row = weights[at + tap * lanes:at + (tap + 1) * lanes]
             total = cast(0, like)
@@ -83,19 +83,19 @@ def reverse_sums(r, plan, windows, layer, store, sums):
 
 
 @kernel
-def update(signals, r, erring, plan, windows, layer, store, instinct, const, narrow, sums):
+def update(signals, r, erring, here, store, instinct, const, narrow, sums):
     """Links that met an input that was not zero, in an erring image, learn from the sums over images and tied positions.
 
-    ``signals`` (images, inputs), ``r`` (images, lanes), ``erring`` (images,).
+    ``signals`` (images, signals), ``r`` (images, lanes), ``erring`` (images,), ``narrow`` (LANES,), ``sums`` (lanes,).
     """
-    blocks, tied = plan.blocks[layer], plan.tied[layer]
-    lanes, back, x, limit = blocks * LANES, r.reshape(-1), signals.reshape(-1), windows.chunk[layer]
-    products, taps = sums[:lanes], windows.tap_at[layer + 1] - windows.tap_at[layer]
-    for row in range(plan.own[layer] * taps):
+    blocks, tied = here.blocks, here.tied
+    lanes, back, x, limit = blocks * LANES, r.reshape(-1), signals.reshape(-1), here.chunk_of_products
+    products, taps = sums[:lanes], here.taps
+    for row in range(here.own * taps):
         own, tap = row // taps, row % taps
-        start = windows.base_at[layer] + own * tied
-        bases, behind = windows.bases[start:start + tied], own * tied * lanes
-        at = plan.signal_at[layer] + windows.taps[windows.tap_at[layer] + tap]
+        start = here.base_at + own * tied
+        bases, behind = store.bases[start:start + tied], own * tied * lanes
+        at = here.signal_at + store.taps[here.tap_at + tap]
         active = False
         for block in range(blocks):
             first = block * LANES
@@ -128,4 +128,4 @@ def update(signals, r, erring, plan, windows, layer, store, instinct, const, nar
                         narrow[n] = 0
                     start = end
         if active:
-            change.learn_row(store, plan.weight_at[layer] + row * lanes, products, instinct, layer, const)
+            change.learn_row(store, here.weight_at + row * lanes, products, instinct, const)

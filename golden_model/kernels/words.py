@@ -34,8 +34,8 @@ def half_step(s, x, gate, operand, rate, low, high):
     """Half an improved-Euler step, clamped. ``rate``: the shift k, or for reals dt (2 dt for the predictor)."""
 
 
-def rounded(operand, rounding):
-    """The bracket as the multiplier takes it. ``rounding``: None, or an array (shift, least, greatest)."""
+def rounded(operand, shift, low, high):
+    """The bracket as the multiplier takes it where that one is narrower; reals are not rounded."""
 
 
 def drive(total, bias, shift, low, high):
@@ -86,10 +86,10 @@ def _(s, x, gate, operand, rate, low, high):
 
 
 @overload(rounded, jit_options={"forceinline": True})
-def _(operand, rounding):
-    if isinstance(rounding, types.NoneType):
-        return lambda operand, rounding: operand
-    return lambda operand, rounding: clamp(_half_up(operand, rounding[0]), rounding[1], rounding[2])
+def _(operand, shift, low, high):
+    if isinstance(operand, types.Float):
+        return lambda operand, shift, low, high: operand
+    return lambda operand, shift, low, high: clamp(_half_up(operand, shift), low, high)
 
 
 @overload(drive, jit_options={"forceinline": True})

@@ -205,7 +205,7 @@ class FaultyCompiledModel(CompiledModel):
         if faults.upsets:
             self._store = self._store._replace(upsets=upsets.table(
                 faults.seed, faults.upsets, network.formats.displacement.bits, network.neuron.input_population,
-                self._plan.output_row))
+                int(self._const["output_row"])))
         self._hold()
 
     def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:

@@ -22,7 +22,7 @@ FORWARD, REVERSE = 0, 1
 KEY, THRESHOLD, BITS, NUMBER, FIRST, TURN = range(6)      # what ``table`` holds, all uint64
 G, A, B = (np.uint64(each) for each in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 S27, S30, S31, S32 = (np.uint64(each) for each in (27, 30, 31, 32))
-LOW = np.uint64(0xFFFFFFFF)
+LOW, ONE = np.uint64(0xFFFFFFFF), np.uint64(1)
 
 
 def _mixed(key: Any, number: Any) -> Any:
@@ -69,40 +69,27 @@ def table(seed: int, rate: float, bits: int, input_population: int, output_row: 
     return np.array([seed, threshold(rate), bits, 0, input_population, output_row], np.uint64)
 
 
-@njit(forceinline=True)
-def struck(upsets: Any, back: Any, way: Any, layer: Any, neurons: Any, blocks: Any) -> Any:
-    """What ``strike`` reads for one image, way and layer; None without upsets. ``back``: images since the one that is meant.
+@kernel
+def aim(hit: Any, upsets: Any, back: Any, way: Any, layer: Any, neurons: Any, blocks: Any) -> None:
+    """Write what ``strike`` reads for one image, way and layer. ``back``: images since the one that is meant.
 
-    ``neurons`` and ``blocks``: those of each position.
+    ``hit`` (8,) uint64, ``upsets`` as ``table`` has them; ``neurons`` and ``blocks``: those of each position.
     """
-    if upsets is None:
-        return None
     image = mixed_word(upsets[KEY], upsets[NUMBER] - np.uint64(back))
-    key = mixed_word(image, np.uint64(way) << S32 | np.uint64(layer))
-    return key, upsets[THRESHOLD], upsets[BITS], np.int64(upsets[FIRST]), np.int64(upsets[TURN]), way, neurons, blocks, 0
-
-
-@njit(forceinline=True)
-def at_position(hit: Any, position: Any) -> Any:
-    """The same where blocks are counted from those of ``position``."""
-    if hit is None:
-        return None
-    key, limit, bits, first, turn, way, neurons, blocks, _ = hit
-    return key, limit, bits, first, turn, way, neurons, blocks, position
-
-
-@njit(forceinline=True)
-def counted(upsets: Any) -> None:
-    """One more image was settled forward."""
-    if upsets is not None:
-        upsets[NUMBER] += np.uint64(1)
+    hit[0] = mixed_word(image, np.uint64(way) << S32 | np.uint64(layer))
+    hit[1], hit[2], hit[3], hit[4] = upsets[THRESHOLD], upsets[BITS], upsets[FIRST], upsets[TURN]
+    hit[5], hit[6], hit[7] = np.uint64(way), np.uint64(neurons), np.uint64(blocks)
 
 
 @kernel
 def strike(state: Any, at: Any, block: Any, step: Any, hit: Any, lows: Any, high: Any) -> None:
-    """Flip bits in the words of a block before a step, in place; populations stay at 0 or above. Padding is left alone."""
-    key, limit, bits, first, turn, way, neurons, blocks, position = hit
-    position, block = position + block // blocks, block % blocks
+    """Flip bits in the words of a block before a step, in place; populations stay at 0 or above. Padding is left alone.
+
+    ``state`` (words,), ``hit`` (8,), ``lows`` (5,).
+    """
+    key, limit, bits, way = hit[0], hit[1], hit[2], np.int64(hit[5])
+    first, turn, neurons, blocks = np.int64(hit[3]), np.int64(hit[4]), np.int64(hit[6]), np.int64(hit[7])
+    position, block = block // blocks, block % blocks
     for row in range(ROWS):
         population = (first + row) % ROWS if way == FORWARD else (first + turn - row) % ROWS
         here = mixed_word(key, np.uint64(step) << S32 | np.uint64(population))

@@ -95,24 +95,24 @@ def accuracy(spreads: bool) -> str:
                      percent(result["fixed_accuracy"], spread.get("fixed_accuracy")),
                      f"{result['gap_points']:.2f} points", code(result["command"])])
         used.append(result)
-    for name, said in (("train-784-32-10", ""), ("train-784-256-128-10-shifted", ", images shifted by up to one pixel")):
+    for name, remark in (("train-784-32-10", ""), ("train-784-256-128-10-shifted", ", images shifted by up to one pixel")):
         result = record(name)
-        rows.append(["-".join(map(str, result["layers"])) + said, "",
+        rows.append(["-".join(map(str, result["layers"])) + remark, "",
                      percent(result["mean"], result["spread"] if spreads else None), "", code(result["command"])])
         used.append(result)
     first = used[0]
-    said = (f"The last layer alone, with the hidden links left as they were drawn, reaches "
+    remark = (f"The last layer alone, with the hidden links left as they were drawn, reaches "
             f"{percent(first['last_layer_only_accuracy'])}, and logistic regression {percent(first['logistic_accuracy'])}. S "
             f"is 0, 1 and 2.")
     if spreads:
         p_values = "; ".join(f"seed {run['seed']}: p = {run['p_value']:.2g}" for run in first["runs"])
-        said = (f"Beside 784-128-10 in the same runs: the float network quantised afterwards "
+        remark = (f"Beside 784-128-10 in the same runs: the float network quantised afterwards "
                 f"{percent(first['quantised_accuracy'])}, its last layer alone (hidden links frozen) "
                 f"{percent(first['last_layer_only_accuracy'], first['spread']['last_layer_only_accuracy'])}, scikit-learn's "
                 f"logistic regression after 100 iterations {percent(first['logistic_accuracy'])}. Float and integers agree "
                 f"on {percent(first['agreement'])} of the test images. McNemar's test between the two learners, {p_values}. "
                 f"S is 0, 1 and 2.")
-    return table(("network", "float", "integers", "gap", "command"), rows) + f"\n\n{said}" + transcribed(*used)
+    return table(("network", "float", "integers", "gap", "command"), rows) + f"\n\n{remark}" + transcribed(*used)
 
 
 def alternatives() -> str:
@@ -265,11 +265,11 @@ def build(name: str) -> str:
     use, images = result["use"], result["images"]
     parts = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
              "spram": "SPRAM blocks"}
-    counts = ", ".join(f"{use[part]['used']:,} of {use[part]['there']:,} {said}"
+    counts = ", ".join(f"{use[part]['used']:,} of {use[part]['there']:,} {note}"
                        + (f" ({100 * use[part]['share']:.0f} %)" if part == "cells" else "")
-                       for part, said in parts.items() if part in use)
+                       for part, note in parts.items() if part in use)
     learnt, without = images["learnt"], images["learnt_without_error"]
-    said = (f"{counts}; {result['clock']['reached_MHz']:.1f} MHz for a clock of {result['clock']['MHz']:.0f} MHz, met by seed "
+    note = (f"{counts}; {result['clock']['reached_MHz']:.1f} MHz for a clock of {result['clock']['MHz']:.0f} MHz, met by seed "
             f"{result['seed']}. An image with {USUAL} pixels that are not 0 is inferred in {images['inferred']['us']:.2f} us "
             f"and learnt in {learnt['us']:.2f} us with an error, in {without['us']:.2f} us without.")
     simulated = {"icebreaker-784-32-10": "cosim-784-32-10-time-shared", "icebreaker-784-64-10": "cosim-784-64-10-time-shared",
@@ -278,7 +278,7 @@ def build(name: str) -> str:
                "ulx3s-85f-784-128-10": "train-784-128-10"}[name]
     measured, model = record(simulated), record(trained)
     rate = result["clock"]["MHz"]
-    return said + (
+    return note + (
         f" In the mean over images of MNIST, with the trained model ({percent(model['accuracies'][0])} of the test images "
         f"after {model['epochs']} epochs), an inferred one takes {measured['cycles_per_image'] / rate:.2f} us and a learnt "
         f"one {measured['cycles_per_learnt_image'] / rate:.2f} us ({measured['cycles_per_image']:,.1f} and "
@@ -398,10 +398,10 @@ def lines(block: str) -> str:
 
 def outdated() -> dict[str, str]:
     """Paths, as seen from the top of the project, of what is not as it would be written now, with what it would be."""
-    wanted = {document: filled(document) for document in PARTS}
-    wanted |= {f"docs/pictures/{name}.svg": draw() for name, draw in pictures.drawings().items()}
-    wanted["docs/api.md"] = reference.page()
-    return {name: text for name, text in wanted.items()
+    pages = {document: filled(document) for document in PARTS}
+    pages |= {f"docs/pictures/{name}.svg": draw() for name, draw in pictures.drawings().items()}
+    pages["docs/api.md"] = reference.page()
+    return {name: text for name, text in pages.items()
             if not (ROOT / name).exists() or (ROOT / name).read_text("utf-8") != text}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from golden_model.theory.integrators import integrate
 from golden_model.theory.neuron import Ring, adjoint, derivative, equilibrium, local_products, reverse_derivative
 
-WANTED = 0.5
+TARGET = 0.5
 
 
 def relative_errors(steps: list[int], dt: float, neurons: int, seed: int) -> dict[str, float]:
@@ -26,11 +26,11 @@ def relative_errors(steps: list[int], dt: float, neurons: int, seed: int) -> dic
     u = ring.drive(rng.uniform(-1, 1, neurons))
     settled = equilibrium(ring, u)
     output = ring.output_population
-    exact = np.stack(local_products(adjoint(ring, settled, ring.error(WANTED - settled[output])), settled))
+    exact = np.stack(local_products(adjoint(ring, settled, ring.error(TARGET - settled[output])), settled))
     errors = {}
     for count in steps:
         s = integrate(lambda x: derivative(ring, x, u), np.zeros((5, neurons)), dt, count)
-        e = ring.error(WANTED - s[output])
+        e = ring.error(TARGET - s[output])
         r = integrate(lambda x, s=s, e=e: reverse_derivative(ring, x, e, s), np.zeros((5, neurons)), dt, count)
         errors[str(count)] = float(np.linalg.norm(np.stack(local_products(r, s)) - exact) / np.linalg.norm(exact))
     return errors

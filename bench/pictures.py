@@ -52,9 +52,9 @@ def number(value: float) -> str:
     return f"{round(value, 1):g}"
 
 
-def text(x: float, y: float, said: str, *, kind: str = "", colour: str = "ink", anchor: str = "middle") -> str:
+def text(x: float, y: float, words: str, *, kind: str = "", colour: str = "ink", anchor: str = "middle") -> str:
     classes = " ".join(filter(None, (colour, kind)))
-    return f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" class="{classes}">{escape(said)}</text>'
+    return f'<text x="{number(x)}" y="{number(y)}" text-anchor="{anchor}" class="{classes}">{escape(words)}</text>'
 
 
 def box(x: float, y: float, width: float, height: float, *, fill: str = "box", edge: str = "dim", round_by: float = 6) -> str:
@@ -124,10 +124,10 @@ def neuron() -> str:
               line([(fire[0] + size + 2, fire[1]), (fire[0] + 118, fire[1])], "blue"),
               text(fire[0] + size + 8, fire[1] - 10, "output: s of Fire", colour="blue", anchor="start")]
     left = 356.0
-    for y, colour, head, said in ((262, "green", "generation", "each feeds the next"),
+    for y, colour, head, caption in ((262, "green", "generation", "each feeds the next"),
                                   (318, "orange", "overcoming", "preys on the next but one")):
         parts += [line([(left, y - 5), (left + 22, y - 5)], colour), text(left + 28, y, head, colour=colour, anchor="start"),
-                  text(left + 28, y + 18, said, kind="small", colour="dim", anchor="start")]
+                  text(left + 28, y + 18, caption, kind="small", colour="dim", anchor="start")]
     parts.append(text(WIDTH / 2, 384, "s: how far a population is from rest. Without drive, all return to it.", kind="small",
                       colour="dim"))
     return picture("One neuron: five populations, two cycles", parts)
@@ -224,10 +224,10 @@ def learning(record: dict[str, Any]) -> str:
     for name, colour in (("float", "blue"), ("fixed", "orange")):
         points = [at(epoch, accuracy) for epoch, accuracy in enumerate(curves[name], 1) if accuracy >= low]
         parts.append(line(points, colour, head=False, kind="dashed" if name == "float" else ""))
-    for y, name, colour, said in ((256, "float", "blue", "floating point"),
+    for y, name, colour, caption in ((256, "float", "blue", "floating point"),
                                   (276, "fixed", "orange", "integers, as on the chip")):
         parts += [line([(300, y - 5), (336, y - 5)], colour, head=False, kind="dashed" if name == "float" else ""),
-                  text(344, y, said, colour=colour, anchor="start")]
+                  text(344, y, caption, colour=colour, anchor="start")]
     parts.append(text(WIDTH / 2, 389, "784-128-10 on MNIST's 10,000 test images, seed 0", kind="small", colour="dim"))
     return picture("Learning in floating point and in integers", parts)
 

@@ -143,8 +143,8 @@ def markdown(text: str) -> str:
 def entries(body: str) -> str:
     """``name : type`` lines with indented text below, as a list."""
     listed = []
-    for names, kind, said in ENTRY.findall(body.strip("\n") + "\n"):
-        sentence = " ".join(said.split())
+    for names, kind, meaning in ENTRY.findall(body.strip("\n") + "\n"):
+        sentence = " ".join(meaning.split())
         typed = f" ({kind})" if kind and sentence else ""
         listed.append(f"- `{names}`{typed}: {sentence or kind}".rstrip(": "))
     return "\n".join(listed)

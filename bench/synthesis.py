@@ -57,7 +57,7 @@ def synthesise(target: str, sources: dict[str, str], top: str, folder: Path,
 
 def packed(target: str, folder: Path) -> dict[str, int]:
     """Cells that nextpnr counts, without placing them."""
-    return counts(tools.run(f"nextpnr-{target}", [*DEVICES[target], "--json", synthesis.NETLIST, "--pack-only"], folder).said)
+    return counts(tools.run(f"nextpnr-{target}", [*DEVICES[target], "--json", synthesis.NETLIST, "--pack-only"], folder).output)
 
 
 def counts(log: str) -> dict[str, int]:

@@ -148,7 +148,7 @@ def build(platform: Platform, design: Design, values: Parameters, folder: Path, 
                  hashes={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in hashed})
 
 
-def routed(platform: Platform, wanted: Fraction, seeds: int, folder: Path,
+def routed(platform: Platform, goal: Fraction, seeds: int, folder: Path,
            router: str = ROUTERS[0]) -> tuple[Routed, list[tuple[int, float]]]:
     """The first seed that meets the clock, and all that were tried.
 
@@ -165,11 +165,11 @@ def routed(platform: Platform, wanted: Fraction, seeds: int, folder: Path,
     results: list[Routed] = []
     for seed in range(1, seeds + 1):
         results.append(routing.route(platform.target, options, seed, folder, f"nextpnr-{seed}.log"))
-        if results[-1].MHz >= wanted:
+        if results[-1].MHz >= goal:
             return results[-1], [(result.seed, result.MHz) for result in results]
     best = max(results, key=lambda result: result.MHz)
     ends = f", from {best.path[0].cell} to {best.path[-1].cell}" if best.path else ""
-    raise InputError(f"the core must run at {float(wanted):g} MHz on {platform.title}, but reaches {best.MHz:.1f} MHz (seed "
+    raise InputError(f"the core must run at {float(goal):g} MHz on {platform.title}, but reaches {best.MHz:.1f} MHz (seed "
                      f"{best.seed} of {seeds}{ends}); give --clock {int(best.MHz)} or try more --seeds")
 
 

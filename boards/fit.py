@@ -86,17 +86,17 @@ def check(platform: Platform, design: Design) -> Fit:
     if result.fits:
         return result
     sizes = "-".join(map(str, design.network.layers))
-    said = (f"{sizes} on {', '.join(map(str, design.units))} processing units must fit the {platform.device.name} of "
+    sentence = (f"{sizes} on {', '.join(map(str, design.units))} processing units must fit the {platform.device.name} of "
             f"{platform.title}, but needs {' and '.join(result.missing)}")
     smaller = _within(platform, design)
     if smaller is not None:
-        raise InputError(f"{said}; give --most-units {max(smaller.units)}")
+        raise InputError(f"{sentence}; give --most-units {max(smaller.units)}")
     inputs, outputs = design.network.layers[0], design.network.layers[-1]
     most = largest(platform, inputs, outputs, learns=design.learns) if len(design.network.layers) == 3 else None
     shrink = "choose fewer inputs or smaller layers"
     if most is not None:
         shrink = f"of {inputs}-H-{outputs} the largest that fits has H = {most.network.layers[1]}"
-    raise InputError(f"{said}; {shrink}, or take a larger board")
+    raise InputError(f"{sentence}; {shrink}, or take a larger board")
 
 
 def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns: bool = True) -> Design:
@@ -152,8 +152,8 @@ def described(platform: Platform, description: Mapping[str, Any], inputs: int, o
     """
     completed = dict(description)
     for section, entries in NEEDS[platform.target].items():
-        said = description.get(section, {})
-        completed[section] = entries | said if isinstance(said, Mapping) else said    # what is no table, from_dict refuses
+        own = description.get(section, {})
+        completed[section] = entries | own if isinstance(own, Mapping) else own    # what is no table, from_dict refuses
     if "layers" in completed:
         return completed
 
@@ -175,7 +175,7 @@ def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1
 
     ``folded``: a unit may serve several neurons; else each has its own. A time-shared array has four.
     """
-    def made(hidden: int) -> Design | None:
+    def fitting(hidden: int) -> Design | None:
         network = network_for(platform.target, (inputs, hidden, outputs))
         if folded and platform.arrangement == "time-shared":
             design = Design(network=network, target=platform.target, learns=learns, arrangement="time-shared")
@@ -187,11 +187,11 @@ def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1
         return design if fit(platform, design).fits else None
 
     best, low, high = None, 0, 1
-    while (design := made(high)) is not None:
+    while (design := fitting(high)) is not None:
         best, low, high = design, high, 2 * high
     while high - low > 1:                                 # low fits, high does not
         middle = (low + high) // 2
-        if (design := made(middle)) is not None:
+        if (design := fitting(middle)) is not None:
             best, low = design, middle
         else:
             high = middle

@@ -96,7 +96,7 @@ def _rows(design: Design, bands: int) -> list[list[Occupant]]:
 def plan(module: dict[str, Any], floorplan: Floorplan) -> int:
     """Tell nextpnr the sites in a flat netlist: of the units' multipliers and memories, and of other memories as far as
     there are sites. Returns how many were told."""
-    told, central = 0, iter(floorplan.central)
+    placed_count, central = 0, iter(floorplan.central)
     for name, cell in sorted(module["cells"].items()):
         named = CELL.search(name)
         if cell["type"] not in (MULTIPLIER, MEMORY):
@@ -108,5 +108,5 @@ def plan(module: dict[str, Any], floorplan: Floorplan) -> int:
             site = next(central, None) if cell["type"] == MEMORY else None
         if site:
             cell.setdefault("attributes", {})["BEL"] = site
-            told += 1
-    return told
+            placed_count += 1
+    return placed_count

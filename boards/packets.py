@@ -103,11 +103,11 @@ def chunks(words: Sequence[int], most: int = MOST_COUNT) -> list[bytes]:
         if not parts or parts[-1][0] != zero or len(parts[-1][1]) == most:
             parts.append((zero, []))
         parts[-1][1].append(word)
-    made = []
+    packets = []
     for place, (zero, content) in enumerate(parts, 1):
         head = len(content) | (ZEROS if zero else 0) | (LAST if place == len(parts) else 0)
-        made.append(bytes([head]) + (b"" if zero else b"".join(word.to_bytes(4, "little") for word in content)))
-    return made
+        packets.append(bytes([head]) + (b"" if zero else b"".join(word.to_bytes(4, "little") for word in content)))
+    return packets
 
 
 class Frames:

@@ -180,18 +180,18 @@ class Platform:
         InputError
             If no whole number of clocks is near enough to a bit.
         """
-        Hz, wanted = float(self.pll(clock).output) * 1e6, self.baud if baud is None else baud
-        divisor = max(1, round(Hz / wanted)) if wanted > 0 else 0
-        if not divisor or abs(Hz / divisor / wanted - 1) > MOST_BAUD_ERROR:
+        Hz, baud_rate = float(self.pll(clock).output) * 1e6, self.baud if baud is None else baud
+        divisor = max(1, round(Hz / baud_rate)) if baud_rate > 0 else 0
+        if not divisor or abs(Hz / divisor / baud_rate - 1) > MOST_BAUD_ERROR:
             near = f"{Hz / max(divisor, 1):,.0f}"
             raise InputError(f"baud must be within {MOST_BAUD_ERROR:.1%} of {Hz / 1e6:g} MHz divided by a whole number, not "
-                             f"{wanted:,} (nearest: {near}); choose another --baud or --clock")
+                             f"{baud_rate:,} (nearest: {near}); choose another --baud or --clock")
         return divisor
 
 
 def _uart(rx: str, tx: str, connector: tuple[str, int] | None) -> Resource:
-    made: list[Resource] = UARTResource(SERIAL, 0, rx=rx, tx=tx, conn=connector)
-    return made[0] if isinstance(made, list) else made
+    resources: list[Resource] = UARTResource(SERIAL, 0, rx=rx, tx=tx, conn=connector)
+    return resources[0] if isinstance(resources, list) else resources
 
 
 def _pin(port: Any) -> Pin:

@@ -91,7 +91,7 @@ class Ecp5Pll:
 Pll = Ice40Pll | Ecp5Pll
 
 
-def solve(target: str, reference: float | Fraction, wanted: float | Fraction) -> Pll:
+def solve(target: str, reference: float | Fraction, frequency: float | Fraction) -> Pll:
     """The PLL of ``target`` (ice40, ecp5) that makes the frequency nearest to ``wanted`` from ``reference``, both in MHz.
 
     Raises
@@ -99,7 +99,7 @@ def solve(target: str, reference: float | Fraction, wanted: float | Fraction) ->
     InputError
         If no dividers of the device come within 5 % of it.
     """
-    source, goal = Fraction(reference).limit_denominator(1_000_000), Fraction(wanted).limit_denominator(1_000_000)
+    source, goal = Fraction(reference).limit_denominator(1_000_000), Fraction(frequency).limit_denominator(1_000_000)
     solution = _ice40(source, goal) if target == "ice40" else _ecp5(source, goal)
     if solution is None or abs(solution.output - goal) > goal / 20:
         low, high = ICE40_OUTPUT if target == "ice40" else ECP5_OUTPUT
@@ -112,23 +112,23 @@ def _within(value: Fraction, limits: tuple[Any, Any]) -> bool:
     return bool(limits[0] <= value <= limits[1])
 
 
-def _ice40(reference: Fraction, wanted: Fraction) -> Ice40Pll | None:
+def _ice40(reference: Fraction, goal: Fraction) -> Ice40Pll | None:
     candidates = (Ice40Pll(reference=reference, divr=divr, divf=divf, divq=divq)
                   for divr in range(16) if _within(reference / (divr + 1), ICE40_DETECTOR)
                   for divf in range(128) if _within(reference / (divr + 1) * (divf + 1), ICE40_OSCILLATOR)
                   for divq in range(1, 7))
     allowed = (pll for pll in candidates if _within(pll.output, ICE40_OUTPUT))
-    return min(allowed, key=lambda pll: abs(pll.output - wanted), default=None)
+    return min(allowed, key=lambda pll: abs(pll.output - goal), default=None)
 
 
-def _ecp5(reference: Fraction, wanted: Fraction) -> Ecp5Pll | None:
+def _ecp5(reference: Fraction, goal: Fraction) -> Ecp5Pll | None:
     pairs = [(divider, feedback) for divider in range(1, 129) if _within(reference / divider, ECP5_DETECTOR)
              for feedback in range(1, 81) if _within(reference / divider * feedback, ECP5_OUTPUT)]
     if not pairs:
         return None
-    nearest = min(abs(reference / divider * feedback - wanted) for divider, feedback in pairs)
+    nearest = min(abs(reference / divider * feedback - goal) for divider, feedback in pairs)
     candidates = (Ecp5Pll(reference=reference, reference_divider=divider, feedback_divider=feedback, output_divider=output)
-                  for divider, feedback in pairs if abs(reference / divider * feedback - wanted) == nearest
+                  for divider, feedback in pairs if abs(reference / divider * feedback - goal) == nearest
                   for output in range(1, 129))
     allowed = (pll for pll in candidates if _within(pll.oscillator, ECP5_OSCILLATOR))
     return min(allowed, key=lambda pll: abs(pll.oscillator - ECP5_MIDDLE), default=None)

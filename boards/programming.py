@@ -25,7 +25,7 @@ def program(platform: Platform, bitstream: Path) -> str:
         done = programs.run([path, *programmer.arguments, str(bitstream)], programmer.name, usual=programs.SHORT)
         if done.code:
             raise ToolError(f"{programmer.name} must load {bitstream} onto the {platform.title}, but it ended with "
-                            f"{done.code}: {complaint(done.said + done.complained)}; is the board plugged in, and may "
+                            f"{done.code}: {complaint(done.output + done.complaints)}; is the board plugged in, and may "
                             f"you use it?")
         return programmer.name
     names = " or ".join(programmer.name for programmer in platform.programmers)

@@ -17,7 +17,7 @@ REPORT, UNNAMED = "nextpnr.json", "unnamed"
 # 784-128-10 on an ECP5-85 was placed for 56 MHz with it, for 67 MHz with this one, the slowest paths short ones.
 PLACEMENT = {"ecp5": ["--placer-heap-timingweight", "100", "--placer-heap-critexp", "3"], "ice40": []}
 # Where Yosys goes on from a name of the design to name a cell that it made
-MADE = re.compile(r"(_(SB|TRELLIS|LUT\d?|PFUMX|L6MUX21|CCU2C|DP16KD|MULT18X18D|DPR16X4C?)(_.*)?|\$.*|_LC|_DFF.*)$")
+GENERATED = re.compile(r"(_(SB|TRELLIS|LUT\d?|PFUMX|L6MUX21|CCU2C|DP16KD|MULT18X18D|DPR16X4C?)(_.*)?|\$.*|_LC|_DFF.*)$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,4 +83,4 @@ def own_name(name: str) -> str:
 
     ``UNNAMED`` for cells that nextpnr made from none, as those that feed a carry chain.
     """
-    return MADE.sub("", name) or (UNNAMED if name else "")
+    return GENERATED.sub("", name) or (UNNAMED if name else "")

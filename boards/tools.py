@@ -19,7 +19,7 @@ from golden_model.errors import ToolError
 from golden_model.storage import cache
 
 PROGRAMS = {"ice40": ("yosys", "nextpnr-ice40", "icepack"), "ecp5": ("yosys", "nextpnr-ecp5", "ecppack")}
-SHOWN = 300                               # characters of a log that an error quotes
+EXCERPT = 300                               # characters of a log that an error quotes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Ran:
     """What a program that ended said, on both outputs, and its exit code."""
 
     code: int
-    said: str
+    output: str
 
 
 @functools.cache
@@ -40,11 +40,11 @@ def tool(name: str) -> str:
         If it is not there.
     """
     variable = name.upper().replace("-", "_")
-    wanted = os.environ.get(variable) or f"yowasp-{name}"
-    beside = Path(sys.executable).parent / wanted
-    path = str(beside) if beside.is_file() else shutil.which(wanted)
+    program = os.environ.get(variable) or f"yowasp-{name}"
+    beside = Path(sys.executable).parent / program
+    path = str(beside) if beside.is_file() else shutil.which(program)
     if path is None:
-        raise ToolError(f"{wanted} must be installed to build a bitstream, but is not on PATH; install it with "
+        raise ToolError(f"{program} must be installed to build a bitstream, but is not on PATH; install it with "
                         f"`pip install 'wuxing[boards]'`, or name another {name} in {variable}")
     return path
 
@@ -70,25 +70,25 @@ def run(name: str, arguments: list[str], folder: Path, log: str | None = None, m
             done = programs.run([tool(name), *arguments], name, usual=usual, folder=folder, environment=cache.environment(),
                                 output=output)
             output.seek(0)
-            said = output.read().decode("utf-8", "replace")
+            text = output.read().decode("utf-8", "replace")
     except OSError as error:
         raise ToolError(f"{name} must run, but: {error.strerror or error}; mend or reinstall it") from error
     if done.code and not may_fail:
-        raise ToolError(f"{name} must succeed, but it ended with {done.code}: {complaint(said)}; "
+        raise ToolError(f"{name} must succeed, but it ended with {done.code}: {complaint(text)}; "
                         f"{f'{log} has all it said' if log else 'run it by hand on what it was given'}")
-    return Ran(code=done.code, said=said)
+    return Ran(code=done.code, output=text)
 
 
-def complaint(said: str) -> str:
+def complaint(log: str) -> str:
     """The first line that says ERROR, else the end of what a program said."""
-    match = re.search(r"^.*\bERROR:\s*(.*)$", said, re.MULTILINE)
-    return " ".join((match[1] if match else said[-SHOWN:]).split())[:SHOWN].rstrip(".")
+    match = re.search(r"^.*\bERROR:\s*(.*)$", log, re.MULTILINE)
+    return " ".join((match[1] if match else log[-EXCERPT:]).split())[:EXCERPT].rstrip(".")
 
 
 @functools.cache
 def version(name: str) -> str:
     """What a program says it is; empty if it does not say."""
-    said = run(name, ["-V" if name == "yosys" else "--version"], Path.cwd(), may_fail=True,
-               usual=programs.SHORT).said
-    match = re.search(r"(?:Yosys|Version) (\S+)", said)
+    text = run(name, ["-V" if name == "yosys" else "--version"], Path.cwd(), may_fail=True,
+               usual=programs.SHORT).output
+    match = re.search(r"(?:Yosys|Version) (\S+)", text)
     return match[1].strip('",)') if match else ""

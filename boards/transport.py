@@ -95,19 +95,19 @@ class Transport:
         ``on_progress``: called with replies so far, and frames.
         """
         self.resume()                                     # what an interrupted call left
-        self._wanted, self._on_progress = len(requests), on_progress
+        self._outstanding, self._on_progress = len(requests), on_progress
         self._enqueue(requests)
         return self.resume()
 
     def resume(self) -> list[list[int]]:
         """The replies of the last ``exchange``, once all are there."""
         self._heard_at = self._moved_at = time.monotonic()
-        while len(self._replies) < self._wanted:
+        while len(self._replies) < self._outstanding:
             before = len(self._replies)
             self._pump()
             if self._on_progress is not None and len(self._replies) > before:
-                self._on_progress(len(self._replies), self._wanted)
-        replies, self._replies, self._wanted = self._replies, [], 0
+                self._on_progress(len(self._replies), self._outstanding)
+        replies, self._replies, self._outstanding = self._replies, [], 0
         return replies
 
     def reconnect(self, port: str | None = None) -> None:
@@ -148,7 +148,7 @@ class Transport:
         self._opening = True
         self._queue: deque[bytes] = deque()
         self._flying: deque[_Flying] = deque()
-        self._wanted, self._frames, self._line = 0, Frames(), b""
+        self._outstanding, self._frames, self._line = 0, Frames(), b""
         self._next, self._expected, self._room, self._round = 0, 0, 0, 0     # _expected: number of the chip's next packet
         self._owed = self._gap = False                    # an acknowledgement; a request to send again, made already
         self._wait, self._smooth = FIRST_WAIT, 0.0

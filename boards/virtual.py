@@ -66,7 +66,7 @@ class VirtualBoard:
             [sys.executable, "-m", "boards.virtual_process", str(built), str(divisor), self.port], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, bufsize=0, start_new_session=True,       # no Ctrl-C of this terminal reaches the chip
             env={**os.environ, "PYTHONPATH": os.pathsep.join([root, *filter(None, [os.environ.get("PYTHONPATH")])])})
-        self._said = b""
+        self._buffer = b""
         try:
             self._answer()
         except BaseException:
@@ -129,7 +129,7 @@ class VirtualBoard:
     def _answer(self) -> str:
         assert self._process.stdout is not None
         most = programs.limit(programs.SHORT)
-        while b"\n" not in self._said:
+        while b"\n" not in self._buffer:
             if not select.select([self._process.stdout], [], [], most)[0]:
                 self._process.kill()
                 raise programs.late("the virtual board's answer to an order", most)
@@ -137,6 +137,6 @@ class VirtualBoard:
             if not came:
                 raise DeviceError(f"the process of the virtual board must run, but it ended with code {self._process.wait()}; "
                                   f"start the virtual board again")
-            self._said += came
-        line, _, self._said = self._said.partition(b"\n")
+            self._buffer += came
+        line, _, self._buffer = self._buffer.partition(b"\n")
         return line.decode().strip()

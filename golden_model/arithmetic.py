@@ -49,8 +49,8 @@ class Fixed:
         pixels = np.asarray(images, np.int64)
         shift = 8 - self.formats.input.fraction
         if shift < 0:
-            return self.seen("input", narrow(pixels << -shift, 0, self.formats.input, UP, SATURATE), self.formats.input)
-        return self.seen("input", narrow(pixels, shift, self.formats.input, UP, SATURATE), self.formats.input)
+            return self.observe("input", narrow(pixels << -shift, 0, self.formats.input, UP, SATURATE), self.formats.input)
+        return self.observe("input", narrow(pixels, shift, self.formats.input, UP, SATURATE), self.formats.input)
 
     def as_displacements(self, x: Array, layer: int) -> Array:
         """Inputs of ``layer`` with the fraction bits of displacements, exact."""
@@ -59,8 +59,8 @@ class Fixed:
     def drive(self, sums: Array, bias: Array, layer: int) -> Array:
         """u = narrow(link sum + bias)."""
         shift = self.network.link_shift(layer)
-        self.seen(f"link_sum[{layer}]", sums, None)
-        return self.seen(f"drive[{layer}]", narrow(sums + (bias << shift), shift, self.formats.drive, UP, SATURATE),
+        self.observe(f"link_sum[{layer}]", sums, None)
+        return self.observe(f"drive[{layer}]", narrow(sums + (bias << shift), shift, self.formats.drive, UP, SATURATE),
                          self.formats.drive)
 
     def disturbed(self, state: Array, name: str, step: int) -> Array:
@@ -69,7 +69,7 @@ class Fixed:
 
     def operand(self, bracket: Array, name: str) -> Array:
         """The multiplier's operand B: the bracket as it is, or rounded once where a multiplier is narrow."""
-        self.seen(f"{name}_bracket", bracket, None)
+        self.observe(f"{name}_bracket", bracket, None)
         if self.formats.bracket is None:
             return bracket
         return narrow(bracket, self.formats.exact_bracket_fraction - self.formats.bracket_fraction, self.formats.bracket,
@@ -78,44 +78,44 @@ class Fixed:
     def half_step(self, s: Array, x: Array, gate: Array, operand: Array, corrector: bool, low: Any, name: str) -> Array:
         """Half an improved-Euler step: narrow(s + x + 2 dt f(x)) / 2 for the predictor, with dt for the corrector."""
         shift = self.network.corrector_shift if corrector else self.network.predictor_shift
-        product = self.seen(f"{name}_product", gate * operand, None)
+        product = self.observe(f"{name}_product", gate * operand, None)
         word = narrow(((s + x) << shift) + product, shift + 1, self.formats.displacement, UP, SATURATE)
-        return self.seen(name if corrector else f"{name}_predictor", np.maximum(word, low), self.formats.displacement)
+        return self.observe(name if corrector else f"{name}_predictor", np.maximum(word, low), self.formats.displacement)
 
     def exchange(self, sums: Array, name: str) -> Array:
         """What reciprocal links bring to a neuron or take from it: narrow(link sum), a word like a drive."""
-        self.seen(f"{name}_exchange_sum", sums, None)
+        self.observe(f"{name}_exchange_sum", sums, None)
         return narrow(sums, self.formats.weight.fraction, self.formats.drive, UP, SATURATE)
 
     def kick(self, r: Array, products: Array, layer: int) -> Array:
         """The reverse signal after an error at the end of a frame: r + narrow(gate * error), rounded and saturated once."""
         shift = self.formats.error.fraction
-        sums = self.seen(f"reverse[{layer}]_kick", (r << shift) + products, None)
+        sums = self.observe(f"reverse[{layer}]_kick", (r << shift) + products, None)
         return narrow(sums, shift, self.formats.displacement, UP, SATURATE)
 
     def output_error(self, difference: Array, layer: int) -> Array:
         """The error at the output neurons, saturated."""
-        return self.seen(f"error[{layer}]", narrow(difference, 0, self.formats.error, UP, SATURATE), self.formats.error)
+        return self.observe(f"error[{layer}]", narrow(difference, 0, self.formats.error, UP, SATURATE), self.formats.error)
 
     def error(self, sums: Array, layer: int, exponent: int = 0) -> Array:
         """e = narrow(2**-exponent * reverse link sum), the error of ``layer``."""
-        self.seen(f"reverse_link_sum[{layer + 1}]", sums, None)
+        self.observe(f"reverse_link_sum[{layer + 1}]", sums, None)
         word = narrow(sums, self.network.reverse_link_shift + exponent, self.formats.error, UP, SATURATE)
-        return self.seen(f"error[{layer}]", word, self.formats.error)
+        return self.observe(f"error[{layer}]", word, self.formats.error)
 
     def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:
         """C + narrow(rate * change); a weight whose sum would overflow is held. ``changes``: see ``golden_model.instincts``."""
         exponent = self.exponent("links", epoch)
         if exponent is None:
             return weights
-        return self.seen(f"weight[{layer}]", self._updated("links", weights, changes, layer, exponent), self.formats.weight)
+        return self.observe(f"weight[{layer}]", self._updated("links", weights, changes, layer, exponent), self.formats.weight)
 
     def updated_bias(self, bias: Array, changes: Array, layer: int, epoch: int) -> Array:
         """bias + narrow(rate * change); a bias whose sum would overflow is held."""
         exponent = self.exponent("bias", epoch)
         if exponent is None:
             return bias
-        return self.seen(f"bias[{layer}]", self._updated("bias", bias, changes, layer, exponent), self.formats.drive)
+        return self.observe(f"bias[{layer}]", self._updated("bias", bias, changes, layer, exponent), self.formats.drive)
 
     def updated_coupling(self, rates: Array, changes: Array, name: str, layer: int, epoch: int) -> Array:
         """K + narrow(rate * change); a K whose sum would overflow, and a K3 that would fall under its minimum, is held."""
@@ -126,7 +126,7 @@ class Fixed:
         if name == "K3":
             minimum = self.formats.coupling.exact(self.network.learning.K3_minimum, "learning.K3_minimum")
             word = np.where(word < minimum, rates, word)
-        return self.seen(f"{name}[{layer}]", word, self.formats.coupling)
+        return self.observe(f"{name}[{layer}]", word, self.formats.coupling)
 
     def _updated(self, name: str, old: Array, changes: Array, layer: int, exponent: int) -> Array:
         to = self.network.parameter_format(name)
@@ -154,7 +154,7 @@ class Fixed:
     def exponent(self, name: str, epoch: int) -> int | None:
         return self.network.learning.rate_shifts(epoch)[name]
 
-    def seen(self, name: str, values: Array, to: Format | None) -> Array:
+    def observe(self, name: str, values: Array, to: Format | None) -> Array:
         if self.observer is not None:
             self.observer(name, values, to)
         return values
@@ -231,7 +231,7 @@ class Float:
     def gains(self, name: str, layer: int) -> tuple[float, float, float]:
         return self.network.learning.gains(name)
 
-    def seen(self, name: str, values: Array, to: Format | None) -> Array:
+    def observe(self, name: str, values: Array, to: Format | None) -> Array:
         return values                             # ranges are a matter of integers
 
     def rate(self, name: str, epoch: int) -> float:

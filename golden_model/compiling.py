@@ -94,11 +94,11 @@ class _Kept(NullCache):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._made: tuple[Path, FunctionCache] | None = None
+        self._cache_of_folder: tuple[Path, FunctionCache] | None = None
 
     @property
     def cache_path(self) -> str | None:
-        return None if self._made is None else str(self._made[1].cache_path)
+        return None if self._cache_of_folder is None else str(self._cache_of_folder[1].cache_path)
 
     def alone(self, compile_: Callable[..., Any]) -> Callable[..., Any]:
         """``compile_``, which loads, else compiles and saves, while no other process does it for the same types.
@@ -107,10 +107,10 @@ class _Kept(NullCache):
         """
         def compiled(types: Any) -> Any:
             with global_compiler_lock, ExitStack() as held:       # in this order, for another thread may compile a caller
-                if (made := self._cache()) is not None:
+                if (cache := self._cache()) is not None:
                     name = f"{self._function.__module__}.{self._function.__qualname__} {types}"
                     with suppress(OSError):
-                        held.enter_context(locked(made[0] / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"))
+                        held.enter_context(locked(cache[0] / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}.lock"))
                 return compile_(types)
         return compiled
 
@@ -121,10 +121,10 @@ class _Kept(NullCache):
         self._locked("save_overload", sig, data)
 
     def _locked(self, what: str, *arguments: Any) -> Any:
-        made = self._cache()
-        if made is None:
+        cache = self._cache()
+        if cache is None:
             return None
-        folder, numbas = made
+        folder, numbas = cache
         with suppress(OSError), locked(folder / "lock"):
             try:
                 return getattr(numbas, what)(*arguments)
@@ -133,14 +133,14 @@ class _Kept(NullCache):
         return None
 
     def _cache(self) -> tuple[Path, FunctionCache] | None:
-        if self._made is None and (folder := machine_code()) is not None:
+        if self._cache_of_folder is None and (folder := machine_code()) is not None:
             try:
-                made = _Numbas(self._function)
+                cache = _Numbas(self._function)
             except (OSError, RuntimeError):               # RuntimeError: Numba found no place for it
                 return None
-            if Path(made.cache_path).is_relative_to(folder):      # it is elsewhere if NUMBA_CACHE_LOCATOR_CLASSES says so
-                self._made = folder, made
-        return self._made
+            if Path(cache.cache_path).is_relative_to(folder):      # it is elsewhere if NUMBA_CACHE_LOCATOR_CLASSES says so
+                self._cache_of_folder = folder, cache
+        return self._cache_of_folder
 
 
 @cache

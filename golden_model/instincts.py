@@ -56,7 +56,7 @@ def changes(arithmetic: Arithmetic, name: str, products: Array, layer: int, memo
     """
     learning, formats = arithmetic.network.learning, arithmetic.network.formats
     if name == "links" and learning.links:
-        arithmetic.seen(f"update[{layer}]", products, None)
+        arithmetic.observe(f"update[{layer}]", products, None)
     if learning.instinct(name) == "sign":
         return np.sign(products)
     if name not in memory:                                        # proportional, or not trained at all
@@ -67,6 +67,6 @@ def changes(arithmetic: Arithmetic, name: str, products: Array, layer: int, memo
     proportional, integrating, differencing = arithmetic.gains(name, layer)
     total = proportional * products + integrating * integral + differencing * (word - state.previous)
     memory[name] = Memory(np.where(addressed, integral, state.integral), np.where(addressed, word, state.previous))
-    arithmetic.seen(f"{name}_integral[{layer}]", memory[name].integral, formats.integral)
-    arithmetic.seen(f"{name}_local_product[{layer}]", memory[name].previous, formats.local_product)
+    arithmetic.observe(f"{name}_integral[{layer}]", memory[name].integral, formats.integral)
+    arithmetic.observe(f"{name}_local_product[{layer}]", memory[name].previous, formats.local_product)
     return np.where(addressed, total, np.zeros_like(total))

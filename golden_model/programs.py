@@ -26,8 +26,8 @@ class Ran:
     """A program that came to its end: exit code (negative: the signal that ended it), what it said on stdout and stderr."""
 
     code: int
-    said: str
-    complained: str
+    output: str
+    complaints: str
 
 
 def limit(usual: float) -> float | None:
@@ -73,14 +73,14 @@ def run(command: Sequence[str | os.PathLike[str]], name: str, *, usual: float = 
     with subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
                           **streams, encoding="utf-8", errors="replace", start_new_session=True) as process:
         try:
-            said, complained = process.communicate(stdin, timeout=most)
+            text, complaints = process.communicate(stdin, timeout=most)
         except subprocess.TimeoutExpired:
             end(process)
             raise late(name, most) from None
         except BaseException:
             end(process)
             raise
-    return Ran(code=process.returncode, said=said or "", complained=complained or "")
+    return Ran(code=process.returncode, output=text or "", complaints=complaints or "")
 
 
 def late(name: str, seconds: float | None) -> ToolError:

@@ -223,31 +223,32 @@ def proposed_formats(ranges: Ranges, spare: int = 0) -> Formats:
     if not 0 <= spare < MOST_BITS:
         raise InputError(f"spare bits must be 0 to {MOST_BITS - 1}, not {spare}")
     network, formats = ranges.network, ranges.network.formats
-    seen: dict[str, list[int]] = {entry.name: [] for entry in fields(formats)}
+    limits: dict[str, list[int]] = {entry.name: [] for entry in fields(formats)}
     brackets = []
     for signal in ranges.signals.values():
         ends = [signal.least, signal.greatest]
         if signal.format is not None:
-            seen[_format_of(signal.name)] += ends
+            limits[_format_of(signal.name)] += ends
         elif signal.name.endswith("_bracket"):
             brackets += ends
     if formats.bracket is not None:
         shift = formats.exact_bracket_fraction - formats.bracket_fraction
-        seen["bracket"] = [int(round_shift(np.int64(end), shift)) for end in brackets]
-    if (greatest := max(seen["displacement"], default=0)) < formats.displacement.greatest:
-        seen["displacement"].append(greatest + 1)              # the upper limit has a meaning: it closes the reverse gate
+        limits["bracket"] = [int(round_shift(np.int64(end), shift)) for end in brackets]
+    if (greatest := max(limits["displacement"], default=0)) < formats.displacement.greatest:
+        limits["displacement"].append(greatest + 1)              # the upper limit has a meaning: it closes the reverse gate
     neuron, learning, one = network.neuron, network.learning, formats.displacement.one
-    seen["displacement"] += [round(-value * one) for value in neuron.rest] + [round(learning.margin * one)]
-    seen["displacement"].append(round(neuron.gate_floor * one))
-    seen["drive"].append(round(network.initialisation.bias * formats.drive.one))
-    seen["coupling"] += [round(value * formats.coupling.one) for name in ("K1", "K2", "K3") for value in getattr(neuron, name)]
+    limits["displacement"] += [round(-value * one) for value in neuron.rest] + [round(learning.margin * one)]
+    limits["displacement"].append(round(neuron.gate_floor * one))
+    limits["drive"].append(round(network.initialisation.bias * formats.drive.one))
+    limits["coupling"] += [round(value * formats.coupling.one)
+                           for name in ("K1", "K2", "K3") for value in getattr(neuron, name)]
     if learning.trains_K:
-        seen["coupling"].append(round(learning.K3_minimum * formats.coupling.one))
+        limits["coupling"].append(round(learning.K3_minimum * formats.coupling.one))
     if not ranges.learnt:
         for name in ("displacement", "error"):                 # the reverse circuit uses them
-            seen[name] += [getattr(formats, name).least, getattr(formats, name).greatest]
+            limits[name] += [getattr(formats, name).least, getattr(formats, name).greatest]
     return replace(formats, **{name: _least_format(getattr(formats, name), values, spare)
-                               for name, values in seen.items() if values})
+                               for name, values in limits.items() if values})
 
 
 def _least_format(word: Format, values: list[int], spare: int) -> Format:

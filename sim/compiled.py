@@ -156,9 +156,9 @@ class Compiled:
             if not 0 <= share < 1:
                 raise InputError(f"{name} must be a chance from 0 to below 1, not {share}")
         ends = np.cumsum(lengths).astype(np.uint64)
-        wanted = lengths.size if replies is None else replies
+        count = lengths.size if replies is None else replies
         self._c.wuxing_request(self._core, _pointer(words, ctypes.c_uint32), _pointer(ends, ctypes.c_uint64), lengths.size,
-                               wanted, min(round(idle * 256), 255), min(round(stall * 256), 255), seed, patience)
+                               count, min(round(idle * 256), 255), min(round(stall * 256), 255), seed, patience)
         outcome, left = PAUSED, most_clocks
         while outcome == PAUSED and left != 0:
             slice_ = SLICE if left is None else min(SLICE, left)
@@ -168,7 +168,7 @@ class Compiled:
         if outcome == STUCK:
             raise Stuck(f"{self.top} must take or give a word within {patience} clocks, but it has not since clock "
                         f"{self.clocks - patience}: {result.sent.size} of {lengths.size} frames were sent and "
-                        f"{result.ends.size} of {wanted} replies came")
+                        f"{result.ends.size} of {count} replies came")
         return result
 
     def run(self, clocks: int) -> Exchange:

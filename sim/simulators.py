@@ -75,7 +75,7 @@ def compiler() -> Tool:
 @cache
 def is_gcc(tool: Tool) -> bool:
     """Whether this compiler is GCC; what is called g++ is Clang on some systems."""
-    return "Free Software Foundation" in programs.run([tool.path, "--version"], tool.name, usual=programs.SHORT).said
+    return "Free Software Foundation" in programs.run([tool.path, "--version"], tool.name, usual=programs.SHORT).output
 
 
 def make() -> Tool:
@@ -118,7 +118,7 @@ def _tool(name: str, path: Path, option: str, pattern: str) -> Tool:
         ran = programs.run([path, option], name, usual=programs.SHORT)
     except OSError as error:
         raise ToolError(f"{name} must run, but {path} says: {error.strerror}; mend or reinstall it") from error
-    match = re.search(pattern, ran.said + ran.complained)
+    match = re.search(pattern, ran.output + ran.complaints)
     return Tool(name=name, path=path, version=match[1] if match else "")
 
 

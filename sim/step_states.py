@@ -126,22 +126,22 @@ def rows(layer: LayerDesign, images: Sequence[Sequence[LayerSteps]], first: int 
     return result
 
 
-def compare(layer: LayerDesign, wanted: Sequence[Row], samples: Samples) -> tuple[int, list[StateMismatch]]:
+def compare(layer: LayerDesign, rows: Sequence[Row], samples: Samples) -> tuple[int, list[StateMismatch]]:
     """How many words were compared, and every one that differs, in the order of time."""
     states = np.stack([samples.values[_point(layer, number, place)]
                        for number in range(layer.units) for place in range(POPULATIONS)], axis=1)
     states = states.reshape(len(samples.clocks), layer.units, POPULATIONS)
     compared, wrong = 0, []
-    for row, words in zip(wanted, states, strict=False):
-        seen = words[:len(row.words)]
-        compared += seen.size
-        for number, place in np.argwhere(seen != row.words):
+    for row, words in zip(rows, states, strict=False):
+        part = words[:len(row.words)]
+        compared += part.size
+        for number, place in np.argwhere(part != row.words):
             wrong.append(StateMismatch(
                 image=row.image, layer=layer.index, reverse=row.reverse, step=row.step,
                 neuron=row.fold * layer.units + int(number), population=int(MIRROR[place]) if row.reverse else int(place),
-                expected=int(row.words[number, place]), actual=int(seen[number, place])))
-    if wanted and len(wanted) != len(states):
-        row = wanted[min(len(states), len(wanted) - 1)]
+                expected=int(row.words[number, place]), actual=int(part[number, place])))
+    if rows and len(rows) != len(states):
+        row = rows[min(len(states), len(rows) - 1)]
         wrong.append(StateMismatch(image=row.image, layer=layer.index, reverse=row.reverse, step=row.step, neuron=-1,
-                                   population=-1, expected=len(wanted), actual=len(states)))
+                                   population=-1, expected=len(rows), actual=len(states)))
     return compared, wrong

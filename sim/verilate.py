@@ -237,7 +237,7 @@ def _run(command: Sequence[str | Path], folder: Path, must: str, remedy: str = "
         environment["VERILATOR_BIN"] = shlex.quote(str(binary))      # its driver gives the name to a shell as it is
     ran = programs.run(command, Path(command[0]).name, folder=folder, environment=environment)
     if ran.code:
-        lines = [line.strip() for line in (ran.complained + ran.said).splitlines() if line.strip()]
+        lines = [line.strip() for line in (ran.complaints + ran.output).splitlines() if line.strip()]
         reason = next((line for line in lines if "error" in line.lower()), lines[0] if lines else f"exit code {ran.code}")
         raise ToolError(f"{must}, but: {reason}{remedy}")
 

@@ -50,8 +50,8 @@ def pytest_addoption(parser):
 
 def pytest_collection_modifyitems(config, items):
     """Tests marked ``long`` take half an hour or more together; they run with ``--long`` and nothing else does."""
-    wanted = config.getoption("--long")
-    chosen = [item for item in items if (item.get_closest_marker("long") is not None) == wanted]
+    long = config.getoption("--long")
+    chosen = [item for item in items if (item.get_closest_marker("long") is not None) == long]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = chosen
 

@@ -96,22 +96,22 @@ def covering() -> tuple[Choice, ...]:
     chance = random.Random(1)
     left, chosen = all_pairs() - set(REFUSED), []
     while left:
-        wanted = min(left)
-        results = [choice for _ in range(40) for choice in [_around(wanted, left, chance)] if choice is not None]
+        pair = min(left)
+        results = [choice for _ in range(40) for choice in [_around(pair, left, chance)] if choice is not None]
         tries = 0
         while not results and tries < 400:
-            choice, tries = _around(wanted, set(), chance), tries + 1
+            choice, tries = _around(pair, set(), chance), tries + 1
             results = [] if choice is None else [choice]
-        assert results, f"{wanted} must be built in some design, or be in REFUSED"
+        assert results, f"{pair} must be built in some design, or be in REFUSED"
         best = max(results, key=lambda choice: len(pairs(choice) & left))
         left -= pairs(best)
         chosen.append(best)
     return tuple(chosen)
 
 
-def _around(wanted: Choice, left: set[Choice], chance: random.Random) -> Choice | None:
+def _around(start: Choice, left: set[Choice], chance: random.Random) -> Choice | None:
     """A choice with these two values, the others one by one as they meet most pairs that are left; None if it is refused."""
-    values = dict(wanted)
+    values = dict(start)
     for option in chance.sample(list(OPTIONS), len(OPTIONS)):
         if option not in values:
             def met(value: str, option: str = option) -> int:

@@ -96,11 +96,11 @@ def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
         raise InputError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
     if isinstance(depth, bool) or not isinstance(depth, int) or depth < 1:
         raise InputError(f"depth must be a whole number of clocks from 1, not {depth!r}")
-    tools = {program: _found(program) for program in TOOLS}
+    tools = {program: _path_of(program) for program in TOOLS}
     text = rtlil.convert(design, name="top", platform="formal")
-    wanted = "cover" if mode == "cover" else "assert"
-    if f'parameter \\FLAVOR "{wanted}"' not in text:
-        raise InputError(f"a design for mode {mode} must have at least one {wanted.capitalize()}, but it has none")
+    kind = "cover" if mode == "cover" else "assert"
+    if f'parameter \\FLAVOR "{kind}"' not in text:
+        raise InputError(f"a design for mode {mode} must have at least one {kind.capitalize()}, but it has none")
     with tempfile.TemporaryDirectory(prefix="wuxing-formal-") as name:
         folder = Path(name)
         (folder / "design.il").write_text(text, "utf-8")
@@ -171,7 +171,7 @@ def falls(m: Module, name: str, rank: Value, excused: Any) -> None:
     m.d.comb += Assert(~compared | (rank < before), f"{name} goes on")
 
 
-def _found(program: str) -> str:
+def _path_of(program: str) -> str:
     """Where ``program`` is: beside this Python, or on the search path."""
     beside = sysconfig.get_path("scripts")
     path = shutil.which(program, path=os.pathsep.join([beside, os.environ.get("PATH", os.defpath)]))

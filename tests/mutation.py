@@ -41,7 +41,7 @@ class Outcome:
     caught_by: tuple[str, ...]
 
 
-def run(mutants: Sequence[Mutant] = MUTANTS, seen: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
+def run(mutants: Sequence[Mutant] = MUTANTS, on_outcome: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
     """The unchanged design, which must pass, and then every mutant. ``seen`` is told each outcome as it comes.
 
     Raises
@@ -57,7 +57,7 @@ def run(mutants: Sequence[Mutant] = MUTANTS, seen: Callable[[Outcome], None] = l
     outcomes = []
     for mutant in mutants:
         outcomes.append(_trial(mutant, mutant.core))
-        seen(outcomes[-1])
+        on_outcome(outcomes[-1])
     return outcomes
 
 

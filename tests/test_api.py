@@ -29,17 +29,17 @@ def test_what_type_checkers_see_is_what_programs_get():
     """The names are written twice, because imports at run time are lazy: for mypy and editors, and in a table."""
     tree = ast.parse((ROOT / "wuxing/__init__.py").read_text("utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    seen = {alias.asname or alias.name: (f"{node.module}:{alias.name}" if alias.asname else str(node.module))
+    imports = {alias.asname or alias.name: (f"{node.module}:{alias.name}" if alias.asname else str(node.module))
             for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-    assert seen == wuxing._PLACES
+    assert imports == wuxing._PLACES
 
 
 def test_importing_the_package_imports_nothing_and_training_needs_no_hardware_tools():
     program = ("import sys, wuxing\nbefore = {'numpy', 'numba', 'amaranth', 'serial'} & set(sys.modules)\n"
                "wuxing.Network, wuxing.Model, wuxing.CompiledModel, wuxing.train, wuxing.load_model\n"
                "print(sorted(before), sorted({'numba', 'amaranth', 'serial', 'matplotlib'} & set(sys.modules)))")
-    said = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert said == "[] ['numba']\n"
+    output = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert output == "[] ['numba']\n"
 
 
 def test_commands_are_no_libraries_of_one_another():

@@ -18,7 +18,7 @@ PROGRAM = "import sys, wuxing.cli; sys.exit(wuxing.cli.main(sys.argv[1:]))"
 
 
 @pytest.fixture(scope="module")
-def said(tmp_path_factory):
+def listing(tmp_path_factory):
     """What the command writes as JSON, and what it prints."""
     output = tmp_path_factory.mktemp("boards") / "boards.json"
     ran = subprocess.run([sys.executable, "-c", PROGRAM, "boards", "--json", output], capture_output=True, text=True,
@@ -26,8 +26,8 @@ def said(tmp_path_factory):
     return json.loads(output.read_text("utf-8"))["boards"], ran.stdout
 
 
-def test_every_board_is_listed_with_its_pins_and_serial_line(said):
-    entries, output = said
+def test_every_board_is_listed_with_its_pins_and_serial_line(listing):
+    entries, output = listing
     assert [entry["name"] for entry in entries] == list(platforms.PLATFORMS)
     for entry in entries:
         platform = platforms.by_name(entry["name"])
@@ -36,8 +36,8 @@ def test_every_board_is_listed_with_its_pins_and_serial_line(said):
         assert re.search(rf"^{entry['name']}: .*{re.escape(platform.serial)}", output, re.MULTILINE)
 
 
-def test_the_table_is_whole_in_eighty_columns(said):
-    entries, output = said
+def test_the_table_is_whole_in_eighty_columns(listing):
+    entries, output = listing
     table = output.split("\n\n")[0].splitlines()
     assert max(map(len, table)) <= 80
     rows = [line.split()[0] for line in table if line.startswith(tuple(platforms.PLATFORMS))]
@@ -48,8 +48,8 @@ def test_the_table_is_whole_in_eighty_columns(said):
 
 
 @pytest.mark.parametrize("folded", [False, True])
-def test_capacity_is_that_of_fit_and_estimate(said, folded):
-    entries, output = said
+def test_capacity_is_that_of_fit_and_estimate(listing, folded):
+    entries, output = listing
     entry = next(entry for entry in entries if entry["name"] == "ulx3s-25f")
     design = fit.largest(platforms.by_name("ulx3s-25f"), folded=folded)
     result = entry["folded" if folded else "one_unit_per_neuron"]
@@ -60,16 +60,16 @@ def test_capacity_is_that_of_fit_and_estimate(said, folded):
     assert cells[5 if folded else 2] == str(design.network.layers[1])
 
 
-def test_a_chip_that_takes_no_such_network_says_none(said):
-    entries, output = said
+def test_a_chip_that_takes_no_such_network_says_none(listing):
+    entries, output = listing
     entry = next(entry for entry in entries if entry["name"] == "icebreaker")
     missing = [way for way in ("one_unit_per_neuron", "folded") if entry[way] is None]
     line = re.search(r"^icebreaker .*$", output, re.MULTILINE)[0]
     assert line.count("none") == len(missing)
 
 
-def test_the_table_of_the_documents_is_what_the_command_says(said):
-    entries, _ = said
+def test_the_table_of_the_documents_is_what_the_command_says(listing):
+    entries, _ = listing
     text = (Path(__file__).parents[1] / "docs/boards.md").read_text("utf-8")
     for entry in entries:
         row = [f"`{entry['name']}`", entry["title"], entry["device"], f"{entry['MHz']:g}", f"{entry['baud'] / 1e6:g}",
@@ -84,8 +84,8 @@ def test_the_table_of_the_documents_is_what_the_command_says(said):
         assert f"| `{entry['name']}` | {pins} | {entry['serial']} | {line} | {entry['note']} |" in text
 
 
-def test_images_a_second_are_those_of_the_slower_of_line_and_core(said):
-    entries, output = said
+def test_images_a_second_are_those_of_the_slower_of_line_and_core(listing):
+    entries, output = listing
     slow = set()
     for entry in entries:
         line = entry["baud"] / 10 / 300
@@ -99,8 +99,8 @@ def test_images_a_second_are_those_of_the_slower_of_line_and_core(said):
     assert slow == {(device, "folded", "learnt") for device in ("LFE5U-85F", "LFE5UM5G-85F")}         # as the document says
 
 
-def test_the_document_says_in_words_what_the_ulx3s_25f_takes(said):
-    entries, _ = said
+def test_the_document_says_in_words_what_the_ulx3s_25f_takes(listing):
+    entries, _ = listing
     entry = next(entry for entry in entries if entry["name"] == "ulx3s-25f")
     plain, folded = (entry[way]["layers"][1] for way in ("one_unit_per_neuron", "folded"))
     text = " ".join((Path(__file__).parents[1] / "docs/boards.md").read_text("utf-8").split())

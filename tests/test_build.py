@@ -85,15 +85,15 @@ def built(folder, **options):
 # ----------------------------------------------------------------- steps
 
 def test_steps_come_in_order_and_the_core_is_verified_before_it_is_synthesised(toolchain, tmp_path):
-    steps, seen = [], {}
+    steps, calls = [], {}
 
     def verify(core):
-        seen["manifest"] = emit.read_manifest(core)["digest"]
-        seen["netlist"] = (tmp_path / "out" / synthesis.NETLIST).exists()
+        calls["manifest"] = emit.read_manifest(core)["digest"]
+        calls["netlist"] = (tmp_path / "out" / synthesis.NETLIST).exists()
         return VERIFIED
     result = built(tmp_path / "out", verify=verify, on_step=steps.append, seeds=9)
     assert steps == ["fit", "co-simulation", "synthesis", "place and route", "packing"]
-    assert seen == {"manifest": DESIGN.network.digest, "netlist": False}
+    assert calls == {"manifest": DESIGN.network.digest, "netlist": False}
     assert result.bitstream == tmp_path / "out" / "wuxing.bit"
     assert result.bitstream.is_file()
     assert result.versions == dict.fromkeys(("yosys", "nextpnr-ecp5", "ecppack"), "7.1")
@@ -213,14 +213,14 @@ def test_a_folder_of_something_else_is_left_alone(toolchain, tmp_path):
 
 # ----------------------------------------------------------------- names, reports
 
-@pytest.mark.parametrize(("made", "own"), [
+@pytest.mark.parametrize(("longer", "own"), [
     ("system.core.layer_0.unit_3.gate_LUT4_A_1_Z", "system.core.layer_0.unit_3.gate"),
     ("core.commands.phase_state_SB_DFFESR_Q_1_D_SB_LUT4_O_LC", "core.commands.phase_state"),
     ("core.sum_CCU2C_S0_3_COUT", "core.sum"), ("core.word_TRELLIS_FF_Q_12", "core.word"), ("core.ready", "core.ready"),
     ("core.wanted_PFUMX_Z_BLUT", "core.wanted"), ("core.words.0.0", "core.words.0.0"), ("", ""),
     ("$nextpnr_ICESTORM_LC_3", "unnamed")])
-def test_names_of_cells_are_traced_back_to_those_of_the_design(made, own):
-    assert routing.own_name(made) == own
+def test_names_of_cells_are_traced_back_to_those_of_the_design(longer, own):
+    assert routing.own_name(longer) == own
 
 
 def test_the_report_says_what_is_used_reached_and_how_it_was_made(toolchain, tmp_path):
@@ -272,9 +272,9 @@ def test_the_page_needs_nothing_beside_itself_and_has_a_bar_for_each_part(toolch
     assert (page.fetched, page.open) == ([], [])
     assert text.count('class="bar"') == len(result.use)
     assert 'style="width: 5.0%"' in text
-    said = " ".join(page.words)
+    page_text = " ".join(page.words)
     for words in ("6-3-2 on ULX3S 12F", "system.core.sum", "estimate", "seed", "100 MHz", result.sha256["wuxing.bit"]):
-        assert words in said
+        assert words in page_text
 
 
 def test_a_page_takes_no_commands_from_what_a_build_is_called(toolchain, tmp_path):
@@ -326,8 +326,8 @@ def test_the_first_program_that_is_there_loads_the_bitstream(tmp_path, monkeypat
                            f"open({str(tmp_path / 'called')!r}, 'w').write(' '.join(sys.argv[1:]))\n", "utf-8")
         program.chmod(0o755)
         assert programming.program(platform, bitstream) == name
-        said = {"iceprog": f"{bitstream}", "openFPGALoader": f"--board ice40_generic {bitstream}"}
-        assert (tmp_path / "called").read_text("utf-8") == said[name]
+        arguments = {"iceprog": f"{bitstream}", "openFPGALoader": f"--board ice40_generic {bitstream}"}
+        assert (tmp_path / "called").read_text("utf-8") == arguments[name]
 
 
 def test_a_program_that_cannot_load_is_quoted(tmp_path, monkeypatch):
@@ -405,9 +405,9 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
     description = tmp_path / "large.toml"
     description.write_text(SMALL.replace("[8, 3]", "[784, 300, 10]"), "utf-8")
     assert cli.main(["build", str(description), "--board", "icebreaker", "-o", str(tmp_path / "out"), "-q"]) == 2
-    said = " ".join(capsys.readouterr().err.split())
-    assert said.startswith("wuxing: 784-300-10 on 1, 1 processing units must fit the iCE40UP5K of iCEBreaker, but needs")
-    assert "; of 784-H-10 the largest that fits has H = 80, or take a larger board" in said
+    sentence = " ".join(capsys.readouterr().err.split())
+    assert sentence.startswith("wuxing: 784-300-10 on 1, 1 processing units must fit the iCE40UP5K of iCEBreaker, but needs")
+    assert "; of 784-H-10 the largest that fits has H = 80, or take a larger board" in sentence
     assert not (tmp_path / "out").exists()
     assert cli.main(["build", str(description), "--board", "arty", "-o", str(tmp_path / "out")]) == 2
     assert "--board must be one of icebreaker" in capsys.readouterr().err
@@ -434,6 +434,6 @@ def test_every_board_gets_a_bitstream(platform, tmp_path):
                          verify=lambda core: VERIFIED)
     assert result.bitstream.stat().st_size > 50_000
     assert result.routed.goal_MHz == pytest.approx(platform.clock, rel=1e-3)         # through the PLL, from the pin's frequency
-    said = console.plain(report.report(result))
-    assert set(said["use"]) >= {"cells", "multipliers", "block_rams"}
-    assert all(0 < use["share"] <= 1 for use in said["use"].values())
+    text = console.plain(report.report(result))
+    assert set(text["use"]) >= {"cells", "multipliers", "block_rams"}
+    assert all(0 < use["share"] <= 1 for use in text["use"].values())

@@ -44,28 +44,28 @@ def test_a_relative_folder_does_not_move_with_the_process(unnamed, monkeypatch):
 
 def warned(folder: Path) -> tuple[Path, str]:
     """The folder that serves in place of one that cannot, and what is said."""
-    with pytest.warns(CacheWarning) as said:
+    with pytest.warns(CacheWarning) as record:
         result = cache.root()
-    assert len(said) == 1
+    assert len(record) == 1
     assert result != folder
     assert stat.S_IMODE(result.stat().st_mode) == 0o700
     assert cache.root() == result, "and it is not said again"
     assert os.environ[cache.VARIABLE] == str(result), "children use the same"
-    return result, str(said[0].message)
+    return result, str(record[0].message)
 
 
 def test_where_the_named_folder_cannot_be_a_temporary_one_serves(unnamed, monkeypatch):
     (unnamed / "file").write_text("")
     monkeypatch.setenv(cache.VARIABLE, str(unnamed / "file/in"))
-    _, said = warned(unnamed / "file/in")
-    assert said == (f"WUXING_CACHE must name a folder that you and nobody else can write, but {unnamed}/file is a file; "
+    _, record = warned(unnamed / "file/in")
+    assert record == (f"WUXING_CACHE must name a folder that you and nobody else can write, but {unnamed}/file is a file; "
                     f"every run compiles anew until you set WUXING_CACHE to such a folder")
 
 
 def test_where_that_of_the_user_cannot_be_a_temporary_one_serves(unnamed, monkeypatch):
     (unnamed / "user").write_text("")
-    _, said = warned(unnamed / "user/wuxing")
-    assert said == (f"what is compiled must be kept in a folder that you and nobody else can write, but {unnamed}/user is a "
+    _, record = warned(unnamed / "user/wuxing")
+    assert record == (f"what is compiled must be kept in a folder that you and nobody else can write, but {unnamed}/user is a "
                     f"file; every run compiles anew until you set WUXING_CACHE to such a folder")
 
 
@@ -74,8 +74,8 @@ def test_a_folder_that_others_can_write_is_not_used(unnamed, monkeypatch, place,
     (unnamed / "named").mkdir(0o700)
     (unnamed / place).chmod(mode)
     monkeypatch.setenv(cache.VARIABLE, str(unnamed / "named"))
-    _, said = warned(unnamed / "named")
-    assert f"but others can write {unnamed / place}; every run" in said
+    _, record = warned(unnamed / "named")
+    assert f"but others can write {unnamed / place}; every run" in record
     (unnamed / place).chmod(0o700)
 
 
@@ -112,8 +112,8 @@ def test_without_even_a_temporary_folder_one_must_be_named(unnamed, monkeypatch)
 
 def test_the_caches_of_tools_are_parts_of_ours(unnamed, monkeypatch):
     monkeypatch.delenv("YOWASP_CACHE_DIR", raising=False)
-    told = cache.environment()
-    assert (told["XDG_CACHE_HOME"], told["YOWASP_CACHE_DIR"]) == (str(cache.root()), str(cache.root() / "yowasp"))
+    content = cache.environment()
+    assert (content["XDG_CACHE_HOME"], content["YOWASP_CACHE_DIR"]) == (str(cache.root()), str(cache.root() / "yowasp"))
     monkeypatch.setenv("YOWASP_CACHE_DIR", "/elsewhere")
     assert cache.environment()["YOWASP_CACHE_DIR"] == "/elsewhere"
 
@@ -137,13 +137,13 @@ def test_without_any_folder_that_can_be_written_programs_work_with_one_sentence(
     """As for a user of a container who owns nothing: neither home, nor cache, nor the place of installation."""
     (tmp_path / "file").write_text("")
     nowhere = {name: str(tmp_path / "file/in") for name in ("HOME", "XDG_CACHE_HOME", "WUXING_CACHE")}
-    said = program(tmp_path, "-m", "wuxing", "--version", **nowhere)
-    assert (said.returncode, said.stderr) == (0, "")
+    output = program(tmp_path, "-m", "wuxing", "--version", **nowhere)
+    assert (output.returncode, output.stderr) == (0, "")
     for arguments in (("-m", "wuxing", "verilog", model, "-o", "core"), ("-c", "import wuxing.reports.plots")):
-        said = program(tmp_path, *arguments, **nowhere)
-        assert said.returncode == 0, said.stderr
-        assert said.stderr.count("WUXING_CACHE must name a folder that you and nobody else can write") == 1
-        assert "matplotlib" not in said.stderr.lower().replace("matplotlib_folder", "")
+        output = program(tmp_path, *arguments, **nowhere)
+        assert output.returncode == 0, output.stderr
+        assert output.stderr.count("WUXING_CACHE must name a folder that you and nobody else can write") == 1
+        assert "matplotlib" not in output.stderr.lower().replace("matplotlib_folder", "")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["core", "file", "m.npz"]
 
 

@@ -39,13 +39,13 @@ def test_train_writes_a_model_and_its_record(tmp_path, capsys):
     path, result = tmp_path / "model.npz", tmp_path / "result.json"
     assert main(["train", *QUICK, "--seed", "3", "-o", str(path), "--json", str(result)]) == 0
     assert "of 60 test images right" in capsys.readouterr().out
-    loaded, said = model_file.load(path), json.loads(result.read_text())
+    loaded, content = model_file.load(path), json.loads(result.read_text())
     assert (loaded.arithmetic, loaded.network.layers, loaded.network.seed) == ("fixed", (64, 8, 10), 3)
     assert loaded.record["dataset_sha256"] == load("digits").first(200, 60).sha256
     assert len(loaded.record["epochs"]) == loaded.record["complete_epochs"] == 2
     assert set(loaded.record["versions"]) == {"python", "wuxing", "numpy", "numba"}
-    assert said["accuracy"] == loaded.record["accuracy"] > 20
-    assert said["digest"] == loaded.network.digest
+    assert content["accuracy"] == loaded.record["accuracy"] > 20
+    assert content["digest"] == loaded.network.digest
 
 
 def test_the_same_command_gives_the_same_bytes(tmp_path):
@@ -211,8 +211,8 @@ def test_a_file_without_layers_may_have_the_wiring_of_those_that_follow_from_the
 def test_a_wrong_configuration_names_the_file(tmp_path, capsys):
     config = tmp_path / "c.toml"
     config.write_text("[learning]\nepoch = 3\n")
-    said = refused(capsys, ["train", *QUICK, "--config", config])
-    assert said.startswith(f"configuration file {config}: learning has no entry 'epoch'; it has ")
+    sentence = refused(capsys, ["train", *QUICK, "--config", config])
+    assert sentence.startswith(f"configuration file {config}: learning has no entry 'epoch'; it has ")
     config.write_bytes(b"\xff")
     assert refused(capsys, ["train", *QUICK, "--config", config]).startswith(
         f"configuration file {config} must be text in UTF-8, but is not; ")
@@ -223,8 +223,8 @@ def test_a_wrong_configuration_names_the_file(tmp_path, capsys):
 
 def test_a_truncated_model_gets_one_sentence(model, capsys):
     model.write_bytes(model.read_bytes()[:-30])
-    said = refused(capsys, ["eval", model])
-    assert said.startswith(f"model file {model}: it must be a zip archive, but is truncated")
+    sentence = refused(capsys, ["eval", model])
+    assert sentence.startswith(f"model file {model}: it must be a zip archive, but is truncated")
 
 
 def test_no_command_shows_help(capsys):
@@ -234,8 +234,8 @@ def test_no_command_shows_help(capsys):
 
 
 def test_a_full_disk_gets_one_sentence(model, capsys):
-    said = refused(capsys, ["train", *QUICK, "-o", "/dev/full"])
-    assert said.startswith("/dev/full must be a file that can be written, but: No space left on device; ")
+    sentence = refused(capsys, ["train", *QUICK, "-o", "/dev/full"])
+    assert sentence.startswith("/dev/full must be a file that can be written, but: No space left on device; ")
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([sys.executable, "-m", "wuxing", "info", str(model)], stdout=full, stderr=subprocess.PIPE,
                               text=True, check=False)

@@ -286,8 +286,8 @@ def check_counters(commands):
         assert (report.magic, report.digest, report.revision) == (frames.MAGIC, USUAL["digest"], frames.REVISION)
         assert (report.learns, report.programmable) == (True, False)
         assert (report.links_rate_shifts, report.bias_rate_shifts) == (range(2, 9), range(16))
-        told = "inferred", "learnt", "changed", "refused", "links_rate_shift", "bias_rate_shift", "last_error"
-        return {name: getattr(report, name) for name in told}
+        counters = "inferred", "learnt", "changed", "refused", "links_rate_shift", "bias_rate_shift", "last_error"
+        return {name: getattr(report, name) for name in counters}
 
     async def bench(ctx):
         fresh = {"inferred": 0, "learnt": 0, "changed": 0, "refused": 0, "links_rate_shift": 4, "bias_rate_shift": 5,

@@ -82,10 +82,10 @@ def test_the_page_stands_alone_and_says_everything():
     assert len(set(outcome.names)) == len(outcome.names)
     assert all(each.startswith("data:image/png;base64,") or each.removeprefix("#") in outcome.names
                for each in outcome.references)
-    for said in ("98.01 ± 0.04 %", "97.93 ± 0.04 %", "97.50 ± 0.04 %", "91.00 ± 0.04 %", "92.55 ± 0.04 %", "0.08 ± 0.04 points",
+    for part in ("98.01 ± 0.04 %", "97.93 ± 0.04 %", "97.50 ± 0.04 %", "91.00 ± 0.04 %", "92.55 ± 0.04 %", "0.08 ± 0.04 points",
                  "p = 0.0312", "99.10 ± 0.04 %", "61,234", "ab" * 32, "2.2.0", NETWORK.digest, "layers = [", "options shift",
                  "wuxing compare --dataset &#39;a &amp; b&#39;", "3 of 30 test images", "width=device-width"):
-        assert said in text, said
+        assert part in text, part
 
 
 def test_a_page_takes_no_commands_from_the_name_of_a_data_set():
@@ -99,14 +99,14 @@ def test_a_page_takes_no_commands_from_the_name_of_a_data_set():
 
 def test_every_template_escapes_what_it_is_handed(tmp_path, monkeypatch):
     """Whatever its name is: Jinja2 by itself escapes nothing."""
-    (tmp_path / "t.txt").write_text("<p>{{ said }}</p>{{ figure }}")
+    (tmp_path / "t.txt").write_text("<p>{{ text }}</p>{{ figure }}")
     monkeypatch.setattr(wuxing.reports.page, "TEMPLATES", tmp_path)
     wuxing.reports.page._environment.cache_clear()
     try:
-        assert wuxing.reports.page.rendered("t.txt", said="<b>",
+        assert wuxing.reports.page.rendered("t.txt", text="<b>",
                                             figure=wuxing.reports.page.drawn(b"<svg/>")) == "<p>&lt;b&gt;</p><svg/>"
         with pytest.raises(UndefinedError, match="'figure' is undefined"):
-            wuxing.reports.page.rendered("t.txt", said="")
+            wuxing.reports.page.rendered("t.txt", text="")
     finally:
         wuxing.reports.page._environment.cache_clear()
 

@@ -109,8 +109,8 @@ def test_in_pauses_the_data_are_random(core):
     for idle, least, most in ((0, 0, 1), (0.9, 50, 10_000)):
         core.samples(1)
         send(core, [frames.status()] * 10, idle=idle)
-        seen = core.samples(1).values
-        assert least <= len(set(seen["s_axis_tdata"][seen["s_axis_tvalid"] == 0].tolist())) <= most
+        values = core.samples(1).values
+        assert least <= len(set(values["s_axis_tdata"][values["s_axis_tvalid"] == 0].tolist())) <= most
 
 
 def test_clocks_of_an_exchange_are_those_of_its_words(core):
@@ -131,10 +131,10 @@ def test_instances_are_independent(case):
     assert one.library == other.library
     send(one, write(values))
     clocks = other.clocks
-    wanted = [frames.infer(image, outputs=True) for image in images]
-    assert send(one, wanted) == expected(values, images)[0]
+    requests = [frames.infer(image, outputs=True) for image in images]
+    assert send(one, requests) == expected(values, images)[0]
     assert other.clocks == clocks
-    assert send(other, wanted) == expected(values * 0, images)[0]
+    assert send(other, requests) == expected(values * 0, images)[0]
 
 
 def test_an_instance_is_freed_with_its_last_reference():
@@ -265,11 +265,11 @@ def test_a_refused_frame_leaves_the_next_one_alone(core):
                frames.read(1, 0, 0, 1), frames.read(0, 0, 0, INPUTS + 2), [0] * 600]
     replies = [frames.parse(reply) for reply in send(core, [frame for pair in zip(damaged, [frames.status()] * 6, strict=True)
                                                             for frame in pair])]
-    wanted = [Status.UNKNOWN, Status.SHORT, Status.LONG, Status.ADDRESS, Status.ADDRESS, Status.UNKNOWN]
-    assert [reply.status for reply in replies[::2]] == wanted
+    statuses = [Status.UNKNOWN, Status.SHORT, Status.LONG, Status.ADDRESS, Status.ADDRESS, Status.UNKNOWN]
+    assert [reply.status for reply in replies[::2]] == statuses
     reports = [frames.status_report(reply) for reply in replies[1::2]]
     assert [report.refused for report in reports] == [1, 2, 3, 4, 5, 6]
-    assert [report.last_error for report in reports] == wanted
+    assert [report.last_error for report in reports] == statuses
 
 
 # ---------------------------------------------------------------- probes, memories, traces
@@ -282,8 +282,8 @@ def test_probes_see_what_the_core_computes(core, case):
     core.samples(1)
     before = core.clocks
     replies = send(core, [frames.infer(image, outputs=True) for image in images])
-    wanted, outputs = expected(values, images)
-    assert replies == wanted
+    reference, outputs = expected(values, images)
+    assert replies == reference
     samples = core.samples(0)
     sums = samples.values["unit.sum"]
     assert (sums.reshape(-1, OUTPUTS) == outputs).all()

@@ -69,11 +69,11 @@ def test_copies_of_the_same_sources_share_machine_code_and_processes_compile_it_
 
 def test_without_a_cache_folder_it_is_compiled_all_the_same(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
-    made = compiling._Kept(len)
+    cache = compiling._Kept(len)
     monkeypatch.setattr(compiling, "machine_code", lambda: None)
-    assert made.load_overload(None, None) is None
-    made.save_overload(None, None)
-    assert made.cache_path is None
+    assert cache.load_overload(None, None) is None
+    cache.save_overload(None, None)
+    assert cache.cache_path is None
 
 
 def test_sources_are_all_modules_that_kernels_import():
@@ -170,6 +170,6 @@ for model in (CompiledModel(network, "fixed", threads=2), FaultyCompiledModel(ne
     model.learn(images, np.array([0, 1]))
     print(model.outputs(images).tolist())
 """
-    said = [subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=True,
-                           env={**os.environ, "NUMBA_DISABLE_JIT": disabled}).stdout for disabled in ("1", "0")]
-    assert said[0] == said[1] != ""
+    lines = [subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True,
+                            timeout=LIMIT, env={**os.environ, "NUMBA_DISABLE_JIT": disabled}).stdout for disabled in ("1", "0")]
+    assert lines[0] == lines[1] != ""

@@ -27,8 +27,8 @@ class Outer:
 
 
 def test_a_dataclass_is_a_table_of_its_fields():
-    made = Outer(Inner("a"), (Inner("b", 3), Inner("c")))
-    assert json.loads(json_text(made)) == {"name": "a", "inners": [{"name": "b", "lacking": 3}, {"name": "c"}], "nothing": None}
+    part = Outer(Inner("a"), (Inner("b", 3), Inner("c")))
+    assert json.loads(json_text(part)) == {"name": "a", "inners": [{"name": "b", "lacking": 3}, {"name": "c"}], "nothing": None}
 
 
 def test_networks_paths_and_tables():

@@ -28,15 +28,15 @@ def compare(clocks, register_class=control.ControlRegister):
     """Rings of both kinds, side by side behind one control register, show the same in every clock."""
     m = Module()
     m.submodules.register = register = register_class(LAYER)
-    told, source_word, source_gate = register.control, Signal(signed(4)), Signal(4)
+    source, source_word, source_gate = register.control, Signal(signed(4)), Signal(4)
     word, gate = Signal(signed(4)), Signal(4)                      # as late as the control word
     m.d.sync += [word.eq(source_word), gate.eq(source_gate)]
-    starts = shift_ring(m, "start", 4, shift=told.start_shift, new=told.start_new, word=word, clear=told.clear)
-    gates = shift_ring(m, "gate", 4, shift=told.gate_shift, new=told.gate_new, word=gate, is_signed=False)
+    starts = shift_ring(m, "start", 4, shift=source.start_shift, new=source.start_new, word=word, clear=source.clear)
+    gates = shift_ring(m, "gate", 4, shift=source.gate_shift, new=source.gate_new, word=gate, is_signed=False)
     start = Signal(signed(4))                                      # registered, as the units do
-    m.d.sync += start.eq(memory_ring(m, "start", 4, write=told.start_write, place=told.start_place,
-                                     write_place=told.start_written, word=word))
-    last = memory_ring(m, "gate", 4, write=told.gate_write, place=told.gate_last, write_place=told.gate_place, word=gate,
+    m.d.sync += start.eq(memory_ring(m, "start", 4, write=source.start_write, place=source.start_place,
+                                     write_place=source.start_written, word=word))
+    last = memory_ring(m, "gate", 4, write=source.gate_write, place=source.gate_last, write_place=source.gate_place, word=gate,
                        is_signed=False)
 
     async def bench(ctx):

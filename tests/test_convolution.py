@@ -37,9 +37,9 @@ def test_geometry_by_hand():
             convolution.positions) == (48, 12, 2, 2, 4)
     assert convolution.bases().tolist() == [0, 4, 24, 28]
     assert convolution.offsets().tolist() == [0, 1, 2, 3, 4, 5, 12, 13, 14, 15, 16, 17]
-    seen = convolution.patches(np.arange(48)[None])
-    assert seen.shape == (1, 4, 12)
-    assert not {10, 11, 22, 23, 34, 35, 46, 47} & set(seen.ravel().tolist())
+    fields = convolution.patches(np.arange(48)[None])
+    assert fields.shape == (1, 4, 12)
+    assert not {10, 11, 22, 23, 34, 35, 46, 47} & set(fields.ravel().tolist())
     assert convolution.fan_out(convolution.positions) == 2
 
 
@@ -123,11 +123,11 @@ def test_a_tied_parameter_learns_the_sum_over_positions_narrowed_once(batch):
     network = replace(network, formats=replace(network.formats, coupling=Format.parse("Q2.12")))
     images, labels = pictures(network, batch)
     model = Model(network, "fixed")
-    seen: dict[str, np.ndarray] = {}
+    signals: dict[str, np.ndarray] = {}
 
     def observer(name, values, to):
         if name.startswith(("update[", "reverse[", "displacement[")) and "_" not in name:
-            seen[name] = values
+            signals[name] = values
     full = Model(*separate(network, "fixed", model.parameters), observer)
     before = model.parameters
     model.learn(images, labels)
@@ -136,15 +136,15 @@ def test_a_tied_parameter_learns_the_sum_over_positions_narrowed_once(batch):
     for index in (0, 1):
         convolution = network.wirings[index]
         channels, positions = len(before[index].bias), convolution.positions
-        separate_sums = seen[f"update[{index}]"].reshape(positions, channels, -1)
+        separate_sums = signals[f"update[{index}]"].reshape(positions, channels, -1)
         sums = sum(separate_sums[position][:, base + convolution.offsets()]
                    for position, base in enumerate(convolution.bases()))
         k = network.update_shift(index, 4)
         expected = ((before[index].weights << k) + sums + (1 << k >> 1)) >> k
         np.testing.assert_array_equal(model.layers[index].weights, expected)
         assert (expected != before[index].weights).any()
-        r = np.roll(seen[f"reverse[{index}]"][::-1], 1, axis=0)          # in the order of the forward populations
-        s = seen[f"displacement[{index}]"]
+        r = np.roll(signals[f"reverse[{index}]"][::-1], 1, axis=0)          # in the order of the forward populations
+        s = signals[f"displacement[{index}]"]
         biases = r[0].reshape(batch, positions, channels).sum(axis=(0, 1))
         np.testing.assert_array_equal(model.layers[index].bias, ((before[index].bias << 4) + biases + 8) >> 4)
         k = network.change_shift("K3", index, 6)

@@ -53,7 +53,7 @@ def test_random_frames(simulator, count):
     rtl = core(simulator)
     rtl.load_parameters(VALUES)
     rtl.soft_reset()
-    seen, stalled = Counter(), Counter()
+    counts, stalled = Counter(), Counter()
     for idle, stall in ((0, 0), (0.3, 0), (0, 0.5), (0.3, 0.6)):
         requests = [model.random_frame(chance) for _ in range(count // 4)]
         expected = [model.answer(request) for request in requests]
@@ -65,15 +65,15 @@ def test_random_frames(simulator, count):
             if len(words) == 1 + frames.STATUS_WORDS and words[0] == Opcode.STATUS | frames.REPLY:
                 words[CYCLES_WORD] = 0
             assert words == right, f"{request}: {words} instead of {right}"
-            seen[request[0] & 0xFF, right[0] >> 8 & 0xFF] += 1
+            counts[request[0] & 0xFF, right[0] >> 8 & 0xFF] += 1
         assert (np.diff(result.answered) > 0).all()
         assert (result.answered > result.sent).all()
         stalled.update({name for name in before if rtl.core.waits[name] > before[name]})
     assert np.array_equal(snapshot(rtl.parameters), snapshot(model.backend.layers))
     rtl.core.close()
     assert stalled == {"s_axis": 4, "m_axis": 2}, "the core makes the sender wait, and the receiver the core"
-    assert {opcode for opcode, status in seen if status == Status.OK} == set(map(int, Opcode))
-    assert {status for _, status in seen} >= {Status.OK, Status.UNKNOWN, Status.SHORT, Status.LONG, Status.ADDRESS}
+    assert {opcode for opcode, status in counts if status == Status.OK} == set(map(int, Opcode))
+    assert {status for _, status in counts} >= {Status.OK, Status.UNKNOWN, Status.SHORT, Status.LONG, Status.ADDRESS}
 
 
 def test_a_reset_in_the_middle():
@@ -175,13 +175,13 @@ OPTIONS = ["--images", "3", "--learn", "2", "--units", "2", "--engine", "cocotb"
 def test_the_command_says_that_all_words_are_equal(model, tmp_path, capsys):
     result = tmp_path / "result.json"
     assert main(["cosim", str(model), *OPTIONS, "--json", str(result)]) == 0
-    printed, told = capsys.readouterr(), json.loads(result.read_text())
+    printed, content = capsys.readouterr(), json.loads(result.read_text())
     assert printed.out.startswith("equal: 290 words compared, 0 of them states of neurons")
     assert printed.err == ""
-    assert (told["images"], told["learnt"], told["mismatches"], told["units"]) == (3, 2, 0, [2, 2])
-    assert told["words_compared"] == 5 * 11 + 65 * 3 + 4 * 10
+    assert (content["images"], content["learnt"], content["mismatches"], content["units"]) == (3, 2, 0, [2, 2])
+    assert content["words_compared"] == 5 * 11 + 65 * 3 + 4 * 10
     assert {"cycles_per_image", "cycles_per_learnt_image", "images_per_second", "digest", "seed", "versions", "model",
-            "dataset_sha256"} < set(told)
+            "dataset_sha256"} < set(content)
 
 
 def test_the_command_ends_with_1_if_a_word_differs(model, capsys, monkeypatch):

@@ -34,7 +34,7 @@ class Conversation:
 
     def __init__(self, design, seed, most=300, cut=0.1):
         self.most, self.cut = most, cut
-        self.chance, self.seen, self.resets, self.seed = random.Random(seed), Counter(), 0, seed
+        self.chance, self.coverage, self.resets, self.seed = random.Random(seed), Counter(), 0, seed
         values = parameters.initial(NETWORK, "fixed")
         self.rtl = RtlModel(NETWORK, emit.to_verilog(design), patience=20_000)
         self.rtl.load_parameters(values)
@@ -73,7 +73,7 @@ class Conversation:
                 assert words[CYCLES_WORD] > 0
                 words[CYCLES_WORD] = 0
             assert words == expected, f"{request}: {words} instead of {expected}"
-            self.seen[request[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
+            self.coverage[request[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
 
     def reset(self, states):
         """In the middle of anything. Every parameter is as before or as after one and the same frame."""
@@ -98,9 +98,9 @@ def converse(arrangement, count):
     conversation.go(count)
     conversation.end()
     assert conversation.resets > count // 3000
-    known = {(opcode, status) for opcode, status in conversation.seen if opcode in tuple(Opcode)}
+    known = {(opcode, status) for opcode, status in conversation.coverage if opcode in tuple(Opcode)}
     assert {opcode for opcode, _ in known} == set(map(int, Opcode))
-    assert {status for _, status in conversation.seen} == set(map(int, Status)) - {Status.NO_LEARNING}
+    assert {status for _, status in conversation.coverage} == set(map(int, Status)) - {Status.NO_LEARNING}
 
 
 @pytest.mark.parametrize("arrangement", DESIGNS)

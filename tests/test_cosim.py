@@ -118,8 +118,8 @@ def states_of(case):
         for image, label in zip(case.taught[start:stop], case.labels[start:stop], strict=True):
             right = net.formats.displacement.quantise(net.learning.margin)
             outputs = model.outputs(image[None])[0]
-            wanted = np.where(np.arange(len(outputs)) == label, outputs >= right, outputs <= -right)
-            wrong += not wanted.all()
+            clear = np.where(np.arange(len(outputs)) == label, outputs >= right, outputs <= -right)
+            wrong += not clear.all()
             model.learn(image[None], np.array([label]), epoch)
     return forward + reversed_ * wrong
 
@@ -143,7 +143,7 @@ class reached:
     """Counts what the golden model met: words that saturated or were held, populations that settled below the gate floor."""
 
     def __init__(self, monkeypatch):
-        self.context, self.seen = monkeypatch, Counter()
+        self.context, self.counts = monkeypatch, Counter()
 
     def __enter__(self):
         right = arithmetic.narrow
@@ -151,17 +151,17 @@ class reached:
         def narrow(values, shift, to, rounding, overflow, **options):
             word = right(values, shift, to, rounding, overflow, **options)
             exact = (np.asarray(values) + (1 << shift >> 1)) >> shift
-            self.seen["held" if overflow is Overflow.HOLD else "saturated"] += int((word != exact).sum())
+            self.counts["held" if overflow is Overflow.HOLD else "saturated"] += int((word != exact).sum())
             return word
         settled = circuits.settle
 
         def settle(rules, *arguments, **options):
             s = settled(rules, *arguments, **options)
-            self.seen["extinct"] += int((rules.rest[:, None, None] + s < rules.floor).sum())
+            self.counts["extinct"] += int((rules.rest[:, None, None] + s < rules.floor).sum())
             return s
         self.context.setattr(arithmetic, "narrow", narrow)
         self.context.setattr(circuits, "settle", settle)
-        return self.seen
+        return self.counts
 
     def __exit__(self, *_):
         self.context.undo()
@@ -297,9 +297,9 @@ def test_a_core_that_is_stuck_says_among_which_images_and_keeps_a_trace(tmp_path
     with pytest.raises(Stuck, match=r"among learnt images 0 to 3; look at ") as caught:
         cosim(case.design, case.values, case.images, case.taught, case.labels, verilog=without_verdict, patience=3_000,
               keep=file if kept else None)
-    said = str(caught.value)
-    assert said.startswith("wuxing_core must take or give a word within 3000 clocks, but it has not since clock ")
-    assert said.endswith(f"their trace in {file}" if kept else "a trace of the clocks before")
+    message = str(caught.value)
+    assert message.startswith("wuxing_core must take or give a word within 3000 clocks, but it has not since clock ")
+    assert message.endswith(f"their trace in {file}" if kept else "a trace of the clocks before")
     assert file.exists() is kept
     assert not kept or file.stat().st_size > 1_000
 

@@ -200,11 +200,11 @@ def test_first(dataset: Dataset) -> None:
 
 def test_arrays_that_do_not_fit_each_other(dataset: Dataset) -> None:
     images, labels = dataset.train_images, dataset.train_labels
-    wanted = "must be uint8 of shape (1 or more, 30), not"
+    shape = "must be uint8 of shape (1 or more, 30), not"
     for changes, message in (
-            ({"train_images": images.astype(float)}, f"train_images {wanted} float64 of shape (30, 30)"),
-            ({"test_images": images[:0], "test_labels": labels[:0]}, f"test_images {wanted} uint8 of shape (0, 30)"),
-            ({"train_images": images[:, :29]}, f"train_images {wanted} uint8 of shape (30, 29)"),
+            ({"train_images": images.astype(float)}, f"train_images {shape} float64 of shape (30, 30)"),
+            ({"test_images": images[:0], "test_labels": labels[:0]}, f"test_images {shape} uint8 of shape (0, 30)"),
+            ({"train_images": images[:, :29]}, f"train_images {shape} uint8 of shape (30, 29)"),
             ({"train_labels": labels[:9]}, "train_labels must be int64 of shape (30,), not int64 of shape (9,)"),
             ({"train_labels": labels.astype(np.uint8)}, "train_labels must be int64 of shape (30,), not uint8 of shape (30,)"),
             ({"classes": 6}, "train_labels must lie in 0..5, not 0..6"),

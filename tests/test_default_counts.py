@@ -39,13 +39,13 @@ def test_by_default_a_command_takes_no_more_images_than_there_are(command, tiny,
     assert min(cosim.IMAGES, cosim.LEARN, ranges.IMAGES, ranges.LEARN, run.IMAGES) > max(TEST, TRAINING)
     result = tmp_path / "result.json"
     assert main([command, model, "--dataset", folder, *COMMANDS[command], "--json", str(result), "-q"]) == 0
-    told = json.loads(result.read_text("utf-8"))
+    content = json.loads(result.read_text("utf-8"))
     if command == "run":
-        taken = told["inferred"]["images"], told["learnt"]["images"]
+        taken = content["inferred"]["images"], content["learnt"]["images"]
     elif command == "ranges":
-        taken = told["images"]["inferred"], told["images"]["learnt"]
+        taken = content["images"]["inferred"], content["images"]["learnt"]
     else:
-        taken = told["images"], told["learnt"]
+        taken = content["images"], content["learnt"]
     assert taken == (TEST, 0 if command == "run" else TRAINING)
 
 

@@ -23,11 +23,11 @@ def quick(monkeypatch, tmp_path):
                                             for data in demo.DATA))
 
 
-def told(capsys):
+def screens(capsys):
     """The lines of the story. It says nothing else, and fits two screens."""
-    said = capsys.readouterr()
-    assert said.err == ""
-    lines = said.out.splitlines()
+    output = capsys.readouterr()
+    assert output.err == ""
+    lines = output.out.splitlines()
     assert len(lines) <= SCREENS
     assert [line for line in lines if len(line) > COLUMNS] == []
     return lines
@@ -39,8 +39,8 @@ def check_folder(lines):
     names = [name.strip(",") for line in lines[begin + 1:lines.index("", begin)] for name in line[3:25].split()]
     for name in names:
         assert list(demo.Path("build/demo").glob(name.rstrip("/"))), name
-    for made in demo.Path("build/demo").iterdir():
-        assert any(made.match(name.rstrip("/")) for name in names), made
+    for file in demo.Path("build/demo").iterdir():
+        assert any(file.match(name.rstrip("/")) for name in names), file
 
 
 def test_without_compilers_the_story_ends_with_the_verilog(monkeypatch, capsys):
@@ -49,7 +49,7 @@ def test_without_compilers_the_story_ends_with_the_verilog(monkeypatch, capsys):
     monkeypatch.setattr(shutil, "which", lambda name, *rest, **more: None if name == "perl" else which(name, *rest, **more))
     monkeypatch.setattr(datasets, "available", lambda name: name == "digits")
     assert main(["demo"]) == 0
-    lines = told(capsys)
+    lines = screens(capsys)
     assert lines[1] == "Data: 1,797 small images of digits from scikit-learn: 1,437 to learn from, 360 to test."
     assert "There is no perl here, so that Verilog cannot be compiled and nothing runs it." in lines
     assert "With g++, make, perl: wuxing cosim build/demo/model.npz" in lines
@@ -66,7 +66,7 @@ def test_without_compilers_the_story_ends_with_the_verilog(monkeypatch, capsys):
 def test_the_whole_story(data, monkeypatch, capsys):
     monkeypatch.setattr(datasets, "available", lambda name: name == data)
     assert main(["demo"]) == 0
-    lines = told(capsys)
+    lines = screens(capsys)
     commands = [shlex.split(line)[2] for line in lines if line.startswith("   $ ")]
     assert commands == ["compare", "train", "info", "ranges", "verilog", "cosim", "train", "run"]
     equal = [re.search(r"\b0 of ([\d,]+) words differ", line) for line in lines]
@@ -96,9 +96,9 @@ def test_every_data_set_has_the_images_that_the_demo_takes():
 def test_a_step_that_fails_ends_the_demo_with_its_sentence_and_code(monkeypatch, capsys):
     monkeypatch.setattr(demo, "DATA", (demo.Data(name="digits", what="none", compared=0, trained=1),))
     assert main(["demo", "-o", "out"]) == 2
-    said = capsys.readouterr()
-    assert said.err == "wuxing: learning.epochs must be a whole number from 1 to 1000000, not 0\n"
-    assert said.out.splitlines()[-1] == "   $ wuxing compare --dataset digits --epochs 0 --report out"
+    output = capsys.readouterr()
+    assert output.err == "wuxing: learning.epochs must be a whole number from 1 to 1000000, not 0\n"
+    assert output.out.splitlines()[-1] == "   $ wuxing compare --dataset digits --epochs 0 --report out"
 
 
 def test_a_folder_that_cannot_be_made(capsys):

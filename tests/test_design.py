@@ -108,13 +108,13 @@ def test_a_core_that_only_infers_takes_networks_that_learn_otherwise(network):
 def test_what_the_document_says_of_brackets():
     for kind, bracket, fits in (("shift", None, True), ("shift", "Q5.12", True), ("programmable", None, False),
                                 ("programmable", "Q6.12", True)):
-        def made(kind=kind, bracket=bracket):
+        def create(kind=kind, bracket=bracket):
             return Design(network=Network(layers=(784, 128, 10), formats=Formats(bracket=bracket)), kind=kind)
         if fits:
-            made()
+            create()
         else:
             with pytest.raises(InputError, match=r"^the bracket must fit the 18-bit operand of target portable"):
-                made()
+                create()
 
 
 def test_equal_designs_are_equal():

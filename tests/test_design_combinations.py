@@ -32,7 +32,7 @@ def test_every_pair_of_options_is_met_or_refused():
 @pytest.mark.parametrize("pair", REFUSED, ids=lambda pair: " with ".join(value for _, value in pair))
 def test_what_is_refused_is_refused_in_its_sentence_whatever_the_others_are(pair):
     """Every other option is drawn; none of them makes it a design, and the pair's own sentence is among those that are said."""
-    chance, said = random.Random(1), Counter()
+    chance, counts = random.Random(1), Counter()
     for _ in range(300):
         choice = tuple((option, dict(pair).get(option) or chance.choice(list(values))) for option, values in OPTIONS.items())
         inside = pairs(choice) & set(REFUSED)
@@ -40,10 +40,10 @@ def test_what_is_refused_is_refused_in_its_sentence_whatever_the_others_are(pair
             design = design_of(choice)
             emit.memory_files(design, case_of(choice, 1, 0).values)
         except InputError as error:
-            said.update([other for other in inside if str(error).startswith(REFUSED[other])] or [str(error)])
+            counts.update([other for other in inside if str(error).startswith(REFUSED[other])] or [str(error)])
         else:
             raise AssertionError(f"{choice} was not refused")
-    assert said[pair] > 0, said
+    assert counts[pair] > 0, counts
 
 
 @pytest.mark.parametrize("number", range(DESIGNS))
@@ -57,8 +57,8 @@ def test_a_design_of_the_covering_array_equals_the_golden_model(number):
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(8))
 def test_more_designs_of_drawn_options_equal_the_golden_model(seed):
-    chance, seen = random.Random(seed), 0
-    while seen < 25:
+    chance, count = random.Random(seed), 0
+    while count < 25:
         choice = tuple((option, chance.choice(list(values))) for option, values in OPTIONS.items())
         if pairs(choice) & set(REFUSED):
             continue
@@ -66,9 +66,9 @@ def test_more_designs_of_drawn_options_equal_the_golden_model(seed):
             design_of(choice)
         except InputError:
             continue
-        report = compared(case_of(choice, seen))
+        report = compared(case_of(choice, count))
         assert report.mismatches == 0, f"{report.first.sentence}: {choice}"
-        seen += 1
+        count += 1
 
 
 def test_a_gate_that_does_not_wait_for_its_bracket_is_noticed(monkeypatch):

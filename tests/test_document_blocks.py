@@ -169,9 +169,9 @@ def test_every_block_says_what_it_is(document):
 
 
 def test_a_block_that_fails_is_told_with_its_command(stage, tmp_path, capsys):
-    for text, said in (("```sh\nwuxing info nothing.npz\n```\n", "wuxing info nothing.npz"),
+    for text, command in (("```sh\nwuxing info nothing.npz\n```\n", "wuxing info nothing.npz"),
                        ("```console\n$ wuxing --version\nwuxing 99\n```\n", "99"),
                        ("```python\nassert 1 == 2, 'one is not two'\n```\n", "one is not two")):
         (tmp_path / "page.md").write_text(text, "utf-8")
-        with pytest.raises(AssertionError, match=said):
+        with pytest.raises(AssertionError, match=command):
             run(str(tmp_path / "page.md"), False, capsys)

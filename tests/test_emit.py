@@ -100,9 +100,9 @@ def lint(place, *arguments):
     tool = simulators.verilator()
     ran = subprocess.run([tool.path, "--lint-only", "-Wall", *arguments], cwd=place, env=simulators.environment(tool),
                          capture_output=True, text=True, check=False)
-    said = re.findall(r"^%(\S+): (.*)", ran.stdout + ran.stderr, re.MULTILINE)
-    assert bool(said) == (ran.returncode != 0), ran.stdout + ran.stderr
-    return said
+    warnings = re.findall(r"^%(\S+): (.*)", ran.stdout + ran.stderr, re.MULTILINE)
+    assert bool(warnings) == (ran.returncode != 0), ran.stdout + ran.stderr
+    return warnings
 
 
 @every_design
@@ -131,9 +131,9 @@ def test_lint_is_clean_for_the_least_designs(arrangement, tmp_path):
         assert lint(place, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG) == [], design
 
 
-def places(said):
+def places(warnings):
     """How often Verilator names a rule, by rule."""
-    return Counter(rule.removeprefix("Warning-") for rule, _ in said if rule != "Error")
+    return Counter(rule.removeprefix("Warning-") for rule, _ in warnings if rule != "Error")
 
 
 def test_every_waiver_has_its_reason_and_is_needed(folder, tmp_path):
@@ -176,8 +176,8 @@ def test_a_waiver_holds_for_its_module_alone(tmp_path):
             where = header if not waived else re.search(re.escape(header) + r"(?:  /\*.*\n)+", text)[0]
             changed = text.replace(where, f"{where}  wire planted = 1'b1;\n", 1)
             (tmp_path / emit.VERILOG).write_text(changed)
-            said = lint(tmp_path, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG)
-            assert [rule for rule, what in said if "'planted'" in what] == ([] if waived else ["Warning-UNUSEDSIGNAL"]), module
+            lines = lint(tmp_path, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG)
+            assert [rule for rule, what in lines if "'planted'" in what] == ([] if waived else ["Warning-UNUSEDSIGNAL"]), module
 
 
 def test_unread_wires_are_left_out_with_those_that_they_read():
@@ -211,8 +211,8 @@ def test_lint_sees_what_the_waivers_do_not_mean(folder, tmp_path):
     wrong = text.replace(",\n    .write_enable(write_enable_0)", "", 1)
     assert wrong != text
     (tmp_path / emit.VERILOG).write_text(wrong)
-    said = lint(tmp_path, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG)
-    assert "Warning-PINMISSING" in dict(said)
+    warnings = lint(tmp_path, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG)
+    assert "Warning-PINMISSING" in dict(warnings)
 
 
 @pytest.mark.parametrize(("module", "text"), [
@@ -241,9 +241,9 @@ def test_yosys_finds_nothing_wrong(folder, name):
     library = "read_verilog -lib +/lattice/cells_bb_ecp5.v; " if DESIGNS[name].target == "ecp5" else ""
     ran = yosys(folder(name), f"{library}read_verilog {emit.VERILOG} {emit.INSTANCE}; "
                               f"hierarchy -check -top {emit.TOP}_instance; proc; check -assert")
-    said = [line for line in (ran.stdout + ran.stderr).splitlines()         # a queue of one word may be a register
+    warnings = [line for line in (ran.stdout + ran.stderr).splitlines()         # a queue of one word may be a register
             if not re.match(r"Warning: Replacing memory .* with list of registers", line)]
-    assert (ran.returncode, said) == (0, [])
+    assert (ran.returncode, warnings) == (0, [])
 
 
 # ---------------------------------------------------------------- it computes from its files alone

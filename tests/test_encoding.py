@@ -188,9 +188,9 @@ def test_other_shapes_and_values_that_are_no_bytes():
     with pytest.raises(InputError, match=refusal("samples must have the shape 6x7 of those that were trained on, not 7x6; "
                                                  "measure them alike, or train anew")):
         encoding.encode(np.zeros((1, 7, 6)))
-    for wrong, said in ((0.5, "0.5"), (-1, "-1"), (256, "256")):
+    for wrong, text in ((0.5, "0.5"), (-1, "-1"), (256, "256")):
         with pytest.raises(InputError, match=refusal(f"values must be bytes, whole numbers 0..255, for a model that takes "
-                                                     f"bytes as they are, not {said}; scale them, or train with an encoding "
+                                                     f"bytes as they are, not {text}; scale them, or train with an encoding "
                                                      f"such as range")):
             encoding.encode(np.full((1, 6, 7), wrong))
 

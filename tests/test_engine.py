@@ -76,11 +76,11 @@ def test_parameters_with_K_of_their_own_get_wide_enough_integers():
     """The description's K would fit 32 bits; the greatest K its format holds does not."""
     network = Network(layers=(6, 5, 3), formats=Formats(coupling=Format.parse("Q3.1")))
     assert CompiledModel(network, "fixed")._types.word is np.int32
-    given_ = Model(network, "fixed").parameters
-    for layer in given_:
+    start = Model(network, "fixed").parameters
+    for layer in start:
         layer.coupling[:2, ::2], layer.coupling[:2, 1::2], layer.coupling[2] = -8, 7, 7
         layer.bias[:] = network.formats.drive.greatest
-    model, compiled = Model(network, "fixed", given_), CompiledModel(network, "fixed", given_)
+    model, compiled = Model(network, "fixed", start), CompiledModel(network, "fixed", start)
     assert compiled._types.word is np.int64
     images = np.random.default_rng(0).integers(0, 256, (20, 6)).astype(np.uint8)
     np.testing.assert_array_equal(compiled.learn(images, np.arange(20) % 3), model.learn(images, np.arange(20) % 3))
@@ -108,11 +108,11 @@ def test_learning_in_parts_is_learning_at_once(blobs):
 
 def test_parameters_go_in_and_out_unchanged_and_copied():
     network = Network(layers=(5, 18, 3), neuron=Neuron(input_population=3, K1=(0.5, 1, 0.5, 0, -1)))
-    given_ = Model(network, "fixed").parameters
-    compiled = CompiledModel(network, "fixed", given_)
-    same(compiled, Model(network, "fixed", given_))
+    start = Model(network, "fixed").parameters
+    compiled = CompiledModel(network, "fixed", start)
+    same(compiled, Model(network, "fixed", start))
     compiled.parameters[0].weights[:] = 0
-    given_[0].weights[:] = 0
+    start[0].weights[:] = 0
     assert compiled.parameters[0].weights.any()
 
 

@@ -48,9 +48,9 @@ def failing(monkeypatch, error):
 def test_the_command_line_says_the_sentence_and_ends_with_the_code(kind, monkeypatch, capsys):
     failing(monkeypatch, kind("x must be 1, not 2"))
     assert cli.main(["fail"]) == kind.exit_code
-    said = capsys.readouterr()
-    assert (said.out, said.err.count("\n")) == ("", 1)
-    assert said.err.startswith("wuxing: x must be 1, not 2")
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n")) == ("", 1)
+    assert output.err.startswith("wuxing: x must be 1, not 2")
 
 
 @pytest.mark.parametrize(("error", "sentence"), [
@@ -63,8 +63,8 @@ def test_a_fault_is_called_one_and_its_traceback_kept(error, sentence, monkeypat
     monkeypatch.delenv("WUXING_TRACEBACK")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert cli.main(["fail"]) == 5
-    said, (kept,) = capsys.readouterr(), tmp_path.iterdir()
-    assert (said.out, said.err) == ("", f"wuxing: {sentence} with the traceback in {kept}\n")
+    output, (kept,) = capsys.readouterr(), tmp_path.iterdir()
+    assert (output.out, output.err) == ("", f"wuxing: {sentence} with the traceback in {kept}\n")
     text = kept.read_text("utf-8")
     assert text.startswith("Traceback (most recent call last)")
     assert "raise error" in text
@@ -77,9 +77,9 @@ def test_the_traceback_goes_to_stderr_if_that_is_wanted_or_no_file_can_be_writte
         monkeypatch.delenv("WUXING_TRACEBACK")
         monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     assert cli.main(["fail"]) == 5
-    said = capsys.readouterr().err
-    assert said.startswith("Traceback (most recent call last)")
-    assert said.splitlines()[-1] == f"wuxing: no input should end in an error of Python, but this did: KeyError: 'x'; {REPORT}"
+    trace = capsys.readouterr().err
+    assert trace.startswith("Traceback (most recent call last)")
+    assert trace.splitlines()[-1] == f"wuxing: no input should end in an error of Python, but this did: KeyError: 'x'; {REPORT}"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -89,7 +89,7 @@ def test_a_real_process_ends_with_the_code(tmp_path):
     assert (done.returncode, done.stdout) == (2, "")
 
 
-RAISED = {"InputError", "ToolError", "DeviceError", "InternalError", "ConnectionLost", "Stuck", "KeyboardInterrupt"}
+RAISES = {"InputError", "ToolError", "DeviceError", "InternalError", "ConnectionLost", "Stuck", "KeyboardInterrupt"}
 CAUGHT = {                                # classes that a file raises and catches itself, or that mean no error
     "golden_model/storage/atomic_write.py": {"PermissionError"}, "golden_model/data/download.py": {"MirrorError"},
     "golden_model/storage/model_file.py": {"ValueError"}, "boards/virtual_process.py": {"SystemExit"},
@@ -108,4 +108,4 @@ def test_what_is_raised_is_of_the_hierarchy(package):
             what = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             if isinstance(what, ast.Name) and re.match(r"_?[A-Z]", what.id):
                 names.add((path.relative_to(ROOT).as_posix(), what.id))
-    assert [(file, name) for file, name in sorted(names) if name not in RAISED | CAUGHT.get(file, set())] == []
+    assert [(file, name) for file, name in sorted(names) if name not in RAISES | CAUGHT.get(file, set())] == []

@@ -85,10 +85,10 @@ def test_a_flip_changes_one_bit_of_a_word():
     assert bits.mean() == pytest.approx(0.5, abs=0.03)
 
 
-@pytest.mark.parametrize(("greatest", "said"), [
+@pytest.mark.parametrize(("greatest", "text"), [
     (0.9, "Q1.15"), (1.0, "Q2.14"), (1.1, "Q2.14"), (5.0, "Q4.12"), (0.1, "Q1.15")])
-def test_the_finest_word_that_holds_a_value(greatest, said):
-    assert str(faults.word_for(greatest, 16)) == said
+def test_the_finest_word_that_holds_a_value(greatest, text):
+    assert str(faults.word_for(greatest, 16)) == text
 
 
 def run_of(exponent, held, after=90.0, before=50.0, peer=40.0):

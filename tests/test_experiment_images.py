@@ -18,9 +18,9 @@ def settings(monkeypatch):
 
 
 def test_the_networks_of_the_full_run(settings):
-    made = images.tasks(settings)
-    assert len(made) == 3 * 2 * len(settings["arithmetics"])
-    networks = {setting["kind"]: Network.from_dict(setting["network"]) for setting in made}
+    tasks = images.tasks(settings)
+    assert len(tasks) == 3 * 2 * len(settings["arithmetics"])
+    networks = {setting["kind"]: Network.from_dict(setting["network"]) for setting in tasks}
     assert networks["convolutions"].layers == (784, 2304, 512, 128, 10)
     assert networks["convolutions"].wiring.layers == (
         "convolution 5x5 stride 2 of 28x28x1", "convolution 5x5 stride 2 of 12x12x16", "full", "full")

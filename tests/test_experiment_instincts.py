@@ -43,10 +43,10 @@ def test_only_the_subject_learns_by_the_instinct(subject, instinct, trained):
 
 def test_each_instinct_is_tried_in_every_subject_and_seed():
     settings = description.load("instincts", quick=True).settings
-    made = instincts.tasks(settings)
+    tasks = instincts.tasks(settings)
     for own, subjects in (("", ["C"]), ("K_", ["K", "K beside C"])):
         for subject in subjects:
-            assert len([each for each in made if each["subject"] == subject]) == 3 * len(instincts.candidates(settings, own))
+            assert len([each for each in tasks if each["subject"] == subject]) == 3 * len(instincts.candidates(settings, own))
 
 
 def test_the_candidate_with_the_best_held_out_accuracy_is_taken():

@@ -12,8 +12,8 @@ def test_the_networks_of_the_full_run(monkeypatch):
     digits = datasets.load("digits")
     monkeypatch.setattr(learner, "_whole", lambda dataset: digits)
     settings = description.load("recurrent").settings
-    made = recurrent.tasks(settings)
-    assert {setting["kind"] for setting in made} == {"stability", "rows", "memory"}
+    tasks = recurrent.tasks(settings)
+    assert {setting["kind"] for setting in tasks} == {"stability", "rows", "memory"}
     learnt, frozen = (recurrent.reader(settings, 1, flag) for flag in (0, 1))
     assert learnt.wiring.layers == ("recurrent 28 steps 1 K3 0.125", "full", "full")
     assert learnt.layers == (784, 96, 64, 10)

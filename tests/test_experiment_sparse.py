@@ -21,19 +21,19 @@ def network(way, share, inputs=784, hidden=256, classes=10):
     ("narrow", 0.1, (784, 26, 10), 26 * 794), ("narrow", 0.0001, (784, 1, 10), 794),
     ("one-to-one", None, (784, 784, 10), 784 + 7840)])
 def test_links_are_as_few_as_each_wiring_says(way, share, layers, links):
-    made = network(way, share)
-    assert made.layers == layers
-    assert sparse.links(made) == links
-    started = CompiledModel(made, "fixed").parameters
+    network_of = network(way, share)
+    assert network_of.layers == layers
+    assert sparse.links(network_of) == links
+    started = CompiledModel(network_of, "fixed").parameters
     assert sum(np.count_nonzero(layer.weights) for layer in started) == pytest.approx(links, rel=0.01)
 
 
 def test_tasks_name_their_links():
-    made = sparse.tasks(description.load("sparse", quick=True).settings)
-    for setting in made:
+    tasks = sparse.tasks(description.load("sparse", quick=True).settings)
+    for setting in tasks:
         assert setting["links"] == sparse.links(Network.from_dict(setting["network"]))
-    assert {setting["way"] for setting in made} == set(sparse.WIRINGS)
-    assert len([setting for setting in made if setting["way"] == "one-to-one"]) == 3
+    assert {setting["way"] for setting in tasks} == set(sparse.WIRINGS)
+    assert len([setting for setting in tasks if setting["way"] == "one-to-one"]) == 3
 
 
 def test_claims_compare_equal_numbers_of_links():

@@ -16,8 +16,8 @@ def network(word=12, weight=14, steps=8, hidden=32):
 
 def run(accuracy, test, **where):
     setting = {"word": 12, "weight": 14, "steps": 8, "hidden": 32} | where
-    made = network(**setting)
-    return Run(setting | {"network": made.to_dict(), "dataset": "mnist", "train_images": 100},
+    it = network(**setting)
+    return Run(setting | {"network": it.to_dict(), "dataset": "mnist", "train_images": 100},
                {"accuracy": accuracy, "test": test})
 
 
@@ -26,10 +26,10 @@ def test_the_longest_words_are_the_default_formats():
 
 
 def test_costs_are_those_of_parameters_and_of_a_core():
-    made = network(steps=4)
-    result = width_and_bits.cost(made)
+    it = network(steps=4)
+    result = width_and_bits.cost(it)
     assert result["memory_bits"] == (784 * 32 + 32 * 10) * 16 + 42 * 16
-    assert result["clocks"] == estimate.clocks(Design(network=made, units=(32, 10)), 149).learnt
+    assert result["clocks"] == estimate.clocks(Design(network=it, units=(32, 10)), 149).learnt
     assert result["core"]
     assert width_and_bits.cost(network(weight=11, steps=4))["memory_bits"] == (784 * 32 + 320) * 13 + 42 * 16
     assert not width_and_bits.cost(network(weight=8))["core"]                 # rounding would take more than 18 bits
@@ -37,8 +37,8 @@ def test_costs_are_those_of_parameters_and_of_a_core():
 
 @pytest.mark.parametrize(("word", "weight"), [(8, 8), (8, 11), (10, 14)])
 def test_clocks_of_a_core_do_not_depend_on_its_words(word, weight):
-    made = network(word, weight)
-    assert width_and_bits.cost(made)["clocks"] == estimate.clocks(Design(network=made, units=(32, 10)), 149).learnt
+    it = network(word, weight)
+    assert width_and_bits.cost(it)["clocks"] == estimate.clocks(Design(network=it, units=(32, 10)), 149).learnt
 
 
 def test_the_front_is_chosen_on_held_out_images():

@@ -62,9 +62,9 @@ def test_each_description_has_three_seeds_and_makes_tasks_that_differ(name, monk
     for each in (full, quick):
         assert len(set(each.settings["seeds"])) >= 3
         settings = each.module.tasks(each.settings)
-        made = [tasks.Task(each.module_name, each.module.VERSION, setting) for setting in settings]
+        jobs = [tasks.Task(each.module_name, each.module.VERSION, setting) for setting in settings]
         assert {setting["seed"] for setting in settings} == set(each.settings["seeds"])
-        assert len({task.name for task in made}) == len(made)
+        assert len({task.name for task in jobs}) == len(jobs)
     assert set(quick.settings) == set(full.settings)
 
 
@@ -186,8 +186,8 @@ def test_the_quick_run_of_each_experiment_bears_out_its_claims(tmp_path, name, c
     arguments = ["experiment", name, "--quick", "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path),
                  "--json", str(tmp_path / "result.json")]
     code = main(arguments)
-    said = capsys.readouterr().out
-    assert "does not hold" not in said
+    output = capsys.readouterr().out
+    assert "does not hold" not in output
     assert code == 0
     [result] = json.loads((tmp_path / "result.json").read_text())["experiments"]
     assert (result["experiment"], result["quick"]) == (name, True)
@@ -272,7 +272,7 @@ def test_the_report_of_all_goes_into_a_folder_of_the_users(toml, tmp_path, capsy
 
 
 def test_ctrl_c_says_what_is_kept(toml, tmp_path, capsys, monkeypatch):
-    def interrupted(wanted, store, **options):
+    def interrupted(tasks, store, **options):
         options["on_finished"](2, 5)
         raise KeyboardInterrupt
 
@@ -297,12 +297,12 @@ def test_cells_in_integers_are_the_circuit_of_the_golden_model():
     drive = np.array([[-6000, -1000, 0, 900, 5000]])
     rates = np.repeat(np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])[:, :, None], 5, axis=2)
     words = create_arithmetic(network, "fixed")
-    wanted = circuits.settle(words, drive, network.formats.coupling.quantise(rates))
+    reference = circuits.settle(words, drive, network.formats.coupling.quantise(rates))
     cells = neuron.Cells(rates, 0.5, 12)
     for _ in range(network.integration.steps):
         cells.step(drive[0] / 4096)
-    assert np.array_equal(cells.state, wanted)
-    assert np.array_equal(cells.displacement * 4096, wanted[:, 0])
+    assert np.array_equal(cells.state, reference)
+    assert np.array_equal(cells.displacement * 4096, reference[:, 0])
 
 
 def test_cells_in_reals_are_improved_euler_within_the_range():
@@ -310,11 +310,11 @@ def test_cells_in_reals_are_improved_euler_within_the_range():
     rates = neuron.random_couplings(random, 4, 0.3, 0.7, (0.5, 1.5))
     u = random.uniform(-0.2, 0.2, 4)
     ring = neuron.ring_of(rates)
-    wanted = integrate(lambda s: derivative(ring, s, ring.drive(u)), np.zeros((5, 4)), 0.25, 20, IMPROVED_EULER)
+    reference = integrate(lambda s: derivative(ring, s, ring.drive(u)), np.zeros((5, 4)), 0.25, 20, IMPROVED_EULER)
     cells = neuron.Cells(rates, 0.25, None)
     for _ in range(20):
         cells.step(u)
-    np.testing.assert_allclose(cells.displacement, wanted, rtol=1e-12)
+    np.testing.assert_allclose(cells.displacement, reference, rtol=1e-12)
 
 
 def test_the_drift_of_an_exact_solution_is_none_and_of_a_broken_one_is_not_told():
@@ -345,8 +345,8 @@ def loss(network, learnt, images, labels):
     ring, x = Ring.of(network.neuron), images / 256
     for layer in learnt:
         x = equilibrium(ring, ring.drive(x @ layer.weights.T + layer.bias))[ring.output_population]
-    wanted = np.eye(10)[labels]
-    short = np.where(wanted > 0, np.maximum(0, network.learning.margin - x), np.maximum(0, network.learning.margin + x))
+    reference = np.eye(10)[labels]
+    short = np.where(reference > 0, np.maximum(0, network.learning.margin - x), np.maximum(0, network.learning.margin + x))
     return 0.5 * np.sum(short**2)
 
 
@@ -378,5 +378,5 @@ def test_found_signals_are_what_a_network_learns_from(small, arithmetic):
     unit = 1 if arithmetic == "float" else network.formats.drive.one
     for old, new, signal in zip(values, model.layers, signals, strict=True):
         change = network.learning.bias * signal.sum(axis=0) * unit
-        wanted = change if arithmetic == "float" else np.floor(change + 0.5)
-        np.testing.assert_allclose(new.bias - old.bias, wanted, rtol=1e-9, atol=1e-12)
+        reference = change if arithmetic == "float" else np.floor(change + 0.5)
+        np.testing.assert_allclose(new.bias - old.bias, reference, rtol=1e-9, atol=1e-12)

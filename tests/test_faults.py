@@ -98,8 +98,8 @@ def test_masks_are_those_of_the_documented_hash():
                 key = splitmix(splitmix(splitmix(seed, image), way << 32 | layer), step << 32 | population)
                 word = splitmix(key, neuron)
                 bit = (word & 0xFFFFFFFF) * bits >> 32
-                wanted = (-4096 if bit == 12 else 1 << bit) if word >> 32 < round(0.3 * 2**32) else 0
-                assert result[population, at, neuron] == wanted
+                reference = (-4096 if bit == 12 else 1 << bit) if word >> 32 < round(0.3 * 2**32) else 0
+                assert result[population, at, neuron] == reference
 
 
 def test_upsets_hit_every_bit_alike_and_as_often_as_they_should():

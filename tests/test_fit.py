@@ -44,11 +44,11 @@ def test_the_link_of_ice40_takes_what_is_said(tmp_path):
     (tmp_path / "link.v").write_text(converted(HostLink(15, 2048, 2), "link")[0], "utf-8")
     synthesis.synthesise("ice40", ["link.v"], "link", tmp_path)
     tools.run("nextpnr-ice40", ["--up5k", "--package", "sg48", "--json", synthesis.NETLIST, "--pack-only"], tmp_path, "log")
-    said = (tmp_path / "log").read_text("utf-8")
-    used = {name: int(count) for name, count in re.findall(r"(ICESTORM_LC|ICESTORM_RAM):\s+(\d+)/", said)}
+    text = (tmp_path / "log").read_text("utf-8")
+    used = {name: int(count) for name, count in re.findall(r"(ICESTORM_LC|ICESTORM_RAM):\s+(\d+)/", text)}
     assert used["ICESTORM_RAM"] == 5
-    said = re.search(r"takes (\d+) logic cells and (\d+) block RAMs", (ROOT / "docs/link.md").read_text("utf-8"))
-    assert (used["ICESTORM_LC"], used["ICESTORM_RAM"]) == (int(said[1]), int(said[2]))
+    match = re.search(r"takes (\d+) logic cells and (\d+) block RAMs", (ROOT / "docs/link.md").read_text("utf-8"))
+    assert (used["ICESTORM_LC"], used["ICESTORM_RAM"]) == (int(match[1]), int(match[2]))
     assert used["ICESTORM_LC"] + 12 == pytest.approx(fit.LINK["ice40"].cells, rel=0.03)
 
 

@@ -426,11 +426,11 @@ def test_constants_that_are_not_held():
 
 def test_check_takes_every_kind_of_integers():
     to = Format(8, 4)
-    for given_ in (np.array([-128, 127], np.int8), np.array([0, 127], np.uint64), [-128, 127], -128, np.int16(127),
+    for start in (np.array([-128, 127], np.int8), np.array([0, 127], np.uint64), [-128, 127], -128, np.int16(127),
                    np.zeros((2, 0), np.int32)):
-        checked = to.check(given_, "x")
+        checked = to.check(start, "x")
         assert checked.dtype == np.int64
-        assert checked.tolist() == np.asarray(given_).tolist()
+        assert checked.tolist() == np.asarray(start).tolist()
     assert Format(62, 0, False).check(np.array([2**62 - 1], np.uint64), "x").tolist() == [2**62 - 1]
     assert Format(20, 0).check(np.array([-128, 127], np.int8), "x").tolist() == [-128, 127]      # a word wider than its type
     original = np.array([1, 2])

@@ -67,8 +67,8 @@ def test_multipliers_and_memories_are_told_their_sites_and_nothing_else_is():
              "link.requests.ring.0.0": "DP16KD", "core.elsewhere.dsp": "MULT18X18D"}
     module = {"cells": {name: {"type": kind, "attributes": {}} for name, kind in cells.items()}}
     assert floorplan.plan(module, chosen) == 4
-    told = [cell["attributes"].get("BEL") for cell in module["cells"].values()]
-    assert told == [chosen.units[0, 7][0], chosen.units[1, 3][1], None, chosen.central[0], chosen.central[1], None]
+    places = [cell["attributes"].get("BEL") for cell in module["cells"].values()]
+    assert places == [chosen.units[0, 7][0], chosen.units[1, 3][1], None, chosen.central[0], chosen.central[1], None]
 
 
 def test_more_central_memories_than_sites_are_left_to_the_placer():

@@ -49,11 +49,11 @@ def test_hidden_neurons_for_mnist(name, hidden):
 
 
 def test_what_a_description_says_itself_stays():
-    said = {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"}, "learning": {"epochs": 4}}
-    result = fit.described(platforms.by_name("icebreaker"), said, *DIGITS)
+    grid = {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"}, "learning": {"epochs": 4}}
+    result = fit.described(platforms.by_name("icebreaker"), grid, *DIGITS)
     assert result == {"layers": [64, 5, 10], "formats": {"bracket": "Q3.12", "weight": "Q2.10"},
                       "learning": {"epochs": 4, "halvings": 3}}
-    assert fit.described(platforms.by_name("ulx3s-85f"), said, *DIGITS) == said
+    assert fit.described(platforms.by_name("ulx3s-85f"), grid, *DIGITS) == grid
 
 
 def test_the_example_for_an_icebreaker_says_what_train_chooses():
@@ -78,8 +78,8 @@ def test_a_model_trained_for_a_board_is_run_there(tmp_path, monkeypatch, capsys)
     assert loaded.record["board"] == "icebreaker"
     assert (str(loaded.network.formats.bracket), loaded.network.learning.halvings) == ("Q4.12", 3)
     assert main(["run", str(model), "--units", "2", "--images", "3", "--learn", "2", "--json", str(result), "-q"]) == 0
-    told = json.loads(result.read_text("utf-8"))
-    assert (told["board"], told["arrangement"], told["mismatches"]) == ("icebreaker", "time-shared", 0)
+    content = json.loads(result.read_text("utf-8"))
+    assert (content["board"], content["arrangement"], content["mismatches"]) == ("icebreaker", "time-shared", 0)
 
 
 def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
@@ -88,11 +88,11 @@ def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
     assert main(["train", "--board", "icebreaker", "--layers", "64,4,10", *QUICK, "-o", str(model)]) == 0
     options = ["--board", "icebreaker", "--units", "2", "--json", str(result), "-q"]
     assert main(["cosim", str(model), *options, "--images", "3", "--learn", "2", "--states", "0"]) == 0
-    told = json.loads(result.read_text("utf-8"))
-    assert (told["mismatches"], told["units"]) == (0, [2, 2])
+    content = json.loads(result.read_text("utf-8"))
+    assert (content["mismatches"], content["units"]) == (0, [2, 2])
     assert main(["verilog", str(model), "-o", str(tmp_path / "core"), *options]) == 0
-    told = json.loads(result.read_text("utf-8"))
-    assert (told["target"], told["units"]) == ("ice40", [2, 2])
+    content = json.loads(result.read_text("utf-8"))
+    assert (content["target"], content["units"]) == ("ice40", [2, 2])
     manifest = json.loads((tmp_path / "core/manifest.json").read_text("utf-8"))
     assert manifest["arrangement"] == "time-shared"
     for option in ("--target", "--arrangement"):
@@ -103,8 +103,8 @@ def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
 def test_compare_and_sweep_take_a_board(tmp_path, capsys):
     result = tmp_path / "compare.json"
     assert main(["compare", "--board", "icebreaker", *QUICK, "--json", str(result)]) == 0
-    told = json.loads(result.read_text("utf-8"))
-    assert (told["board"], told["network"]["layers"], told["network"]["formats"]["bracket"]) == (
+    content = json.loads(result.read_text("utf-8"))
+    assert (content["board"], content["network"]["layers"], content["network"]["formats"]["bracket"]) == (
         "icebreaker", [64, 32, 10], "Q4.12")
 
     grid = tmp_path / "grid.toml"
@@ -139,9 +139,9 @@ def test_a_model_that_does_not_fit_is_told_which_command_makes_one_that_does(com
     network, model = Network(layers=layers), tmp_path / "model.npz"
     model_file.save(model, network, "fixed", parameters.initial(network, "fixed"), {"dataset": "digits"})
     more = ["-o", tmp_path / "out"] if command == "build" else ["--images", "1"]
-    said = refused(capsys, [command, model, "--board", "icebreaker", *more])
-    assert said.startswith(fault)
-    advice = re.search(r"; or train a network that fits: (wuxing train .*)$", said)[1]
+    sentence = refused(capsys, [command, model, "--board", "icebreaker", *more])
+    assert sentence.startswith(fault)
+    advice = re.search(r"; or train a network that fits: (wuxing train .*)$", sentence)[1]
     assert advice == "wuxing train --board icebreaker --dataset digits -o icebreaker.npz"
 
     monkeypatch.chdir(tmp_path)
@@ -155,8 +155,8 @@ def test_a_model_that_does_not_fit_is_told_which_command_makes_one_that_does(com
 def test_what_other_units_would_mend_is_not_told_to_train_anew(tmp_path, capsys):
     network, model = Network(layers=(64, 40, 10)), tmp_path / "model.npz"
     model_file.save(model, network, "fixed", parameters.initial(network, "fixed"), {"dataset": "digits"})
-    said = refused(capsys, ["run", model, "--board", "ulx3s-12f", "--units", "40,10"])
-    assert re.search(r"; give --most-units \d+$", said)
+    sentence = refused(capsys, ["run", model, "--board", "ulx3s-12f", "--units", "40,10"])
+    assert re.search(r"; give --most-units \d+$", sentence)
     assert refused(capsys, ["build", model, "-o", tmp_path / "out"]) == (
         "--board must be given for a model that was not trained for a board; wuxing boards lists them")
 

@@ -15,10 +15,10 @@ def without_docstrings(*arguments):
 
 
 def test_help_without_docstrings():
-    said = without_docstrings("--help")
-    assert SUMMARY in said
+    output = without_docstrings("--help")
+    assert SUMMARY in output
     for name, (_, sentence) in COMMANDS.items():
-        assert f"{name} {sentence[:30]}" in said
+        assert f"{name} {sentence[:30]}" in output
 
 
 def test_help_of_each_command_without_docstrings():
@@ -26,10 +26,10 @@ def test_help_of_each_command_without_docstrings():
                "from wuxing.cli import COMMANDS, main\n"
                "sys.exit(max(main([name, '--help']) for name in COMMANDS))")
     ran = subprocess.run([sys.executable, "-OO", "-c", program], check=True, capture_output=True, text=True)
-    said = "".join(ran.stdout.split())                    # lines may end at a hyphen
+    output = "".join(ran.stdout.split())                    # lines may end at a hyphen
     for name, (_, sentence) in COMMANDS.items():
-        assert f"Usage:wuxing{name}" in said
-        assert "".join(sentence.split()) in said
+        assert f"Usage:wuxing{name}" in output
+        assert "".join(sentence.split()) in output
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))

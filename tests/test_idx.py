@@ -115,8 +115,8 @@ def test_any_damage_is_refused_or_harmless(tmp_path_factory: pytest.TempPathFact
     try:
         result = read(path, 3)
     except InputError as error:
-        said = str(error)
+        message = str(error)
     else:                                                 # a checksum tells all damage to packed contents
         assert np.array_equal(result, whole) if packed else idx(result) == content
         return
-    assert said.startswith(f"{path} must ")
+    assert message.startswith(f"{path} must ")

@@ -226,8 +226,8 @@ def test_images_without_error_might_not_have_been_shown(engine, arithmetic, blob
         part.learn(images[image:image + 1], labels[image:image + 1])
     for _ in range(5):
         outputs, margin = whole.outputs(images), whole.arithmetic.margin
-        wanted = np.where(np.arange(4) == labels[:, None], outputs, -outputs)
-        right = (wanted >= margin).all(axis=1)
+        reference = np.where(np.arange(4) == labels[:, None], outputs, -outputs)
+        right = (reference >= margin).all(axis=1)
         one, other = np.flatnonzero(right)[0], np.flatnonzero(~right)[0]
         assert ((images[one] > 0) & (images[other] == 0)).any(), "the case must address links that the other does not"
         before = snapshot(whole)

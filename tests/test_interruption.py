@@ -57,12 +57,12 @@ def test_a_signal_keeps_the_last_complete_epoch(tmp_path, name):
     path = tmp_path / "m.npz"
     with begun([*LONG, path]) as process:
         process.send_signal(signal.Signals[name])
-        said = process.communicate()[1]
+        output = process.communicate()[1]
     assert process.returncode == CODES[name]
     record = model_file.load(path).record
     assert record["interrupted"]
     assert record["complete_epochs"] == len(record["epochs"]) >= 1
-    assert said.endswith(f"interrupted: {path} holds the model after {record['complete_epochs']} of 1000000 epochs\n")
+    assert output.endswith(f"interrupted: {path} holds the model after {record['complete_epochs']} of 1000000 epochs\n")
     assert [file.name for file in tmp_path.iterdir()] == ["m.npz"]
 
 
@@ -203,10 +203,10 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, name):
 
 def test_handlers_are_as_before_when_main_returns(monkeypatch):
     before = [signal.getsignal(number) for number in interruption.SIGNALS]
-    seen = []
-    monkeypatch.setattr("wuxing.cli._run", lambda arguments: seen.append(signal.getsignal(signal.SIGTERM)) or 0)
+    signals = []
+    monkeypatch.setattr("wuxing.cli._run", lambda arguments: signals.append(signal.getsignal(signal.SIGTERM)) or 0)
     assert main([]) == 0
-    assert seen != [signal.getsignal(signal.SIGTERM)]
+    assert signals != [signal.getsignal(signal.SIGTERM)]
     assert [signal.getsignal(number) for number in interruption.SIGNALS] == before
 
 

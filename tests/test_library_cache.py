@@ -26,12 +26,12 @@ def rtl(monkeypatch, tmp_path):
     monkeypatch.setenv("WUXING_CACHE", str(tmp_path))
     monkeypatch.setattr(library_cache, "_used", {})
 
-    def made(name, size, used):
+    def library(name, size, used):
         place = library_cache.kept(name, lambda folder: (folder / "core.so").write_bytes(bytes(size)))
         library_cache._used.pop(place).close()
         os.utime(place / "sums.json", (used, used))
         return place
-    yield made
+    yield library
     for mark in library_cache._used.values():
         mark.close()
 

@@ -71,14 +71,14 @@ def test_other_version(path: Path, version: Any, output: str) -> None:
 
 def test_missing_and_unexpected_members(path: Path) -> None:
     members = saved(path)
-    wanted = ": it must contain the arrays of 1 layers and nothing else, but"
+    text = ": it must contain the arrays of 1 layers and nothing else, but"
     pack(path, {name: content for name, content in members.items() if name != "coupling_0.npy"})
-    refuses(path, f"{wanted} lacks 'coupling_0.npy'; train anew")
+    refuses(path, f"{text} lacks 'coupling_0.npy'; train anew")
     pack(path, {name: content for name, content in members.items() if name != "record.json"})
-    refuses(path, f"{wanted} lacks 'record.json'; train anew")
+    refuses(path, f"{text} lacks 'record.json'; train anew")
     for name in ("weights_1.npy", "weights_00.npy", "../evil", "a\x1b[31m"):
         pack(path, {**members, name: b""})
-        refuses(path, f"{wanted} has also {name!r}; train anew")
+        refuses(path, f"{text} has also {name!r}; train anew")
 
 
 def test_members_of_the_same_name(path: Path) -> None:
@@ -238,8 +238,8 @@ def test_enormous_network_is_refused_before_memory_is_taken(path: Path) -> None:
     network = {**SMALL.to_dict(), "layers": [2**20, 2**20]}
     members = {**saved(path), "model.json": head(network=network)}
     pack(path, members)
-    wanted = "weights_0.npy must be int16 of shape (1048576, 1048576) in C order, not int16 of shape (2, 3); train anew"
-    refuses_in_little_memory(path, f": {wanted}")
+    text = "weights_0.npy must be int16 of shape (1048576, 1048576) in C order, not int16 of shape (2, 3); train anew"
+    refuses_in_little_memory(path, f": {text}")
     header = b"{'descr': '<i2', 'fortran_order': False, 'shape': (1048576, 1048576)}"
     members["weights_0.npy"] = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(12)
     pack(path, members)

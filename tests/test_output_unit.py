@@ -53,7 +53,7 @@ BUGS = {
     "greatest of the image before": ("(first | (", "(("),
     "label off by one": ("job.label == following", "job.label == following + 1"),
     "margin on the wrong side": ("-margin) - value", "-margin) + value"),
-    "error of the wrong sign is kept": ("Mux(wanted ^ missing[-1], ", "Mux(wanted | missing[-1], "),
+    "error of the wrong sign is kept": ("Mux(is_label ^ missing[-1], ", "Mux(is_label | missing[-1], "),
     "error wraps": ("clamp(missing, formats.error.bits)", "missing[:formats.error.bits].as_signed()"),
     "verdict looks at the last output only": ("any_error | (error != 0)),", "error != 0),"),
     "verdict forgets the last output": ("self.verdict_error.eq(any_error | (error != 0))", "self.verdict_error.eq(any_error)"),

@@ -76,9 +76,9 @@ def test_what_a_core_has_no_reason_to_refuse():
     good = Reply(opcode=Opcode.READ, status=Status.OK, argument=1, words=(0,))
     request = frames.read(0, 0, 0, 1)
     assert parameter_frames.accepted([request], [good]) == [good]
-    for bad, said in ((Reply(opcode=3, status=Status.ADDRESS, argument=0, words=()), "READ with status ADDRESS"),
+    for bad, answer in ((Reply(opcode=3, status=Status.ADDRESS, argument=0, words=()), "READ with status ADDRESS"),
                       (Reply(opcode=2, status=Status.OK, argument=0, words=()), "WRITE with status OK"),
                       (Reply(opcode=99, status=Status.UNKNOWN, argument=0, words=()), "opcode 99 with status UNKNOWN")):
-        message = f"READ must be accepted by the core, but it answered {said}; see docs/registers.md"
+        message = f"READ must be accepted by the core, but it answered {answer}; see docs/registers.md"
         with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
             parameter_frames.accepted([request], [bad])

@@ -26,14 +26,14 @@ time.sleep(3600)
 def test_what_a_program_says_and_its_code_come_back():
     text = "import sys; print(sys.stdin.read(), end=''); print('é', file=sys.stderr); sys.exit(3)"
     ran = programs.run([*PYTHON, text], "python", stdin="so", environment={**os.environ, "PYTHONIOENCODING": "utf-8"})
-    assert ran == programs.Ran(code=3, said="so", complained="é\n")
+    assert ran == programs.Ran(code=3, output="so", complaints="é\n")
 
 
 def test_stdin_is_empty_and_output_goes_to_a_file_if_one_is_given(tmp_path):
     with (tmp_path / "log").open("wb+") as log:
         text = "import sys; print(repr(sys.stdin.read())); print('e', file=sys.stderr)"
         ran = programs.run([*PYTHON, text], "python", output=log)
-    assert ran == programs.Ran(code=0, said="", complained="")
+    assert ran == programs.Ran(code=0, output="", complaints="")
     assert sorted((tmp_path / "log").read_text().split()) == ["''", "e"]
 
 

@@ -13,9 +13,9 @@ def test_a_training_is_a_few_lines(epochs, lines, capsys):
         for epoch in range(epochs):
             progress.on_progress(epoch, 100, 100, 90)
             progress.on_epoch(Epoch(epoch=epoch, online_accuracy=90.0, test_accuracy=91.5, images_per_second=5.0))
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.splitlines() == [f"fixed, epoch {number}/{epochs}: 90.00 % right while learning, 91.50 % of the test "
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.splitlines() == [f"fixed, epoch {number}/{epochs}: 90.00 % right while learning, 91.50 % of the test "
                                      f"images after it, 5 images/s" for number in lines]
 
 

@@ -31,13 +31,13 @@ def images_of(network, count, seed=0):
 
 def plain_run(network, layers, images, labels):
     """One image at a time in Python integers, uniform K, written from the contract alone: every value of each signal."""
-    seen, f = defaultdict(list), network.formats
+    signals, f = defaultdict(list), network.formats
     one, top = 1 << f.displacement.fraction, f.displacement.greatest
     for k, layer in enumerate(layers):
-        seen[f"weight[{k}]"] += layer.weights.ravel().tolist()
-        seen[f"bias[{k}]"] += layer.bias.tolist()
+        signals[f"weight[{k}]"] += layer.weights.ravel().tolist()
+        signals[f"bias[{k}]"] += layer.bias.tolist()
         for name, step in (("K1", 1), ("K2", 1), ("K3", 2)):
-            seen[f"{name}[{k}]"] += [step] * 5 * len(layer.bias)
+            signals[f"{name}[{k}]"] += [step] * 5 * len(layer.bias)
     C = [layer.weights.tolist() for layer in layers]
     bias = [layer.bias.tolist() for layer in layers]
 
@@ -55,16 +55,16 @@ def plain_run(network, layers, images, labels):
                 b = [x[i - 1] - x[(i + 1) % 5] + x[(i + 2) % 5] - x[i - 2] - 2 * x[i] + 2 * drive * (i == place)
                      for i in range(5)]
                 products = [(one + x[i] if gates is None else gates[i]) * b[i] for i in range(5)]
-                seen[f"{name}_bracket"] += b
-                seen[f"{name}_product"] += products
+                signals[f"{name}_bracket"] += b
+                signals[f"{name}_product"] += products
                 x = [clamp(rounded(((s[i] + x[i]) << shift) + products[i], shift + 1), f.displacement) for i in range(5)]
-                seen[name + suffix] += x
+                signals[name + suffix] += x
             s = x
         return s
 
     for image, label in zip(images.tolist(), labels.tolist() if labels is not None else [None] * len(images), strict=True):
         inputs, states, x = [], [], image
-        seen["input"] += x
+        signals["input"] += x
         for k in range(len(C)):
             inputs.append(x)
             states.append([])
@@ -72,15 +72,15 @@ def plain_run(network, layers, images, labels):
             for row, offset in zip(C[k], bias[k], strict=True):
                 total = sum(c * v for c, v in zip(row, x, strict=True))
                 drive = clamp(rounded(total + (offset << shift), shift), f.drive)
-                seen[f"link_sum[{k}]"].append(total)
-                seen[f"drive[{k}]"].append(drive)
+                signals[f"link_sum[{k}]"].append(total)
+                signals[f"drive[{k}]"].append(drive)
                 states[k].append(settle(None, drive, 0, f"displacement[{k}]"))
             x = [s[1] for s in states[k]]
         if label is None:
             continue
         margin = int(network.learning.margin * one)
         error = [clamp(max(0, margin - v) if n == label else min(0, -margin - v), f.error) for n, v in enumerate(x)]
-        seen[f"error[{len(C) - 1}]"] += error
+        signals[f"error[{len(C) - 1}]"] += error
         for k in reversed(range(len(C))):
             r = []
             for s, e in zip(states[k], error, strict=True):
@@ -88,20 +88,20 @@ def plain_run(network, layers, images, labels):
                 r.append(settle([gate[-i % 5] for i in range(5)], e, 4, f"reverse[{k}]")[0])
             if k:
                 sums = [sum(C[k][n][m] * r[n] for n in range(len(r))) for m in range(len(inputs[k]))]
-                seen[f"reverse_link_sum[{k}]"] += sums
+                signals[f"reverse_link_sum[{k}]"] += sums
                 error = [clamp(rounded(total, network.reverse_link_shift), f.error) for total in sums]
-                seen[f"error[{k - 1}]"] += error
+                signals[f"error[{k - 1}]"] += error
             exponent = network.learning.rate_shifts(0)["links"]
             shift = network.update_shift(k, exponent)
             for n, m in itertools.product(range(len(r)), range(len(inputs[k]))):
                 product = r[n] * inputs[k][m]
-                seen[f"update[{k}]"].append(product)
+                signals[f"update[{k}]"].append(product)
                 new = rounded((C[k][n][m] << shift) + product, shift)
                 C[k][n][m] = new if f.weight.least <= new <= f.weight.greatest else C[k][n][m]
-                seen[f"weight[{k}]"].append(C[k][n][m])
+                signals[f"weight[{k}]"].append(C[k][n][m])
             bias[k] = [clamp(rounded((b << exponent) + v, exponent), f.drive) for b, v in zip(bias[k], r, strict=True)]
-            seen[f"bias[{k}]"] += bias[k]
-    return seen
+            signals[f"bias[{k}]"] += bias[k]
+    return signals
 
 
 @pytest.mark.parametrize("learning", [False, True], ids=["infer", "learn"])
@@ -260,12 +260,12 @@ def test_slices_change_nothing(monkeypatch):
     start, (images, labels) = parameters.initial(SMALL, "fixed"), images_of(SMALL, 7)
     whole = record(SMALL, start, images, labels).to_dict()
     monkeypatch.setattr("golden_model.ranges.SLICE", 8)
-    told = []
+    lines = []
     ranges = Ranges(SMALL)
-    ranges.infer(start, images, told.append)
-    ranges.learn(start, images, labels, progress=told.append)
+    ranges.infer(start, images, lines.append)
+    ranges.learn(start, images, labels, progress=lines.append)
     assert ranges.to_dict() == whole
-    assert told == [2, 2, 2, 1] * 2
+    assert lines == [2, 2, 2, 1] * 2
 
 
 @pytest.mark.parametrize(("change", "text"), [

@@ -26,7 +26,7 @@ WORDS = ("bytes, range, minmax, standard, quantile, as-measured, sample-range, s
          "median, value, thermometer:LEVELS, population:LEVELS")
 
 
-@pytest.mark.parametrize(("text", "said"), [
+@pytest.mark.parametrize(("text", "sentence"), [
     ("maxmin", f"an encoding must be made of the words {WORDS}, not 'maxmin'"),
     ("thermometer", f"an encoding must be made of the words {WORDS}, not 'thermometer'"),
     ("minmax:3", f"an encoding must be made of the words {WORDS}, not 'minmax:3'"),
@@ -38,8 +38,8 @@ WORDS = ("bytes, range, minmax, standard, quantile, as-measured, sample-range, s
     ("sample-range median", ("an encoding that stretches each sample (sample-range) must refuse missing values, because a "
                             "median is of values as they were measured; leave out one of them")),
 ])
-def test_words_that_make_no_recipe(text, said):
-    with pytest.raises(InputError, match=refusal(said)):
+def test_words_that_make_no_recipe(text, sentence):
+    with pytest.raises(InputError, match=refusal(sentence)):
         Recipe.parse(text)
 
 

@@ -167,19 +167,19 @@ def test_backwards_it_is_the_adjoint_so_local_products_are_the_gradient_through_
 def test_an_update_is_the_sum_over_steps_narrowed_once():
     images, labels = pictures(SMALL, 1)
     model = Model(SMALL, "fixed")
-    before, seen = model.parameters[0], []
+    before, steps = model.parameters[0], []
     real = reciprocal.products
 
     def products(*arguments):
-        seen.append(real(*arguments))
-        return seen[-1]
+        steps.append(real(*arguments))
+        return steps[-1]
 
     reciprocal.products = products
     try:
         model.learn(images, labels)
     finally:
         reciprocal.products = real
-    [(links, bias)] = seen
+    [(links, bias)] = steps
     k = 12 + 12 - 14 + 4 + 4                                  # Q2.24 to Q2.14 at rate 2**-4, and 10 steps are 2**4
     np.testing.assert_array_equal(model.layers[0].weights, (before.weights << k) + links + (1 << k >> 1) >> k)
     np.testing.assert_array_equal(model.layers[0].bias, (before.bias << 8) + bias + 128 >> 8)
@@ -240,8 +240,8 @@ def test_ranges_of_a_run_lie_within_the_worst_case():
         for name, signal in ranges.signals.items():
             if name in bounds:
                 assert bounds[name].least <= signal.least <= signal.greatest <= bounds[name].greatest, name
-    seen = {"displacement[0]_exchange_sum", "reverse[0]_exchange_sum", "reverse[0]_kick", "update[0]"}
-    assert seen <= set(ranges.signals) & set(bounds)
+    names = {"displacement[0]_exchange_sum", "reverse[0]_exchange_sum", "reverse[0]_kick", "update[0]"}
+    assert names <= set(ranges.signals) & set(bounds)
     assert bounds["update[0]"].bits <= SMALL.widths()["update[0]"]
     assert bounds["displacement[0]_bracket"].bits <= SMALL.widths()["bracket"]
     assert ranges.to_dict()["signals"]["reverse[0]_exchange_sum"]["fraction"] == 26

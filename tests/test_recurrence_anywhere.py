@@ -106,22 +106,22 @@ def test_errors_enter_at_the_ends_of_their_frames(ending):
 
 
 def test_the_width_of_the_reverse_link_sum_is_that_of_the_worst_signals():
-    network, seen = stacked((4, 6, 8), ("full", "recurrent 3 steps 8 K3 0.5")), {}
-    arithmetic = Fixed(network, lambda name, values, to: seen.update({name: values}))
+    network, signals = stacked((4, 6, 8), ("full", "recurrent 3 steps 8 K3 0.5")), {}
+    arithmetic = Fixed(network, lambda name, values, to: signals.update({name: values}))
     worst = parameters.Layer(np.full((8, 10), -2**15), np.zeros(8, np.int64), np.zeros((3, 5, 8), np.int64))
     network.wirings[1].error_before(arithmetic, [np.full((5, 1, 8), -4096)] * 25, worst, 1)
-    assert int(seen["reverse_link_sum[1]"].max()) == 8 * 8 * 2**15 * 2**12
+    assert int(signals["reverse_link_sum[1]"].max()) == 8 * 8 * 2**15 * 2**12
     assert network.widths()["reverse_link_sum[1]"] == 1 + (8 * 8 * 2**15 * 2**12).bit_length()
 
 
 @pytest.mark.parametrize(("layers", "words"), STACKS)
 def test_every_layer_of_a_stack_learns_and_no_sum_leaves_its_width(layers, words):
-    widths, seen = stacked(layers, words).widths(), {}
+    widths, signals = stacked(layers, words).widths(), {}
 
     def observer(name, values, to):
         name = re.sub(r"^displacement\[\d\]_|^reverse\[\d\]_", "", name)
         if to is None and name in widths:
-            seen[name] = max(seen.get(name, 0), int(values.max()).bit_length(), int(values.min()).bit_length())
+            signals[name] = max(signals.get(name, 0), int(values.max()).bit_length(), int(values.min()).bit_length())
 
     network = stacked(layers, words, initialisation=Initialisation(bias=0.0, input_gain=8.0, gain=8.0))
     model, random = Model(network, "fixed", observer=observer), np.random.default_rng(4)
@@ -130,8 +130,8 @@ def test_every_layer_of_a_stack_learns_and_no_sum_leaves_its_width(layers, words
     for old, new in zip(before, model.parameters, strict=True):
         assert (old.weights != new.weights).any()
         assert (old.bias != new.bias).any()
-    assert {"exchange_sum", "reverse_link_sum[1]", "reverse_link_sum[2]"} <= set(seen)
-    assert all(bits < widths[name] for name, bits in seen.items())
+    assert {"exchange_sum", "reverse_link_sum[1]", "reverse_link_sum[2]"} <= set(signals)
+    assert all(bits < widths[name] for name, bits in signals.items())
 
 
 @pytest.mark.parametrize(("layers", "words"), STACKS)

@@ -31,12 +31,12 @@ def cache(monkeypatch):
 
 @pytest.fixture
 def model(tmp_path):
-    def made(network):
+    def model_of(network):
         path = tmp_path / "model.npz"
         model_file.save(path, network, "fixed", parameters.initial(network, "fixed"),
                         {"dataset": "digits", "dataset_sha256": datasets.load("digits").sha256})
         return str(path)
-    return made
+    return model_of
 
 
 @pytest.mark.parametrize(("board", "network", "options"), [
@@ -127,9 +127,9 @@ def test_a_difference_is_told(model, capsys, monkeypatch):
     outputs = Model.outputs
     monkeypatch.setattr(Model, "outputs", lambda self, images: outputs(self, images) + np.eye(10, dtype=np.int64)[3])
     assert main(["run", model(ECP5), "--board", "ulx3s-25f", "--most-units", "2", "--images", "5", "-q"]) == 1
-    said = capsys.readouterr()
-    assert "5 of " in said.out
-    assert said.err.startswith("the first difference: outputs of images inferred from 0 on, [0, 3]: ")
+    output = capsys.readouterr()
+    assert "5 of " in output.out
+    assert output.err.startswith("the first difference: outputs of images inferred from 0 on, [0, 3]: ")
 
 
 @pytest.mark.parametrize(("options", "sentence"), [

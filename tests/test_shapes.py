@@ -39,7 +39,7 @@ def arrays(function):
     return [each.name for each in inspect.signature(function).parameters.values() if ARRAY.search(str(each.annotation))]
 
 
-def said(module, name, function):
+def words(module, name, function):
     """The docstring of a function, of a method also that which it overrides, or that of its class."""
     owner = name.rpartition(".")[0]
     return "\n".join(filter(None, [inspect.getdoc(function), inspect.getdoc(getattr(module, owner)) if owner else ""]))
@@ -49,7 +49,7 @@ def said(module, name, function):
 def test_every_public_function_that_takes_arrays_says_their_shapes(name):
     module = import_module(name)
     silent = [each for each, function in functions(module)
-              if arrays(function) and not SHAPE.search(said(module, each, function))]
+              if arrays(function) and not SHAPE.search(words(module, each, function))]
     assert silent == []
 
 
@@ -61,6 +61,6 @@ def test_every_kernel_says_the_shapes_of_its_arrays(path):
                and any(argument.annotation is None for argument in node.args.args)]
     of_arrays = [node for node in kernels
                  if path.stem != "words" or {"array", "values"} & {each.arg for each in node.args.args}]
-    said = re.compile(rf"{SHAPE.pattern}|\b[Ss]calars?\b")
-    silent = [node.name for node in of_arrays if not said.search(ast.get_docstring(node) or "")]
+    words = re.compile(rf"{SHAPE.pattern}|\b[Ss]calars?\b")
+    silent = [node.name for node in of_arrays if not words.search(ast.get_docstring(node) or "")]
     assert silent == []

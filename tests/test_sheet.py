@@ -33,13 +33,13 @@ def test_nothing_is_broken_or_cut(data, width):
         table.add_row(*row)
     result = text_of(table, width)
     assert max(map(len, result.splitlines()), default=0) <= width
-    said = result.split()
+    words = result.split()
     for row in rows:
         for cell in row[:len(left)]:
             assert {*cell.split()} <= {*re.split(r"[\s:]+", result)}
         for cell in filter(None, row[len(left):]):
             assert cell in result
-            assert cell.split()[0] in said
+            assert cell.split()[0] in words
 
 
 def test_columns_that_have_room_stand_side_by_side_and_others_make_paragraphs():
@@ -81,10 +81,10 @@ def test_a_narrow_screen_shows_the_same_numbers(command, model, tmp_path, monkey
         monkeypatch.setenv("COLUMNS", str(width))
         capsys.readouterr()
         assert main([part.format(model=model, folder=tmp_path / str(width)) for part in command]) == 0
-        said = capsys.readouterr().out
-        assert "\u2026" not in said
-        assert width == 400 or all(len(line) <= 40 for line in said.splitlines() if line.startswith(("  ", "─")))
-        results[width] = {word.strip(".,;:") for word in said.split() if re.fullmatch(r"[-<]?\d[\d.,]*[;:]?", word)}
+        output = capsys.readouterr().out
+        assert "\u2026" not in output
+        assert width == 400 or all(len(line) <= 40 for line in output.splitlines() if line.startswith(("  ", "─")))
+        results[width] = {word.strip(".,;:") for word in output.split() if re.fullmatch(r"[-<]?\d[\d.,]*[;:]?", word)}
     timed = re.compile(r"[\d,]{5,}")                       # images a second
     assert {word for word in results[400] if not timed.fullmatch(word)} <= results[40]
     assert len(results[400]) > 8

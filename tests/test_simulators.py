@@ -12,10 +12,10 @@ from golden_model.errors import ToolError
 from sim import simulators
 
 
-def program(path: Path, *said: str) -> Path:
+def program(path: Path, *lines: str) -> Path:
     """An executable that says these lines, whatever it is asked."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in said))
+    path.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
     path.chmod(0o755)
     return path
 

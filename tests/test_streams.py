@@ -27,7 +27,7 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
                                "PYTHONPATH": str(Path(__file__).parent.parent)})
 
 
-@pytest.mark.parametrize(("script", "code", "said"), [
+@pytest.mark.parametrize(("script", "code", "text"), [
     ("$wuxing $train 2>&1 >/dev/null | head -n 2 >/dev/null; exit ${PIPESTATUS[0]}", 0, ""),       # the reader of the progress
     ("$wuxing $train -q | true; exit ${PIPESTATUS[0]}", 1, ""),                                    # and of the result
     ("$wuxing $train >/dev/null 2>/dev/full", 0, ""),
@@ -36,9 +36,9 @@ def shell(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     ("$wuxing $train >/dev/null 2>&-", 0, ""),
     ("$wuxing $train >&- 2>&- <&-", 0, ""),
 ])
-def test_a_training_outlives_its_readers(tmp_path, script, code, said):
+def test_a_training_outlives_its_readers(tmp_path, script, code, text):
     done = shell(script, tmp_path)
-    assert (done.returncode, done.stdout, done.stderr) == (code, "", said)
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", text)
     assert model_file.load(tmp_path / "m.npz").record["complete_epochs"] == 12
     assert json.loads((tmp_path / "r.json").read_text())["complete_epochs"] == 12
 

@@ -96,7 +96,7 @@ def test_the_number_of_points_is_the_product_of_the_choices(counts):
     assert len(points) == len({point.network.to_json() for point in points}) == np.prod(counts)
 
 
-@pytest.mark.parametrize(("text", "said"), [
+@pytest.mark.parametrize(("text", "sentence"), [
     ("seeds = []\n[grid]\nseed = [1]", "grid {path}: seeds must be one or more whole numbers, not []"),
     ("", "grid {path}: the entry grid must be given, but is not"),
     ("shift = 1.5\n[grid]", "grid {path}: shift must be int, not 1.5"),
@@ -117,9 +117,9 @@ def test_the_number_of_points_is_the_product_of_the_choices(counts):
     ("[grid]\nlearning.links = [0.3]", ("every combination of a grid must be a network, but {{'learning.links': 0.3}}: "
                                         "learning.links must be a power of two for integer arithmetic, not 0.3; the nearest is "
                                         "2**-2"))])
-def test_a_grid_that_cannot_be_used_is_one_sentence(grid, text, said):
+def test_a_grid_that_cannot_be_used_is_one_sentence(grid, text, sentence):
     path = grid(text)
-    with pytest.raises(InputError, match=f"^{re.escape(said.format(path=path))}$"):
+    with pytest.raises(InputError, match=f"^{re.escape(sentence.format(path=path))}$"):
         points_of(path)
 
 

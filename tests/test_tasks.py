@@ -110,15 +110,15 @@ def test_a_task_for_another_version_is_refused(folder):
 
 
 def test_finished_tasks_are_never_run_again_and_results_come_in_order(folder, store):
-    said = []
+    lines = []
     first = run([sample(folder, 1), sample(folder, 2)], store)
-    wanted = [sample(folder, value) for value in (3, 2, 1, 3)]
-    records = run(wanted, store, on_finished=lambda finished, total: said.append((finished, total)))
+    samples = [sample(folder, value) for value in (3, 2, 1, 3)]
+    records = run(samples, store, on_finished=lambda finished, total: lines.append((finished, total)))
     assert squares(records) == [9, 4, 1, 9]
     assert records[1:3] == first[::-1]
     assert attempts(folder) == {1: 1, 2: 1, 3: 1}
-    assert said == [(2, 3), (3, 3)]
-    assert sorted(path.name for path in store.folder.iterdir()) == sorted(f"{task.name}.json" for task in wanted[:3])
+    assert lines == [(2, 3), (3, 3)]
+    assert sorted(path.name for path in store.folder.iterdir()) == sorted(f"{task.name}.json" for task in samples[:3])
 
 
 def test_a_record_says_what_was_run_with_what(folder, store):
@@ -149,10 +149,10 @@ def test_a_damaged_result_is_run_again(folder, store, damage):
 
 
 def test_what_was_finished_before_an_error_stays(folder, store):
-    wanted = [sample(folder, 1), sample(folder, 2, refuse=True), sample(folder, 3)]
+    samples = [sample(folder, 1), sample(folder, 2, refuse=True), sample(folder, 3)]
     with pytest.raises(InputError, match="^the sample must not be refused, but it is; drop refuse$"):
-        run(wanted, store)
-    assert [store.load(task) is not None for task in wanted] == [True, False, False]
+        run(samples, store)
+    assert [store.load(task) is not None for task in samples] == [True, False, False]
 
 
 def test_a_store_is_a_folder(tmp_path):
@@ -224,24 +224,24 @@ def test_workers_must_be_one_or_more(store):
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_interrupted_collection_resumes(folder, store, workers):
     """Ctrl-C reaches the first process while one task is done and others are held; it ends and keeps what was finished."""
-    wanted = [sample(folder, value, wait=value > 0) for value in range(4)]
+    samples = [sample(folder, value, wait=value > 0) for value in range(4)]
     script = folder.parent / "collect.py"
     script.write_text(f"""
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from wuxing.tasks import Store, Task, run
 if __name__ == "__main__":
-    run([Task("sample_task", 3, setting) for setting in {[task.setting for task in wanted]!r}], Store({str(store.folder)!r}),
+    run([Task("sample_task", 3, setting) for setting in {[task.setting for task in samples]!r}], Store({str(store.folder)!r}),
         workers={workers})
 """)
     (folder / "hold").touch()
     process = subprocess.Popen([sys.executable, script], stderr=subprocess.PIPE, cwd=Path(__file__).parent.parent)
-    wait_for(lambda: store.load(wanted[0]) is not None and sum(attempts(folder).values()) > 1)
+    wait_for(lambda: store.load(samples[0]) is not None and sum(attempts(folder).values()) > 1)
     process.send_signal(signal.SIGINT)
     assert b"KeyboardInterrupt" in process.communicate()[1]
-    assert [store.load(task) is not None for task in wanted] == [True, False, False, False]
+    assert [store.load(task) is not None for task in samples] == [True, False, False, False]
     (folder / "hold").unlink()
-    assert squares(run(wanted, store)) == [0, 1, 4, 9]
+    assert squares(run(samples, store)) == [0, 1, 4, 9]
     assert attempts(folder)[0] == 1
 
 
@@ -250,16 +250,16 @@ if __name__ == "__main__":
 
 @pytest.fixture
 def cluster():
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as made:
-        yield made
-        with distributed.Client(made) as client:              # a nanny that is starting a worker anew cannot be closed
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None) as local:
+        yield local
+        with distributed.Client(local) as client:              # a nanny that is starting a worker anew cannot be closed
             client.wait_for_workers(2, timeout=120)
 
 
 def test_a_cluster_survives_the_death_of_a_worker_in_the_middle(folder, store, cluster):
     """Both processes are in the middle of a task; one of them is killed; all results come, finished tasks ran once."""
     (folder / "hold").touch()
-    wanted = [sample(folder, value, wait=True) for value in range(6)]
+    samples = [sample(folder, value, wait=True) for value in range(6)]
     killed = []
 
     def kill_one(finished, total):
@@ -276,7 +276,7 @@ def test_a_cluster_survives_the_death_of_a_worker_in_the_middle(folder, store, c
 
     thread = Thread(target=executioner, daemon=True)
     thread.start()
-    records = run(wanted, store, scheduler=cluster.scheduler_address, on_finished=kill_one)
+    records = run(samples, store, scheduler=cluster.scheduler_address, on_finished=kill_one)
     thread.join()
     assert squares(records) == [0, 1, 4, 9, 16, 25]
     assert killed[0] not in {record.result["pid"] for record in records}
@@ -284,7 +284,7 @@ def test_a_cluster_survives_the_death_of_a_worker_in_the_middle(folder, store, c
     assert sorted(counts) == [0, 1, 2, 3, 4, 5]
     assert 1 <= sum(counts.values()) - 6 <= 2                 # what was killed in the middle, and nothing else
     again = sum(counts.values())
-    assert run(wanted, store, scheduler=cluster.scheduler_address) == records
+    assert run(samples, store, scheduler=cluster.scheduler_address) == records
     assert sum(attempts(folder).values()) == again
 
 

@@ -33,7 +33,7 @@ def test_the_reset_ends_some_clocks_after_the_lock_and_begins_again_when_it_is_l
     m, reset = Module(), Reset()
     m.domains += ClockDomain("sync", reset_less=True)
     m.submodules.reset = reset
-    seen = []
+    ports = []
 
     async def bench(ctx):
         for locked, clocks in ((0, 50), (1, CLOCKS // 2), (0, 1), (1, CLOCKS + 20), (0, 5), (1, CLOCKS + 20)):
@@ -42,17 +42,17 @@ def test_the_reset_ends_some_clocks_after_the_lock_and_begins_again_when_it_is_l
             for _ in range(clocks):
                 await ctx.tick()
                 highs += ctx.get(reset.reset)
-            seen.append((locked, clocks - highs))
+            ports.append((locked, clocks - highs))
     simulator = Simulator(m)
     simulator.add_clock(1e-8)
     simulator.add_testbench(bench)
     simulator.run()
     low = 20 - 3                                              # two clocks of the synchronizer, one of the register
-    assert [locked for locked, _ in seen] == [0, 1, 0, 1, 0, 1]
-    assert [count for _, count in seen[:3]] == [0, 0, 0]
-    assert seen[3][1] == pytest.approx(low, abs=2)
-    assert seen[4][1] <= 3                                    # it begins again within three clocks
-    assert seen[5][1] == pytest.approx(low, abs=3)
+    assert [locked for locked, _ in ports] == [0, 1, 0, 1, 0, 1]
+    assert [count for _, count in ports[:3]] == [0, 0, 0]
+    assert ports[3][1] == pytest.approx(low, abs=2)
+    assert ports[4][1] <= 3                                    # it begins again within three clocks
+    assert ports[5][1] == pytest.approx(low, abs=3)
 
 
 @pytest.mark.parametrize("name", ["icebreaker", "upduino-v3", "ulx3s-12f", "orangecrab-25f", "ecpix5-45f", "colorlight-5a-75b"])

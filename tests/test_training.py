@@ -77,13 +77,13 @@ def test_reals_average_in_float64():
 
 
 def test_records_say_what_was_right():
-    seen, epochs = [], []
+    calls, epochs = [], []
     training = train(network(), "fixed", DATA, evaluate_each_epoch=True, on_epoch=epochs.append,
-                     on_progress=lambda *progress: seen.append(progress))
-    assert seen[-1][:3] == (2, 150, 150)
+                     on_progress=lambda *progress: calls.append(progress))
+    assert calls[-1][:3] == (2, 150, 150)
     assert training.epochs == epochs
     assert [epoch.epoch for epoch in epochs] == [0, 1, 2]
-    assert epochs[2].online_accuracy == 100 * seen[-1][3] / 150
+    assert epochs[2].online_accuracy == 100 * calls[-1][3] / 150
     model = CompiledModel(network(), "fixed", training.parameters)
     assert epochs[2].test_accuracy == accuracy(model, DATA.test_images, DATA.test_labels)
     assert epochs[2].test_accuracy == 100 * np.mean(model.predict(DATA.test_images) == DATA.test_labels)
@@ -150,18 +150,18 @@ def test_what_does_not_fit_is_refused(change, shift, message):
 class Recorder(CompiledModel):
     """Keeps the images that it was given to learn."""
 
-    seen: list = []
+    lessons: list = []
 
     def learn(self, images, labels, epoch):
-        Recorder.seen.append(images)
+        Recorder.lessons.append(images)
         return super().learn(images, labels, epoch)
 
 
 def test_dropout_loses_its_share_of_the_pixels_at_random(monkeypatch):
-    monkeypatch.setattr(Recorder, "seen", [])
+    monkeypatch.setattr(Recorder, "lessons", [])
     description = network(dropout=0.25, epochs=2)
     train(description, "fixed", DATA, engine=Recorder)
-    epochs = [images for images in Recorder.seen if len(images)]
+    epochs = [images for images in Recorder.lessons if len(images)]
     assert [images.dtype for images in epochs] == [np.uint8, np.uint8]
     lost = []
     for epoch, images in enumerate(epochs):

@@ -44,7 +44,7 @@ def nothing_of_this_machine(tmp_path, monkeypatch):
 # The commands that take a model and a data set that may be left out
 COMMANDS = [name for name, command in get_command(app).commands.items()
             if {"model", "dataset"} <= {option.name for option in command.params}]
-ASKED = {"run": ["--board", "ulx3s-12f"]}             # which takes the brackets of the default description
+OPTIONS = {"run": ["--board", "ulx3s-12f"]}             # which takes the brackets of the default description
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -54,7 +54,7 @@ def test_a_name_alone_is_no_data_set(tmp_path, capsys, name, command):
     write(tmp_path / "data" / "mnist", 2)
     digest = model_file.load(path).record["dataset_sha256"]
     capsys.readouterr()
-    assert main([command, str(path), *ASKED.get(command, [])]) == 2
+    assert main([command, str(path), *OPTIONS.get(command, [])]) == 2
     other = {"digits": f"digits has {datasets.SHA256['digits'][:12]}...", "flowers": "there is none",
              "mnist": f"mnist has {datasets.load('mnist').sha256[:12]}... and {tmp_path / 'data' / 'mnist'} has "
                       f"{datasets.load('mnist').sha256[:12]}..."}[name]

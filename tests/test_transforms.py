@@ -67,17 +67,17 @@ def test_moving_is_what_shifting_at_random_does_to_each_image(down, right):
 def test_quarter_turns_are_exact():
     square = IMAGES[:, :9]
     for turns in range(-4, 5):
-        wanted = np.rot90(square.reshape(-1, 3, 3), turns, axes=(1, 2)).reshape(-1, 9)
-        assert np.array_equal(rotated(square, (3, 3), 90 * turns), wanted)
+        reference = np.rot90(square.reshape(-1, 3, 3), turns, axes=(1, 2)).reshape(-1, 9)
+        assert np.array_equal(rotated(square, (3, 3), 90 * turns), reference)
     assert np.array_equal(rotated(IMAGES, SHAPE, 180), IMAGES[:, ::-1])
 
 
 @pytest.mark.parametrize("degrees", [-30.0, 10.0, 45.0])
 def test_rotation_is_that_of_scipy_to_rounding(degrees):
     images = load("digits").train_images[:20] // 17 * 16
-    wanted = ndimage.rotate(images.reshape(-1, 8, 8).astype(float), degrees, axes=(2, 1), reshape=False, order=1,
+    reference = ndimage.rotate(images.reshape(-1, 8, 8).astype(float), degrees, axes=(2, 1), reshape=False, order=1,
                             mode="grid-constant")
-    assert np.abs(rotated(images, (8, 8), degrees).reshape(-1, 8, 8) - wanted).max() < 4
+    assert np.abs(rotated(images, (8, 8), degrees).reshape(-1, 8, 8) - reference).max() < 4
 
 
 def test_each_image_may_have_its_own_angle():

@@ -97,7 +97,7 @@ def test_frames_flow_while_replies_come(board, link):
 
 def test_a_header_is_of_one_moment(library):
     """A packet arrives while a header is built, at every distance: what is expected is never half old, half new."""
-    chip, number, left, seen = VirtualChip(library, virtual.DIVISOR), 0, b"", set()
+    chip, number, left, answers = VirtualChip(library, virtual.DIVISOR), 0, b"", set()
     image = b"".join(packets.chunks([frames.header(Opcode.INFER), *[0] * 75]))     # takes the core 600 clocks
     for gap in range(500):
         first = 2 * gap
@@ -110,8 +110,8 @@ def test_a_header_is_of_one_moment(library):
         number = (packet[-1].number + 1) % 256
         assert len(packet) == 2
         assert packet[1].expected == (first + 2) % 256
-        seen.add((packet[0].expected - first) % 256)
-    assert seen == {1, 2}
+        answers.add((packet[0].expected - first) % 256)
+    assert answers == {1, 2}
 
 
 def test_no_frames(link):
@@ -119,10 +119,10 @@ def test_no_frames(link):
 
 
 def test_progress_is_told(link):
-    seen = []
-    link.exchange([frames.status()] * 30, on_progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (30, 30)
-    assert seen == sorted(set(seen))
+    progress = []
+    link.exchange([frames.status()] * 30, on_progress=lambda done, total: progress.append((done, total)))
+    assert progress[-1] == (30, 30)
+    assert progress == sorted(set(progress))
 
 
 def test_the_cable_is_pulled_and_put_back(board, link):

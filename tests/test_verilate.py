@@ -221,8 +221,8 @@ def test_headers_are_read_once_for_all_designs(cache, tmp_path):
     for option, taken in (("-std=c++17", True), ("-std=c++20", False)):
         options = [*_include(), verilate.FAST, option, *headers, "-H"]
         ran = programs.run([compiler.path, *options, "-c", "unit.cpp", "-o", "unit.o"], "g++", folder=tmp_path)
-        assert ran.code == 0, ran.complained
-        assert (f"! {headers[1]}.gch\n" in ran.complained) is taken
+        assert ran.code == 0, ran.complaints
+        assert (f"! {headers[1]}.gch\n" in ran.complaints) is taken
     clang = simulators.Tool(name="g++", path=_program(tmp_path, "Apple clang version 17.0.0"), version="17.0.0")
     assert verilate._headers(clang, [str(clang.path)]) == []
 

@@ -74,14 +74,14 @@ def planted(folder, name="old"):
 def test_a_description_becomes_a_folder_and_the_same_again(tmp_path, capsys):
     out, result = tmp_path / "core", tmp_path / "result.json"
     assert run(described(tmp_path), "-o", out, "--units", "2,2", "--json", result) == 0
-    said = json.loads(result.read_text())
+    content = json.loads(result.read_text())
     manifest = emit.read_manifest(out)
     emit.check_manifest(manifest, NETWORK)
     output = capsys.readouterr().out
     assert f"{out}: 3-2-3 that infers and learns, shift, portable\ndigest {NETWORK.digest}\n" in output
     assert re.search(r"^ +1 +2 +3 +2 +2 +16 +16 +512$", output, re.MULTILINE)
     assert f"{len(manifest['files']) + 1} files: wuxing_core.v and instance.v" in output
-    assert said == {"folder": str(out), "manifest": str(out / "manifest.json"),
+    assert content == {"folder": str(out), "manifest": str(out / "manifest.json"),
                     **{key: manifest[key] for key in ("digest", "top", "kind", "target", "learns", "units", "multipliers",
                                                       "memory_bits", "files")}}
     assert set(contents(out)) == {"wuxing_core.v", "instance.v", "lint.vlt", "registers.md", "manifest.json",

@@ -108,9 +108,9 @@ class Installed:
 def test_the_installed_wheel_does_everything(wheel, tmp_path):
     """One test, because each process of an installation compiles the engine once."""
     installed = Installed(wheel, tmp_path)
-    told = installed.run("python", "-c", f"import json, sys; from importlib import import_module, metadata; print(json.dumps(["
+    facts = installed.run("python", "-c", f"import json, sys; from importlib import import_module, metadata; print(json.dumps(["
                          f"[import_module(name).__file__ for name in {PACKAGES}], sys.path, metadata.version('wuxing')]))")
-    files, path, version = json.loads(told)
+    files, path, version = json.loads(facts)
     assert all(Path(file).is_relative_to(installed.packages) for file in files)
     assert not any(Path(entry) in (ROOT, ROOT / "tests") for entry in path)
     assert installed.run("wuxing", "--version") == f"wuxing {version}\n"

@@ -122,8 +122,8 @@ def _ended(arguments: list[str]) -> int:
     except MemoryError:
         return _fail("memory must hold the network and its data, but does not; choose fewer or smaller layers or less data")
     except Exception as error:
-        said = "".join(traceback.format_exception_only(error)).strip()
-        return _fault(str(InternalError(f"no input should end in an error of Python, but this did: {said}")), error)
+        text = "".join(traceback.format_exception_only(error)).strip()
+        return _fault(str(InternalError(f"no input should end in an error of Python, but this did: {text}")), error)
 
 
 def _run(arguments: list[str]) -> int:

@@ -86,11 +86,11 @@ def keeping() -> Iterator[None]:
 
 
 @contextmanager
-def asking_first(wanted: bool) -> Iterator[None]:
+def asking_first(active: bool) -> Iterator[None]:
     """Within it, if that is wanted, a signal is a request to come to an end, which ``pending`` tells of. It interrupts nothing,
     and neither do those after it, until the program ends: what is there is to be written.
     """
-    _watch.asking = wanted
+    _watch.asking = active
     try:
         yield
     finally:

@@ -61,7 +61,7 @@ def trained_on(record: Mapping[str, object]) -> Samples:
                          "on; give its name or path")
     named = [known for known, sha256 in datasets.SHA256.items() if sha256 == digest]
     places = [*named, *([name] if name in datasets.SHA256 else []), *_folders(name)]
-    seen = []
+    tried_places = []
     for place in dict.fromkeys(places):
         if place not in named and not datasets.available(place):
             continue                                      # nothing is downloaded for a name alone
@@ -73,8 +73,8 @@ def trained_on(record: Mapping[str, object]) -> Samples:
             continue
         if is_that(dataset, record):
             return dataset
-        seen.append(f"{place} has {dataset.sha256[:12]}...")
-    names = " and ".join(seen) or "there is none"
+        tried_places.append(f"{place} has {dataset.sha256[:12]}...")
+    names = " and ".join(tried_places) or "there is none"
     raise InputError(f"the data set {brief(name)} that the model was trained on (SHA-256 {digest[:12]}...) must be one "
                      f"of {', '.join(datasets.SHA256)}, or a folder of this name here or in {datasets.data_folder()}, but "
                      f"{names}; give it by --dataset PATH")

@@ -105,9 +105,9 @@ class Recipe:
 
     def __str__(self) -> str:
         """The words that ``parse`` reads; what is so by default is left out, but for the scaling."""
-        said = [self.scaling]
+        words = [self.scaling]
         for entry in fields(self):
             value = getattr(self, entry.name)
             if entry.name not in ("scaling", "levels") and value != entry.default:
-                said.append(f"{value}:{self.levels}" if entry.name == "code" else value)
-        return " ".join(said)
+                words.append(f"{value}:{self.levels}" if entry.name == "code" else value)
+        return " ".join(words)

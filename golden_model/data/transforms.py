@@ -35,8 +35,8 @@ def moved(images: Bytes, image_shape: tuple[int, int], down: int, right: int) ->
                          f"{right} right")
     square = images.reshape(len(images), height, width, images.shape[1] // (height * width))
     result = np.zeros_like(square)
-    seen = square[:, max(0, -down):height - max(0, down), max(0, -right):width - max(0, right)]
-    result[:, max(0, down):height + min(0, down), max(0, right):width + min(0, right)] = seen
+    part = square[:, max(0, -down):height - max(0, down), max(0, -right):width - max(0, right)]
+    result[:, max(0, down):height + min(0, down), max(0, right):width + min(0, right)] = part
     return result.reshape(images.shape)
 
 

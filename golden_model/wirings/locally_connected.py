@@ -30,8 +30,8 @@ class LocallyConnected(Window):
         return neurons, self.taps
 
     def sources(self, inputs: int, neurons: int) -> Array:
-        seen = self.bases()[:, None] + self.offsets()
-        return np.repeat(seen, neurons // self.windows, axis=0)
+        inputs_at = self.bases()[:, None] + self.offsets()
+        return np.repeat(inputs_at, neurons // self.windows, axis=0)
 
     def drive(self, arithmetic: Arithmetic, x: Array, parameters: Layer, layer: int) -> Array:
         sums = links.exact_product(self.patches(x).swapaxes(0, 1), self._at_positions(parameters.weights).swapaxes(1, 2))

@@ -146,8 +146,8 @@ class Recurrent(LayerWiring):
         frames = np.split(x, self.frames, axis=1)
         drives = [self.drive(arithmetic, frame, parameters, layer) for frame in frames]
         course = reciprocal.run(arithmetic, self, drives, frames, parameters.coupling, _mutual(parameters), layer)
-        said = [s[arithmetic.network.neuron.output_population] for s in course.states[self.steps::self.steps]]
-        return RecurrentState(x, course.states[-1], np.concatenate(said[-self.emissions:], axis=1), course)
+        answers = [s[arithmetic.network.neuron.output_population] for s in course.states[self.steps::self.steps]]
+        return RecurrentState(x, course.states[-1], np.concatenate(answers[-self.emissions:], axis=1), course)
 
     def settle_reverse(self, arithmetic: Arithmetic, state: RecurrentState, error: Array, parameters: Layer,
                        layer: int) -> list[Array]:

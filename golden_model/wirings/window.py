@@ -93,8 +93,8 @@ class Window(LayerWiring):
 
     def fan_out(self, neurons: int) -> int:
         """Links of one input: one for each channel at each of the positions that see it."""
-        seen = (min(-(-side // self.stride), steps) for side, steps in zip(self.kernel, (self.rows, self.columns), strict=True))
-        return int(np.prod(list(seen))) * (neurons // self.windows)
+        span = (min(-(-side // self.stride), steps) for side, steps in zip(self.kernel, (self.rows, self.columns), strict=True))
+        return int(np.prod(list(span))) * (neurons // self.windows)
 
     def bases(self) -> Places:
         row, column = np.divmod(np.arange(self.windows), self.columns)

@@ -28,7 +28,7 @@ class Tree:
         self.name, self.chance = name, random.Random(f"{seed} {name}")
         network = Network.from_json(options["network"])
         self.layer = Design(network=network, units=tuple(options["units"])).layers[options["layer"]]
-        self.arithmetic, self.seen = Fixed(network), Counter[str]()
+        self.arithmetic, self.coverage = Fixed(network), Counter[str]()
         self.stimuli: dict[int, dict[str, int]] = {}
         self.due: dict[int, int] = {}
         self.clock = 1
@@ -65,7 +65,7 @@ class Tree:
                     error = int(self.arithmetic.error(np.array(sums[place]), layer.index - 1))
                     self.due[self.clock + levels(layer.units) + 2] = error
                     to = layer.formats.error
-                    self.seen["least" if error == to.least else "greatest" if error == to.greatest else "between"] += 1
+                    self.coverage["least" if error == to.least else "greatest" if error == to.greatest else "between"] += 1
                 self.clock += 1
             self.clock += BETWEEN_FOLDS
 
@@ -89,5 +89,5 @@ async def every_sum_comes_when_it_is_due(dut: Any, options: Any) -> None:
                 result = ports.signed(f"{tree.name}_error")
                 assert result == right, f"{tree.name}: error in clock {clock} must be {right}, not {result}"
         await ports.tick()
-    seen = sum((tree.seen for tree in trees), Counter[str]())
-    assert all(seen[name] for name in ("least", "greatest", "between")), f"saturation must occur: {seen}"
+    coverage = sum((tree.coverage for tree in trees), Counter[str]())
+    assert all(coverage[name] for name in ("least", "greatest", "between")), f"saturation must occur: {coverage}"

@@ -129,7 +129,7 @@ class Bench:
 async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, options: Any) -> None:
     network = Network.from_json(options["network"])
     design = Design(network=network, units=tuple(options["units"]), kind=options["kind"], learns=options["learns"])
-    layer, seen = design.layers[options["layer"]], Counter[str]()
+    layer, coverage = design.layers[options["layer"]], Counter[str]()
     chance = np.random.default_rng(options["seed"])
     golden, bench = GoldenLayer(layer, chance), Bench(dut, layer, options["stalls"], options["seed"])
     rates = {name: network.learning.rate_shifts(0)[name] or 0 for name in ("links", "bias")}
@@ -159,21 +159,21 @@ async def outputs_errors_and_parameters_are_those_of_the_golden_model(dut: Any, 
             await bench.until_idle()
             right = golden.forward(second)
             assert second.outputs == right, f"outputs of the image after {number} must be {right}, not {second.outputs}"
-            seen["overlapped"] += 1
+            coverage["overlapped"] += 1
         assert image.outputs == expected, f"outputs of image {number} must be {expected}, not {image.outputs}"
         assert image.flags == flags(layer.neurons, learns)
         assert image.plays == layer.folds * (2 if image.errors is not None else 1)
-        seen["inferred"] += 1
+        coverage["inferred"] += 1
         if image.errors is not None:
             back = golden.learn(image.errors, rates["links"], rates["bias"])
             assert bench.back == back, f"errors of the layer before must be {back}, not {bench.back}"
             bench.back = []
             await check_parameters(bench, golden, sample=number)
-            seen["learnt"] += 1
+            coverage["learnt"] += 1
         assert not bench.back, "an error for the layer before without anything learnt"
     await check_parameters(bench, golden)
-    wanted = ["inferred", *(["learnt"] if layer.learns else []), "overlapped"]
-    assert all(seen[name] for name in wanted), f"each of {wanted} must occur: {seen}"
+    goals = ["inferred", *(["learnt"] if layer.learns else []), "overlapped"]
+    assert all(coverage[name] for name in goals), f"each of {goals} must occur: {coverage}"
     assert bench.sink.waits > 0 or options["stalls"] == 0, "the receiver must hesitate"
 
 

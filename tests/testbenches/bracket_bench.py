@@ -50,7 +50,7 @@ class Unit:
         self.couplings = [rates[:, :, None] for rates in (K, circuits.mirrored(K))]
         self.now = self.following = self.random_ring()
         self.expected: dict[int, int] = {}                                # operand by clock
-        self.seen: Counter[str] = Counter()
+        self.coverage: Counter[str] = Counter()
 
     def word(self, bits: int) -> int:
         """Any word of the width, the limits and their neighbours often."""
@@ -71,10 +71,10 @@ class Unit:
         operand = self.arithmetic.operand(exact, "point")[:, 0, 0]
         self.expected |= {clock + LATENCY + population: int(operand[population]) for population in range(POPULATIONS)}
         self.expected[clock + LATENCY + POPULATIONS + 1] = ring.through << self.layer.operand_scale
-        self.seen["reverse" if ring.reverse else "forward"] += 1
+        self.coverage["reverse" if ring.reverse else "forward"] += 1
         if self.formats.bracket is not None:
-            self.seen["saturated"] += int((operand == self.formats.bracket.greatest).sum())
-            self.seen["saturated below"] += int((operand == self.formats.bracket.least).sum())
+            self.coverage["saturated"] += int((operand == self.formats.bracket.greatest).sum())
+            self.coverage["saturated below"] += int((operand == self.formats.bracket.least).sum())
 
     def inputs(self, phase: int) -> dict[str, int]:
         """What is driven in a phase of the half step: five taps, while the next ring comes in five phases later."""
@@ -108,13 +108,13 @@ async def every_bracket_is_that_of_the_circuits(dut: Any, options: Any) -> None:
             if clock in unit.expected:
                 result, right = ports.signed(f"{unit.name}_operand"), unit.expected[clock]
                 assert result == right, f"{unit.name}: operand in phase {phase} must be {right}, not {result}, of {unit.now}"
-                unit.seen["compared"] += 1
+                unit.coverage["compared"] += 1
         await ports.tick()
-    seen: Counter[str] = Counter()
+    coverage: Counter[str] = Counter()
     for unit in units:
-        assert unit.seen["compared"] == (POPULATIONS + 1) * options["rings"]
-        seen += unit.seen
-    wanted = ["forward", "reverse"]
+        assert unit.coverage["compared"] == (POPULATIONS + 1) * options["rings"]
+        coverage += unit.coverage
+    goals = ["forward", "reverse"]
     if any(unit.formats.bracket is not None for unit in units):
-        wanted += ["saturated", "saturated below"]
-    assert all(seen[name] for name in wanted), f"each of {wanted} must be seen: {seen}"
+        goals += ["saturated", "saturated below"]
+    assert all(coverage[name] for name in goals), f"each of {goals} must be seen: {coverage}"

@@ -238,7 +238,7 @@ async def every_frame_has_its_reply(dut: Any, options: Any) -> None:
     for task in (bench.play_images, bench.give_results, bench.keep_parameters, bench.no_reply_changes_while_it_waits):
         cocotb.start_soon(task())
 
-    seen: Counter[tuple[int, int]] = Counter()
+    coverage: Counter[tuple[int, int]] = Counter()
     unanswered: Queue[tuple[list[int], list[int]]] = Queue(maxsize=12)
 
     async def send_frames() -> None:
@@ -257,22 +257,22 @@ async def every_frame_has_its_reply(dut: Any, options: Any) -> None:
             assert words[CYCLES_WORD] > 0
             words[CYCLES_WORD] = 0
         assert words == expected, f"frame {number} {frame}: {words} instead of {expected}"
-        seen[frame[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
+        coverage[frame[0] & 0xFF, expected[0] >> 8 & 0xFF] += 1
     await ClockCycles(dut.clk, 50)
     assert sink.empty(), "one reply to a frame, no more"
     if options["coverage"]:
-        check_coverage(seen, options["learns"])
+        check_coverage(coverage, options["learns"])
 
 
-def check_coverage(seen: Counter[tuple[int, int]], learns: bool) -> None:
+def check_coverage(coverage: Counter[tuple[int, int]], learns: bool) -> None:
     """Every status that an opcode can have must have occurred."""
     short, long, ok = Status.SHORT, Status.LONG, Status.OK
     possible = {Opcode.STATUS: [ok, long], Opcode.RESET: [ok, long], Opcode.INFER: [ok, short, long],
                 Opcode.READ: [ok, short, long, Status.ADDRESS], Opcode.WRITE: [ok, short, long, Status.ADDRESS],
                 Opcode.RATE: [ok, short, long, Status.RATE] if learns else [Status.NO_LEARNING],
                 Opcode.LEARN: [ok, short, long, Status.LABEL, Status.NO_IMAGE] if learns else [Status.NO_LEARNING]}
-    wanted = set(itertools.chain.from_iterable(((int(opcode), int(status)) for status in statuses)
+    goals = set(itertools.chain.from_iterable(((int(opcode), int(status)) for status in statuses)
                                                for opcode, statuses in possible.items()))
-    known = {pair: count for pair, count in seen.items() if pair[0] in tuple(Opcode)}
-    assert set(known) == wanted, f"not seen: {wanted - set(known)}; impossible: {set(known) - wanted}"
-    assert any(status == Status.UNKNOWN for _, status in seen), "an unknown opcode must be among the frames"
+    known = {pair: count for pair, count in coverage.items() if pair[0] in tuple(Opcode)}
+    assert set(known) == goals, f"not seen: {goals - set(known)}; impossible: {set(known) - goals}"
+    assert any(status == Status.UNKNOWN for _, status in coverage), "an unknown opcode must be among the frames"

@@ -32,16 +32,16 @@ def values_of(bits: int, shift: int, to: Format, exhaustive: int, samples: int, 
 @each_case
 async def every_result_is_the_narrowed_value(dut: Any, options: Any) -> None:
     ports, chance = Ports(dut), random.Random(options["seed"])
-    units, seen = [], Counter[str]()
+    units, coverage = [], Counter[str]()
     for name, bits, shift, result in options["units"]:
         to = Format(result, 0)
         values = values_of(bits, shift, to, options["exhaustive"], options["samples"], chance)
         expected = narrow(np.array(values), shift, to)
         rounded = narrow(np.array(values), shift, Format(62, 0))
-        seen["above"] += int((rounded > to.greatest).sum())
-        seen["below"] += int((rounded < to.least).sum())
+        coverage["above"] += int((rounded > to.greatest).sum())
+        coverage["below"] += int((rounded < to.least).sum())
         if shift:
-            seen["ties"] += int((np.array(values) % (1 << shift) == 1 << shift - 1).sum())
+            coverage["ties"] += int((np.array(values) % (1 << shift) == 1 << shift - 1).sum())
         units.append((name, bits, shift, result, values, expected.tolist()))
     for number in range(max(len(values) for *_, values, _ in units)):
         current = [unit for unit in units if number < len(unit[4])]
@@ -52,6 +52,6 @@ async def every_result_is_the_narrowed_value(dut: Any, options: Any) -> None:
             outcome = ports.signed(f"{name}_result")
             assert outcome == expected[number], (f"narrow({values[number]}, {shift}) of {bits} to {result} bits must be "
                                                  f"{expected[number]}, not {outcome}")
-            seen["compared"] += 1
-    assert all(seen[name] for name in ("above", "below", "ties")), f"saturation and ties must occur: {seen}"
-    assert seen["compared"] == sum(len(values) for *_, values, _ in units)
+            coverage["compared"] += 1
+    assert all(coverage[name] for name in ("above", "below", "ties")), f"saturation and ties must occur: {coverage}"
+    assert coverage["compared"] == sum(len(values) for *_, values, _ in units)

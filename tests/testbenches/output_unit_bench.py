@@ -48,8 +48,8 @@ class Image:
 class Images:
     """Random images of a last layer: outputs at the margins and limits, about half of them without an error."""
 
-    def __init__(self, layer: LayerDesign, learns: bool, chance: random.Random, seen: Counter[str]) -> None:
-        self.layer, self.learns, self.chance, self.seen = layer, learns, chance, seen
+    def __init__(self, layer: LayerDesign, learns: bool, chance: random.Random, coverage: Counter[str]) -> None:
+        self.layer, self.learns, self.chance, self.coverage = layer, learns, chance, coverage
         self.arithmetic, self.s = Fixed(layer.network), layer.formats.displacement
         self.margin = self.s.exact(layer.network.learning.margin, "learning.margin")
 
@@ -72,13 +72,13 @@ class Images:
                       want_outputs=chance.randrange(2), errors=[int(error) for error in result])
         to = self.layer.formats.error
         if image.learn:
-            self.seen["learnt" if any(image.errors) else "without error"] += 1
-            self.seen["error at a limit"] += bool({to.least, to.greatest} & set(image.errors))
-            self.seen["last output alone errs"] += image.errors[-1] != 0 and not any(image.errors[:-1])
+            self.coverage["learnt" if any(image.errors) else "without error"] += 1
+            self.coverage["error at a limit"] += bool({to.least, to.greatest} & set(image.errors))
+            self.coverage["last output alone errs"] += image.errors[-1] != 0 and not any(image.errors[:-1])
         else:
-            self.seen["inferred"] += 1
-        self.seen["with outputs" if image.want_outputs else "class alone"] += 1
-        self.seen["greatest twice"] += outputs.count(max(outputs)) > 1
+            self.coverage["inferred"] += 1
+        self.coverage["with outputs" if image.want_outputs else "class alone"] += 1
+        self.coverage["greatest twice"] += outputs.count(max(outputs)) > 1
         return image
 
 
@@ -168,10 +168,10 @@ class Host:
 
 @each_case
 async def answers_errors_and_verdicts_are_those_of_the_golden_model(dut: Any, options: Any) -> None:
-    seen = Counter[str]()
+    coverage = Counter[str]()
     layer = Design(network=Network.from_json(options["network"]), learns=options["learns"]).layers[-1]
     chance, stalls = random.Random(options["seed"]), options["stalls"]
-    source = Images(layer, options["learns"], chance, seen)
+    source = Images(layer, options["learns"], chance, coverage)
     images = [source.image() for _ in range(options["images"])]
     ports = Ports(dut, OPTIONAL)
     before = Layer(ports, chance, stalls, images, Packing(output_layout(layer)))
@@ -195,11 +195,11 @@ async def answers_errors_and_verdicts_are_those_of_the_golden_model(dut: Any, op
     else:
         raise AssertionError(f"all images must be answered within {PATIENCE} clocks, not {host.taken} words")
     assert idle, "it must be idle in the end"
-    wanted = ["inferred", "with outputs", "class alone", "greatest twice"]
-    wanted += ["learnt", "without error", "last output alone errs"] if options["learns"] else []
+    goals = ["inferred", "with outputs", "class alone", "greatest twice"]
+    goals += ["learnt", "without error", "last output alone errs"] if options["learns"] else []
     if options["learns"] and layer.formats.error.bits <= layer.formats.displacement.bits:
-        wanted.append("error at a limit")
+        goals.append("error at a limit")
     if layer.neurons == 1:
-        wanted.remove("greatest twice")
-    assert all(seen[name] for name in wanted), f"each of {wanted} must occur: {seen}"
+        goals.remove("greatest twice")
+    assert all(coverage[name] for name in goals), f"each of {goals} must occur: {coverage}"
     assert (host.waits > 0) == (stalls > 0), "the host must hesitate if it is told to"

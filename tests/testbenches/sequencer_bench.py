@@ -50,8 +50,8 @@ class HalfSteps:
 class Accesses:
     """Asks for parameters, one after the other, whatever the layer is doing."""
 
-    def __init__(self, ports: Ports, chance: random.Random, layer: LayerDesign, count: int, seen: Counter[str]) -> None:
-        self.ports, self.chance, self.layer, self.seen = ports, chance, layer, seen
+    def __init__(self, ports: Ports, chance: random.Random, layer: LayerDesign, count: int, coverage: Counter[str]) -> None:
+        self.ports, self.chance, self.layer, self.coverage = ports, chance, layer, coverage
         self.left = count
         self.pending = False
         self.expected: list[tuple[int, int, int | None]] = []
@@ -69,13 +69,13 @@ class Accesses:
         if write:                                                          # what was written is shown, too
             self.expected.append((self.neuron % layer.units, address, None))
         self.pending, self.left = True, self.left - 1
-        self.seen["written" if write else "read"] += 1
-        self.seen["same neuron" if self.neuron == before else "another neuron"] += 1
+        self.coverage["written" if write else "read"] += 1
+        self.coverage["same neuron" if self.neuron == before else "another neuron"] += 1
         self.ports.set(access_valid=1, access_write=int(write), access_neuron=self.neuron, access_row=row, access_data=word)
 
     def look(self, busy: bool, word: int) -> None:
         ports = self.ports
-        self.seen["asked amid an image"] += self.pending and busy
+        self.coverage["asked amid an image"] += self.pending and busy
         if not ports.get("access_done"):
             return
         assert self.pending, "nothing was asked for"
@@ -190,9 +190,9 @@ async def control_is_in_order_and_comes_to_rest(dut: Any, options: Any) -> None:
                    learns=options["learns"]).layers[options["layer"]]
     ports, chance = Ports(dut, OPTIONAL), random.Random(options["seed"])
     source, sink = Source(ports, chance, options["stalls"]), Sink(ports, chance, options["stalls"], layer)
-    units, packing, seen = Units(layer), Packing(control_layout(layer)), Counter[str]()
+    units, packing, coverage = Units(layer), Packing(control_layout(layer)), Counter[str]()
     half_steps, rates = 2 * network.integration.steps, network.learning.rate_shifts(0)
-    accesses = Accesses(ports, chance, layer, options["accesses"], seen)
+    accesses = Accesses(ports, chance, layer, options["accesses"], coverage)
     source.drive()
     sink.drive()
     await ports.start(access_valid=0, access_write=0, access_neuron=0, access_row=0, access_data=0, word=0,
@@ -235,24 +235,24 @@ async def control_is_in_order_and_comes_to_rest(dut: Any, options: Any) -> None:
         if not image.learn:
             continue
         check_learnt(layer, image, units, tree)
-        seen["learnt" if image.errors else "without error"] += 1
+        coverage["learnt" if image.errors else "without error"] += 1
         tree = 0
     for image in images:
         assert image.flags == flags(layer.neurons, image.learn), f"outputs must be flagged, not {image.flags}"
         right = links(layer, image) + ([[]] * layer.folds if image.errors else [])
         result, units.sums = units.sums[:len(right)], units.sums[len(right):]
         assert result == right, f"links must be {right}, not {result}"
-        seen["images"] += 1
+        coverage["images"] += 1
     assert not units.sums, "no drive may be latched without an image"
     assert units.accesses == accesses.expected, f"accesses must be {accesses.expected}, not {units.accesses}"
     if options["stalls"] == 0 and not layer.learns and not options["accesses"]:
         period = half_steps * layer.phases + 2
         gaps = [after - before for before, after in zip(units.latches, units.latches[1:], strict=False)]
         assert gaps == [period] * len(gaps), f"units must never starve: each {period} clocks a fold, not {gaps}"
-        seen["no pause"] += 1
-    wanted = ["images", *(["learnt", "without error"] if layer.learns else ["no pause"] if not options["stalls"] else [])]
-    wanted += ["written", "read", "same neuron", "another neuron", "asked amid an image"] if options["accesses"] else []
-    assert all(seen[name] for name in wanted), f"each of {wanted} must occur: {seen}"
+        coverage["no pause"] += 1
+    goals = ["images", *(["learnt", "without error"] if layer.learns else ["no pause"] if not options["stalls"] else [])]
+    goals += ["written", "read", "same neuron", "another neuron", "asked amid an image"] if options["accesses"] else []
+    assert all(coverage[name] for name in goals), f"each of {goals} must occur: {coverage}"
 
 
 def check_learnt(layer: LayerDesign, image: Image, units: Units, tree: int) -> None:

@@ -26,9 +26,9 @@ from testbenches.unit_program import PRODUCT, WORD, Program
 class Neuron:
     """The scoreboard of one neuron: its parameters, and what the golden model makes of them."""
 
-    def __init__(self, layer: LayerDesign, chance: random.Random, seen: Counter[str]) -> None:
+    def __init__(self, layer: LayerDesign, chance: random.Random, coverage: Counter[str]) -> None:
         self.layer, self.network, self.formats = layer, layer.network, layer.formats
-        self.chance, self.seen = chance, seen
+        self.chance, self.coverage = chance, coverage
         self.half_steps: list[list[int]] = []
         self.arithmetic = Fixed(self.network, self._half_step)
         self.fold = chance.randrange(layer.folds)
@@ -73,11 +73,11 @@ class Neuron:
         drive = self.arithmetic.drive(np.array([[sums]]), np.array([[self.bias]]), index)
         self.s = circuits.settle(self.arithmetic, drive, self.coupling[:, :, None], index)
         drives = self.formats.drive
-        self.seen["drive saturated"] += int(drive[0, 0]) in (drives.least, drives.greatest)
+        self.coverage["drive saturated"] += int(drive[0, 0]) in (drives.least, drives.greatest)
         states = np.array(self.half_steps)
         low = self.arithmetic.low
-        self.seen["extinct"] += int(((states == low) & ((low > self.arithmetic.least) | (low.max() == low.min()))).sum())
-        self.seen["saturated"] += int((states == self.arithmetic.high).sum())
+        self.coverage["extinct"] += int(((states == low) & ((low > self.arithmetic.least) | (low.max() == low.min()))).sum())
+        self.coverage["saturated"] += int((states == self.arithmetic.high).sum())
 
     def reverse(self) -> None:
         errors = self.formats.error
@@ -86,9 +86,9 @@ class Neuron:
         r = circuits.settle_reverse(self.arithmetic, self.s, error, self.coupling[:, :, None], self.layer.index)
         self.r = int(r[self.network.neuron.input_population, 0, 0])
         gates = circuits.reverse_gate(self.arithmetic, self.s)
-        self.seen["gate floor"] += int((gates == self.arithmetic.floor).sum())
+        self.coverage["gate floor"] += int((gates == self.arithmetic.floor).sum())
         states = np.array(self.half_steps[before:])
-        self.seen["reverse saturated"] += int((np.abs(states) >= self.formats.displacement.greatest).sum())
+        self.coverage["reverse saturated"] += int((np.abs(states) >= self.formats.displacement.greatest).sum())
 
     def learnt(self, links: int | None, bias: int | None) -> dict[int, int]:
         """Memory after the update with rates 2**-links and 2**-bias; None: not learnt."""
@@ -104,8 +104,8 @@ class Neuron:
     def _updated(self, word: int, product: int, shift: int, to: Format) -> int:
         exact = np.array((word << shift) + product)
         free = int(narrow(exact, shift, Format(62, 0)))
-        self.seen["held"] += not to.least <= free <= to.greatest
-        self.seen["changed"] += free != word
+        self.coverage["held"] += not to.least <= free <= to.greatest
+        self.coverage["changed"] += free != word
         return int(narrow(exact, shift, to, overflow=Overflow.HOLD, held=np.array(word)))
 
 
@@ -149,7 +149,7 @@ def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int
         for turn in range(POPULATIONS):                                   # the register shows it a clock later
             result[(output + turn) % POPULATIONS] = bench.outputs[start + turn + 1]
         assert result == right, f"{what} half step {number} must be {right}, not {result}"
-        neuron.seen["half steps"] += 1
+        neuron.coverage["half steps"] += 1
 
 
 @each_case
@@ -157,19 +157,19 @@ async def every_neuron_is_that_of_the_golden_model(dut: Any, options: Any) -> No
     network = Network.from_json(options["network"])
     design = Design(network=network, units=tuple(options["units"]), kind=options["kind"], target=options["target"],
                     learns=options["learns"])
-    layer, chance, seen = design.layers[options["layer"]], random.Random(options["seed"]), Counter[str]()
+    layer, chance, coverage = design.layers[options["layer"]], random.Random(options["seed"]), Counter[str]()
     bench = Bench(dut, layer)
     await bench.start()
     prepare = Program(layer)
     prepare.at(0, latch_drive=1, token_first=1)                            # an accumulator begins with the half that rounds
     await bench.run(prepare)
     for _ in range(options["neurons"]):
-        neuron = Neuron(layer, chance, seen)
+        neuron = Neuron(layer, chance, coverage)
         bench.memory = neuron.memory()
         await live(bench, neuron)
     await check_token(bench)
-    missing = [name for name in options["coverage"] if not seen[name]]
-    assert not missing, f"{missing} must occur: {seen}"
+    missing = [name for name in options["coverage"] if not coverage[name]]
+    assert not missing, f"{missing} must occur: {coverage}"
 
 
 async def check_token(bench: Bench) -> None:
@@ -239,4 +239,4 @@ async def live(bench: Bench, neuron: Neuron) -> None:
     for address, word in neuron.learnt(links, bias).items():
         result = bench.memory[address]
         assert result == word, f"word {address - neuron.base} must be {word} after the update, not {result}"
-        neuron.seen["words"] += 1
+        neuron.coverage["words"] += 1

@@ -104,8 +104,8 @@ def boards(json: options.JsonOption = None) -> None:
                      f"with {NONZERO} pixels that are not 0; all by estimate, host link included")
     table.caption_justify = "left"
     for each in listed:
-        table.add_row(each.name, each.device, f"{each.MHz:g}", f"{each.baud / 1e6:g}", *_shown(each.one_unit_per_neuron),
-                      *_shown(each.folded))
+        table.add_row(each.name, each.device, f"{each.MHz:g}", f"{each.baud / 1e6:g}", *_cells(each.one_unit_per_neuron),
+                      *_cells(each.folded))
     screen.print(table, "", sep="\n")
     for each in listed:
         note = f"; {each.note}" if each.note else ""
@@ -113,7 +113,7 @@ def boards(json: options.JsonOption = None) -> None:
                      f"about {each.line_images_per_second:,.0f} images a second{note}", soft_wrap=True)
 
 
-def _shown(capacity: Capacity | None) -> tuple[str, str, str]:
+def _cells(capacity: Capacity | None) -> tuple[str, str, str]:
     if capacity is None:
         return "none", "", ""
     inferred, learnt = ("" if each is None else f"{each:,.1f}" if each < 1000 else f"{each:,.0f}"

@@ -59,11 +59,11 @@ def build(model: designs.NetworkArgument, circuit: Circuit,
     built = boards.build.build(chosen, design, source.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
                                 encoding=source.manifest_encoding, on_step=on_step,
                                 verify=verification(design, source.values, images, taught))
-    made = report.report(built)
-    write_atomically(output / boards.build.PAGE, build_page.page(made))
-    write_atomically(output / boards.build.REPORT, console.json_text(made))
-    console.write_json(json, made)
-    console.out(json).print(*_summary(output, made), sep="\n", soft_wrap=True)
+    result = report.report(built)
+    write_atomically(output / boards.build.PAGE, build_page.page(result))
+    write_atomically(output / boards.build.REPORT, console.json_text(result))
+    console.write_json(json, result)
+    console.out(json).print(*_summary(output, result), sep="\n", soft_wrap=True)
     if program:
         programming.program(chosen, built.bitstream)
         console.out(json).print(f"{built.bitstream} is on the {chosen.title}", soft_wrap=True)
@@ -89,12 +89,12 @@ def verification(design: Design, values: Parameters, images: int, learn: int) ->
         shape = images + learn, design.network.layers[0]
         drawn = (random.integers(1, 256, shape) * (random.random(shape) < USUAL_SHARE)).astype(np.uint8)
         labels = random.integers(0, design.network.layers[-1], learn)
-        said = cosim(design, values, drawn[:images], drawn[images:], labels, states=0, verilog=text, files=files)
-        if said.first is not None:
-            raise InternalError(f"the core must equal the golden model, but: {said.first.sentence}")
-        return Verified(images=said.images, learnt=said.learnt, nonzero_share=USUAL_SHARE, words_compared=said.words_compared,
-                        mismatches=said.mismatches, cycles_per_image=said.cycles_per_image,
-                        cycles_per_learnt_image=said.cycles_per_learnt_image, simulator=said.versions.get("Verilator"))
+        run = cosim(design, values, drawn[:images], drawn[images:], labels, states=0, verilog=text, files=files)
+        if run.first is not None:
+            raise InternalError(f"the core must equal the golden model, but: {run.first.sentence}")
+        return Verified(images=run.images, learnt=run.learnt, nonzero_share=USUAL_SHARE, words_compared=run.words_compared,
+                        mismatches=run.mismatches, cycles_per_image=run.cycles_per_image,
+                        cycles_per_learnt_image=run.cycles_per_learnt_image, simulator=run.versions.get("Verilator"))
     return verify
 
 

@@ -152,18 +152,18 @@ class Demonstration:
 
     def end(self, shortened: bool, seconds: float) -> None:
         board = self.path(f"{BOARD}.npz")
-        made = [("index.html", "the comparison: learning curves, confusions, ranges of all signals"),
+        pages = [("index.html", "the comparison: learning curves, confusions, ranges of all signals"),
                 ("model.npz", "the network that learnt: wuxing info, eval, ranges and cosim take it"),
                 ("verilog/", "the core, its memories, its manifest, and how to instantiate it"),
                 ("*.log, *.json", "what each command printed, and what it found, for programs")]
         tries = [("your own digits, letters, clothes", "wuxing compare --dataset FOLDER   # with four IDX files"),
                  ("one neuron, by experiment", "wuxing experiment neuron --quick")]
         if not shortened:
-            made[3:3] = [(f"{BOARD}.npz", "a network that the board takes"),
+            pages[3:3] = [(f"{BOARD}.npz", "a network that the board takes"),
                          ("learnt-on-board.npz", "the same, after learning there")]
             tries += [("a bitstream for a real iCEBreaker", f"wuxing build {board} -o build/{BOARD}"),
                       ("the run above on that board", f"wuxing run {board} --port /dev/ttyUSB1")]
-        say("", f"In {self.folder}, made in {seconds / 60:.1f} minutes:", *(f"   {name:<22}{what}" for name, what in made))
+        say("", f"In {self.folder}, made in {seconds / 60:.1f} minutes:", *(f"   {name:<22}{what}" for name, what in pages))
         say("", "What to try next:", *(f"   {what:<38}{command}" for what, command in tries),
             "   docs/model.md has the mathematics, docs/hardware.md the array; wuxing --help lists all commands.")
 

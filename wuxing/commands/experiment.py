@@ -74,13 +74,13 @@ def experiment(runners: Runners,
         raise InputError(f"an experiment must be named, or --all given, but not both; "
                          f"known are: {', '.join(description.names())}")
     console.check_writable(json)
-    wanted = [description.load(each, quick) for each in (description.names() if every or name is None else [name])]
+    descriptions = [description.load(each, quick) for each in (description.names() if every or name is None else [name])]
     if every and report is None and not quick:
         report = REPORT
     results, failed = [], []
     failures: list[InputError | ToolError] = []
     screen = console.out(json)
-    for described in wanted:
+    for described in descriptions:
         try:
             runs, names = collect(described, runners, quiet)
         except (InputError, ToolError) as error:
@@ -107,10 +107,10 @@ def experiment(runners: Runners,
 def collect(described: Description, runners: Runners, quiet: bool) -> tuple[list[Run], list[str]]:
     """All runs of an experiment in the order of its tasks, and the names of the tasks."""
     module = described.module
-    wanted = [Task(described.module_name, module.VERSION, setting) for setting in module.tasks(described.settings)]
-    records = run_tasks(described.experiment, wanted, runners, quiet)
-    return ([Run(task.setting, record.result) for task, record in zip(wanted, records, strict=True)],
-            [task.name for task in wanted])
+    tasks = [Task(described.module_name, module.VERSION, setting) for setting in module.tasks(described.settings)]
+    records = run_tasks(described.experiment, tasks, runners, quiet)
+    return ([Run(task.setting, record.result) for task, record in zip(tasks, records, strict=True)],
+            [task.name for task in tasks])
 
 
 def _result(described: Description, runs: list[Run], names: list[str], summary: Summary, claims: list[Claim]) -> Result:

@@ -109,10 +109,10 @@ def sweep(runners: Runners,
         console.err().print(note, soft_wrap=True)
     nonzero = cost.nonzero_inputs(data.train_images)
     costs = [cost.of(point.network, point.arithmetic, point.board, nonzero) for point in points]
-    wanted = [Task(learner.__name__, learner.VERSION, learner.setting_of(
+    tasks = [Task(learner.__name__, learner.VERSION, learner.setting_of(
         Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, described.dataset, hold_out=hold_out,
         train_images=described.train_images, shift=described.shift)) for point in points for seed in described.seeds]
-    records = run_tasks(grid.name, wanted, runners, quiet)
+    records = run_tasks(grid.name, tasks, runners, quiet)
     accuracies = [record.result["accuracy"] for record in records]
     count = len(described.seeds)
     rows = [_row(point, accuracies[at:at + count], each)

@@ -35,7 +35,7 @@ TARGET = 98.0                             # per cent, of four hidden layers
 def tasks(settings: Plain) -> list[Plain]:
     """``train_images`` 0 learns all that are not held out. ``usual_depths`` are those of the least gain: deeper ones are
     silent, learn nothing, and take longest."""
-    made = []
+    result = []
     for seed in settings["seeds"]:
         for gain in settings["gains"]:
             for depth in settings["usual_depths" if gain == min(settings["gains"]) else "depths"]:
@@ -43,10 +43,10 @@ def tasks(settings: Plain) -> list[Plain]:
                     layers=(*learner.sizes(settings["dataset"], *[settings["width"]] * depth),), seed=seed,
                     initialisation=Initialisation(gain=gain, bias=settings["bias"]),
                     learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=settings["dropout"]))
-                made.append({"seed": seed, "depth": depth, "gain": gain, "images": settings["images"]} | learner.setting_of(
+                result.append({"seed": seed, "depth": depth, "gain": gain, "images": settings["images"]} | learner.setting_of(
                     network, settings["arithmetic"], settings["dataset"], hold_out=settings["hold_out"],
                     train_images=settings["train_images"] or None, both=True))
-    return made
+    return result
 
 
 def run(setting: Plain) -> Plain:

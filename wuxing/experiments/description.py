@@ -87,11 +87,11 @@ def check_entries(table: Plain, entries: Entries, optional: Collection[str] = ()
     for key, value in table.items():
         if key not in entries:
             raise InputError(f"there must be no entry {key!r}; known are {', '.join(entries)}")
-        wanted = entries[key]
-        items = value if isinstance(wanted, list) and isinstance(value, list) else [value]
-        kind = wanted[0] if isinstance(wanted, list) else wanted
-        if isinstance(wanted, list) != isinstance(value, list) or not all(_is(item, kind) for item in items):
-            raise InputError(f"{key} must be {'a list of ' if isinstance(wanted, list) else ''}{kind.__name__}, not {value!r}")
+        field = entries[key]
+        items = value if isinstance(field, list) and isinstance(value, list) else [value]
+        kind = field[0] if isinstance(field, list) else field
+        if isinstance(field, list) != isinstance(value, list) or not all(_is(item, kind) for item in items):
+            raise InputError(f"{key} must be {'a list of ' if isinstance(field, list) else ''}{kind.__name__}, not {value!r}")
 
 
 def _is(value: object, kind: type) -> bool:

@@ -39,16 +39,16 @@ Bytes = npt.NDArray[np.uint8]
 def tasks(settings: Plain) -> list[Plain]:
     """``stream``: images held out for it. ``pixels``: of the shift, down and right. ``degrees``: of the rotation; ``rotating``
     turns evenly from 0 to twice as far, and its test images stand at the end."""
-    made = []
+    result = []
     for seed in settings["seeds"]:
         network = Network(layers=(*learner.sizes(settings["dataset"], settings["hidden"]),), seed=seed, learning=Learning(
             epochs=settings["epochs"], halvings=settings["halvings"], dropout=settings["dropout"]))
         for exponent in settings["exponents"]:
-            made.append({"seed": seed, "exponent": exponent} | {
+            result.append({"seed": seed, "exponent": exponent} | {
                 key: settings[key] for key in ("window", "pixels", "degrees")} | learner.setting_of(
                 network, "fixed", settings["dataset"], hold_out=settings["stream"],
                 train_images=settings["train_images"] or None))
-    return made
+    return result
 
 
 def run(setting: Plain) -> Plain:
@@ -129,10 +129,10 @@ def recovered(online: list[float], level: float, window: int) -> int | None:
 
 
 def _images(result: list[int | None]) -> str:
-    seen = [each for each in result if each is not None]
-    if not seen:
+    changes = [each for each in result if each is not None]
+    if not changes:
         return "never"
-    return f"{mean(seen):,.0f}" + ("" if len(seen) == len(result) else f" ({len(seen)} of {len(result)} seeds)")
+    return f"{mean(changes):,.0f}" + ("" if len(changes) == len(result) else f" ({len(changes)} of {len(result)} seeds)")
 
 
 def check(values: Plain) -> list[Claim]:

@@ -38,23 +38,23 @@ ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_imag
                            "halvings": int, "dropout": float, "exponents": [int], "repair": int, "peer_epochs": int,
                            **{kind: [float] for kind in KINDS}}
 FINE = Format.parse("Q2.10")              # of K that are off
-SAID = {"dead": "dead hidden neurons", "stuck": "stuck bits of weights", "upsets": "flips, per state word and step",
+TITLES = {"dead": "dead hidden neurons", "stuck": "stuck bits of weights", "upsets": "flips, per state word and step",
         "mismatch": "mismatch of K"}
 LINES = {"before": "ours, right after", "after": "ours, after learning", "peer": "peer, right after"}
 
 
 
 def tasks(settings: Plain) -> list[Plain]:
-    made = []
+    result = []
     for seed in settings["seeds"]:
         network = Network(layers=(*learner.sizes(settings["dataset"], settings["hidden"]),), seed=seed, learning=Learning(
             epochs=settings["epochs"], halvings=settings["halvings"], dropout=settings["dropout"]))
         for exponent in settings["exponents"]:
-            made.append({"seed": seed, "exponent": exponent, "repair": settings["repair"],
+            result.append({"seed": seed, "exponent": exponent, "repair": settings["repair"],
                          "peer_epochs": settings["peer_epochs"], "rates": {kind: settings[kind] for kind in KINDS}}
                         | learner.setting_of(network, "fixed", settings["dataset"], hold_out=settings["hold_out"],
                                              train_images=settings["train_images"]))
-    return made
+    return result
 
 
 def run(setting: Plain) -> Plain:
@@ -161,7 +161,7 @@ def summarise(runs: list[Run]) -> Summary:
         for group in zip(*(each["faults"][kind] for each in taken), strict=True):
             figures = {key: [each[key] for each in group] for key in ("before", "after", "peer")}
             values.setdefault(kind, []).append({"rate": group[0]["rate"]} | {key: mean(each) for key, each in figures.items()})
-            rows.append((f"{SAID[kind]}: {group[0]['rate']:g}", *(spread(each) for each in figures.values())))
+            rows.append((f"{TITLES[kind]}: {group[0]['rate']:g}", *(spread(each) for each in figures.values())))
     first = rates[best][0].setting
     tried = ", ".join(f"2^-{exponent}: {value:.1f}" for exponent, value in held_out.items())
     table = Table(
@@ -199,7 +199,7 @@ def _draw(values: Plain) -> bytes:
             for key, label in LINES.items():
                 place.plot(x, [each[key] for each in values[kind]], marker=".", label=label)
             place.set_xscale("log")
-            place.set(xlabel=SAID[kind], ylim=(0, 100))
+            place.set(xlabel=TITLES[kind], ylim=(0, 100))
         axes[0, 0].set_ylabel("accuracy (%)")
         axes[0, 0].legend(loc="lower left")
 

@@ -23,23 +23,23 @@ VERSION = 1
 ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "image": [int], "kernel": int,
                            "stride": int, "channels": [int], "hidden": int, "full": [int], "epochs": int, "halvings": int,
                            "shift": int, "arithmetics": [str]}
-WANTED = {"mnist": 99.0, "digits": 90.0}  # per cent that the convolutions must reach, written down before they were tried
+GOALS = {"mnist": 99.0, "digits": 90.0}  # per cent that the convolutions must reach, written down before they were tried
 ARITHMETICS = {"fixed": "integers", "float": "reals"}
 
 
 def tasks(settings: Plain) -> list[Plain]:
     """``hold_out`` 0 tests on the test images, ``train_images`` 0 learns all."""
-    made = []
+    result = []
     for seed in settings["seeds"]:
         for arithmetic in settings["arithmetics"]:
             for kind in ("convolutions", "full"):
                 layers, words = structure(settings, kind)
                 network = Network(layers=layers, wiring=Wiring(layers=words), seed=seed,
                                   learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0))
-                made.append({"seed": seed, "kind": kind} | learner.setting_of(
+                result.append({"seed": seed, "kind": kind} | learner.setting_of(
                     network, arithmetic, settings["dataset"], hold_out=settings["hold_out"] or None,
                     train_images=settings["train_images"] or None, shift=settings["shift"]))
-    return made
+    return result
 
 
 def structure(settings: Plain, kind: str) -> tuple[tuple[int, ...], tuple[str, ...]]:
@@ -99,9 +99,9 @@ def check(values: Plain) -> list[Claim]:
         each["accuracy"] > result[name.replace("convolutions", "full")]["accuracy"]
         and each["parameters"] < result[name.replace("convolutions", "full")]["parameters"]
         for name, each in result.items() if name.startswith("convolutions")))]
-    if wanted := WANTED.get(values["dataset"]):
-        claims.append(Claim(f"They reach {wanted:.1f} % of {values['dataset']} in the mean over seeds", all(
-            each["accuracy"] >= wanted for name, each in result.items() if name.startswith("convolutions"))))
+    if goal := GOALS.get(values["dataset"]):
+        claims.append(Claim(f"They reach {goal:.1f} % of {values['dataset']} in the mean over seeds", all(
+            each["accuracy"] >= goal for name, each in result.items() if name.startswith("convolutions"))))
     return claims
 
 

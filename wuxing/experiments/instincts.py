@@ -43,7 +43,7 @@ BEYOND_SEEDS, SOONER = 0.15, 0.9          # points of accuracy, share of epochs
 
 def tasks(settings: Plain) -> list[Plain]:
     """``train_images`` and ``K_train_images`` 0 learn all that are not held out."""
-    made = []
+    result = []
     for seed in settings["seeds"]:
         for subject, arithmetic in SUBJECTS.items():
             own = "" if subject == "C" else "K_"
@@ -52,11 +52,11 @@ def tasks(settings: Plain) -> list[Plain]:
                 network = Network(layers=(*learner.sizes(settings["dataset"], settings["hidden"]),), seed=seed,
                                   formats=WORDS,
                                   learning=Learning(**learning | rules(subject, name, exponent, gains, settings["leak"])))
-                made.append({"seed": seed, "subject": subject, "instinct": name, "exponent": exponent, "gains": list(gains),
+                result.append({"seed": seed, "subject": subject, "instinct": name, "exponent": exponent, "gains": list(gains),
                              "levels": settings["levels"]} | learner.setting_of(
                     network, arithmetic, settings["dataset"], hold_out=settings["hold_out"], both=True,
                     every=settings["every"], train_images=settings[f"{own}train_images"] or None))
-    return made
+    return result
 
 
 def candidates(settings: Plain, own: str) -> list[tuple[str, int, tuple[float, float, float]]]:

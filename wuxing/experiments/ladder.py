@@ -27,8 +27,8 @@ ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_imag
                            "methods": [str], "epochs": int, "halvings": int, "every": int, "levels": [float],
                            "exponents": [int], "rates": [float]}
 OURS, OURS_LAST = "ours", "ours, last layer only"
-KNOWN = (*METHODS, OURS, OURS_LAST)
-SEEN = 2000                               # training images, to see how many have an error at the end
+LADDER = (*METHODS, OURS, OURS_LAST)
+SAMPLE = 2000                               # training images, to see how many have an error at the end
 USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
 KNOWS = {
     "backpropagation": "no: the links of the next layer, sent back another way, and the derivative",
@@ -41,7 +41,7 @@ KNOWS = {
 
 def tasks(settings: Plain) -> list[Plain]:
     """``networks``: sizes of hidden layers as ``256-128``. ``rate_shifts``: ours are 2**-n. ``rates``: of the peers."""
-    made = []
+    result = []
     for seed in settings["seeds"]:
         for name in settings["networks"]:
             layers = (*learner.sizes(settings["dataset"], *map(int, name.split("-"))),)
@@ -51,11 +51,11 @@ def tasks(settings: Plain) -> list[Plain]:
                     learning = Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, average=1,
                                         **({"links": rate, "bias": rate} if ours else {}),
                                         frozen=len(layers) - 2 if method == OURS_LAST else 0)
-                    made.append({"seed": seed, "name": name, "method": method, "rate": rate, "levels": settings["levels"]}
+                    result.append({"seed": seed, "name": name, "method": method, "rate": rate, "levels": settings["levels"]}
                                 | learner.setting_of(Network(layers=layers, seed=seed, learning=learning), "fixed",
                                                      settings["dataset"], hold_out=settings["hold_out"], both=True,
                                                      every=settings["every"], train_images=settings["train_images"] or None))
-    return made
+    return result
 
 
 def run(setting: Plain) -> Plain:
@@ -70,10 +70,10 @@ def run(setting: Plain) -> Plain:
                 "test": peer.accuracy(whole.test_images, whole.test_labels)}
     course = []
     _, _, data, model = learner.learnt(setting, course)
-    outputs = model.outputs(data.train_images[:SEEN])
-    labels, margin = data.train_labels[:SEEN], model.arithmetic.margin
-    wanted = np.arange(outputs.shape[1]) == labels[:, None]
-    content = np.where(wanted, outputs >= margin, outputs <= -margin).all(axis=1)
+    outputs = model.outputs(data.train_images[:SAMPLE])
+    labels, margin = data.train_labels[:SAMPLE], model.arithmetic.margin
+    labelled = np.arange(outputs.shape[1]) == labels[:, None]
+    content = np.where(labelled, outputs >= margin, outputs <= -margin).all(axis=1)
     return {"accuracy": learner.accuracy(model, data.test_images, data.test_labels), "course": course,
             "erring": 1 - float(content.mean()), "test": learner.test_accuracy(setting, model)}
 

@@ -72,19 +72,19 @@ def learnt(setting: Plain,
     """
     network, arithmetic = Network.from_dict(setting["network"]), setting["arithmetic"]
     data = images(setting)
-    made: list[CompiledModel] = []
+    models: list[CompiledModel] = []
     tests = 0
 
     def engine(network: Network, arithmetic: str, values: Parameters | None) -> CompiledModel:
-        made.append(CompiledModel(network, arithmetic, values, threads=1))
-        return made[-1]
+        models.append(CompiledModel(network, arithmetic, values, threads=1))
+        return models[-1]
 
     def test(epoch: int, done: int, count: int, right: int) -> None:
         nonlocal tests
         reached = epoch * count + done
         if course is not None and setting["every"] and reached // setting["every"] > tests:
             tests = reached // setting["every"]
-            values = all_pixels(network, arithmetic, made[0].parameters)
+            values = all_pixels(network, arithmetic, models[0].parameters)
             whole = CompiledModel(network, arithmetic, values, threads=1)
             course.append([reached / count, accuracy(whole, data.test_images, data.test_labels)])
 

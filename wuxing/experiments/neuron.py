@@ -85,20 +85,21 @@ def ring_of(couplings: Reals) -> Ring:
 
 
 def tasks(settings: Plain) -> list[Plain]:
-    neurons, made = settings["neurons"], []
+    neurons, result = settings["neurons"], []
     for seed in settings["seeds"]:
         same = {"seed": seed, "neurons": neurons}
         for fraction in (None, *settings["fractions"]):
             word = same | {"fraction": fraction}
-            made.append(word | {"part": "rest", "dt": settings["dt"], "time": settings["time"]})
-            made.append(word | {"part": "response", "dt": settings["dt"], "time": settings["time"],
+            result.append(word | {"part": "rest", "dt": settings["dt"], "time": settings["time"]})
+            result.append(word | {"part": "response", "dt": settings["dt"], "time": settings["time"],
                                 "drives": settings["drives"]})
-            made += [word | {"part": "oscillator", "dt": dt, "time": settings["oscillator_time"], "window": settings["window"]}
-                     for dt in settings["oscillator_dt"]]
-        made += [same | {"part": "drift", "method": method, "dt": dt, "time": settings["drift_time"]}
+            result += [word | {"part": "oscillator", "dt": dt, "time": settings["oscillator_time"],
+                               "window": settings["window"]}
+                       for dt in settings["oscillator_dt"]]
+        result += [same | {"part": "drift", "method": method, "dt": dt, "time": settings["drift_time"]}
                  for method in METHODS for dt in settings["drift_dt"]]
-        made.append({"seed": seed, "part": "portrait", "fraction": 12})
-    return made
+        result.append({"seed": seed, "part": "portrait", "fraction": 12})
+    return result
 
 
 def run(setting: Plain) -> Plain:

@@ -51,11 +51,11 @@ def drifts(runs: list[Run]) -> bytes:
     def paint(axes: Panels) -> None:
         place = axes[0, 0]
         for (method,), group in grouped(runs, "method").items():
-            seen = [run for run in group if run.result["change"] is not None]
-            steps = sorted({run.setting["dt"] for run in seen})
-            means = [np.mean([run.result["change"] for run in seen if run.setting["dt"] == dt]) for dt in steps]
+            finite = [run for run in group if run.result["change"] is not None]
+            steps = sorted({run.setting["dt"] for run in finite})
+            means = [np.mean([run.result["change"] for run in finite if run.setting["dt"] == dt]) for dt in steps]
             line = place.plot(steps, means, label=method)[0]
-            place.plot([run.setting["dt"] for run in seen], [run.result["change"] for run in seen], ".",
+            place.plot([run.setting["dt"] for run in finite], [run.result["change"] for run in finite], ".",
                        color=line.get_color())
         place.set_xscale("log", base=2)
         place.set_yscale("log")

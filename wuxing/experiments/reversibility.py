@@ -49,7 +49,7 @@ Reals = npt.NDArray[np.float64]
 
 
 def tasks(settings: Plain) -> list[Plain]:
-    made = []
+    result = []
     for seed in settings["seeds"]:
         same = {"seed": seed, "images": settings["images"], "width": settings["width"], **BASE}
         changes: list[Plain] = [{"vary": "steps", "steps": steps} for steps in settings["steps"]]
@@ -60,12 +60,12 @@ def tasks(settings: Plain) -> list[Plain]:
             changes += [{"vary": f"{long}floor", "floor": floor, "steps": steps} for floor in settings["floors"]]
             changes += [{"vary": f"{long}depth", "depth": depth, "gain": gain, "steps": steps}
                         for gain in settings["gains"] for depth in settings["depths"]]
-        made += [same | change | {"arithmetic": arithmetic} for change in changes for arithmetic in ("float", "fixed")]
+        result += [same | change | {"arithmetic": arithmetic} for change in changes for arithmetic in ("float", "fixed")]
         for fraction in settings["fractions"]:
-            made.append(same | {"vary": "fraction", "fraction": fraction, "arithmetic": "fixed"})
-            made.append(same | {"vary": "long fraction", "fraction": fraction, "steps": LONG, "floor": 2.0**-fraction,
+            result.append(same | {"vary": "fraction", "fraction": fraction, "arithmetic": "fixed"})
+            result.append(same | {"vary": "long fraction", "fraction": fraction, "steps": LONG, "floor": 2.0**-fraction,
                                 "arithmetic": "fixed"})
-    return made
+    return result
 
 
 def run(setting: Plain) -> Plain:

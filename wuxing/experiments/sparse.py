@@ -33,30 +33,30 @@ WIRINGS = ("both", "first", "narrow", "one-to-one")
 
 def tasks(settings: Plain) -> list[Plain]:
     inputs, classes = learner.sizes(settings["dataset"])
-    made = []
+    result = []
     for seed in settings["seeds"]:
         for way in WIRINGS:
             for share in settings["shares"] if way != "one-to-one" else [None]:
                 layers, words = wired(way, share, inputs, settings["hidden"], classes)
                 network = Network(layers=layers, wiring=Wiring(layers=words), seed=seed, learning=Learning(
                     epochs=settings["epochs"], halvings=settings["halvings"], dropout=settings["dropout"]))
-                made.append({"seed": seed, "way": way, "share": share, "links": links(network)} | learner.setting_of(
+                result.append({"seed": seed, "way": way, "share": share, "links": links(network)} | learner.setting_of(
                     network, "fixed", settings["dataset"], hold_out=settings["hold_out"], both=True,
                     train_images=settings["train_images"] or None))
-    return made
+    return result
 
 
 def wired(way: str, share: float | None, inputs: int, hidden: int, classes: int) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Sizes and words of ``Wiring`` of one way to have that share of the links."""
     if way == "one-to-one" or share is None:
         return (inputs, inputs, classes), ("one-to-one", "full")
-    wanted = share * hidden * (inputs + classes)
+    links = share * hidden * (inputs + classes)
     if way == "narrow":
-        return (inputs, max(1, round(wanted / (inputs + classes))), classes), ()
+        return (inputs, max(1, round(links / (inputs + classes))), classes), ()
     if way == "both":
         words = tuple(f"random {max(1, round(share * size))}" for size in (inputs, hidden))
     else:
-        words = f"random {max(1, round((wanted - hidden * classes) / hidden))}", "full"
+        words = f"random {max(1, round((links - hidden * classes) / hidden))}", "full"
     return (inputs, hidden, classes), words if share < 1 else ()
 
 

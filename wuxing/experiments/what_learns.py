@@ -29,7 +29,7 @@ FALL = 5.0                                # points between two epochs that no no
 
 
 def tasks(settings: Plain) -> list[Plain]:
-    made = []
+    result = []
     for seed in settings["seeds"]:
         for hidden in settings["hidden"]:
             for name, trained in SETS.items():
@@ -40,10 +40,10 @@ def tasks(settings: Plain) -> list[Plain]:
                         layers=(*learner.sizes(settings["dataset"], hidden),), seed=seed,
                         learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, average=1),
                     ).with_learning(**rates)
-                    made.append({"seed": seed, "hidden": hidden, "set": name, "exponent": exponent} | learner.setting_of(
+                    result.append({"seed": seed, "hidden": hidden, "set": name, "exponent": exponent} | learner.setting_of(
                         network, "float", settings["dataset"], hold_out=settings["hold_out"],
                         train_images=settings["train_images"], each_epoch=True, both=True))
-    return made
+    return result
 
 
 run = learner.run

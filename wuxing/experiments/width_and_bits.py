@@ -30,7 +30,7 @@ USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are 
 
 
 def tasks(settings: Plain) -> list[Plain]:
-    made = []
+    result = []
     for seed in settings["seeds"]:
         for word in settings["words"]:
             for weight in settings["weights"]:
@@ -41,10 +41,10 @@ def tasks(settings: Plain) -> list[Plain]:
                             formats=formats(word, weight), integration=Integration(steps=steps),
                             learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, average=1))
                         network.check_fixed()
-                        made.append({"seed": seed, "word": word, "weight": weight, "steps": steps, "hidden": hidden}
+                        result.append({"seed": seed, "word": word, "weight": weight, "steps": steps, "hidden": hidden}
                                     | learner.setting_of(network, "fixed", settings["dataset"], hold_out=settings["hold_out"],
                                                          train_images=settings["train_images"], both=True))
-    return made
+    return result
 
 
 def formats(word: int, weight: int) -> Formats:
@@ -82,14 +82,14 @@ def summarise(runs: list[Run]) -> Summary:
         point["front"] = best
     first = runs[0].setting
     layers = first["network"]["layers"]
-    said = (f"{first['dataset']}, {layers[0]}-N-{layers[-1]}, {first['train_images']:,} images, "
+    title = (f"{first['dataset']}, {layers[0]}-N-{layers[-1]}, {first['train_images']:,} images, "
             f"{first['network']['learning']['epochs']} epochs")
     front = sorted((point for point in points if point["front"]), key=lambda point: point["memory_bits"])
     rows: list[tuple[str, ...]] = [(f"Q1.{point['word']}", f"Q2.{point['weight']}", str(point["steps"]), str(point["hidden"]),
              f"{point['memory_bits'] / 1000:,.0f}", f"{point['clocks']:,.0f}", "yes" if point["core"] else "no",
              spread(point["accuracies"]), spread(point["tests"])) for point in front]
-    return Summary({"points": points}, [_map(points, said), Table(
-        f"{said}: what no other combination beats in held-out accuracy, memory and clocks; core: whether one with "
+    return Summary({"points": points}, [_map(points, title), Table(
+        f"{title}: what no other combination beats in held-out accuracy, memory and clocks; core: whether one with "
         f"18-bit multipliers can learn so",
         ("word", "weight", "steps", "hidden", "memory, kbit", "clocks to learn an image", "core", "held-out, %",
          "test, %"), rows)], [Figure(
@@ -97,13 +97,13 @@ def summarise(runs: list[Run]) -> Summary:
              "combinations, by word; the line is the front of the two.", partial(_draw, points))])
 
 
-def _map(points: list[Plain], said: str) -> Table:
+def _map(points: list[Plain], title: str) -> Table:
     """Rows: word and weight; columns: neurons and steps."""
     columns = list(dict.fromkeys((point["hidden"], point["steps"]) for point in sorted(
         points, key=lambda point: (point["hidden"], point["steps"]))))
     result = {tuple(point[axis] for axis in AXES): point["accuracy"] for point in points}
     pairs = list(dict.fromkeys((point["word"], point["weight"]) for point in points))
-    return Table(f"{said}: the map, held-out accuracy in %, by hidden neurons N and steps", (
+    return Table(f"{title}: the map, held-out accuracy in %, by hidden neurons N and steps", (
         "word, weight", *(f"N {hidden}, {steps}" for hidden, steps in columns)), [
             (f"Q1.{word}, Q2.{weight}", *(f"{result[word, weight, steps, hidden]:.1f}" for hidden, steps in columns))
             for word, weight in pairs])
@@ -115,8 +115,8 @@ def check(values: Plain) -> list[Claim]:
     least = {axis: min(point[axis] for point in points) for axis in AXES}
 
     def at(**where: int) -> float:
-        wanted = greatest | where
-        return float(next(point["accuracy"] for point in points if all(point[axis] == wanted[axis] for axis in AXES)))
+        top = greatest | where
+        return float(next(point["accuracy"] for point in points if all(point[axis] == top[axis] for axis in AXES)))
 
     word, steps = sorted({point["word"] for point in points}), sorted({point["steps"] for point in points})
     front = [point for point in points if point["front"]]

@@ -21,13 +21,13 @@ def page(report: BuildReport) -> str:
     sizes = "-".join(map(str, report.network.layers))
     verified: list[Row] = [(name.replace("_", " "), f"{value:,.1f}" if isinstance(value, float) else str(value))
                            for name, value in asdict(report.verified).items() if value is not None]
-    made: list[Row] = [("network digest", report.network.digest), *report.versions.items(),
+    rows: list[Row] = [("network digest", report.network.digest), *report.versions.items(),
                        *((f"SHA-256 of {name}", digest) for name, digest in report.sha256.items())]
     images: list[Row] = [(KINDS[name], f"{each.clocks:,.1f}", f"{each.us:,.2f}", f"{each.images_per_second:,.0f}",
                           f"{each.estimated_uJ:,.2g}") for name, each in report.images.items()]
     hops: list[Row] = [(hop.kind, hop.signal or hop.cell, f"{hop.ns:.2f}") for hop in report.critical_path.hops]
     return rendered("build.html", title=f"{sizes} on {report.title}", report=report, parts=PARTS, clock=_clock(report),
-                    images_title=IMAGES, images=images, hops=hops, verified=verified, made=made)
+                    images_title=IMAGES, images=images, hops=hops, verified=verified, made=rows)
 
 
 def _clock(report: BuildReport) -> list[Row]:

@@ -42,13 +42,13 @@ def err() -> Console:
 
 def table(title: str, *, left: tuple[str, ...] = (), right: tuple[str, ...] = ()) -> Sheet:
     """A table with the columns ``left`` (text) and then ``right`` (numbers)."""
-    made = Sheet(title=title, title_justify="left", min_width=len(title), box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
+    sheet = Sheet(title=title, title_justify="left", min_width=len(title), box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
                  show_edge=False, pad_edge=False)
     for heading in left:
-        made.add_column(heading, overflow="fold")
+        sheet.add_column(heading, overflow="fold")
     for heading in right:
-        made.add_column(heading, justify="right", overflow="fold")
-    return made
+        sheet.add_column(heading, justify="right", overflow="fold")
+    return sheet
 
 
 def printable(text: object) -> str:

@@ -19,14 +19,14 @@ class Sheet(Table):
     """As ``rich.table.Table``; columns that are justified to the right hold numbers."""
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        least, wanted = ([size(column) for column in self.columns] for size in (_least, _wanted))
+        least, full = ([size(column) for column in self.columns] for size in (_least, _full_width))
         spare = options.max_width - sum(least) - BETWEEN * (len(least) - 1)
         if spare < 0 and len(least) > 1:
             yield from self._paragraphs(options.max_width)
             return
         widths = list(least)
         for _ in range(spare):
-            if not (short := [at for at, width in enumerate(widths) if width < wanted[at]]):
+            if not (short := [at for at, width in enumerate(widths) if width < full[at]]):
                 break
             widths[min(short, key=widths.__getitem__)] += 1   # the narrowest one that can use it
         for column, width in zip(self.columns, widths, strict=True):
@@ -80,6 +80,6 @@ def _least(column: Column) -> int:
     return max(map(cell_len, words), default=0)
 
 
-def _wanted(column: Column) -> int:
+def _full_width(column: Column) -> int:
     """The width that breaks nothing at all."""
     return max(map(cell_len, [*_cells(column), *_heading(column)]))

@@ -111,14 +111,14 @@ class Samples:
 
     def first(self, train: int | None = None, test: int | None = None) -> Samples:
         """The first ``train`` training and ``test`` test samples (None: all of them), for quick runs."""
-        said = []
+        counts = []
         for part, count, labels in (("training", train, self.train_labels), ("test", test, self.test_labels)):
             if count is not None and not 1 <= count <= len(labels):
                 raise InputError(f"the {part} images to take must be 1 to {len(labels)}, not {count}")
-            said += [f"{count} {part}"] if count is not None else []
+            counts += [f"{count} {part}"] if count is not None else []
         return replace(self, train_values=self.train_values[:train], train_labels=self.train_labels[:train],
                        test_values=self.test_values[:test], test_labels=self.test_labels[:test],
-                       source=self.source + (f"; the first {' and '.join(said)} images" if said else ""))
+                       source=self.source + (f"; the first {' and '.join(counts)} images" if counts else ""))
 
     def _digest(self) -> str:
         digest = hashlib.sha256()

@@ -105,7 +105,7 @@ def altered(parent: Path, name: str, change) -> Path:
     return folder
 
 
-def screens(*arguments) -> dict:
+def outcome(*arguments) -> dict:
     """The JSON of a command that succeeds."""
     target = Path("said.json")
     assert main([*map(str, arguments), "--json", str(target)]) == 0
@@ -118,8 +118,8 @@ def test_a_model_sees_all_data_through_its_own_encoding(tmp_path, monkeypatch, c
     monkeypatch.setenv("WUXING_DATA", str(tmp_path))
     negatives = altered(tmp_path, "negatives", np.bitwise_not)
     quick = ("--layers", "64,12,10", "--epochs", "2")
-    plain = screens("train", "--dataset", "digits", *quick, "-o", "plain.npz")
-    turned = screens("train", "--dataset", "negatives", *quick, "-o", "turned.npz")
+    plain = outcome("train", "--dataset", "digits", *quick, "-o", "plain.npz")
+    turned = outcome("train", "--dataset", "negatives", *quick, "-o", "turned.npz")
     assert turned["accuracy"] == plain["accuracy"]
     files = [model_file.load(name) for name in ("plain.npz", "turned.npz")]
     assert files[0].encoding.is_identity
@@ -129,17 +129,17 @@ def test_a_model_sees_all_data_through_its_own_encoding(tmp_path, monkeypatch, c
     right = {}
     for model in ("plain", "turned"):
         for data in ("digits", negatives):
-            right[model, str(data)] = screens("eval", f"{model}.npz", "--dataset", data)["accuracy"]
-    assert right["plain", "digits"] == right["turned", str(negatives)] == screens("eval", "turned.npz")["accuracy"]
+            right[model, str(data)] = outcome("eval", f"{model}.npz", "--dataset", data)["accuracy"]
+    assert right["plain", "digits"] == right["turned", str(negatives)] == outcome("eval", "turned.npz")["accuracy"]
     assert right["plain", str(negatives)] < right["plain", "digits"]      # read as bytes, as ever
     assert "bytes by the encoding" in capsys.readouterr().err
     for encoding, inputs in (("bytes", 64), ("range thermometer:2", 128)):
-        output = screens("train", "--dataset", "negatives", "--encoding", encoding, "--epochs", "1", "-o", "m.npz",
+        output = outcome("train", "--dataset", "negatives", "--encoding", encoding, "--epochs", "1", "-o", "m.npz",
                     "--layers", f"{inputs},3,10")
         assert output["network"]["layers"][0] == inputs
-    assert screens("cosim", "m.npz", "--images", "2", "--learn", "1", "--units", "2,1")["mismatches"] == 0
-    assert screens("ranges", "m.npz", "--images", "2", "--learn", "1")["dataset"] == "negatives"
-    assert screens("info", "m.npz")["encoding"]["code"] == "thermometer"
+    assert outcome("cosim", "m.npz", "--images", "2", "--learn", "1", "--units", "2,1")["mismatches"] == 0
+    assert outcome("ranges", "m.npz", "--images", "2", "--learn", "1")["dataset"] == "negatives"
+    assert outcome("info", "m.npz")["encoding"]["code"] == "thermometer"
 
 
 def test_words_of_an_encoding_are_looked_at_before_data(capsys):

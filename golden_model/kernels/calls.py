@@ -24,8 +24,8 @@ def declare(arguments: tuple[Any, ...]) -> None:
 def address(function: Any, arguments: tuple[Any, ...]) -> int:
     """Where the machine code of a kernel for arguments of these types begins; it is loaded or compiled if need be."""
     function.compile(arguments)
-    made = function.overloads[arguments]
-    return int(made.library.get_pointer_to_function(made.fndesc.llvm_func_name))
+    entries = function.overloads[arguments]
+    return int(entries.library.get_pointer_to_function(entries.fndesc.llvm_func_name))
 
 
 @intrinsic

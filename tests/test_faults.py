@@ -244,9 +244,16 @@ STACKED = Network(layers=(18, 4 * 17, 18, 3), learning=Learning(links=2**-2, bia
     "convolution 2x2 stride 1 of 3x3x2", "recurrent 4 steps 2 K3 0.5", "full")))
 
 
+EVERY_FRAME = replace(STACKED, layers=(18, 4 * 17, 4 * 18, 3), wiring=Wiring(layers=(
+    "convolution 2x2 stride 1 of 3x3x2", "recurrent 4 steps 2 K3 0.5 every frame", "full")))
+FRAMES_FIRST = replace(STACKED, layers=(18, 3 * 17, 2 * 16, 3), wiring=Wiring(layers=(
+    "recurrent 3 steps 2 K3 0.5 every frame", "convolution 2x2 stride 1 of 3x17x1", "full")))
+
+
+@pytest.mark.parametrize("stack", [STACKED, EVERY_FRAME, FRAMES_FIRST])
 @pytest.mark.parametrize("batch", [1, 4])
-def test_both_engines_compute_the_same_bits_where_links_are_tied_or_reciprocal(batch):
-    network, faults = STACKED.with_learning(batch=batch), Faults(stuck=0.02, upsets=0.02, seed=8)
+def test_both_engines_compute_the_same_bits_where_links_are_tied_or_reciprocal(batch, stack):
+    network, faults = stack.with_learning(batch=batch), Faults(stuck=0.02, upsets=0.02, seed=8)
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (14, 18)).astype(np.uint8), random.integers(0, 3, 14)
     plain, compiled = FaultyModel(network, None, faults), FaultyCompiledModel(network, None, faults)
@@ -257,15 +264,19 @@ def test_both_engines_compute_the_same_bits_where_links_are_tied_or_reciprocal(b
         assert np.array_equal(memory.of(layer.weights), layer.weights)
 
 
-def test_states_of_a_recurrent_layer_are_struck_before_each_step_either_way():
-    """What is struck is the word that the step starts from, that gates the way back and that products see."""
-    struck, wiring = Struck(STACKED, Faults(upsets=0.3, seed=2)), STACKED.wirings[1]
-    layer, random = parameters.initial(STACKED, "fixed")[1], np.random.default_rng(1)
-    x, error = random.integers(-4096, 4096, (2, 68)), random.integers(-4096, 4096, (2, 18))
+@pytest.mark.parametrize("stack", [STACKED, EVERY_FRAME])
+def test_states_of_a_recurrent_layer_are_struck_before_each_step_either_way(stack):
+    """What is struck is the word that the step starts from, that gates the way back and that products see.
+
+    The error of a frame that is passed on enters after the frame's last step, and before the upsets of the step back.
+    """
+    struck, wiring = Struck(stack, Faults(upsets=0.3, seed=2)), stack.wirings[1]
+    layer, random = parameters.initial(stack, "fixed")[1], np.random.default_rng(1)
+    x, error = random.integers(-4096, 4096, (2, 68)), random.integers(-4096, 4096, (2, stack.layers[2]))
     state = wiring.settle(struck, x, layer, 1)
     struck.erring = np.array([[True], [False]])
     signals = [r[MIRROR] for r in reversed(wiring.settle_reverse(struck, state, error, layer, 1))]
-    plain = create_arithmetic(STACKED, "fixed")
+    plain = create_arithmetic(stack, "fixed")
     links, low, s = layer.weights[:, -18:], plain.low[:, None, None] + plain.floor, np.zeros((5, 2, 18), np.int64)
     for t in range(8):
         s = np.maximum(s ^ upsets.masks(2, np.arange(2), upsets.FORWARD, 1, t, 18, 0.3, 13), low)
@@ -273,13 +284,15 @@ def test_states_of_a_recurrent_layer_are_struck_before_each_step_either_way():
         s = reciprocal.step(plain, s, None, wiring.drive(plain, state.course.frames[t // 2], layer, 1), 0, 1, layer.coupling,
                             links, "displacement[1]")
     assert np.array_equal(state.displacement, s)
+    after = {8: error} if stack is STACKED else {2 * frame: error[:, 18 * (frame - 1):18 * frame] for frame in range(1, 5)}
     gates = [reverse_gate(plain, each)[MIRROR] for each in state.course.states]
     r = np.zeros((5, 2, 18), np.int64)
-    r[MIRROR[1]] = plain.kick(r[MIRROR[1]], gates[8][MIRROR[1]] * error, 1)
     for step in range(8):
+        if 8 - step in after:
+            r[MIRROR[1]] = plain.kick(r[MIRROR[1]], gates[8 - step][MIRROR[1]] * after[8 - step], 1)
         hits = upsets.masks(2, np.arange(2), upsets.REVERSE, 1, step, 18, 0.3, 13)[MIRROR]
         r = r ^ hits * struck.erring
         assert (hits[:, 0] != 0).any()
         assert np.array_equal(signals[step], r)
-        r = reciprocal.step(plain, r, (gates[8 - step], gates[7 - step]), 0 * error, int(MIRROR[1]), int(MIRROR[0]),
+        r = reciprocal.step(plain, r, (gates[8 - step], gates[7 - step]), 0 * error[:, :18], int(MIRROR[1]), int(MIRROR[0]),
                             mirrored(layer.coupling), links.T, "reverse[1]")

@@ -1,6 +1,7 @@
 """Building: order of the steps, seeds, refusals, what stays in the folder; real bitstreams, the same bytes twice."""
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
@@ -10,7 +11,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from boards import build, energy, fit, platforms, programming, report, routing, synthesis, tools
+from boards import build, energy, fit, platforms, programming, report, routing, synthesis, tools, top
 from golden_model import parameters
 from golden_model.errors import InputError, InternalError, ToolError
 from golden_model.network import Network
@@ -59,11 +60,28 @@ sys.exit("ERROR: cannot place cell.")
 """
 
 
+core_text = functools.cache(emit.to_verilog)
+
+
+top_texts = {}
+
+
+def top_text(whole, to_verilog=top.to_verilog):
+    key = whole.platform.name, whole.pll, whole.system.design, whole.system.divisor
+    if key not in top_texts:
+        top_texts[key] = to_verilog(whole)
+    for component in (whole, whole.system):                   # Amaranth warns of what was made and not elaborated
+        component._MustUse__used = True
+    return top_texts[key]
+
+
 @pytest.fixture
 def toolchain(tmp_path, monkeypatch):
     """A function that puts a program (as Python) in the place of one of the toolchain."""
     tools.tool.cache_clear()
     tools.version.cache_clear()
+    monkeypatch.setattr(emit, "to_verilog", core_text)        # what becomes of the texts is the matter here
+    monkeypatch.setattr(top, "to_verilog", top_text)
 
     def replace(name, text):
         program = tmp_path / f"fake-{name}"

@@ -5,6 +5,7 @@ fitted to syntheses by ``bench/synthesis.py``; they are within 15 % of those.
 """
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from golden_model.errors import InputError
@@ -63,6 +64,7 @@ class Memory:
 
 # ----------------------------------------------------------------- clocks
 
+@functools.lru_cache(maxsize=256)                         # several boards have the same chip
 def clocks(design: Design, nonzero: int) -> Clocks:
     """Clocks of images with ``nonzero`` inputs that are not 0 and no output that is.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from command_model import CommandModel
 from golden_model import learning
@@ -11,8 +12,17 @@ from golden_model.arithmetic import Array
 from golden_model.model import Model
 from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
+from golden_model.wirings import LayerState
 from hdl import frames
 from hdl.design import Design
+
+
+class Watched(Model):
+    """The golden model; ``states`` of its layers are those of the image that it was given last."""
+
+    def forward(self, images: npt.ArrayLike) -> list[LayerState]:
+        self.states = super().forward(images)
+        return self.states
 
 
 class GoldenBackend:
@@ -32,19 +42,19 @@ class GoldenBackend:
     def __init__(self, network: Network, values: Parameters) -> None:
         self.network = network
         self.layers = [layer.copy() for layer in values]
-        self._models: dict[tuple[int, int], Model] = {}
+        self._models: dict[tuple[int, int], Watched] = {}
 
     def infer(self, image: bytes) -> tuple[int, list[int]]:
         outputs = self._model(0, 0).outputs(_row(image))[0]
         return int(outputs.argmax()), [int(word) for word in outputs]
 
     def learn(self, image: bytes, label: int, links_rate_shift: int, bias_rate_shift: int) -> tuple[int, list[int], bool]:
-        winner, outputs = self.infer(image)
         model = self._model(links_rate_shift, bias_rate_shift)
-        error = learning.output_error(model.arithmetic, np.array([outputs]), np.array([label]), len(self.layers) - 1)
-        model.learn(_row(image), np.array([label]))
+        [winner] = model.learn(_row(image), np.array([label]))
+        outputs = model.states[-1].outputs
+        error = learning.output_error(model.arithmetic, outputs, np.array([label]), len(self.layers) - 1)
         self.layers = model.layers
-        return winner, outputs, bool(error.any())
+        return int(winner), [int(word) for word in outputs[0]], bool(error.any())
 
     def write(self, layer: int, neuron: int, index: int, word: int) -> None:
         array, place, bits = self._parameter(layer, neuron, index)
@@ -64,14 +74,14 @@ class GoldenBackend:
             return parameters.bias, (neuron,), formats.drive.bits
         return parameters.coupling, (*divmod(index - inputs - 1, 5), neuron), formats.coupling.bits
 
-    def _model(self, links_rate_shift: int, bias_rate_shift: int) -> Model:
+    def _model(self, links_rate_shift: int, bias_rate_shift: int) -> Watched:
         """The golden model with these rates and the present parameters."""
         key = links_rate_shift, bias_rate_shift
         if key not in self._models:
             rates = self.network.learning.rate_shifts(0)
             links, bias = (0.0 if rates[name] is None else 2.0**-exponent
                            for name, exponent in zip(("links", "bias"), key, strict=True))
-            self._models[key] = Model(self.network.with_learning(links=links, bias=bias, epochs=1, halvings=0), "fixed",
+            self._models[key] = Watched(self.network.with_learning(links=links, bias=bias, epochs=1, halvings=0), "fixed",
                                       self.layers)
         self._models[key].layers = self.layers
         return self._models[key]

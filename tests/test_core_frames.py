@@ -1,5 +1,6 @@
 # amaranth: UnusedElaboratable=no
 """Any frames at all, through the compiled core: one right reply to each, no hang, and the right parameters afterwards."""
+import functools
 import random
 from collections import Counter
 
@@ -26,17 +27,21 @@ DESIGNS = {"parallel": Design(network=NETWORK, units=(2, 3)),
            "programmable": Design(network=NETWORK, units=(2, 3), kind="programmable")}
 
 
+verilog = functools.cache(emit.to_verilog)
+
+
 class Conversation:
     """A core and its model; ``seen`` counts (opcode, status), ``resets`` those in the middle of something.
 
     Up to ``most`` frames follow one another; then, with probability ``cut``, they are cut off by a reset of 1 to 3 clocks.
+    ``text``: makes the Verilog of the design.
     """
 
-    def __init__(self, design, seed, most=300, cut=0.1):
+    def __init__(self, design, seed, most=300, cut=0.1, text=verilog):
         self.most, self.cut = most, cut
         self.chance, self.coverage, self.resets, self.seed = random.Random(seed), Counter(), 0, seed
         values = parameters.initial(NETWORK, "fixed")
-        self.rtl = RtlModel(NETWORK, emit.to_verilog(design), patience=20_000)
+        self.rtl = RtlModel(NETWORK, text(design), patience=20_000)
         self.rtl.load_parameters(values)
         self.model = command_model(design, values)
         self.rtl.reset()
@@ -134,7 +139,7 @@ def test_a_bug_in_the_reset_is_noticed(bug, monkeypatch):
     module, name, *change = BUGS[bug]
     monkeypatch.setattr({"hdl.core": emit, "hdl.core_ports": core}[module], name, getattr(planted(module, *change), name))
     with pytest.raises((Stuck, AssertionError)):
-        Conversation(DESIGNS["parallel"], 3, most=8, cut=1).go(2200)
+        Conversation(DESIGNS["parallel"], 3, most=8, cut=1, text=emit.to_verilog).go(2200)
 
 
 def test_a_parameter_that_is_wrong_is_noticed():

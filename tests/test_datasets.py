@@ -3,14 +3,17 @@ import gzip
 import hashlib
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from golden_model.data.datasets import FILES, Dataset, available, check_fits, load
+from golden_model.data.datasets import FILES, SHA256, Dataset, available, check_fits, load
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network
@@ -240,3 +243,19 @@ def test_digits() -> None:
         (bytes(min(255, 16 * int(value)) for value in image), label)
         for image, label in zip(bunch.data, bunch.target, strict=True))
     assert digits.sha256 == "e57ba62e72743acb9d29f1115c7c2c13816b41c54387322490783fef36b7595e"
+
+
+def test_digits_are_read_without_the_code_of_scikit_learn() -> None:
+    """Which takes longer to import than a command takes for all the rest."""
+    code = ("import sys; from golden_model.data import datasets; datasets.load('digits'); "
+            "print([name for name in sys.modules if name.split('.')[0] in ('sklearn', 'scipy')])")
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("file", [None, b"", gzip.compress(b"0,0\n")], ids=["elsewhere", "damaged", "another"])
+def test_digits_that_lie_elsewhere_are_read_by_scikit_learn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                            file: bytes | None) -> None:
+    if file is not None:
+        (tmp_path / "file").write_bytes(file)
+    monkeypatch.setattr(metadata.PathDistribution, "locate_file", lambda distribution, name: tmp_path / "file")
+    assert load("digits").sha256 == SHA256["digits"]

@@ -277,11 +277,11 @@ def build(name: str) -> str:
     trained = {"icebreaker-784-32-10": "train-icebreaker-784-32-10", "icebreaker-784-64-10": "train-icebreaker-784-64-10",
                "ulx3s-85f-784-128-10": "train-784-128-10"}[name]
     measured, model = record(simulated), record(trained)
-    rate = result["clock"]["MHz"]
+    MHz = result["clock"]["MHz"]
     return note + (
         f" In the mean over images of MNIST, with the trained model ({percent(model['accuracies'][0])} of the test images "
-        f"after {model['epochs']} epochs), an inferred one takes {measured['cycles_per_image'] / rate:.2f} us and a learnt "
-        f"one {measured['cycles_per_learnt_image'] / rate:.2f} us ({measured['cycles_per_image']:,.1f} and "
+        f"after {model['epochs']} epochs), an inferred one takes {measured['cycles_per_image'] / MHz:.2f} us and a learnt "
+        f"one {measured['cycles_per_learnt_image'] / MHz:.2f} us ({measured['cycles_per_image']:,.1f} and "
         f"{measured['cycles_per_learnt_image']:,.1f} clocks, {code(measured['command'])}). Its reports: "
         f"[HTML](reports/{name}.html), [JSON](reports/{name}.json); the energy there is an estimate.")
 
@@ -294,13 +294,13 @@ def line() -> str:
     result = record("run-icebreaker")
     parameters = 32 * 785 + 10 * 33
     bauds = sorted({platform.baud for platform in platforms.PLATFORMS.values()})
-    rates = ", ".join(f"{baud / BITS / LINE_BYTES:,.0f} at {baud / 1e6:g} Mbaud" for baud in bauds)
+    speeds = ", ".join(f"{baud / BITS / LINE_BYTES:,.0f} at {baud / 1e6:g} Mbaud" for baud in bauds)
     seconds = (5 * parameters + 11 * -(-parameters // 48)) * 10 / 2e6
     return table(("", "figure", "from"), [
         ["bytes to the board for an MNIST image", (f"{result['inferred']['bytes_per_image']:.0f} inferred, "
                                                    f"{result['learnt']['bytes_per_image']:.0f} learnt"),
                                                    code(result["command"])],
-        ["images a second that the line carries, MNIST", rates, f"{LINE_BYTES} bytes of 10 bits, as `wuxing boards` says"],
+        ["images a second that the line carries, MNIST", speeds, f"{LINE_BYTES} bytes of 10 bits, as `wuxing boards` says"],
         ["reading a model of 784-32-10 back", f"{parameters:,} parameters, {seconds:.1f} s at 2 Mbaud",
          "5 bytes a parameter, 11 more a packet of 48"],
     ]) + transcribed(result)
@@ -347,11 +347,11 @@ def yardsticks() -> str:
 
 def speed() -> str:
     result = record("speed")
-    rates = result["images_per_second"]
+    speeds = result["images_per_second"]
     return (f"784-128-10 on one thread of {result.get('processor', 'a Xeon')}: "
-            f"{rounded(rates['compiled']['learn_first_epoch'], 2)} images learnt per second one at a time in the first "
+            f"{rounded(speeds['compiled']['learn_first_epoch'], 2)} images learnt per second one at a time in the first "
             f"epoch, bit-accurate, which is **{result['learning_over_pytorch']:.1f} times** PyTorch's one-image SGD of a "
-            f"plain MLP of the same sizes in the same run ({rounded(rates['pytorch']['learn_first_epoch'], 3)} a second); "
+            f"plain MLP of the same sizes in the same run ({rounded(speeds['pytorch']['learn_first_epoch'], 3)} a second); "
             f"inference at {result['inference_over_pytorch']:.2f} of PyTorch's batched forward pass; the compiled engine "
             f"{result['compiled_over_numpy_model']:.0f} times the NumPy model; {result['peak_memory_mib']:.0f} MiB at most for "
             f"a pass over MNIST.") + transcribed(result)

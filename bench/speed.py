@@ -32,7 +32,7 @@ from golden_model.network import Network
 WARM_UP, INFERRED_AT_ONCE = 256, 1000
 
 
-def rate(images: int, work: Callable[[], Any], repeats: int = 1) -> float:
+def per_second(images: int, work: Callable[[], Any], repeats: int = 1) -> float:
     """Images per second of ``work``, the best of ``repeats``: what else the machine does only ever slows it."""
     best = float("inf")
     for _ in range(repeats):
@@ -47,11 +47,11 @@ def compiled(network: Network, data: Dataset, count: int) -> dict[str, float]:
     images, labels = data.train_images[:count], data.train_labels[:count]
     CompiledModel(network, "fixed", threads=1).learn(images[:WARM_UP], labels[:WARM_UP], 0)
     model = CompiledModel(network, "fixed", threads=1)
-    figures = {"learn_first_epoch": rate(count, lambda: model.learn(images, labels, 0))}
+    figures = {"learn_first_epoch": per_second(count, lambda: model.learn(images, labels, 0))}
     model.learn(data.train_images[count:], data.train_labels[count:], 0)
-    figures["learn_second_epoch"] = rate(count, lambda: model.learn(images, labels, 1))
+    figures["learn_second_epoch"] = per_second(count, lambda: model.learn(images, labels, 1))
     model.predict(data.test_images[:WARM_UP])
-    figures["infer"] = rate(len(data.test_images), lambda: model.predict(data.test_images), repeats=3)
+    figures["infer"] = per_second(len(data.test_images), lambda: model.predict(data.test_images), repeats=3)
     return figures
 
 
@@ -60,7 +60,7 @@ def plain_numpy(network: Network, data: Dataset, count: int) -> dict[str, float]
     images, labels = data.train_images[:count], data.train_labels[:count]
     model = Model(network, "fixed")
     model.learn(images[:20], labels[:20], 0)
-    return {"learn_first_epoch": rate(count, lambda: model.learn(images, labels, 0))}
+    return {"learn_first_epoch": per_second(count, lambda: model.learn(images, labels, 0))}
 
 
 def pytorch(torch: Any, network: Network, data: Dataset, count: int) -> dict[str, float]:
@@ -89,7 +89,7 @@ def pytorch(torch: Any, network: Network, data: Dataset, count: int) -> dict[str
 
     learn(WARM_UP)
     infer()
-    return {"learn_first_epoch": rate(count, lambda: learn(count)), "infer": rate(len(test), infer, repeats=3)}
+    return {"learn_first_epoch": per_second(count, lambda: learn(count)), "infer": per_second(len(test), infer, repeats=3)}
 
 
 def peak_memory(layers: tuple[int, ...]) -> float:

@@ -89,7 +89,7 @@ class Connection(CoreLearner):
     def learn(self, images: npt.ArrayLike, labels: npt.ArrayLike, epoch: int = 0) -> Array:
         """Learn images in the given order, each once, at the rates of ``epoch``; the class of each before it was learnt."""
         images, labels, epoch = lesson(self.network, images, labels, epoch)
-        requests = [parameter_frames.rate(self.network, epoch), *_taught(images, labels, False)]
+        requests = [parameter_frames.rate_shifts(self.network, epoch), *_taught(images, labels, False)]
         return self._accepted(requests, lambda replies: np.array([reply.argument for reply in replies[1:]], np.int64))
 
     def infer(self, images: npt.ArrayLike, outputs: bool = False, on_progress: OnProgress | None = None) -> Answers:

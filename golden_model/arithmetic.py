@@ -105,34 +105,35 @@ class Fixed:
 
     def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:
         """C + narrow(rate * change); a weight whose sum would overflow is held. ``changes``: see ``golden_model.instincts``."""
-        exponent = self.exponent("links", epoch)
-        if exponent is None:
+        rate_shift = self.rate_shift("links", epoch)
+        if rate_shift is None:
             return weights
-        return self.observe(f"weight[{layer}]", self._updated("links", weights, changes, layer, exponent), self.formats.weight)
+        word = self._updated("links", weights, changes, layer, rate_shift)
+        return self.observe(f"weight[{layer}]", word, self.formats.weight)
 
     def updated_bias(self, bias: Array, changes: Array, layer: int, epoch: int) -> Array:
         """bias + narrow(rate * change); a bias whose sum would overflow is held."""
-        exponent = self.exponent("bias", epoch)
-        if exponent is None:
+        rate_shift = self.rate_shift("bias", epoch)
+        if rate_shift is None:
             return bias
-        return self.observe(f"bias[{layer}]", self._updated("bias", bias, changes, layer, exponent), self.formats.drive)
+        return self.observe(f"bias[{layer}]", self._updated("bias", bias, changes, layer, rate_shift), self.formats.drive)
 
-    def updated_coupling(self, rates: Array, changes: Array, name: str, layer: int, epoch: int) -> Array:
+    def updated_coupling(self, coupling: Array, changes: Array, name: str, layer: int, epoch: int) -> Array:
         """K + narrow(rate * change); a K whose sum would overflow, and a K3 that would fall under its minimum, is held."""
-        exponent = self.exponent(name, epoch)
-        if exponent is None:
-            return rates
-        word = self._updated(name, rates, changes, layer, exponent)
+        rate_shift = self.rate_shift(name, epoch)
+        if rate_shift is None:
+            return coupling
+        word = self._updated(name, coupling, changes, layer, rate_shift)
         if name == "K3":
             minimum = self.formats.coupling.exact(self.network.learning.K3_minimum, "learning.K3_minimum")
-            word = np.where(word < minimum, rates, word)
+            word = np.where(word < minimum, coupling, word)
         return self.observe(f"{name}[{layer}]", word, self.formats.coupling)
 
-    def _updated(self, name: str, old: Array, changes: Array, layer: int, exponent: int) -> Array:
+    def _updated(self, name: str, old: Array, changes: Array, layer: int, rate_shift: int) -> Array:
         to = self.network.parameter_format(name)
         if self.network.learning.instinct(name) == "sign":
-            return narrow(old + changes * self.network.sign_step(name, exponent), 0, to, UP, HOLD, held=old)
-        shift = self.network.change_shift(name, layer, exponent)
+            return narrow(old + changes * self.network.sign_step(name, rate_shift), 0, to, UP, HOLD, held=old)
+        shift = self.network.change_shift(name, layer, rate_shift)
         return narrow((old << shift) + changes, shift, to, UP, HOLD, held=old)
 
     def local_product(self, products: Array, name: str, layer: int) -> Array:
@@ -151,7 +152,7 @@ class Fixed:
         controller = self.network.controller(name, layer)
         return controller.proportional, controller.integral, controller.derivative
 
-    def exponent(self, name: str, epoch: int) -> int | None:
+    def rate_shift(self, name: str, epoch: int) -> int | None:
         return self.network.learning.rate_shifts(epoch)[name]
 
     def observe(self, name: str, values: Array, to: Format | None) -> Array:
@@ -213,14 +214,15 @@ class Float:
         return self._clamped(sums / (1 << exponent), self.formats.error)
 
     def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:
-        return self._held(weights, changes * self.rate("links", epoch) / 2**self.network.dwell(layer), self.formats.weight)
+        learning_rate = self.learning_rate("links", epoch) / 2**self.network.dwell(layer)
+        return self._held(weights, changes * learning_rate, self.formats.weight)
 
     def updated_bias(self, bias: Array, changes: Array, layer: int, epoch: int) -> Array:
-        return self._held(bias, changes * self.rate("bias", epoch) / 2**self.network.dwell(layer), self.formats.drive)
+        return self._held(bias, changes * self.learning_rate("bias", epoch) / 2**self.network.dwell(layer), self.formats.drive)
 
-    def updated_coupling(self, rates: Array, changes: Array, name: str, layer: int, epoch: int) -> Array:
-        new = self._held(rates, changes * self.rate(name, epoch), self.formats.coupling)
-        return np.where(new < self.network.learning.K3_minimum, rates, new) if name == "K3" else new
+    def updated_coupling(self, coupling: Array, changes: Array, name: str, layer: int, epoch: int) -> Array:
+        new = self._held(coupling, changes * self.learning_rate(name, epoch), self.formats.coupling)
+        return np.where(new < self.network.learning.K3_minimum, coupling, new) if name == "K3" else new
 
     def local_product(self, products: Array, name: str, layer: int) -> Array:
         return self._clamped(products, self.formats.local_product)
@@ -234,7 +236,7 @@ class Float:
     def observe(self, name: str, values: Array, to: Format | None) -> Array:
         return values                             # ranges are a matter of integers
 
-    def rate(self, name: str, epoch: int) -> float:
+    def learning_rate(self, name: str, epoch: int) -> float:
         return learning_rate(self.network.learning, name, epoch)
 
     @staticmethod

@@ -304,11 +304,11 @@ class _Analysis:
     def _updated(self, bound_name: str, name: str, text: str, k: int, products: Interval) -> None:
         """A parameter of set ``name`` before its narrowing, if it is trained; ``products``: the exact sum."""
         network, words, learning = self.network, self.words, self.network.learning
-        if (rate := learning.greatest_rate_shifts()[name]) is None:
+        if (rate_shift := learning.greatest_rate_shifts()[name]) is None:
             return
         old, instinct, what = words.parameters[name], learning.instinct(name), "its products"
         if instinct == "sign":
-            step = network.sign_step(name, rate)
+            step = network.sign_step(name, rate_shift)
             self._bound(bound_name, old + Interval(-step, step), f"the {text} and a step")
             return
         if instinct == "pid":
@@ -321,7 +321,7 @@ class _Analysis:
             products = (products.times(controller.proportional) + integral.times(controller.integral)
                         + (q - q).times(controller.derivative))
             what = "the three terms of its instinct"
-        self._bound(bound_name, (old << max(network.change_shift(name, k, rate), 0)) + products,
+        self._bound(bound_name, (old << max(network.change_shift(name, k, rate_shift), 0)) + products,
                     f"the {text}, shifted, and {what}")
 
 

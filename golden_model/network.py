@@ -130,9 +130,9 @@ class Network:
         """Bits that a reverse link sum drops to become an error."""
         return self.formats.weight.fraction + self.formats.displacement.fraction - self.formats.error.fraction
 
-    def update_shift(self, layer: int, exponent: int) -> int:
+    def update_shift(self, layer: int, rate_shift: int) -> int:
         """Bits that a product r x drops to become a change of weight at rate 2**-``exponent``."""
-        return self.formats.displacement.fraction + self.input_fraction(layer) - self.formats.weight.fraction + exponent
+        return self.formats.displacement.fraction + self.input_fraction(layer) - self.formats.weight.fraction + rate_shift
 
     def parameter_format(self, name: str) -> Format:
         """The format of the parameters of a set (``links``, ``bias``, ``K1``, ``K2``, ``K3``)."""
@@ -153,19 +153,19 @@ class Network:
         proportional, integral, derivative = (0 if term is None else 1 << fraction - term for term in terms)
         return Controller(product - word, proportional, integral, derivative, fraction)
 
-    def change_shift(self, name: str, layer: int, exponent: int) -> int:
+    def change_shift(self, name: str, layer: int, rate_shift: int) -> int:
         """Bits that the exact sum of a proportional or pid instinct drops to become a change at rate 2**-``exponent``."""
         pid = self.learning.instinct(name) == "pid"
         fraction = self.controller(name, layer).fraction if pid else self.product_fraction(name, layer)
-        return fraction - self.parameter_format(name).fraction + exponent + self.dwell(layer)
+        return fraction - self.parameter_format(name).fraction + rate_shift + self.dwell(layer)
 
     def dwell(self, layer: int) -> int:
         """d, where the learning rates of a layer are divided by 2**d; 0 unless it is recurrent."""
         return self.wirings[layer].dwell
 
-    def sign_step(self, name: str, exponent: int) -> int:
+    def sign_step(self, name: str, rate_shift: int) -> int:
         """The change that a sign instinct makes at rate 2**-``exponent``: at least one step, see ``check_fixed``."""
-        return 1 << max(self.parameter_format(name).fraction - exponent, 0)
+        return 1 << max(self.parameter_format(name).fraction - rate_shift, 0)
 
     def check_fixed(self) -> None:
         """Raise an ``InputError`` if the integers of the contract cannot be formed for this description."""
@@ -194,23 +194,24 @@ class Network:
 
     def _check_rates(self) -> None:
         """That no sum would have to be shifted left on its way to a word: of all layers and sets at once."""
-        formats, exponents, layers = self.formats, self.learning.rate_shifts(0), range(len(self.layers) - 1)
+        formats, rate_shifts, layers = self.formats, self.learning.rate_shifts(0), range(len(self.layers) - 1)
         weight, coupling = formats.weight.fraction, formats.coupling.fraction
         layer = min(layers, key=self.link_shift)
         if (missing := -self.link_shift(layer)) > 0:
             raise InputError(f"formats.weight must have at least {weight + missing} fraction bits for the drive of layer "
                              f"{layer}, not {weight}")
-        if (rate := exponents["links"]) is not None:
-            excess, layer = max((-self.change_shift("links", layer, rate), layer) for layer in layers)
+        if (rate_shift := rate_shifts["links"]) is not None:
+            excess, layer = max((-self.change_shift("links", layer, rate_shift), layer) for layer in layers)
             if excess > 0:
                 raise InputError(f"formats.weight must have at most {weight - excess} fraction bits for the products of layer "
                                  f"{layer} at this rate, not {weight}; choose such a format, or learning.links = 2**-"
-                                 f"{rate + excess} or less")
-        if couplings := [(-self.change_shift(name, 0, rate), name, rate) for name in ("K1", "K2", "K3")
-                         if (rate := exponents[name]) is not None]:
+                                 f"{rate_shift + excess} or less")
+        if couplings := [(-self.change_shift(name, 0, rate_shift), name, rate_shift) for name in ("K1", "K2", "K3")
+                         if (rate_shift := rate_shifts[name]) is not None]:
             excess, name, _ = max(couplings)
             if excess > 0:
-                rates = ", ".join(f"learning.{each} = 2**-{rate + over} or less" for over, each, rate in couplings if over > 0)
+                rates = ", ".join(f"learning.{each} = 2**-{rate_shift + over} or less"
+                                  for over, each, rate_shift in couplings if over > 0)
                 raise InputError(f"formats.coupling must have at most {coupling - excess} fraction bits for the products of "
                                  f"{name} at this rate, not {coupling}; choose {rates}")
         self._check_sign_steps()

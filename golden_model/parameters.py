@@ -1,4 +1,4 @@
-"""What is learnt: links, biases and rates K of every layer, as reals or as integers of the network's formats."""
+"""What is learnt: links, biases and couplings K of every layer, as reals or as integers of the network's formats."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -64,8 +64,8 @@ def initial(network: Network, arithmetic: str) -> Parameters:
         if mask is not None:
             weights *= mask
         bias = np.full(shapes["bias"], start.bias)
-        rates = np.array([network.neuron.K1, network.neuron.K2, wiring.damping(network.neuron.K3)])
-        coupling = np.repeat(rates[:, :, None], shapes["bias"][0], axis=2)
+        couplings = np.array([network.neuron.K1, network.neuron.K2, wiring.damping(network.neuron.K3)])
+        coupling = np.repeat(couplings[:, :, None], shapes["bias"][0], axis=2)
         parameters.append(Layer(formats.weight.real(weights), bias, coupling))
     return parameters if arithmetic == "float" else quantised(network, parameters)
 

@@ -140,8 +140,8 @@ class Ranges:
         for index, layer in enumerate(model.layers):          # what is not trained is never shown by the arithmetic
             self(f"weight[{index}]", layer.weights, self.network.formats.weight)
             self(f"bias[{index}]", layer.bias, self.network.formats.drive)
-            for name, rates in zip(("K1", "K2", "K3"), layer.coupling, strict=True):
-                self(f"{name}[{index}]", rates, self.network.formats.coupling)
+            for name, coupling in zip(("K1", "K2", "K3"), layer.coupling, strict=True):
+                self(f"{name}[{index}]", coupling, self.network.formats.coupling)
         return model
 
     def _slices(self, count: int, batch: int) -> list[slice]:

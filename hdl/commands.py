@@ -56,14 +56,14 @@ class _Report:
         self.last_error = Signal(Status, name="last_error")
 
 
-class _Rate:
+class _RateShift:
     """One of the learning rates 2**-n: its rate shift n in a register, or none if it is zero; ``word`` is what STATUS tells, in
     8 bits."""
 
     def __init__(self, name: str, allowed: range, initial: int | None, port: Signal) -> None:
         self.allowed, self.initial, self.port = allowed, initial, port
         self.register = Signal(range(allowed.stop), name=f"{name}_rate", init=initial) if allowed else None
-        self.word = Cat(self.register, Const(0, 8))[:8] if allowed else Const(frames.NO_RATE, 8)
+        self.word = Cat(self.register, Const(0, 8))[:8] if allowed else Const(frames.NO_RATE_SHIFT, 8)
 
 
 class Commands(wiring.Component):
@@ -92,11 +92,11 @@ class Commands(wiring.Component):
     digest : int
         64 bits that name the network (``frames.digest_word``).
     links_rate_shifts, bias_rate_shifts : range
-        Exponents that ``RATE`` may set, from 0 to 254; empty for parameters that are not learnt.
+        Rate shifts that ``RATE`` may set, from 0 to 254; empty for parameters that are not learnt.
     initial_links, initial_bias : int, or None for parameters that are not learnt
         Exponents after a reset.
     programmable : bool
-        Whether neurons have 15 rates K behind their bias.
+        Whether neurons have 15 couplings K behind their bias.
     parameter_bits : tuple of int
         Bits of a link, of a bias, of a K, 1 to 32: of a written word these are taken, and sign-extended.
 
@@ -169,12 +169,12 @@ class Commands(wiring.Component):
         self.frame = frame = _Frame(max(map(self._parameters, range(len(self.layers) - 1))), max(self.layers[1:]))
         # of an image: its label; it needs one word more
         self.label_fits, self.one_left = Signal(name="label_fits"), Signal(name="one_left")
-        self.rates = [_Rate("links", self.links_rate_shifts, self.initial_links, self.links_rate_shift),
-                      _Rate("bias", self.bias_rate_shifts, self.initial_bias, self.bias_rate_shift)]
+        self.rate_shifts = [_RateShift("links", self.links_rate_shifts, self.initial_links, self.links_rate_shift),
+                            _RateShift("bias", self.bias_rate_shifts, self.initial_bias, self.bias_rate_shift)]
         self.judged = self._judged(m, frame)
         self.report = report = _Report()
         self.clear = Signal(name="clear")    # soft reset
-        m.d.comb += [rate.port.eq(rate.register) for rate in self.rates if rate.register is not None]
+        m.d.comb += [each.port.eq(each.register) for each in self.rate_shifts if each.register is not None]
         m.d.sync += report.cycles.eq(report.cycles + 1)
         # a reply word can be said; nothing is under way
         self.free, self.quiet = Signal(name="free"), Signal(name="quiet")
@@ -206,7 +206,7 @@ class Commands(wiring.Component):
             inferred, learnt, changed, refused, cycles = report.counters
             m.d.sync += [counter.eq(0) for counter in (inferred, learnt, changed, refused, cycles)]
             m.d.sync += report.last_error.eq(Status.OK)
-            m.d.sync += [rate.register.eq(rate.initial) for rate in self.rates if rate.register is not None]
+            m.d.sync += [each.register.eq(each.initial) for each in self.rate_shifts if each.register is not None]
         m.d.comb += [self.in_frame.eq(phase.ongoing("WORDS")), get.en.eq(phase.ongoing("FETCH"))]
         return m
 
@@ -284,7 +284,7 @@ class Commands(wiring.Component):
         """The status of every other frame; when all images before it are answered, what it changes at once."""
         images, status, is_, operand = self.images, self.status, self.frame.is_, self.frame.operand
         refused, last_error = self.report.refused, self.report.last_error
-        with m.State("COMPARE"):                                      # the comparisons of addresses and rates get a clock
+        with m.State("COMPARE"):                                      # the comparisons of addresses and rate shifts get a clock
             m.next = "CHECK"
         with m.State("CHECK"):                                        # no complete image comes here
             m.d.comb += images.discard.eq(1)
@@ -301,8 +301,8 @@ class Commands(wiring.Component):
                         m.next = "FETCH"
                     if self.learns:
                         with m.If(is_[Opcode.RATE]):
-                            m.d.sync += [rate.register.eq(operand.word_select(place, 8))
-                                         for place, rate in enumerate(self.rates) if rate.register is not None]
+                            m.d.sync += [each.register.eq(operand.word_select(place, 8))
+                                         for place, each in enumerate(self.rate_shifts) if each.register is not None]
                     with m.If(is_[Opcode.RESET]):
                         m.d.comb += self.clear.eq(1)
 
@@ -321,7 +321,7 @@ class Commands(wiring.Component):
                         m.next = "REPORT"
         with m.State("REPORT"):
             report = [Const(frames.MAGIC, 32), *(Const(self.digest >> shift & 0xFFFFFFFF, 32) for shift in (0, 32)),
-                      *self.report.counters, Cat(rate.word for rate in self.rates), self.report.last_error,
+                      *self.report.counters, Cat(each.word for each in self.rate_shifts), self.report.last_error,
                       *(Const(word, 32) for word in frames.capabilities(self.learns, self.programmable, self.links_rate_shifts,
                                                                         self.bias_rate_shifts))]
             m.d.comb += [say.eq(1), speech.last.eq(number == frames.STATUS_WORDS)]
@@ -375,7 +375,7 @@ class Commands(wiring.Component):
         return word
 
     def _parameters(self, layer: int) -> int:
-        """Parameters of a neuron: links, bias, and 15 rates if they are programmable."""
+        """Parameters of a neuron: links, bias, and 15 couplings if they are programmable."""
         return self.layers[layer] + 1 + (15 if self.programmable else 0)
 
     def _judged(self, m: Module, frame: _Frame) -> Signal:
@@ -398,8 +398,8 @@ class Commands(wiring.Component):
         beyond = Cat(operand[len(parameters):16], operand[16 + len(last_neuron):], argument[8:])
         m.d.sync += address_fits.eq(named & ~beyond.any() & (neuron <= last_neuron) & (index + count <= parameters)
                                     & count.any())
-        m.d.sync += rate_fits.eq(Cat(operand.word_select(place, 8).matches(*(rate.allowed or [frames.NO_RATE]))
-                                     for place, rate in enumerate(self.rates)).all())
+        m.d.sync += rate_fits.eq(Cat(operand.word_select(place, 8).matches(*(each.allowed or [frames.NO_RATE_SHIFT]))
+                                     for place, each in enumerate(self.rate_shifts)).all())
 
         judged = Signal(Status, name="judged")
         with m.If(~known):
@@ -434,8 +434,9 @@ def _check(layers: Sequence[int], digest: int, rate_shifts: dict[str, tuple[rang
     if not 0 <= digest < 1 << 64:
         raise InputError(f"digest must be a number of 64 bits, not {digest!r}")
     for name, (allowed, initial) in rate_shifts.items():
-        if allowed.step != 1 or (allowed and not 0 <= allowed.start < allowed.stop <= frames.NO_RATE):
-            raise InputError(f"{name}_rate_shifts must be a range within 0 to {frames.NO_RATE - 1}, or empty, not {allowed!r}")
+        if allowed.step != 1 or (allowed and not 0 <= allowed.start < allowed.stop <= frames.NO_RATE_SHIFT):
+            raise InputError(f"{name}_rate_shifts must be a range within 0 to {frames.NO_RATE_SHIFT - 1}, or empty, not "
+                             f"{allowed!r}")
         if (initial not in allowed) if allowed else (initial is not None):
             raise InputError(f"initial_{name} must be one of the rate shifts {allowed.start} to {allowed.stop - 1}, "
                              f"not {initial!r}" if allowed else

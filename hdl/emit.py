@@ -195,7 +195,7 @@ def manifest(design: Design, files: Mapping[str, str], encoding: Mapping[str, An
     """What a program must know to use the files, as plain data for JSON; described in ``docs/verilog.md``."""
     network = design.network
     words = network.formats
-    rates = {"links": design.links_rate_shifts(), "bias": design.bias_rate_shifts()}
+    rate_shifts = {"links": design.links_rate_shifts(), "bias": design.bias_rate_shifts()}
     phases = design.layers[0].phases
     array, time_shared = ArrayDesign(design), design.arrangement == "time-shared"
     return {
@@ -213,8 +213,9 @@ def manifest(design: Design, files: Mapping[str, str], encoding: Mapping[str, An
         "formats": {entry.name: None if (word := getattr(words, entry.name)) is None else
                     {"format": str(word), "bits": word.bits, "fraction": word.fraction, "signed": word.signed}
                     for entry in fields(words)},
-        "rates": {name: {"least_rate_shift": allowed.start, "greatest_rate_shift": allowed.stop - 1, "initial_rate_shift":
-                         allowed.start} if design.learns and allowed else None for name, allowed in rates.items()},
+        "rate_shifts": {name: {"least_rate_shift": allowed.start, "greatest_rate_shift": allowed.stop - 1,
+                               "initial_rate_shift": allowed.start} if design.learns and allowed else None
+                        for name, allowed in rate_shifts.items()},
         "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": 1 if time_shared else WORD_LATENCY,
                       "control": [1 if time_shared else control_latency(layer) for layer in design.layers],
                       "half_step": phases, "settling": 2 * network.integration.steps * phases,

@@ -19,7 +19,7 @@ REPLY = 0x80                              # set in the opcode of every reply
 WANT_OUTPUTS = 0x01                       # option of INFER and LEARN: the reply carries the output displacements
 MOST_COUNT = 255                          # parameters of one WRITE or READ frame
 STATUS_WORDS = 12
-NO_RATE = 0xFF                            # in place of a rate shift: a rate of zero
+NO_RATE_SHIFT = 0xFF                      # in place of a rate shift: a rate of zero
 REVISION = 1                              # of this command set, as STATUS tells it
 LEARNING, OWN_K = 0x01, 0x02              # capabilities: LEARN and RATE; neurons with K of their own
 
@@ -94,14 +94,14 @@ def reset() -> list[int]:
     return [header(Opcode.RESET)]
 
 
-def rate(links_rate_shift: int | None, bias_rate_shift: int | None) -> list[int]:
+def rate_shifts(links_rate_shift: int | None, bias_rate_shift: int | None) -> list[int]:
     """Rates 2**-n for the LEARN frames that follow; None for parameters that are not learnt."""
     return [header(Opcode.RATE), rate_bits(links_rate_shift, bias_rate_shift)]
 
 
 def rate_bits(links_rate_shift: int | None, bias_rate_shift: int | None) -> int:
     """Both rate shifts n of learning rates 2**-n in 16 bits; None: a rate of zero."""
-    links, bias = (NO_RATE if rate_shift is None else rate_shift for rate_shift in (links_rate_shift, bias_rate_shift))
+    links, bias = (NO_RATE_SHIFT if rate_shift is None else rate_shift for rate_shift in (links_rate_shift, bias_rate_shift))
     return links | bias << 8
 
 
@@ -160,7 +160,7 @@ def status_report(reply: Reply) -> StatusReport:
     words = reply.words
     if len(words) != STATUS_WORDS:
         raise DeviceError(f"a STATUS reply must have {STATUS_WORDS} words after its header, not {len(words)}")
-    links, bias = (None if rate == NO_RATE else rate for rate in (words[8] & 0xFF, words[8] >> 8 & 0xFF))
+    links, bias = (None if each == NO_RATE_SHIFT else each for each in (words[8] & 0xFF, words[8] >> 8 & 0xFF))
     links_rate_shifts, bias_rate_shifts = (_allowed(words[11] >> shift) for shift in (0, 16))
     return StatusReport(magic=words[0], digest=words[1] | words[2] << 32, inferred=words[3], learnt=words[4], changed=words[5],
                         refused=words[6], cycles=words[7], links_rate_shift=links, bias_rate_shift=bias,
@@ -172,7 +172,7 @@ def status_report(reply: Reply) -> StatusReport:
 def _allowed(word: int) -> range:
     """The rate shifts from the one in [7:0] to the one in [15:8]."""
     least, greatest = word & 0xFF, word >> 8 & 0xFF
-    return range(0) if least == NO_RATE else range(least, greatest + 1)
+    return range(0) if least == NO_RATE_SHIFT else range(least, greatest + 1)
 
 
 def digest_word(digest: str) -> int:

@@ -39,10 +39,10 @@ def writes(network: Network, values: Parameters, programmable: bool) -> list[lis
             for start in range(0, len(words), frames.MOST_COUNT)]
 
 
-def rate(network: Network, epoch: int) -> list[int]:
+def rate_shifts(network: Network, epoch: int) -> list[int]:
     """The frame that brings the rates of an epoch of the description's rate schedule into force."""
-    rate_shifts = network.learning.rate_shifts(epoch)
-    return frames.rate(rate_shifts["links"], rate_shifts["bias"])
+    shifts = network.learning.rate_shifts(epoch)
+    return frames.rate_shifts(shifts["links"], shifts["bias"])
 
 
 def reads(network: Network, programmable: bool) -> list[list[int]]:

@@ -11,7 +11,7 @@ from hdl.frames import Opcode, Status
 
 # What a request carries after its header, and what its reply does; {image}, {outputs}: words of this core
 REQUESTS = {
-    Opcode.STATUS: ("none", f"{frames.STATUS_WORDS}: magic number, digest, counters, rates, capabilities"),
+    Opcode.STATUS: ("none", f"{frames.STATUS_WORDS}: magic number, digest, counters, rate shifts, capabilities"),
     Opcode.WRITE: ("address; count parameters", "none"),
     Opcode.READ: ("address", "count parameters"),
     Opcode.INFER: ("{image}: the image", "none, or {outputs} outputs if bit 8 of the header was set"),
@@ -43,7 +43,7 @@ def instance(top: str, ports: Sequence[Mapping[str, Any]], generator: str) -> st
 
 
 def registers(design: Design, generator: str) -> str:
-    """Opcodes, parameters, rates and status codes of this core, in Markdown."""
+    """Opcodes, parameters, rate shifts and status codes of this core, in Markdown."""
     network = design.network
     outputs, image = network.layers[-1], -(-network.layers[0] // 4)
     requests = [(f"0x{opcode:02x}", opcode.name, *(text.format(image=image, outputs=outputs) for text in REQUESTS[opcode]))
@@ -65,10 +65,11 @@ bytes, four a word, the first in [7:0]."""
         _table(("layer", "neurons", "parameters", "what", "format"),
                (row for layer in design.layers for row in _parameters(layer)))]
     if design.learns:
-        rates = {"links": design.links_rate_shifts(), "bias": design.bias_rate_shifts()}
-        parts.append(_table(("rate 2**-n", "least n", "greatest n", "n after reset"), (
+        ranges = {"links": design.links_rate_shifts(), "bias": design.bias_rate_shifts()}
+        parts.append(_table(("learning rate 2**-n", "least n", "greatest n", "n after reset"), (
             (name, *map(str, (allowed.start, allowed.stop - 1, allowed.start) if allowed else
-                        (f"{frames.NO_RATE}: a rate of 0", *2 * [frames.NO_RATE]))) for name, allowed in rates.items())))
+                        (f"{frames.NO_RATE_SHIFT}: a rate of 0", *2 * [frames.NO_RATE_SHIFT])))
+            for name, allowed in ranges.items())))
     parts.append(_table(("status", "name", "what was wrong"), ((str(int(status)), status.name, REASONS[status])
                                                               for status in Status)))
     return "\n\n".join(parts) + "\n"

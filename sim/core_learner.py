@@ -80,11 +80,11 @@ class CoreLearner(ABC):
 
     def set_learning_rates(self, epoch: int) -> None:
         """The rates of the description's rate schedule in ``epoch`` for the images learnt from now on."""
-        self._accepted([parameter_frames.rate(self.network, check_epoch(epoch))], _nothing)
+        self._accepted([parameter_frames.rate_shifts(self.network, check_epoch(epoch))], _nothing)
 
     def set_rate_shifts(self, links: int | None, bias: int | None) -> None:
         """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
-        self._accepted([frames.rate(links, bias)], _nothing)
+        self._accepted([frames.rate_shifts(links, bias)], _nothing)
 
     def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes): int64 in ``formats.displacement``."""

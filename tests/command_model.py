@@ -91,8 +91,8 @@ class CommandModel:
             return Status.ADDRESS
         if opcode == Opcode.LEARN and argument >= self.layers[-1]:
             return Status.LABEL
-        if opcode == Opcode.RATE and not (frame[1] & 0xFF in (self.links_rate_shifts or [frames.NO_RATE])
-                                          and frame[1] >> 8 & 0xFF in (self.bias_rate_shifts or [frames.NO_RATE])):
+        if opcode == Opcode.RATE and not (frame[1] & 0xFF in (self.links_rate_shifts or [frames.NO_RATE_SHIFT])
+                                          and frame[1] >> 8 & 0xFF in (self.bias_rate_shifts or [frames.NO_RATE_SHIFT])):
             return Status.RATE
         return Status.OK
 
@@ -165,7 +165,7 @@ class CommandModel:
             neuron, index = chance.choice([(self.layers[layer + 1], 0), (0, self.parameters(layer) - count + 1), (0, 0)])
             return frames.read(layer if neuron or index else len(self.layers) - 1, neuron, index, count)
         if frame[0] & 0xFF == Opcode.RATE:                                # the first exponents that do not exist
-            return frames.rate(*(chance.choice([max(allowed.start - 1, 0), allowed.stop & 0xFF])
+            return frames.rate_shifts(*(chance.choice([max(allowed.start - 1, 0), allowed.stop & 0xFF])
                                  for allowed in (self.links_rate_shifts, self.bias_rate_shifts)))
         return [frame[0], *(chance.choice([word, word + chance.choice([-1, 1, 1 << 16, 1 << 8]), chance.getrandbits(32)])
                             & 0xFFFFFFFF for word in frame[1:])]          # fields that do not fit, or do
@@ -175,7 +175,7 @@ class CommandModel:
         if opcode in (Opcode.STATUS, Opcode.RESET):
             return [frames.header(opcode, chance.getrandbits(8), chance.getrandbits(16))]
         if opcode == Opcode.RATE:
-            header, rates = frames.rate(*(chance.choice(allowed) if allowed else None
+            header, rates = frames.rate_shifts(*(chance.choice(allowed) if allowed else None
                                           for allowed in (self.links_rate_shifts, self.bias_rate_shifts)))
             return [header, rates | chance.getrandbits(16) << 16]
         if opcode in (Opcode.INFER, Opcode.LEARN):

@@ -21,7 +21,7 @@ from testbenches.run import Case, run_bench, verdicts
 USUAL = {"layers": (13, 4, 3), "learns": True, "digest": 0x0123456789ABCDEF, "links_rate_shifts": (2, 9),
          "bias_rate_shifts": (0, 16), "initial_links": 4, "initial_bias": 5, "programmable": False,
          "parameter_bits": (11, 16, 5)}
-NO_RATES = {"links_rate_shifts": (0, 0), "bias_rate_shifts": (0, 0), "initial_links": None, "initial_bias": None}
+NO_RATE_SHIFTS = {"links_rate_shifts": (0, 0), "bias_rate_shifts": (0, 0), "initial_links": None, "initial_bias": None}
 
 
 def decoder(settings, commands=Commands):
@@ -37,7 +37,7 @@ def case(settings, commands=Commands, **bench):
 
 CONFIGURATIONS = {
     "learning, two layers": USUAL,
-    "inference only, one layer, one output": USUAL | {"layers": (4, 1), "learns": False} | NO_RATES,
+    "inference only, one layer, one output": USUAL | {"layers": (4, 1), "learns": False} | NO_RATE_SHIFTS,
     "programmable, three layers, one input": USUAL | {"layers": (1, 6, 5, 2), "programmable": True, "digest": 2**64 - 1},
     "links are not learnt, words of one width": USUAL | {"layers": (4, 2, 3), "links_rate_shifts": (0, 0),
                                                          "initial_links": None, "parameter_bits": (16, 16, 16),
@@ -77,7 +77,8 @@ BUGS = {
     "length is counted in eight bits": ("left.eq(left - needed)", "left.eq((left - needed)[:8])"),
     "neuron beyond the last": ("(neuron <= last_neuron)", "(neuron <= last_neuron + 1)"),
     "words that were not needed are taken": ("over.eq(~needed)", "over.eq(0)"),
-    "rate of a refused frame": ("with m.If(status != Status.OK):", "with m.If((status != Status.OK) & ~is_[Opcode.RATE]):"),
+    "rate shift of a refused frame": (
+        "with m.If(status != Status.OK):", "with m.If((status != Status.OK) & ~is_[Opcode.RATE]):"),
     "a link takes the bits of a bias": ("word: Value = links if len(bias) == len(links)", "word: Value = bias if True"),
     "a bias takes the bits of a link": ("is_bias.eq(frame.index == inputs)", "is_bias.eq(0)"),
     "a written word keeps its upper bits": ("written[:bits].as_signed() for bits", "written for bits"),
@@ -267,7 +268,7 @@ def test_counters_rates_and_the_last_error_in_status():
     ("report.last_error.eq(Status.OK)", "[]"), ("[rate.register.eq(rate.initial) for", "[[] for"),
     ("for counter in (inferred, learnt, changed, refused, cycles)]", "for counter in (inferred, learnt, changed, refused)]"),
     ("[refused.eq(refused + 1), last_error.eq(status)]", "[refused.eq(refused + 1)]"),
-    ("rate.register.eq(operand.word_select(place, 8))", "rate.register.eq(operand[:8])"),
+    ("each.register.eq(operand.word_select(place, 8))", "each.register.eq(operand[:8])"),
 ])
 def test_a_planted_bug_shows_in_status(right, wrong):
     with pytest.raises(AssertionError):
@@ -299,8 +300,8 @@ def check_counters(commands):
         reply = await host.ask(ctx, frames.learn(IMAGE, 2, outputs=True))
         assert (reply.argument, reply.words) == (0, (3, 3, 3))
         assert (await host.ask(ctx, frames.learn(IMAGE, 3))).status == Status.LABEL
-        assert (await host.ask(ctx, frames.rate(8, 15))).status == Status.OK
-        assert (await host.ask(ctx, frames.rate(9, 15))).status == Status.RATE
+        assert (await host.ask(ctx, frames.rate_shifts(8, 15))).status == Status.OK
+        assert (await host.ask(ctx, frames.rate_shifts(9, 15))).status == Status.RATE
         assert (await host.ask(ctx, frames.infer(IMAGE)[:-1])).status == Status.SHORT
         expected = {"inferred": 3, "learnt": 2, "changed": 1, "refused": 3, "links_rate_shift": 8, "bias_rate_shift": 15,
                     "last_error": Status.SHORT}

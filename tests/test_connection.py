@@ -106,8 +106,8 @@ def test_what_does_not_fit_the_network_is_refused_before_it_is_sent(connection, 
         connection.infer(blobs[0][:, :29])
     with pytest.raises(InputError, match=re.escape("labels must be outputs 0..3 of this network, not 4")):
         connection.teach(blobs[0][:2], np.array([0, 4]))
-    with pytest.raises(DeviceError, match=r"^RATE must be accepted by the core, but it answered RATE with status RATE; see "
-                                          r"docs/registers.md$"):
+    with pytest.raises(DeviceError, match=r"^RATE must be accepted by the core, but it answered RATE with status "
+                                          r"RATE; see docs/registers.md$"):
         connection.set_rate_shifts(1, 1)
     assert connection.status().last_error is Status.RATE
 

@@ -477,7 +477,7 @@ def test_the_manifest_says_what_the_design_is(folder):
     assert manifest["formats"]["bracket"] == {"format": "Q4.12", "bits": 16, "fraction": 12, "signed": True}
     assert manifest["frames"] == {"magic": "0x31585557", "digest": f"0x{frames.digest_word(network.digest):016x}",
                                   "word_bits": 32, "image_bytes": 5, "image_words": 2, "classes": 3, "most_count": 255}
-    assert manifest["rates"] == {name: {"least_rate_shift": 4, "greatest_rate_shift": 7, "initial_rate_shift": 4}
+    assert manifest["rate_shifts"] == {name: {"least_rate_shift": 4, "greatest_rate_shift": 7, "initial_rate_shift": 4}
                                  for name in ("links", "bias")}
     assert [(entry["inputs"], entry["neurons"], entry["units"], entry["folds"]) for entry in manifest["layers"]] \
         == [(5, 4, 2, 2), (4, 3, 3, 1)]
@@ -491,9 +491,9 @@ def test_the_manifest_says_what_the_design_is(folder):
 
 
 def test_what_does_not_learn_has_no_rates():
-    assert json.loads(files("infers")["manifest.json"])["rates"] == {"links": None, "bias": None}
+    assert json.loads(files("infers")["manifest.json"])["rate_shifts"] == {"links": None, "bias": None}
     assert "LEARN" in files("folded")["registers.md"]
-    assert not re.search(r"\| (LEARN|RATE) \|.*image|rate 2\*\*-n", files("infers")["registers.md"])
+    assert not re.search(r"\| (LEARN|RATE) \|.*image|learning rate 2\*\*-n", files("infers")["registers.md"])
 
 
 def test_registers_say_the_addresses_of_this_core():

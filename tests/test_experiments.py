@@ -295,10 +295,10 @@ def test_either_a_name_or_all(arguments, capsys):
 def test_cells_in_integers_are_the_circuit_of_the_golden_model():
     network = Network(layers=(1, 5))
     drive = np.array([[-6000, -1000, 0, 900, 5000]])
-    rates = np.repeat(np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])[:, :, None], 5, axis=2)
+    couplings = np.repeat(np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])[:, :, None], 5, axis=2)
     words = create_arithmetic(network, "fixed")
-    reference = circuits.settle(words, drive, network.formats.coupling.quantise(rates))
-    cells = neuron.Cells(rates, 0.5, 12)
+    reference = circuits.settle(words, drive, network.formats.coupling.quantise(couplings))
+    cells = neuron.Cells(couplings, 0.5, 12)
     for _ in range(network.integration.steps):
         cells.step(drive[0] / 4096)
     assert np.array_equal(cells.state, reference)
@@ -307,11 +307,11 @@ def test_cells_in_integers_are_the_circuit_of_the_golden_model():
 
 def test_cells_in_reals_are_improved_euler_within_the_range():
     random = np.random.default_rng(0)
-    rates = neuron.random_couplings(random, 4, 0.3, 0.7, (0.5, 1.5))
+    couplings = neuron.random_couplings(random, 4, 0.3, 0.7, (0.5, 1.5))
     u = random.uniform(-0.2, 0.2, 4)
-    ring = neuron.ring_of(rates)
+    ring = neuron.ring_of(couplings)
     reference = integrate(lambda s: derivative(ring, s, ring.drive(u)), np.zeros((5, 4)), 0.25, 20, IMPROVED_EULER)
-    cells = neuron.Cells(rates, 0.25, None)
+    cells = neuron.Cells(couplings, 0.25, None)
     for _ in range(20):
         cells.step(u)
     np.testing.assert_allclose(cells.displacement, reference, rtol=1e-12)

@@ -83,7 +83,7 @@ def test_rate_schedule_halves_the_rate_of_products():
     fixed = Fixed(network)
     change = [int(fixed.updated_weights(np.zeros((1, 1), int), np.full((1, 1), 1 << 20), 0, epoch)[0, 0]) for epoch in range(6)]
     assert change == [1024, 512, 256, 128, 128, 128]
-    assert [Float(network).rate("links", epoch) for epoch in range(5)] == [1 / 16, 1 / 32, 1 / 64, 1 / 128, 1 / 128]
+    assert [Float(network).learning_rate("links", epoch) for epoch in range(5)] == [1 / 16, 1 / 32, 1 / 64, 1 / 128, 1 / 128]
 
 
 @given(cases(most_neurons=6, wired=False))

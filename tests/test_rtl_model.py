@@ -171,7 +171,8 @@ def test_rates_follow_the_rate_schedule(model):
 
 
 def test_a_rate_that_the_core_does_not_know_is_refused(model):
-    message = "RATE must be accepted by the core, but it answered RATE with status RATE; see docs/registers.md"
+    message = ("RATE must be accepted by the core, but it answered RATE with status RATE; see "
+               "docs/registers.md")
     with pytest.raises(DeviceError, match=f"^{re.escape(message)}$"):
         model.set_rate_shifts(16, 0)
     report = model.status()

@@ -40,9 +40,9 @@ def mixed(key: Array, number: Any) -> Array:
     return np.asarray(_mixed(np.asarray(key, np.uint64), np.asarray(number, np.uint64)))
 
 
-def threshold(rate: float) -> int:
+def threshold(share: float) -> int:
     """Of the upper 32 bits of a hash: below it a word is hit."""
-    return round(rate * 2**32)
+    return round(share * 2**32)
 
 
 def place(high: int, low: int) -> int:
@@ -50,7 +50,7 @@ def place(high: int, low: int) -> int:
     return high << 32 | low
 
 
-def masks(seed: int, numbers: Array, way: int, layer: int, step: int, neurons: int, rate: float, bits: int) -> Array:
+def masks(seed: int, numbers: Array, way: int, layer: int, step: int, neurons: int, share: float, bits: int) -> Array:
     """What to exclusive-or state words with before a step: int64 (populations, images, neurons).
 
     ``numbers`` (images,); populations are those of the forward ring, whichever way. Words have ``bits`` bits, of which the sign
@@ -61,12 +61,12 @@ def masks(seed: int, numbers: Array, way: int, layer: int, step: int, neurons: i
     hashes = mixed(mixed(image[None, :], populations[:, None])[:, :, None], np.arange(neurons))
     bit = ((hashes & LOW) * np.uint64(bits) >> S32).astype(np.int64)
     flipped = np.where(bit == bits - 1, -1 << bits - 1, np.int64(1) << bit)
-    return np.where((hashes >> S32) < np.uint64(threshold(rate)), flipped, 0)
+    return np.where((hashes >> S32) < np.uint64(threshold(share)), flipped, 0)
 
 
-def table(seed: int, rate: float, bits: int, input_population: int, output_row: int) -> Array:
+def table(seed: int, share: float, bits: int, input_population: int, output_row: int) -> Array:
     """What compiled loops read; entry ``NUMBER`` counts the images that were settled forward."""
-    return np.array([seed, threshold(rate), bits, 0, input_population, output_row], np.uint64)
+    return np.array([seed, threshold(share), bits, 0, input_population, output_row], np.uint64)
 
 
 @kernel

@@ -30,7 +30,7 @@ BYTES = np.array([0, 128, 255], np.uint8)  # what drives a neuron down, not at a
 
 
 def description(visible: int, hidden: int, *, steps: int = 64, dt: float = 2**-3, K3: float = 1.0, amplitude: float = 0.4,
-                gain: float = 2.0, rate: float = 1.0, batch: int = 1, seed: int = 0) -> Network:
+                gain: float = 2.0, learning_rate: float = 1.0, batch: int = 1, seed: int = 0) -> Network:
     """A recurrent layer of ``visible`` + ``hidden`` neurons that settles for one frame of ``steps`` steps.
 
     ``batch``: patterns between two updates. ``amplitude``: drive of a visible neuron whose sign is known. ``gain``: of the
@@ -40,7 +40,7 @@ def description(visible: int, hidden: int, *, steps: int = 64, dt: float = 2**-3
     return Network(layers=(visible, visible + hidden), seed=seed, formats=Formats(coupling=Format.parse("Q2.4")),
                    wiring=Wiring(layers=(f"recurrent 1 steps {steps} K3 {K3:.12f}".rstrip("0").rstrip("."),)),
                    integration=Integration(dt=dt),
-                   learning=Learning(links=rate, bias=0.0, dropout=0.0, halvings=0, batch=batch),
+                   learning=Learning(links=learning_rate, bias=0.0, dropout=0.0, halvings=0, batch=batch),
                    initialisation=Initialisation(input_gain=amplitude, gain=gain, bias=0.0))
 
 

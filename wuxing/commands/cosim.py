@@ -87,9 +87,9 @@ def _summary(report: Report) -> Sheet:
                           f"neurons", left=("",), right=("images", "cycles per image"))
     table.add_row("inferred", f"{report.images:,}", cycles(report.cycles_per_image))
     table.add_row("learnt", f"{report.learnt:,}", cycles(report.cycles_per_learnt_image))
-    rate = "" if report.images_per_second is None else f", {report.images_per_second:,.0f} images/s"
+    speed = "" if report.images_per_second is None else f", {report.images_per_second:,.0f} images/s"
     units = ", ".join(map(str, report.units))
     tools = ", ".join(f"{name} {version}" for name, version in report.versions.items() if name not in ("python", "numpy"))
-    table.caption = f"{report.engine}{rate}; processing units: {units}; {tools}"
+    table.caption = f"{report.engine}{speed}; processing units: {units}; {tools}"
     table.caption_justify = "left"
     return table

@@ -73,7 +73,7 @@ class Phase:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseResult:
     """A phase, per image or per second of wall clock, None where there were no images. ``line_images_per_second``: what the
-    serial line carries at its rate, however fast the board is."""
+    serial line carries at its baud, however fast the board is."""
 
     images: int
     right: int
@@ -140,10 +140,10 @@ def run(model: options.ModelArgument, parallelism: Units,
     random = np.random.default_rng(seed)
     test_indices = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
     taught = options.drawn(random, learn, learn, len(data.train_labels), "--learn", "training")
-    rate = chosen.baud if baud is None else baud
+    line_baud = chosen.baud if baud is None else baud
     with images_bar(quiet) as on_progress, ExitStack() as stack:
         name = port if design is None else stack.enter_context(virtual_board(design)).port
-        opened = stack.enter_context(Connection(network, name, rate, patience=PATIENCE[design is not None],
+        opened = stack.enter_context(Connection(network, name, line_baud, patience=PATIENCE[design is not None],
                                                 reconnect_for=RECONNECT))
         golden, tally = Model(network, "fixed", values), Tally()
         opened.load_parameters(values)
@@ -162,11 +162,12 @@ def run(model: options.ModelArgument, parallelism: Units,
     if output is not None:
         _save(output, source, outcome, chosen.name, port, learnt.images)
     result = Result(
-        model=model, digest=network.digest, board=chosen.name, port=port, baud=rate,
+        model=model, digest=network.digest, board=chosen.name, port=port, baud=line_baud,
         units=None if design is None else design.units, arrangement=None if design is None else design.arrangement,
         dataset=data.name, dataset_sha256=data.sha256, seed=seed,
         accuracy=100 * inferred.right / len(test_indices) if len(test_indices) else None, words_compared=tally.words,
-        mismatches=tally.mismatches, first_mismatch=tally.first, inferred=_result(inferred, rate), learnt=_result(learnt, rate),
+        mismatches=tally.mismatches, first_mismatch=tally.first, inferred=_result(inferred, line_baud),
+        learnt=_result(learnt, line_baud),
         link=statistics, interrupted=interrupted, output=output)
     console.write_json(json, result)
     console.out(json).print(_summary(result, chosen.title))

@@ -90,11 +90,11 @@ def changed(images: Bytes, image_shape: tuple[int, int], drift: str, setting: Pl
 
 
 def summarise(runs: list[Run]) -> Summary:
-    rates = {exponent: group for (exponent,), group in grouped(runs, "exponent").items()}
+    by_rate_shift = {exponent: group for (exponent,), group in grouped(runs, "exponent").items()}
     streams = {exponent: mean(mean(run.result["drifts"][drift]["online"]) for run in group for drift in DRIFTS)
-               for exponent, group in rates.items()}
+               for exponent, group in by_rate_shift.items()}
     best = max(streams, key=lambda exponent: streams[exponent])
-    taken = rates[best]
+    taken = by_rate_shift[best]
     window = taken[0].setting["window"]
     values: Plain = {"exponent": best, "streams": {str(exponent): value for exponent, value in streams.items()},
                               "undrifted": mean(run.result["undrifted"] for run in taken)}

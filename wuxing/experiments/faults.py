@@ -64,12 +64,12 @@ def run(setting: Plain) -> Plain:
     whole = learner.images(setting | {"hold_out": None, "train_images": None})
     fresh = learner.images(setting | {"train_images": setting["train_images"] + setting["repair"]})
     images, labels = (part[setting["train_images"]:] for part in (fresh.train_images, fresh.train_labels))
-    rate = 2.0**-setting["exponent"]
-    constant = network.with_learning(links=rate, bias=rate, epochs=1, halvings=0, dropout=0.0)
+    learning_rate = 2.0**-setting["exponent"]
+    constant = network.with_learning(links=learning_rate, bias=learning_rate, epochs=1, halvings=0, dropout=0.0)
     peer = Peer(network, data, setting["peer_epochs"], setting["seed"])
     result: Plain = {}
-    for kind, rates in setting["rates"].items():
-        for share in rates:
+    for kind, shares in setting["rates"].items():
+        for share in shares:
             faults = Faults(**{kind: share}, seed=setting["seed"])
             broken = broken_model(constant, training.parameters, faults)
             before = accuracy(broken, whole.test_images, whole.test_labels)
@@ -140,19 +140,19 @@ def word_for(greatest: float, bits: int) -> Format:
     return Format(bits, fraction)
 
 
-def flipped(words: Array, to: Format, rate: float, random: np.random.Generator) -> Array:
+def flipped(words: Array, to: Format, share: float, random: np.random.Generator) -> Array:
     """One bit, any, flipped in each word with that probability."""
     bit = random.integers(0, to.bits, words.shape)
     mask = np.where(bit == to.bits - 1, -1 << to.bits - 1, np.int64(1) << bit)
-    return np.where(random.random(words.shape) < rate, words ^ mask, words)
+    return np.where(random.random(words.shape) < share, words ^ mask, words)
 
 
 def summarise(runs: list[Run]) -> Summary:
-    rates = {exponent: group for (exponent,), group in grouped(runs, "exponent").items()}
+    by_rate_shift = {exponent: group for (exponent,), group in grouped(runs, "exponent").items()}
     held_out = {exponent: mean(each["held"] for run in group for kind in KINDS for each in run.result["faults"][kind])
-                for exponent, group in rates.items()}
+                for exponent, group in by_rate_shift.items()}
     best = max(held_out, key=lambda exponent: held_out[exponent])
-    taken = [run.result for run in rates[best]]
+    taken = [run.result for run in by_rate_shift[best]]
     values: Plain = {"exponent": best, "held": {str(exponent): value for exponent, value in held_out.items()},
                               "sound": {who: mean(each["sound"][who] for each in taken) for who in ("ours", "peer")}}
     rows: list[tuple[str, ...]] = [("none", spread(each["sound"]["ours"] for each in taken), "",
@@ -162,7 +162,7 @@ def summarise(runs: list[Run]) -> Summary:
             figures = {key: [each[key] for each in group] for key in ("before", "after", "peer")}
             values.setdefault(kind, []).append({"rate": group[0]["rate"]} | {key: mean(each) for key, each in figures.items()})
             rows.append((f"{TITLES[kind]}: {group[0]['rate']:g}", *(spread(each) for each in figures.values())))
-    first = rates[best][0].setting
+    first = by_rate_shift[best][0].setting
     tried = ", ".join(f"2^-{exponent}: {value:.1f}" for exponent, value in held_out.items())
     table = Table(
         f"{'-'.join(map(str, first['network']['layers']))} on {first['dataset']}, integers: per cent of the test images right "

@@ -70,16 +70,16 @@ def candidates(settings: Plain, own: str) -> list[tuple[str, int, tuple[float, f
 
 def rules(subject: str, instinct: str, exponent: int, gains: tuple[float, float, float], leak: float) -> Plain:
     """The entries of ``learning`` that say what learns how."""
-    rate = 2.0**-exponent
+    learning_rate = 2.0**-exponent
     groups: tuple[str, ...]
     if subject == "C":                    # a bias has too few bits for small steps of a sign instinct
         groups = ("links",) if instinct == "sign" else ("links", "bias")
-        rates = {"links": rate, "bias": rate if "bias" in groups else USUAL}
+        learning_rates = {"links": learning_rate, "bias": learning_rate if "bias" in groups else USUAL}
     else:
         usual = USUAL if subject == "K beside C" else 0.0
-        groups, rates = ("K",), {"links": usual, "bias": usual, **dict.fromkeys(("K1", "K2", "K3"), rate)}
+        groups, learning_rates = ("K",), {"links": usual, "bias": usual, **dict.fromkeys(("K1", "K2", "K3"), learning_rate)}
     result = {f"{group}_instinct": instinct for group in groups} | {f"{group}_gains": gains for group in groups}
-    return rates | result | ({"leak": leak} if instinct == "pid" else {})
+    return learning_rates | result | ({"leak": leak} if instinct == "pid" else {})
 
 
 run = learner.run
@@ -149,8 +149,8 @@ def _candidates(runs: list[Run]) -> list[list[Run]]:
 
 
 def _text(run: Run) -> str:
-    rate, (_, integral, derivative) = f"2^-{run.setting['exponent']}", run.setting["gains"]
-    return rate + (f", I {integral:g}, D {derivative:g}" if run.setting["instinct"] == "pid" else "")
+    learning_rate, (_, integral, derivative) = f"2^-{run.setting['exponent']}", run.setting["gains"]
+    return learning_rate + (f", I {integral:g}, D {derivative:g}" if run.setting["instinct"] == "pid" else "")
 
 
 def _fall(run: Run) -> float:

@@ -47,11 +47,12 @@ def tasks(settings: Plain) -> list[Plain]:
             layers = (*learner.sizes(settings["dataset"], *map(int, name.split("-"))),)
             for method in settings["methods"]:
                 ours = method in (OURS, OURS_LAST)
-                for rate in [2.0**-each for each in settings["exponents"]] if ours else settings["rates"]:
+                for learning_rate in [2.0**-each for each in settings["exponents"]] if ours else settings["rates"]:
                     learning = Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, average=1,
-                                        **({"links": rate, "bias": rate} if ours else {}),
+                                        **({"links": learning_rate, "bias": learning_rate} if ours else {}),
                                         frozen=len(layers) - 2 if method == OURS_LAST else 0)
-                    result.append({"seed": seed, "name": name, "method": method, "rate": rate, "levels": settings["levels"]}
+                    result.append({"seed": seed, "name": name, "method": method, "rate": learning_rate,
+                                   "levels": settings["levels"]}
                                 | learner.setting_of(Network(layers=layers, seed=seed, learning=learning), "fixed",
                                                      settings["dataset"], hold_out=settings["hold_out"], both=True,
                                                      every=settings["every"], train_images=settings["train_images"] or None))
@@ -106,8 +107,8 @@ def summarise(runs: list[Run]) -> Summary:
         first = same[0].setting
         layers = tuple(first["network"]["layers"])
         for (method,), group in grouped(same, "method").items():
-            rates = grouped(group, "rate")
-            best = max(rates.values(), key=lambda each: mean(run.result["accuracy"] for run in each))
+            by_rate = grouped(group, "rate")
+            best = max(by_rate.values(), key=lambda each: mean(run.result["accuracy"] for run in each))
             chosen[name, method] = best
             epochs = {f"{level:g}": [learner.epochs_to(run.result["course"], level) for run in best]
                       for level in first["levels"]}

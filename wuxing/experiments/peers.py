@@ -94,7 +94,7 @@ class Peer:
             signals = [(error @ feedback) * (z > 0) for feedback, z in zip(self.feedback, sums, strict=False)]
         self.torch.autograd.backward(sums, [*signals, error])
 
-    def learn(self, data: Dataset, rate: float, learning: Learning, every: int = 0) -> list[list[float]]:
+    def learn(self, data: Dataset, learning_rate: float, learning: Learning, every: int = 0) -> list[list[float]]:
         """All epochs of ``learning``'s rate schedule from ``rate``; [epochs, accuracy on the test images] after ``every``
         images."""
         torch, course, count = self.torch, [], len(data.train_labels)
@@ -105,7 +105,7 @@ class Peer:
             trained = [self.weights[-1], self.biases[-1]]
         for epoch in range(learning.epochs):
             order = torch.from_numpy(np.random.default_rng([self.seed, ORDER_STREAM, epoch]).permutation(count))
-            step = rate / (1 << learning.halvings_before(epoch))
+            step = learning_rate / (1 << learning.halvings_before(epoch))
             for start in range(0, count, BATCH):
                 part = order[start:start + BATCH]
                 for each in trained:

@@ -35,11 +35,11 @@ def tasks(settings: Plain) -> list[Plain]:
             for name, trained in SETS.items():
                 for exponent in settings["exponents"]:
                     usual = USUAL if name.endswith("own rates") else 0.0
-                    rates = {"links": usual, "bias": usual} | dict.fromkeys(trained, 2.0**-exponent)
+                    learning_rates = {"links": usual, "bias": usual} | dict.fromkeys(trained, 2.0**-exponent)
                     network = Network(
                         layers=(*learner.sizes(settings["dataset"], hidden),), seed=seed,
                         learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, average=1),
-                    ).with_learning(**rates)
+                    ).with_learning(**learning_rates)
                     result.append({"seed": seed, "hidden": hidden, "set": name, "exponent": exponent} | learner.setting_of(
                         network, "float", settings["dataset"], hold_out=settings["hold_out"],
                         train_images=settings["train_images"], each_epoch=True, both=True))
@@ -55,13 +55,14 @@ def summarise(runs: list[Run]) -> Summary:
     for (hidden,), size in grouped(runs, "hidden").items():
         rows = []
         for (name,), same in grouped(size, "set").items():
-            rates = grouped(same, "exponent")
-            means = {exponent: mean(run.result["accuracy"] for run in group) for (exponent,), group in rates.items()}
-            fell = {exponent: mean(fall(run.result["tested"]) > FALL for run in group) for (exponent,), group in rates.items()}
+            by_rate_shift = grouped(same, "exponent")
+            means = {exponent: mean(run.result["accuracy"] for run in group) for (exponent,), group in by_rate_shift.items()}
+            fell = {exponent: mean(fall(run.result["tested"]) > FALL for run in group)
+                    for (exponent,), group in by_rate_shift.items()}
             best = max(means, key=lambda exponent: means[exponent])
             values.setdefault(str(hidden), {})[name] = {"best": best, "accuracy": means, "fell": fell}
-            rows.append((name, f"2^-{best}", spread([run.result["accuracy"] for run in rates[best,]]),
-                         spread([run.result["test"] for run in rates[best,]]),
+            rows.append((name, f"2^-{best}", spread([run.result["accuracy"] for run in by_rate_shift[best,]]),
+                         spread([run.result["test"] for run in by_rate_shift[best,]]),
                          *(f"{means[exponent]:.1f}{' !' if fell[exponent] else ''}" for exponent in means)))
         exponents = [exponent for (exponent,) in grouped(size, "exponent")]
         tables.append(Table(
@@ -87,7 +88,7 @@ def check(values: Plain) -> list[Claim]:
     deep = max(values, key=int)
     own, alone = (values[deep][name]["accuracy"] for name in ("everything, own rates", "C"))
     usual, least = round(-np.log2(USUAL)), max(own)
-    collapse, rate = values[deep]["everything, one rate"], values[deep]["C"]["best"]
+    collapse, rate_shift = values[deep]["everything, one rate"], values[deep]["C"]["best"]
     return [
         Claim("Links matter most: trained alone they beat K and biases together by 20 points", all(
             best(hidden, "C") > best(hidden, "K and bias") + 20 for hidden in values)),
@@ -99,7 +100,7 @@ def check(values: Plain) -> list[Claim]:
               own[least] > alone[usual] - 3),
         Claim("One rate for all is unstable, as the papers say: with a hidden layer, at the best rate of links alone, "
               f"everything at that rate ends {FALL:g} points lower or falls by as much on the way",
-              collapse["accuracy"][rate] < best(deep, "C") - FALL or collapse["fell"][rate] > 0.5, full_only=True)]
+              collapse["accuracy"][rate_shift] < best(deep, "C") - FALL or collapse["fell"][rate_shift] > 0.5, full_only=True)]
 
 
 def _draw(runs: list[Run]) -> bytes:
@@ -109,9 +110,9 @@ def _draw(runs: list[Run]) -> bytes:
     def paint(axes: Panels) -> None:
         for place, group in zip(axes[0], sizes.values(), strict=True):
             for (name,), same in grouped(group, "set").items():
-                rates = grouped(same, "exponent")
-                results = [[run.result["accuracy"] for run in each] for each in rates.values()]
-                place.errorbar([2.0**-exponent for (exponent,) in rates], [np.mean(each) for each in results],
+                by_rate_shift = grouped(same, "exponent")
+                results = [[run.result["accuracy"] for run in each] for each in by_rate_shift.values()]
+                place.errorbar([2.0**-exponent for (exponent,) in by_rate_shift], [np.mean(each) for each in results],
                                [np.std(each, ddof=1) for each in results], marker=".", capsize=2, label=name)
             place.set_xscale("log", base=2)
             place.set(xlabel="rate (own rates: of K)", ylim=(0, 100), title="-".join(

@@ -29,7 +29,7 @@ from wuxing.options import Runners
 from wuxing.reports import console
 
 
-class Rate(ProgressColumn):
+class Speed(ProgressColumn):
     """Images per second."""
 
     def render(self, task: Task) -> Text:
@@ -46,7 +46,7 @@ class TrainingProgress:
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
         self.console = console.err()
-        self.progress = Progress(TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[right]}"), Rate(),
+        self.progress = Progress(TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[right]}"), Speed(),
                                  TimeRemainingColumn(compact=True), console=self.console, transient=True,
                                  disable=quiet or not self.console.is_terminal)
         self.title, self.epochs, self.task = "", 0, TaskID(0)

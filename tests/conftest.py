@@ -1,6 +1,7 @@
 """Settings of Hypothesis for all tests: no time limits, and the same examples in every CI run."""
 import contextlib
 import gc
+import itertools
 import os
 import signal
 import sys
@@ -53,7 +54,22 @@ def pytest_collection_modifyitems(config, items):
     long = config.getoption("--long")
     chosen = [item for item in items if (item.get_closest_marker("long") is not None) == long]
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = chosen
+    items[:] = begun_early(chosen, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
+
+
+def begun_early(items, workers):
+    """Tests marked ``early`` come first in the share of each worker, so that none is left with such a test at the end.
+
+    The shares are those with which xdist begins (``--dist worksteal``): one after the other, of equal size.
+    """
+    early = [item for item in items if item.get_closest_marker("early") is not None]
+    others = iter([item for item in items if item.get_closest_marker("early") is None])
+    ordered = []
+    for worker in range(workers):
+        first = early[worker::workers]
+        size = (len(items) - len(ordered)) // (workers - worker)
+        ordered += [*first, *itertools.islice(others, max(0, size - len(first)))]
+    return [*ordered, *others]
 
 
 @pytest.fixture(scope="session")

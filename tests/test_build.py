@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 import pytest
 
 from boards import build, energy, fit, platforms, programming, report, routing, synthesis, tools, top
+from formal import yosys_ready
 from golden_model import parameters
 from golden_model.errors import InputError, InternalError, ToolError
 from golden_model.network import Network
@@ -385,8 +386,10 @@ def small(target="ice40", arrangement="time-shared"):
     return design, parameters.initial(network, "fixed")
 
 
+@pytest.mark.early
 def test_a_bitstream_for_ice40_is_made_end_to_end_and_again_with_the_same_bytes(tmp_path):
     """By the command, a core that learns with its host link; then by the library, in another folder. One test: it is long."""
+    yosys_ready()
     folder, design, values = tmp_path / "out", *small()
     (tmp_path / "small.toml").write_text(SMALL, "utf-8")
     assert cli.main(["build", str(tmp_path / "small.toml"), "--board", "icebreaker", "--units", "1", "--quiet",

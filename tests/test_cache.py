@@ -147,6 +147,7 @@ def test_without_any_folder_that_can_be_written_programs_work_with_one_sentence(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["core", "file", "m.npz"]
 
 
+@pytest.mark.early
 def test_any_letters_may_be_in_the_name_of_the_cache(tmp_path, model):
     """Spaces, letters beyond ASCII and quotes, and the same for the folder in which it is started."""
     place = tmp_path / "dépôt \"de\" café"

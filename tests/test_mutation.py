@@ -32,6 +32,7 @@ def test_a_mutant_whose_text_is_gone_is_refused(tmp_path):
         mutation.plant(Mutant("x", "ring.py", "something", "else"), tmp_path)
 
 
+@pytest.mark.early
 def test_planted_bugs_are_caught_and_the_unchanged_design_passes():
     outcomes = mutation.run([mutant for mutant in MUTANTS if mutant.name in SAMPLE])
     assert [outcome.mutant for outcome in outcomes if outcome.caught_by] == list(SAMPLE)

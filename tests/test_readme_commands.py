@@ -42,6 +42,7 @@ def test_the_table_has_every_command():
     assert {words[0] for words in commands()} == set(get_command(app).commands)
 
 
+@pytest.mark.early
 def test_the_table_runs_with_small_networks(folder, capsys):
     """But for ``demo``, which has tests of its own, and ``build``, whose place and route takes minutes: it is asked whether it
     would take the model."""

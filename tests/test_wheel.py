@@ -105,6 +105,7 @@ class Installed:
         return {path for path in self.packages.rglob("*") if "__pycache__" not in path.parts}
 
 
+@pytest.mark.early
 def test_the_installed_wheel_does_everything(wheel, tmp_path):
     """One test, because each process of an installation compiles the engine once."""
     installed = Installed(wheel, tmp_path)

@@ -8,9 +8,8 @@ Three questions of whoever chooses word lengths, each answered in integers of th
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +86,49 @@ class Signal:
         return value / (1 << self.fraction)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageCounts:
+    """Images that were run."""
+
+    inferred: int
+    learnt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalReport:
+    """A ``Signal`` as data: format as text, None for an exact sum; bits that hold all values; the histogram as a list."""
+
+    format: str | None
+    fraction: int
+    least: int
+    greatest: int
+    count: int
+    at_least: int
+    at_greatest: int
+    bits: int
+    histogram: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoundReport:
+    """A ``golden_model.bounds.Bound`` as data. ``sum``: see there."""
+
+    least: int
+    greatest: int
+    bits: int
+    sum: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangesReport:
+    """What ``wuxing ranges --json`` says of signals: reached, worst case, formats that would do; each by name."""
+
+    images: ImageCounts
+    signals: Mapping[str, SignalReport]
+    worst_case: Mapping[str, BoundReport]
+    proposed_formats: Mapping[str, str]
+
+
 class Ranges:
     """An observer of ``golden_model.arithmetic.Fixed`` that keeps what it is shown.
 
@@ -152,20 +194,19 @@ class Ranges:
         """What no run from these parameters could exceed: see ``golden_model.bounds``."""
         return worst_case(self.network, self.parameters)
 
-    def to_dict(self, spare: int = 0) -> dict[str, Any]:
-        """Plain data for JSON: ``images``, ``signals``, ``worst_case`` and ``proposed_formats``."""
-        bounds, formats = self.worst_case(), proposed_formats(self, spare)
-        return {
-            "images": {"inferred": self.inferred, "learnt": self.learnt},
-            "signals": {signal.name: {
-                "format": None if signal.format is None else str(signal.format), "fraction": signal.fraction,
-                "least": signal.least, "greatest": signal.greatest, "count": signal.count, "at_least": signal.at_least,
-                "at_greatest": signal.at_greatest, "bits": signal.bits, "histogram": signal.histogram.tolist(),
-            } for signal in self.signals.values()},
-            "worst_case": {bound.name: {"least": bound.least, "greatest": bound.greatest, "bits": bound.bits,
-                                        "sum": bound.sum} for bound in bounds.values()},
-            "proposed_formats": {entry.name: "exact" if (word := getattr(formats, entry.name)) is None else str(word)
-                                 for entry in fields(formats)}}
+    def report(self, spare: int = 0) -> RangesReport:
+        """All of it as data for a file; the formats have ``spare`` bits more than what was reached."""
+        formats = proposed_formats(self, spare)
+        return RangesReport(
+            images=ImageCounts(inferred=self.inferred, learnt=self.learnt),
+            signals={signal.name: SignalReport(
+                format=None if signal.format is None else str(signal.format), fraction=signal.fraction, least=signal.least,
+                greatest=signal.greatest, count=signal.count, at_least=signal.at_least, at_greatest=signal.at_greatest,
+                bits=signal.bits, histogram=signal.histogram.tolist()) for signal in self.signals.values()},
+            worst_case={bound.name: BoundReport(least=bound.least, greatest=bound.greatest, bits=bound.bits, sum=bound.sum)
+                        for bound in self.worst_case().values()},
+            proposed_formats={entry.name: "exact" if (word := getattr(formats, entry.name)) is None else str(word)
+                              for entry in fields(formats)})
 
 
 def record(network: Network, parameters: Parameters, images: Array, labels: Array | None = None) -> Ranges:

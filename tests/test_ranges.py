@@ -258,13 +258,13 @@ def test_what_was_not_run_keeps_its_format():
 
 def test_slices_change_nothing(monkeypatch):
     start, (images, labels) = parameters.initial(SMALL, "fixed"), images_of(SMALL, 7)
-    whole = record(SMALL, start, images, labels).to_dict()
+    whole = record(SMALL, start, images, labels).report()
     monkeypatch.setattr("golden_model.ranges.SLICE", 8)
     lines = []
     ranges = Ranges(SMALL)
     ranges.infer(start, images, lines.append)
     ranges.learn(start, images, labels, progress=lines.append)
-    assert ranges.to_dict() == whole
+    assert ranges.report() == whole
     assert lines == [2, 2, 2, 1] * 2
 
 

@@ -244,8 +244,8 @@ def test_ranges_of_a_run_lie_within_the_worst_case():
     assert names <= set(ranges.signals) & set(bounds)
     assert bounds["update[0]"].bits <= SMALL.widths()["update[0]"]
     assert bounds["displacement[0]_bracket"].bits <= SMALL.widths()["bracket"]
-    assert ranges.to_dict()["signals"]["reverse[0]_exchange_sum"]["fraction"] == 26
-    assert ranges.to_dict()["signals"]["reverse[0]_kick"]["fraction"] == 24
+    assert ranges.report().signals["reverse[0]_exchange_sum"].fraction == 26
+    assert ranges.report().signals["reverse[0]_kick"].fraction == 24
 
 
 def test_model_files_hold_both_kinds_of_links(tmp_path):

@@ -1,7 +1,6 @@
 """``wuxing ranges``: what every signal of a model reached, what it could ever reach, and formats that would do."""
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,7 @@ import typer
 
 from golden_model.data import datasets
 from golden_model.errors import InputError
-from golden_model.ranges import Ranges, proposed_formats
+from golden_model.ranges import Ranges, RangesReport, proposed_formats
 from golden_model.storage.atomic_write import write_atomically
 from wuxing import designs, options, training_data
 from wuxing.reports import console
@@ -22,8 +21,7 @@ KINDS = {".svg": "svg", ".png": "png"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What ``--json`` writes. ``spare``: bits proposed beyond those that were seen. ``extremes``: as ``Ranges.to_dict``
-    says."""
+    """What ``--json`` writes. ``spare``: bits proposed beyond those that were seen."""
 
     model: Path
     digest: str
@@ -31,7 +29,7 @@ class Result:
     dataset: str
     dataset_sha256: str
     spare: int
-    extremes: Mapping[str, object] = field(metadata=console.FLAT)
+    extremes: RangesReport = field(metadata=console.FLAT)
 
 
 def ranges(model: options.ModelArgument,
@@ -59,7 +57,7 @@ def ranges(model: options.ModelArgument,
     extremes.learn(parameters, data.train_images[:taught], data.train_labels[:taught])
     proposal = proposed_formats(extremes, spare)
     console.write_json(json, Result(model=model, digest=network.digest, model_arithmetic=source.arithmetic, dataset=data.name,
-                                    dataset_sha256=data.sha256, spare=spare, extremes=extremes.to_dict(spare)))
+                                    dataset_sha256=data.sha256, spare=spare, extremes=extremes.report(spare)))
     if plot is not None:
         from wuxing.reports.plots import ranges_plot
         write_atomically(plot, ranges_plot(extremes, KINDS[plot.suffix.lower()]))

@@ -31,6 +31,7 @@ COMPILES = not settings.DISABLE_JIT       # NUMBA_DISABLE_JIT=1 is for those who
 STATES = 8                                # of the sources whose machine code is kept: those used last
 PACKAGE = __name__.partition(".")[0]
 _modules: set[str] = set()                # in which kernels were defined
+_names: set[str] = set()                  # of kernels
 
 
 def entry(function: Callable[..., Any]) -> Any:
@@ -47,8 +48,19 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def _compiled(function: Callable[..., Any], **options: Any) -> Any:
+    """The function, compiled.
+
+    Machine code is found by name and types. Numba numbers the functions of each process, so that of two with one name, one
+    out of the cache and one that is compiled, either may be found: kernels that a function makes are named by what differs.
+    """
+    name = f"{function.__module__}.{function.__qualname__}"
+    if name in _names:
+        raise InternalError(f"each kernel must have a name of its own, but there are two {name}")
+    _names.add(name)
     njit: Any = numba.njit                        # its stubs do not know of all options
-    compiled = njit(nogil=True, error_model="numpy", _nrt=False, **options)(function)    # no test whether a divisor is zero
+    # Kernels allocate nothing, so no array that they see needs its references counted, which takes time at every call; and no
+    # divisor is zero, so none needs a test
+    compiled = njit(nogil=True, error_model="numpy", _nrt=False, **options)(function)
     if COMPILES:
         _modules.add(function.__module__)
         compiled._cache = kept = _Kept(function)

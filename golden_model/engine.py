@@ -17,10 +17,11 @@ from golden_model.arguments import begun, check_images, check_threads, lesson
 from golden_model.arithmetic import Array, create_arithmetic
 from golden_model.compiling import COMPILES
 from golden_model.kernels import learn
-from golden_model.kernels.plan import LANES, ROWS, Room, Store, Work
+from golden_model.kernels.plan import LANES, ROWS, Calls, Instincts, Room, Store, Work
 from golden_model.model import Model
 from golden_model.network import PARAMETER_SETS, Network
 from golden_model.parameters import Layer, Parameters, layer_shapes
+from golden_model.space import Space
 from golden_model.wirings import masks
 
 SLICE = 256                                   # images that a thread infers at a time
@@ -47,9 +48,12 @@ class CompiledModel:
         self._types = tables.types(network, self.fixed, own_coupling)
         self._plan = tables.layer_records(network, self._types)
         self._const = tables.constants(network, self._types, self._adders)
+        self._space = Space(self._plan, self._types)
         self._populations = tables.populations(network)
         self._store = self._stored(start)
         self._room: Room | None = None
+        self._calls: dict[tuple[bool, bool], Calls] = {}
+        self._rules: tuple[int, Instincts] | None = None
 
     @property
     def parameters(self) -> Parameters:
@@ -91,12 +95,11 @@ class CompiledModel:
         """Output displacements (images, classes): int64, or float32."""
         images = _read_only(check_images(self.network, images))
         outputs = np.empty((len(images), self.network.layers[-1]), self._types.word)
-        plan, const, store = self._plan, self._const, self._store
-        calls = addresses(plan, const, store, self._work(), adders=self._adders, rounds=self._rounds)
+        plan, const, store, calls = self._plan, self._const, self._store, self._addresses(None)
 
         def infer(start: int) -> None:
             part = slice(start, start + SLICE)
-            signals, states, courses = tables.signals(plan, self.network, self._types, 1)
+            signals, states, courses = self._space.signals(1)
             learn.infer(images[part], outputs[part], signals[0], states[0], courses[0], plan, const, store, self._work(), calls)
 
         starts = range(0, len(images), SLICE)
@@ -120,13 +123,11 @@ class CompiledModel:
         """
         images, labels, epoch = lesson(self.network, images, labels, epoch)
         predictions = np.empty(len(labels), np.int64)
-        rules, work = tables.instincts(self.network, self._types, epoch), self._work()
         if self._room is None:
-            self._room = tables.room(self._plan, self.network, self._types)
-        calls = addresses(self._plan, self._const, self._store, work, (rules, self._room), adders=self._adders,
-                          rounds=self._rounds)
-        learn.learn(_read_only(images), _read_only(labels), predictions, self._plan, self._const, self._store, rules, work,
-                    self._room, calls)
+            self._room = self._space.room(self.network.learning.batch)
+        rules = self._instincts(epoch)
+        learn.learn(_read_only(images), _read_only(labels), predictions, self._plan, self._const, self._store, rules,
+                    self._work(), self._room, self._addresses((rules, self._room)))
         return predictions
 
     def _links(self, array: Array, layer: int) -> Array:
@@ -148,8 +149,8 @@ class CompiledModel:
 
     def _work(self) -> Work:
         """Work space, with the reciprocal links of recurrent layers as they are now, each way."""
-        work = tables.work(self._plan, self._types)
-        for layer, here in enumerate(self._plan):
+        work = self._space.work()
+        for layer, here in enumerate(self._plan if self._space.pairs else ()):
             if here["frames"]:
                 neurons, lanes, at = here["neurons"], here["blocks"] * LANES, here["pair_at"]
                 links = self._links(self._store.weights, layer)[0, -neurons:]
@@ -157,10 +158,19 @@ class CompiledModel:
                     pairs[at:at + neurons * lanes].reshape(neurons, lanes)[:, :neurons] = words
         return work
 
-    @property
-    def _rounds(self) -> bool:
-        """Whether the multiplier takes a narrower bracket than the exact one."""
-        return self.fixed and self.network.formats.bracket is not None
+    def _addresses(self, learning: tuple[Instincts, Room] | None) -> Calls:
+        """What inferring, or ``learning``, calls; to look at all types takes a hundred times as long as to infer an image."""
+        key = learning is not None, len(self._store.upsets) > 0
+        if key not in self._calls:
+            self._calls[key] = addresses(self._plan, self._const, self._store, self._work(), learning, adders=self._adders,
+                                         rounds=self.fixed and self.network.formats.bracket is not None)
+        return self._calls[key]
+
+    def _instincts(self, epoch: int) -> Instincts:
+        """How parameters learn in this epoch; the last one's are kept for those who learn a few images at a time."""
+        if self._rules is None or self._rules[0] != epoch:
+            self._rules = epoch, tables.instincts(self.network, self._types, epoch)
+        return self._rules[1]
 
     def _brings_coupling(self, values: Parameters) -> bool:
         """Whether any K differs from the description's."""

@@ -1,4 +1,4 @@
-"""A description translated into what the compiled loops read: types of words, records of sizes and constants, work space.
+"""A description translated into what the compiled loops read: types of words, records of sizes, constants and instincts.
 
 Integers are 32 bits wide where every exact sum of the network but the link sums fits (``Network.widths``), else 64. Reals
 are float32.
@@ -20,8 +20,6 @@ from golden_model.kernels.plan import (
     ROWS,
     SIGN,
     Instincts,
-    Room,
-    Work,
     constants_type,
     instinct_type,
 )
@@ -191,48 +189,6 @@ def _instincts(network: Network, types: Types, epoch: int, entries: list[tuple[s
         else:
             record["rate"] = record["step"] = learning_rate(learning, name, epoch) / 2**network.dwell(layer)
     return result
-
-
-def work(plan: npt.NDArray[np.void], types: Types) -> Work:
-    """Work space of one image; what reciprocal links there are is still to be filled in."""
-    word, wide, exact, _ = types
-    lanes, inputs = int(plan["blocks"].max()) * LANES, int(plan["inputs"].max()) + 1
-    recurrent = (plan["frames"] > 0).any()
-    pairs = int((np.where(plan["frames"] > 0, plan["neurons"], 0) * plan["blocks"]).sum()) * LANES
-    some = lanes if recurrent else 0
-    return Work(narrow=np.empty(lanes, word), total=np.zeros(lanes, wide), drives=np.empty(_lanes(plan), word),
-                active=np.empty(inputs, np.int64), values=np.empty(inputs, word), hit=np.zeros(8, np.uint64),
-                there=np.zeros(pairs, exact), back=np.zeros(pairs, exact), gained=np.empty(some, word),
-                lost=np.empty(some, word), heard=np.empty(some, exact), sums=np.empty(LANES, exact),
-                predictor=np.empty(some * ROWS, word))
-
-
-def signals(plan: npt.NDArray[np.void], network: Network, types: Types, images: int) -> tuple[Array, Array, Array]:
-    """Room for signals (images, signals), states (images, lanes * ROWS) and courses (images, words) of so many images."""
-    return (np.zeros((images, sum(network.layers)), types.word), np.zeros((images, _lanes(plan) * ROWS), types.word),
-            np.zeros((images, int(plan["course_end"][-1])), types.word))
-
-
-def room(plan: npt.NDArray[np.void], network: Network, types: Types) -> Room:
-    """What learning needs besides ``work``, for the images of a batch."""
-    word, wide, exact, _ = types
-    batch, lanes_of_all, recurrent = network.learning.batch, _lanes(plan), plan[plan["frames"] > 0]
-    lanes = int(recurrent["blocks"].max(initial=0)) * LANES
-    inputs, frames = int(recurrent["inputs"].max(initial=0)), int(recurrent["frames"].max(initial=0))
-    instants = int((recurrent["frames"] * recurrent["steps"]).max(initial=0))
-    images, states, courses = signals(plan, network, types, batch)
-    return Room(signals=images, states=states, reverse_states=np.zeros_like(states), courses=courses,
-                errors=np.zeros((batch, lanes_of_all), word), r=np.zeros((batch, lanes_of_all), word),
-                gates=np.zeros(lanes_of_all * ROWS, word), erring=np.zeros(batch, np.int64),
-                sums=np.zeros(max(images.shape[1], lanes_of_all), wide), circuits=np.zeros((4, lanes * ROWS), word),
-                silent=np.zeros(lanes, word), of_steps=np.zeros((5, instants * lanes), exact),
-                of_frames=np.zeros(frames * lanes, exact), products=np.zeros(inputs * lanes, exact),
-                of_bias=np.zeros(lanes, exact), of_inputs=np.zeros(inputs, np.int64))
-
-
-def _lanes(plan: npt.NDArray[np.void]) -> int:
-    """Lanes of all layers, positions and emissions."""
-    return int((plan["own"] * plan["tied"] * plan["emissions"] * plan["blocks"]).sum()) * LANES
 
 
 def _starts(sizes: npt.ArrayLike) -> Array:

@@ -1,6 +1,7 @@
 """Machine code in the cache: it is that of the present sources, whatever was inlined; damaged files are as if not there."""
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 from golden_model import compiling
 from golden_model.engine import CompiledModel, Interpreted
 from golden_model.errors import InternalError
+from golden_model.kernels import circuit
 from golden_model.model import Model
 from golden_model.network import Network
 
@@ -107,6 +109,21 @@ def test_a_package_is_a_source_of_machine_code_as_its_modules_are(monkeypatch, t
     (package / "kernels.py").write_text("from . import other", "utf-8")
     with pytest.raises(InternalError, match=r"kernels\.py must import by whole names, not relative to itself"):
         compiling.sources({"golden_model.kernels"})
+
+
+def test_two_kernels_of_one_name_are_refused():
+    """One out of the cache and one compiled in this process can have the same symbol, and either would be found."""
+    def variant(number):
+        def writes(values):
+            values[0] = number
+        return compiling.kernel(writes)
+
+    variant(1)
+    with pytest.raises(InternalError, match=r"each kernel must have a name of its own, but there are two .*<locals>\.writes"):
+        variant(2)
+    names = {circuit.settle(*flags).py_func.__qualname__ for flags in itertools.product((False, True), repeat=4)}
+    names |= {circuit.half_step_of_all(*flags).py_func.__qualname__ for flags in itertools.product((False, True), repeat=3)}
+    assert len(names) == 24
 
 
 def test_machine_code_of_old_sources_goes(monkeypatch, tmp_path):

@@ -237,7 +237,7 @@ def test_accumulators_are_emptied_before_they_overflow():
     compiled = CompiledModel(network, "fixed")
     assert compiled._types.word is np.int32
     plan, const, store, before = compiled._plan, compiled._const, compiled._store, compiled.parameters[1].weights
-    signals, lanes = np.full((1, sum(network.layers)), -4096, np.int32), tables.room(plan, network, compiled._types).r.shape[1]
+    signals, lanes = np.full((1, sum(network.layers)), -4096, np.int32), compiled._space.lanes_of_all
     assert plan[1]["chunk_of_products"] < 201
 
     @njit

@@ -61,7 +61,6 @@ def settle(adders: bool, rounds: bool, gated: bool, strikes: bool) -> Any:
     """A kernel that settles one layer; the parts are: K by adders, the bracket is rounded, gates are given, upsets strike."""
     way = 1 if gated else 0
 
-    @kernel
     def settle_layer(drive, gate, state, here, const, coupling, hit):
         """Improved Euler from rest for one layer, in place in ``state`` [block, row, lane], the blocks of all positions.
 
@@ -112,7 +111,8 @@ def settle(adders: bool, rounds: bool, gated: bool, strikes: bool) -> Any:
                     state[i2] = _half(s2, w2, g2, b2, c, l2, high, rounds, shift, least, greatest)
                     state[i3] = _half(s3, w3, g3, b3, c, l3, high, rounds, shift, least, greatest)
                     state[i4] = _half(s4, w4, g4, b4, c, l4, high, rounds, shift, least, greatest)
-    return settle_layer
+    settle_layer.__qualname__ = f"settle_{adders:d}{rounds:d}{gated:d}{strikes:d}"
+    return kernel(settle_layer)
 
 
 @cache
@@ -120,7 +120,6 @@ def half_step_of_all(adders: bool, rounds: bool, gated: bool) -> Any:
     """A kernel for half a step of a recurrent layer; the parts are those of ``settle``."""
     way = 1 if gated else 0
 
-    @kernel
     def half_step_of_layer(s, x, to, gate, drive, gained, lost, rate, here, const, coupling):
         """``to`` from the state ``s`` at the point of evaluation ``x``; the row that is asked loses what links take.
 
@@ -159,7 +158,8 @@ def half_step_of_all(adders: bool, rounds: bool, gated: bool) -> Any:
                 to[i2] = _half(s[i2], x2, g2, b2, rate, l2, high, rounds, shift, least, greatest)
                 to[i3] = _half(s[i3], x3, g3, b3, rate, l3, high, rounds, shift, least, greatest)
                 to[i4] = _half(s[i4], x4, g4, b4, rate, l4, high, rounds, shift, least, greatest)
-    return half_step_of_layer
+    half_step_of_layer.__qualname__ = f"half_step_{adders:d}{rounds:d}{gated:d}"
+    return kernel(half_step_of_layer)
 
 
 @kernel

@@ -121,6 +121,13 @@ def alternatives() -> str:
                  ([name, percent(value)] for name, value in result["held_out_accuracy"].items())) + transcribed(result)
 
 
+def brightness() -> str:
+    result = record("brightness")
+    rows = [[row["images"], row["encoding"], percent(row["float_accuracy"]), percent(row["fixed_accuracy"])]
+            for row in result["rows"]]
+    return table(("images", "encoding", "float", "integers"), rows) + transcribed(result)
+
+
 # ----------------------------------------------------------------- hardware
 
 def core(layers: tuple[int, ...]) -> Design:
@@ -362,6 +369,7 @@ def speed() -> str:
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"accuracy": lambda: accuracy(False), "headline": headline, "small": small,
                   "yardsticks": yardsticks, "speed": speed},
+    "docs/data.md": {"brightness": brightness},
     "docs/learning.md": {"results": lambda: accuracy(True), "alternatives": alternatives},
     "docs/hardware.md": {"clocks": lambda: clocks(core((784, 128, 10)), "ecp5", True), "untrained": untrained,
                          "time-shared clocks": lambda: clocks(time_shared((784, 32, 10)), "ice40", False), "cells": cells},

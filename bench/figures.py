@@ -135,6 +135,8 @@ RECORDS = {
     "run-icebreaker": Record(
         command="wuxing run m32.npz --board icebreaker --images 200 --learn 100", adds="--json run-icebreaker.json -q",
         file="run-icebreaker.json", keep=ran, needs=("train-icebreaker-784-32-10",), first=("copy m32-0.npz m32.npz",)),
+    "brightness": Record(
+        command="python bench/brightness.py", adds="--json brightness.json", file="brightness.json", keep=everything),
     "alternatives": Record(
         command="python bench/alternatives.py", adds="--json alternatives.json", file="alternatives.json", keep=everything),
     "speed": Record(command="python bench/speed.py", adds="--json speed.json", file="speed.json", keep=everything),

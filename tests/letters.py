@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden_model.data import download
+from golden_model.data import datasets, download
 from golden_model.data.datasets import FILES, Dataset, load
 
 TRAIN, TEST, HEIGHT, WIDTH = 30, 10, 6, 5
@@ -66,3 +66,5 @@ def no_data_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("WUXING_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(download, "MIRRORS", ())
+    monkeypatch.setattr(download, "FASHION_MIRRORS", ())
+    monkeypatch.setattr(datasets, "DEBIAN_FASHION", Path("/nowhere"))

@@ -156,7 +156,9 @@ def test_compare_means_over_seeds(capsys):
     (["train", "--epoch", "3"],
      "wuxing train: No such option: --epoch (Possible options: --epochs); wuxing train --help lists what there is"),
     (["eval"], "wuxing eval: Missing argument 'MODEL'; wuxing eval --help lists what there is"),
-    (["train", "--dataset", "nope"], "a data set must be mnist, mnist-5k, digits, or a folder of four IDX files, not 'nope'"),
+    (["train", "--dataset", "nope"], ("a data set must be mnist, mnist-5k, fashion-mnist, digits, a file that ends in .csv, "
+                                     ".tsv, .parquet, .npz, or a folder of pictures, recordings, .npy or IDX files, not "
+                                     "'nope'")),
     (["train", "--dataset", "digits", "--layers", "64,x"],
      "--layers must be whole numbers with commas between them, as 784,128,10, not '64,x'"),
     (["train", "--dataset", "digits", "--layers", "63,10"], "layers must begin with 64 for images of 8x8, not 63"),

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden_model.data.datasets import FILES, SHA256, Dataset, available, check_fits, load
+from golden_model.data import datasets
+from golden_model.data.datasets import FILES, SHA256, Dataset, available, check_fits, load, read
+from golden_model.data.reading import Reading
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network
@@ -75,7 +77,8 @@ def test_available(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["fashion", "", "MNIST", "a\0b", "n" * 5000])
 def test_unknown_name(name: str) -> None:
     with pytest.raises(InputError, match=refusal(
-            f"a data set must be mnist, mnist-5k, digits, or a folder of four IDX files, not {name!r}")):
+            f"a data set must be mnist, mnist-5k, fashion-mnist, digits, a file that ends in .csv, .tsv, .parquet, .npz, or a "
+            f"folder of pictures, recordings, .npy or IDX files, not {name!r}")):
         load(name)
 
 
@@ -259,3 +262,47 @@ def test_digits_that_lie_elsewhere_are_read_by_scikit_learn(tmp_path: Path, monk
         (tmp_path / "file").write_bytes(file)
     monkeypatch.setattr(metadata.PathDistribution, "locate_file", lambda distribution, name: tmp_path / "file")
     assert load("digits").sha256 == SHA256["digits"]
+
+
+# ----------------------------------------------------------------- other numbers, other data
+
+def test_idx_files_of_other_numbers(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Signed, wide and real numbers, big-endian, are the values; labels may be wide."""
+    for code, kind in ((9, ">i1"), (11, ">i2"), (12, ">i4"), (13, ">f4"), (14, ">f8")):
+        for name in FILES:
+            values = arrays[name].astype(kind) if "labels" in name else (arrays[name] / 2 - 50).astype(kind)
+            number = min(code, 12) if "labels" in name else code
+            values = values.astype(">i4") if "labels" in name and number == 12 else values
+            (folder / name).write_bytes(bytes([0, 0, number]) + idx(values)[3:])
+        samples = read(str(folder))
+        assert np.array_equal(samples.train_values, (arrays[TRAIN_IMAGES] / 2 - 50).astype(kind))
+        assert samples.train_labels.tolist() == arrays[TRAIN_LABELS].tolist()
+        data = load(str(folder))
+        assert (data.train_images.min(), data.train_images.max()) == (0, 255)
+    (folder / TRAIN_LABELS).write_bytes(bytes([0, 0, 12]) + idx(np.full(TRAIN, 300, ">i4"))[3:])
+    with pytest.raises(InputError, match=refusal(f"{folder / TRAIN_LABELS} must have labels 0..255, not 300..300; number the "
+                                                 "classes")):
+        read(str(folder))
+
+
+def test_fashion_mnist_by_name(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Debian puts it, or in the data folder, which comes first; what is not Zalando's is called so."""
+    monkeypatch.setattr(datasets, "DEBIAN_FASHION", folder)
+    assert available("fashion-mnist")
+    assert read("fashion-mnist").source == f"IDX files in {folder}, which are not Fashion-MNIST's"
+    own = Path(shutil.copytree(folder, folder.parent / "data" / "fashion-mnist"))
+    monkeypatch.setenv("WUXING_DATA", str(own.parent))
+    assert read("fashion-mnist").source.startswith(f"IDX files in {own}")
+    monkeypatch.setattr(datasets, "DEBIAN_FASHION", own / "none")
+    (own / TRAIN_LABELS).unlink()
+    assert not available("fashion-mnist")
+    with pytest.raises(InputError, match=refusal(
+            f"Fashion-MNIST must be in {own} or be downloadable, but neither is so (); put its four IDX files into that "
+            "folder, or set WUXING_DATA to a folder whose sub-folder fashion-mnist has them")):
+        read("fashion-mnist")
+
+
+def test_what_is_known_is_read_as_it_is(folder: Path) -> None:
+    for name, what in (("digits", "digits"), (str(folder), f"folder {folder} of IDX files")):
+        with pytest.raises(InputError, match=refusal(f"{what} must be read as it is, but size says otherwise; leave that out")):
+            read(name, Reading(size="8x8x1"))

@@ -1,5 +1,6 @@
 """The data set that a command takes by itself is the one the model was trained on: its SHA-256 decides, not its name."""
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -60,14 +61,15 @@ def test_a_name_alone_is_no_data_set(tmp_path, capsys, name, command):
                       f"{datasets.load('mnist').sha256[:12]}..."}[name]
     assert capsys.readouterr().err == (
         f"wuxing: the data set '{name}' that the model was trained on (SHA-256 {digest[:12]}...) must be one of mnist, "
-        f"mnist-5k, digits, or a folder of this name here or in {tmp_path / 'data'}, but {other}; give it by --dataset PATH\n")
+        f"mnist-5k, fashion-mnist, digits, or a folder or file of this name here or in {tmp_path / 'data'}, but {other}; give "
+        f"it by --dataset PATH\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_says_what_is_taken(command, capsys):
     assert main([command, "--help"]) == 0
-    assert ("By default the one that the model was trained on: one of these three, or a folder of the same name and content "
-            "here or in WUXING_DATA.") in " ".join(capsys.readouterr().out.split())
+    assert ("By default the one that the model was trained on: one that has a name, or a folder or file of the same name "
+            "and content here or in WUXING_DATA.") in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize("place", ["here", "data"])
@@ -146,3 +148,34 @@ def test_a_model_that_knows_its_test_images_is_told_of(tmp_path, capsys):
     assert main(["eval", str(tmp_path / "m.npz"), "--dataset", "mnist-5k"]) == 0
     assert capsys.readouterr().err == ("the test images of mnist-5k are training images of mnist, which the model was "
                                        "trained on: it may know them\n")
+
+
+def test_a_table_is_read_as_in_training_and_other_samples_are_all_tested_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+
+    def table(name: str, count: int, columns: str = "id,w,h,kind") -> None:
+        rows = [{"id": place, "w": w, "h": w * (2 + place % 2), "kind": ["flat", "tall"][place % 2]}
+                for place, w in enumerate(random.uniform(1, 2, count))]
+        lines = [",".join(str(row[each]) for each in columns.split(",")) for row in rows]
+        Path(name).write_text("\n".join([columns, *lines]) + "\n")
+
+    table("a.csv", 100)
+    options = ["--label", "kind", "--without", "id", "--split", "stratified:2/4"]
+    assert main(["train", "--dataset", "a.csv", *options, "--layers", "2,6,2", "--epochs", "5", "-q", "-o", "m.npz"]) == 0
+    loaded = model_file.load("m.npz")
+    assert loaded.record["reading"] == {"label": "kind", "without": ["id"], "split": "stratified:2/4"}
+    assert (loaded.encoding.features, loaded.encoding.classes) == (("w", "h"), ("flat", "tall"))
+    assert loaded.network.learning.dropout == 0           # no column says what its neighbour was
+    for arguments in ((), ("--dataset", "a.csv")):
+        assert main(["eval", "m.npz", *arguments, "--json", "e.json"]) == 0
+        said = json.loads(Path("e.json").read_text())
+        assert (said["images"], said["classes"], said["accuracy"]) == (25, ["flat", "tall"], loaded.record["accuracy"])
+    table("b.csv", 60, "h,kind,w,id")                     # columns in another order
+    assert main(["eval", "m.npz", "--dataset", "b.csv", "--json", "e.json"]) == 0
+    assert json.loads(Path("e.json").read_text())["images"] == 60
+    assert "tall" in capsys.readouterr().out
+    table("c.csv", 20, "w,kind,id")
+    assert main(["eval", "m.npz", "--dataset", "c.csv"]) == 2
+    assert capsys.readouterr().err.endswith("samples must have the features that were trained on, but 'h' is not there; add "
+                                            "what is missing, or train anew without\n")

@@ -16,7 +16,9 @@ import typer
 
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
+from golden_model.data.reading import USUAL, Reading
 from golden_model.data.recipe import Recipe
+from golden_model.data.splits import Split
 from golden_model.errors import InputError
 from golden_model.network import Network, parsed
 from golden_model.parameters import check_arithmetic
@@ -53,7 +55,20 @@ class Runners:
 class Settings:
     """Options that describe a training, None where one was left out; see ``wuxing.option_groups``."""
 
-    dataset: Annotated[str, typer.Option("--dataset", help="mnist, mnist-5k, digits, or a folder of four IDX files.")] = "mnist"
+    dataset: Annotated[str, typer.Option("--dataset", help=(
+        "mnist, fashion-mnist, mnist-5k, digits, or your own: a table (.csv, .tsv, .parquet), arrays (.npz), a folder of "
+        "pictures or recordings, or of IDX files."))] = "mnist"
+    label: Annotated[str | None, typer.Option(
+        "--label", help="The column of a table with the classes; by default label, class or target.")] = None
+    without: Annotated[str | None, typer.Option(
+        "--without", help="Columns of a table that are left out, with commas between them.")] = None
+    split: Annotated[str | None, typer.Option("--split", help=(
+        "What is tested on: stratified (a fifth of each class), group:COLUMN (persons that are not trained on), time:COLUMN "
+        "(the latest), column:COLUMN (where it says test), all; stratified:2/5 is the second of five folds."))] = None
+    size: Annotated[str | None, typer.Option(
+        "--size", help="Height, width and channels to which pictures are resized, as 28x28x1 or 32x32x3.")] = None
+    frames: Annotated[str | None, typer.Option(
+        "--frames", help="Frames to which recordings are resampled, as 32, or pad:32 to cut or pad them.")] = None
     config: Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")] = None
     layers: Annotated[str | None, typer.Option("--layers", help="Sizes from pixels to classes, as 784,128,10.")] = None
     board: Annotated[str | None, typer.Option("--board", help="Train a network for this board, one of those that wuxing boards "
@@ -72,7 +87,7 @@ class Settings:
     average: Annotated[int | None, typer.Option(
         "--average", help="The result is the mean over so many last epochs; 0: a sixth of all.")] = None
     dropout: Annotated[float | None, typer.Option(
-        "--dropout", help="Share of pixels set to 0 at random while learning.")] = None
+        "--dropout", help="Share of pixels set to 0 at random while learning; of tables and recordings by default 0.")] = None
     shift: Annotated[int, typer.Option(
         "--shift", min=0, help="Most pixels by which training images are shifted at random.")] = 0
     hold_out: Annotated[int | None, typer.Option("--hold-out", min=1, help=(
@@ -91,12 +106,18 @@ class Settings:
         """
         check_arithmetic(arithmetic)
         self.platform()
-        recipe = None if self.encoding is None else Recipe.parse(self.encoding)
+        recipe, reading = None if self.encoding is None else Recipe.parse(self.encoding), self.reading()
         network = check(self.described())
         if arithmetic == "fixed":
             network.learning.rate_shifts(0)                   # refuses rates that integers do not have
-        dataset = load_dataset(self.dataset, self.train_images, self.test_images, recipe)
+        dataset = load_dataset(self.dataset, self.train_images, self.test_images, recipe, reading)
         return dataset if self.hold_out is None else dataset.hold_out(self.hold_out, seed)
+
+    def reading(self) -> Reading:
+        """How the files of the data set are read."""
+        without = tuple(each.strip() for each in self.without.split(",")) if self.without else ()
+        return Reading(label=self.label, without=without, split=None if self.split is None else Split.parse(self.split),
+                       size=self.size, frames=self.frames)
 
     def network(self, dataset: Dataset) -> Network:
         """The network that file and options describe together, checked against the data set."""
@@ -107,6 +128,9 @@ class Settings:
             inputs, usual, outputs = default_layers(dataset)
             description = fit.described(platform, description, inputs, outputs, usual)
         description.setdefault("layers", default_layers(dataset))
+        learning = description.get("learning", {})
+        if isinstance(learning, dict) and not dataset.of_images:           # a neighbour does not tell what a lost value was
+            description["learning"] = {"dropout": 0.0} | learning
         network = Network.from_dict(description)
         datasets.check_fits(dataset, network)
         if platform is not None:                                 # before hours of training, not after them
@@ -146,8 +170,8 @@ class Settings:
 
 
 def load_dataset(name: str, train_images: int | None = None, test_images: int | None = None,
-                 recipe: Recipe | None = None) -> Dataset:
-    dataset = datasets.load(name) if recipe is None else datasets.load(name, recipe)
+                 recipe: Recipe | None = None, reading: Reading = USUAL) -> Dataset:
+    dataset = datasets.load(name, recipe, reading)
     return dataset if train_images is test_images is None else dataset.first(train_images, test_images)
 
 

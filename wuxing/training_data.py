@@ -6,6 +6,7 @@ the SHA-256 of the training record is meant, else a folder of the recorded name 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,14 +15,17 @@ import typer
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
 from golden_model.data.encoding import Encoding
+from golden_model.data.reading import USUAL, Reading
 from golden_model.data.samples import Samples
+from golden_model.data.splits import Split
 from golden_model.errors import InputError
 from golden_model.sections import brief
 from wuxing.reports import console
 
 DatasetOption = Annotated[str | None, typer.Option("--dataset", help=(
-    "mnist, mnist-5k, digits, or a folder of four IDX files. By default the one that the model was trained on: one of these "
-    "three, or a folder of the same name and content here or in WUXING_DATA."))]
+    "What wuxing train takes, read in the same way; samples of another file than the model was trained on are all tested on. "
+    "By default the one that the model was trained on: one that has a name, or a folder or file of the same name and content "
+    "here or in WUXING_DATA."))]
 
 
 def load(name: str | None, record: Mapping[str, object], encoding: Encoding, quiet: bool = False) -> Dataset:
@@ -43,7 +47,10 @@ def measured(name: str | None, record: Mapping[str, object], quiet: bool) -> Sam
     """The samples of that name or, without one, those of the training record."""
     if name is None:
         return trained_on(record)
-    dataset, note = datasets.read(name), ""
+    reading = USUAL if name in datasets.SHA256 else reading_of(record)
+    dataset, note = datasets.read(name, reading), ""
+    if dataset.divided and not is_that(dataset, record):          # files of before were split: these are all new to the model
+        dataset = datasets.read(name, replace(reading, split=Split(rule="all")))
     if dataset.name == record.get("dataset") and not is_that(dataset, record):
         note = f"{name} is not the {dataset.name} that the model was trained on: their SHA-256 differ"
     if (dataset.sha256, whole_sha256(record)) == (datasets.SHA256["mnist-5k"], datasets.SHA256["mnist"]):
@@ -66,7 +73,7 @@ def trained_on(record: Mapping[str, object]) -> Samples:
         if place not in named and not datasets.available(place):
             continue                                      # nothing is downloaded for a name alone
         try:
-            dataset = datasets.read(place)
+            dataset = datasets.read(place, USUAL if place in datasets.SHA256 else reading_of(record))
         except InputError:
             if place in named:
                 raise
@@ -76,8 +83,13 @@ def trained_on(record: Mapping[str, object]) -> Samples:
         tried_places.append(f"{place} has {dataset.sha256[:12]}...")
     names = " and ".join(tried_places) or "there is none"
     raise InputError(f"the data set {brief(name)} that the model was trained on (SHA-256 {digest[:12]}...) must be one "
-                     f"of {', '.join(datasets.SHA256)}, or a folder of this name here or in {datasets.data_folder()}, but "
-                     f"{names}; give it by --dataset PATH")
+                     f"of {', '.join(datasets.SHA256)}, or a folder or file of this name here or in {datasets.data_folder()}, "
+                     f"but {names}; give it by --dataset PATH")
+
+
+def reading_of(record: Mapping[str, object]) -> Reading:
+    """How the files were read that a model was trained on."""
+    return Reading.from_dict(record.get("reading", {}))
 
 
 def is_that(dataset: Samples | Dataset, record: Mapping[str, object]) -> bool:

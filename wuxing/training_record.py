@@ -32,7 +32,8 @@ class TrainingRecord:
     """What a model file says about its training. No times and no paths: the same command gives the same bytes.
 
     ``board``: for which it was trained, if for any. ``dataset_sha256``: of the images that were used, ``whole_dataset_sha256``
-    of all. ``classes_without_images``: outputs that nothing taught. ``accuracy``: per cent of the images tested on.
+    of all; ``reading``: how its files were read, if not as usual. ``classes_without_images``: outputs that nothing taught.
+    ``accuracy``: per cent of the images tested on.
     """
 
     board: str | None = field(metadata=OPTIONAL)
@@ -48,6 +49,7 @@ class TrainingRecord:
     epochs: Sequence[CurvePoint]
     options: Images
     versions: Mapping[str, str]
+    reading: Mapping[str, object] | None = field(default=None, metadata=OPTIONAL)
 
 
 def course(training: Training) -> list[CurvePoint]:

@@ -7,14 +7,25 @@ from __future__ import annotations
 import math
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from golden_model.data import bundled, download, idx_folder, mnist_sample
+from golden_model.data import (
+    arrays_file,
+    bundled,
+    class_folder,
+    download,
+    idx_folder,
+    mnist_sample,
+    parquet_file,
+    table_file,
+)
 from golden_model.data.encoding import IDENTITY, Encoding
+from golden_model.data.reading import USUAL, Collection, Reading
 from golden_model.data.recipe import Recipe
 from golden_model.data.samples import Samples
 from golden_model.errors import InputError
@@ -27,8 +38,13 @@ FILES = idx_folder.FILES
 SHA256 = {                                # ``Dataset.sha256`` of what has a name
     "mnist": "b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a",
     "mnist-5k": "0e59ae896b24aaf8ef7c395c8f6df65e06d3a2ca172cd4855d2d8ce487af12ae",
+    "fashion-mnist": "14410854cf7a289477dcfc7df3f8ec24741e281cdcc425ede0d9a748ca630214",
     "digits": "e57ba62e72743acb9d29f1115c7c2c13816b41c54387322490783fef36b7595e",
 }
+
+
+BUNDLED: dict[str, Callable[[], Samples]] = {"digits": bundled.digits, "mnist-5k": bundled.mnist_5k}
+DEBIAN_FASHION = Path("/usr/share/datasets/fashion-mnist")         # where its package dataset-fashion-mnist puts the four files
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -113,6 +129,11 @@ class Dataset:
         return encoded(self._samples, encoding=encoding, classes=self.classes)
 
     @property
+    def of_images(self) -> bool:
+        """Whether samples are images, whose pixels have neighbours that say much the same."""
+        return self._samples.kind == "image"
+
+    @property
     def _samples(self) -> Samples:
         assert self.samples is not None                   # ``__post_init__`` sees to it
         return self.samples
@@ -143,7 +164,7 @@ def encoded(samples: Samples, recipe: Recipe | None = None, *, encoding: Encodin
     if encoding is None:
         recipe = samples.usual_recipe if recipe is None else recipe
         encoding = Encoding.fit(samples.train_values, samples.train_labels, recipe, features=samples.features,
-                                indexed=samples.indexed)
+                                indexed=samples.indexed, channels=samples.has_channels)
     train_labels, test_labels = (encoding.outputs(labels) for labels in (samples.train_labels, samples.test_labels))
     count = len(encoding.classes) or max(classes, 1 + int(max(train_labels.max(), test_labels.max())))
     train_images, test_images = (encoding.encode(values, samples.features)
@@ -158,56 +179,106 @@ def encoded(samples: Samples, recipe: Recipe | None = None, *, encoding: Encodin
 
 # ----------------------------------------------------------------- by name
 
-def load(name: str, recipe: Recipe | None = None) -> Dataset:
+def load(name: str, recipe: Recipe | None = None, reading: Reading = USUAL) -> Dataset:
     """The data set of that name, encoded by an encoding that is fitted to its training samples.
 
-    ``name``: see ``read``. ``recipe``: by default that of its kind, which leaves pictures in bytes as they are if they are dark
-    on average and have the full range, as those of MNIST.
+    ``name``, ``reading``: see ``read``. ``recipe``: by default that of its kind, which leaves pictures in bytes as they are if
+    they are dark on average and have the full range, as those of MNIST.
 
     Raises
     ------
     InputError
         If there is no such data set, or one of its files is missing or is not what it must be.
     """
-    return encoded(read(name), recipe)
+    return encoded(read(name, reading), recipe)
 
 
-def read(name: str) -> Samples:
-    """The data set of that name: ``mnist``, ``mnist-5k``, ``digits``, or else a folder of IDX files (``./mnist`` is a folder).
+def read(name: str, reading: Reading = USUAL) -> Samples:
+    """The samples of that name, or of a file or folder.
 
-    The files are called as MNIST's are, ``train-images-idx3-ubyte`` and so on, also with a dot before ``idx``, plain or
-    with ``.gz``; Fashion-MNIST and KMNIST come like that. MNIST is read from ``mnist`` in ``data_folder()``; what is
-    missing there is downloaded to it.
+    ``mnist`` and ``fashion-mnist`` are read from the folder of that name in ``data_folder()`` (Fashion-MNIST also from where
+    Debian puts it); what is missing there is downloaded to it. ``mnist-5k`` and ``digits`` come with installed packages. Else
+    it is the path of a table (``.csv``, ``.tsv``, ``.parquet``), of arrays (``.npz``, or a folder of ``.npy``), of a folder
+    with one sub-folder for each class, of pictures or recordings, or of a folder of IDX files (``./mnist`` is a folder), which
+    are called as MNIST's are, ``train-images-idx3-ubyte`` and so on, also with a dot before ``idx``, plain or with ``.gz``.
+
+    ``reading``: what must be said of the files.
 
     Raises
     ------
     InputError
         If there is no such data set, or one of its files is missing or is not what it must be.
+    ToolError
+        If a package that reads such files is not installed.
     """
-    if name == "digits":
-        return bundled.digits()
-    if name == "mnist-5k":
-        return bundled.mnist_5k()
-    if name == "mnist":
-        folder = data_folder() / "mnist"
-        if idx_folder.missing(folder):
-            download.fetch(folder, lambda: idx_folder.missing(folder))
-        files = idx_folder.read(folder, name)
-        return files if files.sha256 == SHA256[name] else replace(files, source=f"{files.source}, which are not MNIST's")
-    folder = Path(name)
-    if not (name and stat.S_ISDIR(idx_folder.kind(folder))):
-        raise InputError(f"a data set must be mnist, mnist-5k, digits, or a folder of four IDX files, not {name!r}")
-    return idx_folder.read(folder, folder.resolve().name)
+    if name in SHA256:
+        return _named(name, reading)
+    path = Path(name)
+    mode = idx_folder.mode(path) if name else 0
+    if stat.S_ISDIR(mode):
+        return _folder(path, path.resolve().name, reading)
+    reader = _readers().get(path.suffix.lower()) if stat.S_ISREG(mode) else None
+    if reader is None:
+        raise InputError(f"a data set must be {', '.join(SHA256)}, a file that ends in {', '.join(_readers())}, or a folder of "
+                         f"pictures, recordings, .npy or IDX files, not {name!r}")
+    samples = reader(path, path.resolve().name, reading)
+    return samples.split(reading.split) if isinstance(samples, Collection) else samples
+
+
+def _readers() -> dict[str, Callable[[Path, str, Reading], Samples | Collection]]:
+    return {**dict.fromkeys(table_file.SUFFIXES, table_file.read), **dict.fromkeys(parquet_file.SUFFIXES, parquet_file.read),
+            ".npz": arrays_file.read_archive}
+
+
+def _named(name: str, reading: Reading) -> Samples:
+    if reading != USUAL:
+        raise InputError(f"{name} must be read as it is, but {', '.join(reading.to_dict())} says otherwise; leave that out")
+    if name in BUNDLED:
+        return BUNDLED[name]()
+    folder = data_folder() / name
+    if name == "fashion-mnist" and idx_folder.missing(folder) and not idx_folder.missing(DEBIAN_FASHION):
+        folder = DEBIAN_FASHION
+    if idx_folder.missing(folder):
+        download.fetch(folder, lambda: idx_folder.missing(folder), name == "fashion-mnist")
+    files = idx_folder.read(folder, name)
+    title = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}[name]
+    return files if files.sha256 == SHA256[name] else replace(files, source=f"{files.source}, which are not {title}'s")
+
+
+def _folder(folder: Path, name: str, reading: Reading) -> Samples:
+    try:
+        if len(idx_folder.missing(folder)) == len(FILES):
+            if arrays_file.has_arrays(folder):
+                samples = arrays_file.read_folder(folder, name, reading)
+                return samples.split(reading.split) if isinstance(samples, Collection) else samples
+            if class_folder.holds_classes(folder):
+                return class_folder.read(folder, name, reading)
+    except PermissionError as error:
+        raise InputError(f"{error.filename} must be a folder that may be read and entered, but: {error.strerror}; give "
+                         f"yourself the right to (chmod), or copy what it holds to another folder") from None
+    if reading != USUAL:
+        raise InputError(f"folder {folder} of IDX files must be read as it is, but {', '.join(reading.to_dict())} says "
+                         "otherwise; leave that out")
+    return idx_folder.read(folder, name)
 
 
 def available(name: str) -> bool:
     """Whether ``load`` finds the data set's files without a download; they are not opened."""
-    if name in ("digits", "mnist-5k"):
+    if name in BUNDLED:
         return name == "digits" or mnist_sample.path() is not None
     try:
-        return bool(name) and not idx_folder.missing(data_folder() / "mnist" if name == "mnist" else Path(name))
-    except InputError:                                    # a locked folder
+        if name == "fashion-mnist" and not idx_folder.missing(DEBIAN_FASHION):
+            return True
+        path = data_folder() / name if name in SHA256 else Path(name)
+        return bool(name) and (not idx_folder.missing(path) or name not in SHA256 and _looks_readable(path))
+    except (InputError, OSError, ValueError):             # a locked folder, a name that is none
         return False
+
+
+def _looks_readable(path: Path) -> bool:
+    if path.is_dir():
+        return arrays_file.has_arrays(path) or class_folder.holds_classes(path)
+    return path.is_file() and path.suffix.lower() in _readers()
 
 
 def data_folder() -> Path:

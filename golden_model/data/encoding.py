@@ -53,7 +53,8 @@ class Encoding:
     sample : str
         As of ``Recipe``.
     knots : tuple of tuple of float
-        One for each value, or a single one that all have in common; () if values are bytes already.
+        One for each value, or for each channel, which all points or frames have in common, or a single one that all values have
+        in common; () if values are bytes already. Value n has number n modulo their count.
     inverted : tuple of bool
         Whether 255 - b takes the place of a byte b; as many as ``knots``.
     missing : tuple of int
@@ -94,7 +95,11 @@ class Encoding:
                              f"{brief(self.inverted)}")
         if any(type(byte) is not int or not 0 <= byte <= GREATEST for byte in self.missing):
             raise InputError(f"missing of an encoding must be bytes, not {brief(self.missing)}")
-        for name, allowed in (("knots", (0, 1, self.values)), ("features", (0, self.values)), ("missing", (0, self.values))):
+        if len(self.knots) not in (0, 1, self.values, *self.shape[-1:]):
+            raise InputError(f"knots of an encoding must be one for each of its {self.values} values, or for each channel, not "
+                             f"{len(self.knots)}")
+        for name in ("features", "missing"):
+            allowed = (0, self.values)
             if len(entry := getattr(self, name)) not in allowed:
                 raise InputError(f"{name} of an encoding must be one for each of its {self.values} values, not {len(entry)}")
         if self.missing and (not self.knots or self.sample != "as-measured"):
@@ -124,7 +129,7 @@ class Encoding:
 
     @classmethod
     def fit(cls, values: npt.ArrayLike, labels: npt.ArrayLike, recipe: Recipe | None = None, *,
-            features: Sequence[str] = (), indexed: bool = False) -> Encoding:
+            features: Sequence[str] = (), indexed: bool = False, channels: bool = False) -> Encoding:
         """The encoding of these training data, and of nothing else: test data must not be among them.
 
         Parameters
@@ -138,6 +143,8 @@ class Encoding:
             Names of the values.
         indexed : bool
             Whether labels are outputs, 0 to 255, though some of them may not occur.
+        channels : bool
+            Whether the last axis of a sample has channels, each of which is scaled alike in all points or frames.
 
         Raises
         ------
@@ -166,7 +173,7 @@ class Encoding:
                              f"such samples, or choose an encoding with the word median")
         if recipe.scaling == "range":
             return begun._fit_common(reals, recipe, reals[~np.isnan(reals)])
-        return begun._fit_each(reals, recipe)
+        return begun._fit_each(reals, recipe, shape[-1] if channels else samples.shape[1])
 
     def _fit_common(self, samples: npt.NDArray[Any], recipe: Recipe, there: Reals) -> Encoding:
         if len(there) == 0:
@@ -176,17 +183,18 @@ class Encoding:
                                                              for part in map(_reals, _parts(samples)))
         return self._with(recipe, (knots,), (inverted,), samples)
 
-    def _fit_each(self, samples: Reals, recipe: Recipe) -> Encoding:
+    def _fit_each(self, samples: Reals, recipe: Recipe, count: int) -> Encoding:
         rows, inverted = [], []
-        for column in samples.T:
+        for place in range(count):
+            column = samples[:, place::count].ravel()
             there = column[~np.isnan(column)]
             if len(there) == 0:
-                raise InputError(f"{self._name(np.isnan(samples).all(axis=0))} must have a value in some sample of the "
+                raise InputError(f"{self._name(np.arange(samples.shape[1]) == place)} must have a value in some sample of the "
                                  "training data, but has none; leave it out")
             rows.append(scaling.OF_EACH[recipe.scaling](there))
             inverted.append(recipe.polarity == "polarity" and _bright([scaling.bytes_of(there, rows[-1])]))
-        if (count := sum(map(len, rows))) > MOST_KNOTS:
-            raise InputError(f"an encoding must have at most {MOST_KNOTS} knots, not {count}; choose the scaling range, which "
+        if (total := sum(map(len, rows))) > MOST_KNOTS:
+            raise InputError(f"an encoding must have at most {MOST_KNOTS} knots, not {total}; choose the scaling range, which "
                              "all values have in common")
         return self._with(recipe, tuple(rows), tuple(inverted), samples)
 
@@ -306,9 +314,9 @@ class Encoding:
                 return np.bitwise_not(scaled) if self.inverted[0] and len(self.knots[0]) > 1 else scaled
             scaled = np.empty(reals.shape, np.uint8)
             for place, (knots, inverted) in enumerate(zip(self.knots, self.inverted, strict=True)):
-                column = reals[:, place]
+                column = reals[:, place::len(self.knots)]
                 sent = scaling.bytes_of(np.where(np.isnan(column), knots[0], column), knots)
-                scaled[:, place] = np.bitwise_not(sent) if inverted and len(knots) > 1 else sent
+                scaled[:, place::len(self.knots)] = np.bitwise_not(sent) if inverted and len(knots) > 1 else sent
             return scaled
 
     def _name(self, which: npt.ArrayLike) -> str:

@@ -19,10 +19,10 @@ FILES = tuple(download.MNIST)              # of every data set, in this order
 def _find(folder: Path, name: str) -> Path | None:
     """The file of that name in one of its four spellings; plain before packed."""
     spellings = [spelling + ending for ending in ("", ".gz") for spelling in (name, name.replace("-idx", ".idx"))]
-    return next((folder / spelling for spelling in spellings if stat.S_ISREG(kind(folder / spelling))), None)
+    return next((folder / spelling for spelling in spellings if stat.S_ISREG(mode(folder / spelling))), None)
 
 
-def kind(path: Path) -> int:
+def mode(path: Path) -> int:
     """What is at that path, as ``stat`` says it; 0: nothing. What may not be looked at is not called missing."""
     try:
         return path.stat().st_mode
@@ -56,8 +56,12 @@ def read(folder: Path, name: str) -> Samples:
         if len(images) != len(labels):
             raise InputError(f"{paths[at + 1]} must have a label for each of the {len(images)} images of {paths[at].name}, "
                              f"not {len(labels)} labels; take both from one data set")
+    for labels, at in ((train_labels, 1), (test_labels, 3)):
+        if labels.min() < 0 or labels.max() > 255:
+            raise InputError(f"{paths[at]} must have labels 0..255, not {labels.min()}..{labels.max()}; number the classes")
     if train_images.shape[1:] != test_images.shape[1:]:
         raise InputError(f"{paths[2]} must have images of {idx.by_sizes(train_images.shape[1:])} like {paths[0].name}, "
                          f"not {idx.by_sizes(test_images.shape[1:])}; take both from one data set")
-    return Samples(name=name, kind="image", indexed=True, train_values=train_images, train_labels=train_labels.astype(np.int64),
+    kind = "table" if train_images.ndim == 2 else "image"
+    return Samples(name=name, kind=kind, indexed=True, train_values=train_images, train_labels=train_labels.astype(np.int64),
                    test_values=test_images, test_labels=test_labels.astype(np.int64), source=f"IDX files in {folder}")

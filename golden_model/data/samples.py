@@ -43,6 +43,8 @@ class Samples:
         Names of the values of a table.
     indexed : bool
         Whether labels are outputs, though some may not occur, as in files of bytes.
+    divided : bool
+        Whether a rule has split them, and not who made the files.
 
     ``sha256``: of values, labels and names. Of pictures in bytes with outputs for labels it is that of the four IDX files that
     would hold them; see ``Dataset``. ``whole_sha256``: that of the samples of which these are a part.
@@ -62,6 +64,7 @@ class Samples:
     kind: str = "table"
     features: tuple[str, ...] = ()
     indexed: bool = False
+    divided: bool = False
     whole_sha256: str = ""
     sha256: str = field(init=False)
 
@@ -90,6 +93,11 @@ class Samples:
     def shape(self) -> tuple[int, ...]:
         """Of a sample."""
         return tuple(self.train_values.shape[1:])
+
+    @property
+    def has_channels(self) -> bool:
+        """Whether the last axis of a sample has channels, which points or frames have in common."""
+        return self.kind == "sequence" or self.kind == "image" and len(self.shape) == 3
 
     @property
     def usual_recipe(self) -> Recipe:

@@ -50,7 +50,8 @@ def main() -> None:
             rows.append({"images": name, "encoding": title, "float_accuracy": reached[0], "fixed_accuracy": reached[1]})
             print(f"| {name} | {title} | {reached[0]:.2f} % | {reached[1]:.2f} % |", flush=True)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"epochs": arguments.epochs, "seed": arguments.seed, "rows": rows}, indent=2), "utf-8")
+        figures = {"epochs": arguments.epochs, "seed": arguments.seed, "rows": rows}
+        arguments.json.write_text(json.dumps(figures, indent=2), "utf-8")
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def npy_of(array, pickle=False) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize(("content", "said"), [
+@pytest.mark.parametrize(("content", "sentence"), [
     (npy_of(np.array([{}, None]), True), ("must be numbers or texts, not Python objects, which could run code; save arrays of "
                                        "one type, of recordings that differ in length each in a file of its own")),
     (npy_of(X)[:-8], "must have 960 bytes after its header, not 952; save it anew by numpy.save"),
@@ -106,9 +106,11 @@ def npy_of(array, pickle=False) -> bytes:
     (npy_of(np.zeros(2, "M8[s]")), "must be numbers or texts, not datetime64[s]; convert them"),
     (npy_of(np.zeros(2, "c8")), "must be numbers or texts, not complex64; convert them"),
 ])
-def test_a_file_is_data(tmp_path, content, said):
+def test_a_file_is_data(tmp_path, content, sentence):
     path = broken(tmp_path, content)
-    pattern = refusal(f"'X' of {path} {said}") if said else f"^'X' of {path} must be a .npy file with a valid header, but: "
+    pattern = f"^'X' of {path} must be a .npy file with a valid header, but: "
+    if sentence:
+        pattern = refusal(f"'X' of {path} {sentence}")
     with pytest.raises(InputError, match=pattern):
         arrays_file.read_archive(path, "d", Reading())
 
@@ -121,7 +123,7 @@ def test_a_header_that_declares_more_than_there_is_takes_no_memory(tmp_path):
         npy.read(io.BytesIO(header), len(header), "x")
 
 
-@pytest.mark.parametrize(("arrays", "said"), [
+@pytest.mark.parametrize(("arrays", "sentence"), [
     ({"X": X}, "{path} must have the arrays X and y, or X_train, y_train, X_test and y_test, not 'x'; rename them"),
     ({"X": X, "data": X, "y": Y}, ("{path} must have one array for x, but has several, 'data' among them; leave out all but "
                                   "one")),
@@ -133,9 +135,9 @@ def test_a_header_that_declares_more_than_there_is_takes_no_memory(tmp_path):
     ({"X": X[:, :, None], "y": Y, "lengths": np.full(40, 4)}, ("lengths must be the frames of each of the 40 recordings, 1 to "
                                                               "3, not int64 of shape (40,); count them anew")),
 ])
-def test_what_is_no_data_set(tmp_path, arrays, said):
+def test_what_is_no_data_set(tmp_path, arrays, sentence):
     path = saved(tmp_path, **arrays)
-    with pytest.raises(InputError, match=refusal(said.format(path=path))):
+    with pytest.raises(InputError, match=refusal(sentence.format(path=path))):
         arrays_file.read_archive(path, "d", Reading())
 
 

@@ -136,16 +136,16 @@ def test_frames_between_frames():
     assert np.array_equal(recordings.resampled(old, 3), old)
 
 
-@pytest.mark.parametrize(("text", "said"), [
+@pytest.mark.parametrize(("text", "sentence"), [
     ("1,2\n3,x\n", "must have numbers, but frame 2 has 'x'; mend it"),
     ("1,2\n3\n", "must have 2 values in each line, but frame 2 has 1; mend it"),
     ("1,2,3\n", "must have 2 channels, as the recordings before it, not 3; take all from one instrument"),
     ("x,y\n", ("must be numbers of shape (frames, channels), 1 to 65536 and 1 to 4096 of them, not float64 of shape (0, 0); "
               "save it so")),
 ])
-def test_what_is_no_recording(tmp_path, text, said):
+def test_what_is_no_recording(tmp_path, text, sentence):
     folder = waves(tmp_path / "w")
     path = folder / "slow" / "p4" / "9.csv"
     path.write_text(text)
-    with pytest.raises(InputError, match=refusal(f"{path} {said}")):
+    with pytest.raises(InputError, match=refusal(f"{path} {sentence}")):
         read(str(folder))

@@ -40,11 +40,11 @@ def test_what_is_no_split(text):
         Split.parse(text)
 
 
-@pytest.mark.parametrize(("text", "said"), [
+@pytest.mark.parametrize(("text", "sentence"), [
     ("stratified:6/5", "6/5"), ("stratified:0/5", "0/5"), ("group:person:1/1", "1/1"), ("time:day:5/5", "5/5")])
-def test_folds_that_there_are_not(text, said):
+def test_folds_that_there_are_not(text, sentence):
     with pytest.raises(InputError, match=refusal(f"the fold of a split must be one of 2 to 1000, as 1/5, or by time one that "
-                                                 f"has earlier ones, not {said}")):
+                                                 f"has earlier ones, not {sentence}")):
         Split.parse(text)
 
 

@@ -44,7 +44,7 @@ def test_columns_by_name(tmp_path):
     assert table_file.read(written(tmp_path, "a,Label\n1,3\n2,-4\n"), "t", Reading()).labels == [3, -4]
 
 
-@pytest.mark.parametrize(("text", "reading", "said"), [
+@pytest.mark.parametrize(("text", "reading", "sentence"), [
     ("", Reading(), "must begin with a line that names each of its columns, two or more, not []; add it"),
     ("1,2\n3,4\n", Reading(), "must begin with a line that names each of its columns, two or more, not ['1', '2']; add it"),
     ("a,a,class\n", Reading(), "must have a name of its own for each column, but 'a' is there twice; rename one"),
@@ -64,10 +64,10 @@ def test_columns_by_name(tmp_path):
     (b"a,class\n1,\xff\n", Reading(), "must be text in UTF-8, but is not; save it so"),
     ('a,class\n1,"x\n', Reading(), "must be a table as text, but: unexpected end of data; save it anew"),
 ])
-def test_what_is_no_table(tmp_path, text, reading, said):
+def test_what_is_no_table(tmp_path, text, reading, sentence):
     path = written(tmp_path, text)
-    subject = "" if said.startswith("the column") else f"{path} "
-    with pytest.raises(InputError, match=refusal(subject + said)):
+    subject = "" if sentence.startswith("the column") else f"{path} "
+    with pytest.raises(InputError, match=refusal(subject + sentence)):
         table_file.read(path, "t", reading)
 
 

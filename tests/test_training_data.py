@@ -169,8 +169,8 @@ def test_a_table_is_read_as_in_training_and_other_samples_are_all_tested_on(tmp_
     assert loaded.network.learning.dropout == 0           # no column says what its neighbour was
     for arguments in ((), ("--dataset", "a.csv")):
         assert main(["eval", "m.npz", *arguments, "--json", "e.json"]) == 0
-        said = json.loads(Path("e.json").read_text())
-        assert (said["images"], said["classes"], said["accuracy"]) == (25, ["flat", "tall"], loaded.record["accuracy"])
+        result = json.loads(Path("e.json").read_text())
+        assert (result["images"], result["classes"], result["accuracy"]) == (25, ["flat", "tall"], loaded.record["accuracy"])
     table("b.csv", 60, "h,kind,w,id")                     # columns in another order
     assert main(["eval", "m.npz", "--dataset", "b.csv", "--json", "e.json"]) == 0
     assert json.loads(Path("e.json").read_text())["images"] == 60

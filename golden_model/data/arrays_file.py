@@ -31,7 +31,7 @@ NAMES = {"x": ("x", "data", "images", "values"), "y": ("y", "labels", "target", 
          "x_train": ("x_train", "train_images", "train_x"), "y_train": ("y_train", "train_labels", "train_y"),
          "x_test": ("x_test", "test_images", "test_x"), "y_test": ("y_test", "test_labels", "test_y")}
 ROLES = {name: role for role, names in NAMES.items() for name in names}
-GIVEN = ("x_train", "y_train", "x_test", "y_test")
+PARTS = ("x_train", "y_train", "x_test", "y_test")
 
 
 def read_archive(path: Path, name: str, reading: Reading) -> Samples | Collection:
@@ -70,7 +70,7 @@ def read_folder(folder: Path, name: str, reading: Reading) -> Samples | Collecti
 def has_arrays(folder: Path) -> bool:
     """Whether a folder is one of arrays."""
     roles = {ROLES.get(path.stem.lower()) for path in folder.glob("*.npy")}
-    return {"x", "y"} <= roles or set(GIVEN) <= roles
+    return {"x", "y"} <= roles or set(PARTS) <= roles
 
 
 def _read(place: Path, openers: Mapping[str, Opener], sizes: Mapping[str, int]) -> dict[str, Array]:
@@ -90,11 +90,11 @@ def _read(place: Path, openers: Mapping[str, Opener], sizes: Mapping[str, int]) 
 
 def _samples(arrays: dict[str, Array], place: Path, name: str, reading: Reading) -> Samples | Collection:
     source = f"arrays in {place.name}"
-    if set(GIVEN) <= set(arrays):
+    if set(PARTS) <= set(arrays):
         if reading.split is not None:
             raise InputError(f"{place} has a split of its own, so that --split must not be given; leave it out, or save X and "
                              f"y")
-        parts = [arrays[each] for each in GIVEN]
+        parts = [arrays[each] for each in PARTS]
         kind = kind_of(parts[0], place)
         train, test = (recordings.of_length(each, None, reading) if kind == "sequence" else each
                        for each in (parts[0], parts[2]))

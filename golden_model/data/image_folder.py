@@ -32,22 +32,22 @@ def read(folder: Path, name: str, reading: Reading, listed: Sequence[tuple[str, 
     ToolError
         If Pillow is not installed.
     """
-    wanted = reading.image_shape()
-    if wanted is None:
+    shape = reading.image_shape()
+    if shape is None:
         shapes = {path: _shape(path) for _, path in listed}
         sizes = sorted({shape[:2] for shape in shapes.values()})
         if len(sizes) > 1:
             raise InputError(f"pictures of {folder} must have one size, but there are {len(sizes)}, among them "
                              f"{sizes[0][0]}x{sizes[0][1]} and {sizes[-1][0]}x{sizes[-1][1]}; give the one they are resized to "
                              f"by --size, as 28x28x1")
-        wanted = (*sizes[0], max(shape[2] for shape in shapes.values()))
-    if (total := len(listed) * wanted[0] * wanted[1] * wanted[2]) > MOST_BYTES:
+        shape = (*sizes[0], max(shape[2] for shape in shapes.values()))
+    if (total := len(listed) * shape[0] * shape[1] * shape[2]) > MOST_BYTES:
         raise InputError(f"pictures of {folder} must have at most {MOST_BYTES} bytes together, not {total}; give a smaller "
                          f"--size")
-    values = np.empty((len(listed), *wanted), np.uint8)
+    values = np.empty((len(listed), *shape), np.uint8)
     for place, (_, path) in enumerate(listed):
-        values[place] = _pixels(path, wanted)
-    return Collection(name=name, kind="image", values=values[..., 0] if wanted[2] == 1 else values,
+        values[place] = _pixels(path, shape)
+    return Collection(name=name, kind="image", values=values[..., 0] if shape[2] == 1 else values,
                       labels=[label for label, _ in listed], source=f"{len(listed):,} pictures in {folder.name}")
 
 

@@ -119,10 +119,10 @@ class Collection:
         """Samples to train and to test with; by default ``stratified``."""
         split = Split() if split is None else split
         train, test = split.places(self.labels, self.columns)
-        said = {"stratified": f"split by class, fold {split.fold} of {split.folds} is tested on",
+        rule = {"stratified": f"split by class, fold {split.fold} of {split.folds} is tested on",
                 "group": f"split by {split.column}, fold {split.fold} of {split.folds} is tested on",
                 "time": f"split by the time {split.column}, fold {split.fold} of {split.folds} from the last is tested on",
                 "column": f"split by the column {split.column}", "all": "all are tested on"}[split.rule]
-        return Samples(name=self.name, kind=self.kind, features=self.features, source=f"{self.source}; {said}",
+        return Samples(name=self.name, kind=self.kind, features=self.features, source=f"{self.source}; {rule}",
                        divided=split.rule != "column", train_values=self.values[train], test_values=self.values[test],
                        train_labels=[self.labels[place] for place in train], test_labels=[self.labels[place] for place in test])

@@ -64,12 +64,12 @@ def of_length(values: npt.NDArray[Any], lengths: npt.NDArray[Any] | None, readin
 
 def equal(recordings: Sequence[npt.NDArray[Any]], reading: Reading) -> npt.NDArray[Any]:
     """Recordings of (frames, channels) as one array (samples, frames, channels)."""
-    wanted, there = reading.length(), sorted({len(each) for each in recordings})
-    if wanted is None:
+    rule_and_length, there = reading.length(), sorted({len(each) for each in recordings})
+    if rule_and_length is None:
         if len(there) > 1:
             raise InputError(f"recordings must have one number of frames, but have {there[0]} to {there[-1]}; {ASK}")
         return np.stack(recordings)
-    rule, length = wanted
+    rule, length = rule_and_length
     if length * recordings[0].shape[1] * len(recordings) > 1 << 28:
         raise InputError(f"recordings must have at most {1 << 28} values together, not {len(recordings)} times "
                          f"{length}x{recordings[0].shape[1]}; give fewer --frames")

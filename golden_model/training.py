@@ -105,17 +105,7 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     KeyboardInterrupt
         If no epoch is complete.
     """
-    datasets.check_fits(dataset, network)
-    height, width = dataset.image_shape
-    if not 0 <= shift < min(height, width):
-        raise InputError(f"images of {height}x{width} must be shifted by at most 0 to {min(height, width) - 1} pixels, "
-                         f"not {shift}")
-    if not 0 <= network.learning.frozen < len(network.layers):
-        raise InputError(f"learning.frozen must be 0 to {len(network.layers) - 1} for layers {network.layers}, "
-                         f"not {network.learning.frozen}")
-    if network.learning.frozen and network.learning.dropout:
-        raise InputError(f"learning.dropout must be 0 when the first layer is frozen, not {network.learning.dropout:g}, "
-                         "because its links did not learn to do without the lost pixels; set dropout or frozen to 0")
+    _check(network, dataset, shift)
     model = engine(network, arithmetic, values)
     first_averaged = network.learning.epochs - network.learning.averaged_epochs
     done: tuple[_Sum, list[Epoch]] | None = None              # one object, so that an interrupt finds both or neither
@@ -138,6 +128,21 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
         return Training(parameters=all_pixels(network, arithmetic, done[0].mean()), epochs=done[1], interrupted=True)
     assert done is not None                                   # the description has at least one epoch
     return Training(parameters=all_pixels(network, arithmetic, done[0].mean()), epochs=done[1])
+
+
+def _check(network: Network, dataset: Dataset, shift: int) -> None:
+    """Raise an ``InputError`` unless such a training can begin."""
+    datasets.check_fits(dataset, network)
+    height, width = dataset.image_shape
+    if not 0 <= shift < min(height, width):
+        raise InputError(f"images of {height}x{width} must be shifted by at most 0 to {min(height, width) - 1} pixels, "
+                         f"not {shift}")
+    if not 0 <= network.learning.frozen < len(network.layers):
+        raise InputError(f"learning.frozen must be 0 to {len(network.layers) - 1} for layers {network.layers}, "
+                         f"not {network.learning.frozen}")
+    if network.learning.frozen and network.learning.dropout:
+        raise InputError(f"learning.dropout must be 0 when the first layer is frozen, not {network.learning.dropout:g}, "
+                         "because its links did not learn to do without the lost pixels; set dropout or frozen to 0")
 
 
 def all_pixels(network: Network, arithmetic: str, parameters: Parameters) -> Parameters:

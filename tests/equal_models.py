@@ -1,6 +1,7 @@
 """What it means that two networks have learnt the same: bit by bit, to the rounding of reals, and out of a file."""
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,14 @@ def same(a: Learner, b: Learner) -> None:
             for word in ("integral", "previous"):
                 np.testing.assert_array_equal(getattr(before[name], word), getattr(after[name], word),
                                               err_msg=f"{word} of {name} of layer {layer}")
+
+
+def same_bits_learnt(model: Model, compiled: CompiledModel, images: Array, labels: Array, epochs: Iterable[int]) -> None:
+    """Definition and engine learn these images in these epochs, and never differ in a class, a word or an output."""
+    for epoch in epochs:
+        np.testing.assert_array_equal(compiled.learn(images, labels, epoch), model.learn(images, labels, epoch))
+        same(model, compiled)
+    np.testing.assert_array_equal(compiled.outputs(images), model.outputs(images))
 
 
 def same_to_float32(network: Network, images: Array, labels: Array, tolerance: float = 2e-5) -> None:

@@ -57,6 +57,11 @@ class Tally:
             self.first = f"{what} {list(at)}: {expected[at]} expected, {actual[at]} found"
         self.mismatches += len(places)
 
+    def compare_parameters(self, expected: Parameters, actual: Parameters) -> None:
+        for index, (one, other) in enumerate(zip(expected, actual, strict=True)):
+            for field in FIELDS:
+                self.compare(f"{field} of layer {index},", getattr(one, field), getattr(other, field))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
@@ -155,9 +160,7 @@ def run(model: options.ModelArgument, parallelism: Units,
                             lambda done, _: on_progress(len(test_indices) + done, len(test_indices) + len(taught)))
             interrupted = interruption.pending()
             outcome = opened.parameters
-        for index, (expected, layer) in enumerate(zip(golden.parameters, outcome, strict=True)):
-            for field in FIELDS:
-                tally.compare(f"{field} of layer {index},", getattr(expected, field), getattr(layer, field))
+        tally.compare_parameters(golden.parameters, outcome)
         statistics = replace(opened.transport.statistics)
     if output is not None:
         _save(output, source, outcome, chosen.name, port, learnt.images)
@@ -171,12 +174,17 @@ def run(model: options.ModelArgument, parallelism: Units,
         link=statistics, interrupted=interrupted, output=output)
     console.write_json(json, result)
     console.out(json).print(_summary(result, chosen.title))
-    if tally.first is not None:
-        console.err().print(console.literal(f"the first difference: {tally.first}"), soft_wrap=True)
+    _leave(result, len(taught))
+
+
+def _leave(result: Result, lessons: int) -> None:
+    """Say what was not as it should be, and end with its exit code; ``lessons``: images that were to be learnt."""
+    if result.first_mismatch is not None:
+        console.err().print(console.literal(f"the first difference: {result.first_mismatch}"), soft_wrap=True)
         raise typer.Exit(exit_codes.DIFFERS)
-    if interrupted:
-        console.err().print(f"interrupted: {console.literal(output)} holds the model after {learnt.images:,} of "
-                            f"{len(taught):,} images learnt on the board", soft_wrap=True)
+    if result.interrupted:
+        console.err().print(f"interrupted: {console.literal(result.output)} holds the model after {result.learnt.images:,} of "
+                            f"{lessons:,} images learnt on the board", soft_wrap=True)
         raise typer.Exit(interruption.exit_code())
 
 

@@ -258,43 +258,16 @@ def _rounded(values: Reals) -> Any:
 PARTS = {"rest": rest, "response": response_of, "drift": drift, "oscillator": oscillator, "portrait": portrait}
 
 
+Rows = list[tuple[str, ...]]
+
+
 def summarise(runs: list[Run]) -> Summary:
     parts = {name: [run for run in runs if run.setting["part"] == name] for name in PARTS}
     steps: list[float] = sorted({run.setting["dt"] for run in parts["drift"]}, reverse=True)
-    values: Plain = {"rest": {}, "response": {}, "drift": {}, "order": {}, "oscillator": {}}
-    rest_rows, response_rows, drift_rows, oscillator_rows = [], [], [], []
-    for (fraction,), group in grouped(parts["rest"], "fraction").items():
-        item = [run.result for run in group]
-        words = [each["left"] * 2**fraction for each in item] if fraction else None
-        values["rest"][word(fraction)] = {key: max(each[key] for each in item) for key in ("left", "rose")} | {
-            "left_words": max(words) if words else None}
-        rest_rows.append((word(fraction), *(spread([each[key] for each in item], ".1e") for key in ("left", "rose")),
-                          spread(words, ".1f") if words else ""))
-    for (fraction,), group in grouped(parts["response"], "fraction").items():
-        item = [run.result for run in group]
-        values["response"][word(fraction)] = {key: mean(each[key] for each in item) for key in item[0]}
-        response_rows.append((word(fraction), *(spread([each[key] for each in item], ".1e") for key in ("median", "greatest")),
-                              f"{100 * mean(each['compared'] for each in item):.0f}",
-                              f"{mean(each['thresholds'] for each in item):.2f}",
-                              str(max(each["most_thresholds"] for each in item))))
-    for (method,), group in grouped(parts["drift"], "method").items():
-        changes = {dt: [run.result["change"] for run in group if run.setting["dt"] == dt] for dt in steps}
-        means = [float("nan") if None in item else mean(item) for item in changes.values()]
-        values["drift"][method] = [None if np.isnan(each) else each for each in means]
-        order = None if np.isnan(means[-2:]).any() else float(np.log2(means[-2] / means[-1]))
-        values["order"][method] = order
-        drift_rows.append((method, *("left its range" if None in item else spread(item, ".1e") for item in changes.values()),
-                           "" if order is None else f"{order:.2f}"))
-    for (fraction, dt), group in grouped(parts["oscillator"], "fraction", "dt").items():
-        item = [run.result for run in group]
-        row = {"first": mean(each["swing"][0] for each in item), "last": mean(each["swing"][-1] for each in item),
-               **{key: mean(each[key] for each in item) for key in ("alive", "at_limit", "silenced")}}
-        values["oscillator"][f"{word(fraction)}, dt {dt:g}"] = row
-        oscillator_rows.append((
-            f"{word(fraction)}, dt = {dt:g}", spread([each["swing"][0] for each in item], ".3f"),
-            spread([each["swing"][-1] for each in item], ".3f"),
-            *(f"{100 * row[key]:.0f}" for key in ("alive", "at_limit")), "" if fraction is None else
-            f"{100 * mean(each['cycles'] for each in item):.0f}", spread([each["silenced"] for each in item], ".4f")))
+    rests, rest_rows = _rests(parts["rest"])
+    responses, response_rows = _responses(parts["response"])
+    drifts, orders, drift_rows = _drifts(parts["drift"], steps)
+    swings, oscillator_rows = _oscillators(parts["oscillator"])
     time = max(run.setting["time"] for run in parts["oscillator"])
     tables = [
         Table("Return to rest without drive, K1 and K2 of any sign: the greatest displacement left, the greatest energy (of "
@@ -309,7 +282,66 @@ def summarise(runs: list[Run]) -> Summary:
               f"and the swing after a drive u = -s_a silenced them for time {SILENCE:g}",
               ("arithmetic", "swing at first", "at last", "alive, %", "at an end, %", "returned, %", "silenced"),
               oscillator_rows)]
-    pictures = [
+    values = {"rest": rests, "response": responses, "drift": drifts, "order": orders, "oscillator": swings}
+    return Summary(values, tables, _figures(parts))
+
+
+def _rests(runs: list[Run]) -> tuple[Plain, Rows]:
+    values, rows = {}, []
+    for (fraction,), group in grouped(runs, "fraction").items():
+        item = [run.result for run in group]
+        words = [each["left"] * 2**fraction for each in item] if fraction else None
+        values[word(fraction)] = {key: max(each[key] for each in item) for key in ("left", "rose")} | {
+            "left_words": max(words) if words else None}
+        rows.append((word(fraction), *(spread([each[key] for each in item], ".1e") for key in ("left", "rose")),
+                     spread(words, ".1f") if words else ""))
+    return values, rows
+
+
+def _responses(runs: list[Run]) -> tuple[Plain, Rows]:
+    values, rows = {}, []
+    for (fraction,), group in grouped(runs, "fraction").items():
+        item = [run.result for run in group]
+        values[word(fraction)] = {key: mean(each[key] for each in item) for key in item[0]}
+        rows.append((word(fraction), *(spread([each[key] for each in item], ".1e") for key in ("median", "greatest")),
+                     f"{100 * mean(each['compared'] for each in item):.0f}", f"{mean(each['thresholds'] for each in item):.2f}",
+                     str(max(each["most_thresholds"] for each in item))))
+    return values, rows
+
+
+def _drifts(runs: list[Run], steps: list[float]) -> tuple[Plain, Plain, Rows]:
+    """By method: the mean change for each step, and the order."""
+    values: Plain = {}
+    orders: Plain = {}
+    rows: Rows = []
+    for (method,), group in grouped(runs, "method").items():
+        changes = {dt: [run.result["change"] for run in group if run.setting["dt"] == dt] for dt in steps}
+        means = [float("nan") if None in item else mean(item) for item in changes.values()]
+        values[method] = [None if np.isnan(each) else each for each in means]
+        order = None if np.isnan(means[-2:]).any() else float(np.log2(means[-2] / means[-1]))
+        orders[method] = order
+        rows.append((method, *("left its range" if None in item else spread(item, ".1e") for item in changes.values()),
+                     "" if order is None else f"{order:.2f}"))
+    return values, orders, rows
+
+
+def _oscillators(runs: list[Run]) -> tuple[Plain, Rows]:
+    values, rows = {}, []
+    for (fraction, dt), group in grouped(runs, "fraction", "dt").items():
+        item = [run.result for run in group]
+        row = {"first": mean(each["swing"][0] for each in item), "last": mean(each["swing"][-1] for each in item),
+               **{key: mean(each[key] for each in item) for key in ("alive", "at_limit", "silenced")}}
+        values[f"{word(fraction)}, dt {dt:g}"] = row
+        rows.append((
+            f"{word(fraction)}, dt = {dt:g}", spread([each["swing"][0] for each in item], ".3f"),
+            spread([each["swing"][-1] for each in item], ".3f"),
+            *(f"{100 * row[key]:.0f}" for key in ("alive", "at_limit")), "" if fraction is None else
+            f"{100 * mean(each['cycles'] for each in item):.0f}", spread([each["silenced"] for each in item], ".4f")))
+    return values, rows
+
+
+def _figures(parts: dict[str, list[Run]]) -> list[Figure]:
+    return [
         Figure("neuron-phase", "Orbits of one neuron from three random starts: a propagator spirals to rest, an oscillator "
                "keeps going, and so do the integers.", lambda: neuron_figures.phase(parts["portrait"])),
         Figure("neuron-response", "Response of three random neurons: exact equilibrium, and what integers settle to in the 8 "
@@ -318,7 +350,6 @@ def summarise(runs: list[Run]) -> Summary:
                lambda: neuron_figures.drifts(parts["drift"])),
         Figure("neuron-oscillator", "Swing of free oscillators over time, mean over neurons and seeds, by step and word.",
                lambda: neuron_figures.swings(parts["oscillator"], word))]
-    return Summary(values, tables, pictures)
 
 
 def word(fraction: int | None) -> str:

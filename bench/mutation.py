@@ -21,8 +21,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="only mutants whose name has this text")
     parser.add_argument("--json", type=Path, help="write the outcomes to this file")
     options = parser.parse_args()
-    chosen = [mutant for mutant in MUTANTS if options.only in mutant.name]
-    outcomes = mutation.run(chosen, lambda outcome: print(f"{outcome.mutant:45} {', '.join(outcome.caught_by) or 'SURVIVED'}",
+    choice = [mutant for mutant in MUTANTS if options.only in mutant.name]
+    outcomes = mutation.run(choice, lambda outcome: print(f"{outcome.mutant:45} {', '.join(outcome.caught_by) or 'SURVIVED'}",
                                                           flush=True))
     survived = [outcome.mutant for outcome in outcomes if not outcome.caught_by]
     print(f"{len(outcomes) - len(survived)} of {len(outcomes)} planted bugs were caught")

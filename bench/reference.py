@@ -108,15 +108,15 @@ def fenced(name: str, value: Callable[..., Any], bound: bool = False) -> str:
     """The signature as code, one argument a line if it does not fit."""
     signature = inspect.signature(value)
     arguments = list(signature.parameters.values())[1 if bound else 0:]
-    written = [plain(str(argument), value) for argument in arguments]
+    content = [plain(str(argument), value) for argument in arguments]
     for at, argument in enumerate(arguments):
         if argument.kind is argument.KEYWORD_ONLY and all(each.kind is not each.KEYWORD_ONLY for each in arguments[:at]):
-            written.insert(at, "*")
+            content.insert(at, "*")
     gives = signature.return_annotation
     ending = "" if inspect.isclass(value) or gives is signature.empty else f" -> {plain(str(gives), value)}"
-    line = f"{name}({', '.join(written)}){ending}"
+    line = f"{name}({', '.join(content)}){ending}"
     if len(line) > 100:
-        line = f"{name}(\n" + "".join(f"    {each},\n" for each in written) + f"){ending}"
+        line = f"{name}(\n" + "".join(f"    {each},\n" for each in content) + f"){ending}"
     return f"```text\n{line}\n```"
 
 
@@ -142,12 +142,12 @@ def markdown(text: str) -> str:
 
 def entries(body: str) -> str:
     """``name : type`` lines with indented text below, as a list."""
-    listed = []
+    listing = []
     for names, kind, meaning in ENTRY.findall(body.strip("\n") + "\n"):
         sentence = " ".join(meaning.split())
         typed = f" ({kind})" if kind and sentence else ""
-        listed.append(f"- `{names}`{typed}: {sentence or kind}".rstrip(": "))
-    return "\n".join(listed)
+        listing.append(f"- `{names}`{typed}: {sentence or kind}".rstrip(": "))
+    return "\n".join(listing)
 
 
 def returned(body: str) -> str:

@@ -136,14 +136,14 @@ def build(platform: Platform, design: Design, values: Parameters, folder: Path, 
                                    floorplan.sites(platform.device.option, design))
 
     on_step("place and route")
-    best, tried = routed(platform, pll.output, seeds, folder, router)
+    best, attempts = routed(platform, pll.output, seeds, folder, router)
 
     on_step("packing")
     bitstream = packed(platform, folder)
     versions = {name: tools.version(name) for name in tools.PROGRAMS[platform.target]}
     hashed = [f"{CORE}/{emit.VERILOG}", *sources, synthesis.NETLIST, bitstream.name]
     return Built(platform=platform, design=design, pll=pll, baud=platform.baud if baud is None else baud, divisor=divisor,
-                 router=router, fit=fits, routed=best, tried=tuple(tried), verified=verified, netlist=netlist,
+                 router=router, fit=fits, routed=best, tried=tuple(attempts), verified=verified, netlist=netlist,
                  bitstream=bitstream, versions={name: version for name, version in versions.items() if version},
                  hashes={name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in hashed})
 

@@ -125,12 +125,12 @@ def _units(platform: Platform, network: Network, most: int) -> tuple[int, ...]:
 def _within(platform: Platform, design: Design, most: int | None = None) -> Design | None:
     """The same network with the most units in a layer with which it fits, at most ``most``."""
     network = design.network
-    tried = set()
+    attempts = set()
     for count in range(most or max(network.layers[1:]), 0, -1):
         units = _units(platform, network, count)
-        if units not in tried and fit(platform, smaller := replace(design, units=units)).fits:
+        if units not in attempts and fit(platform, smaller := replace(design, units=units)).fits:
             return smaller
-        tried.add(units)
+        attempts.add(units)
     return None
 
 

@@ -138,18 +138,18 @@ class Platform:
     @cached_property
     def _requested(self) -> dict[str, Any]:
         """The platform's ports for clock and serial line, each as Pin."""
-        declared = self.amaranth_platform()
+        declarations = self.amaranth_platform()
         resource = "uart"
         if self.header is not None:
             rx, tx, connector, number = self.header
             resource = SERIAL
-            declared.add_resources([_uart(rx, tx, (connector, number) if connector else None)])
-        signals = declared.lookup(resource, 0).ios
-        line = declared.request(resource, 0, dir={signal.name: "-" for signal in signals})
-        oscillator = self.oscillator or declared.default_clk
-        clock = declared.request(oscillator, 0, dir="-")
+            declarations.add_resources([_uart(rx, tx, (connector, number) if connector else None)])
+        signals = declarations.lookup(resource, 0).ios
+        line = declarations.request(resource, 0, dir={signal.name: "-" for signal in signals})
+        oscillator = self.oscillator or declarations.default_clk
+        clock = declarations.request(oscillator, 0, dir="-")
         return {"oscillator": _pin(clock), "rx": _pin(line.rx), "tx": _pin(line.tx),
-                "MHz": declared.lookup(oscillator).clock.frequency / 1e6}
+                "MHz": declarations.lookup(oscillator).clock.frequency / 1e6}
 
     @property
     def pins(self) -> dict[str, Pin]:

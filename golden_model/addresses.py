@@ -14,14 +14,14 @@ def addresses(plan: Any, const: Any, store: Store, work: Work, learning: tuple[I
               adders: bool, rounds: bool) -> Calls:
     """What inferring calls, and with ``learning`` what learning calls; see ``circuit.settle`` for ``adders`` and ``rounds``."""
     frames, windowed, strikes = plan["frames"] > 0, bool(plan["windowed"].any()), len(store.upsets) > 0
-    chosen = {"settle": (circuit.settle(adders, rounds, False, strikes), not frames.all()),
+    choice = {"settle": (circuit.settle(adders, rounds, False, strikes), not frames.all()),
               "drives": (taps.drives, windowed),
               "half": (circuit.half_step_of_all(adders, rounds, False), frames.any()),
               "run": (exchange.run, frames.any())}
     signatures = _forward(plan, const, store, work)
     if learning is not None:
         signatures |= _back(plan, const, store, work, *learning)
-        chosen |= {"settle_back": (circuit.settle(adders, rounds, True, strikes), not frames.all()),
+        choice |= {"settle_back": (circuit.settle(adders, rounds, True, strikes), not frames.all()),
                    "sums_back": (taps.reverse_sums, windowed or plan["spread"].any()),
                    "update": (taps.update, windowed),
                    "coupling": (change.update_coupling, learning[0].K["trains"].any()),
@@ -29,7 +29,7 @@ def addresses(plan: Any, const: Any, store: Store, work: Work, learning: tuple[I
                    "learn": (exchange.learn, frames.any())}
     for signature in signatures.values():
         declare(signature)
-    return Calls(**{name: address(kernel, signatures[name]) for name, (kernel, needed) in chosen.items() if needed})
+    return Calls(**{name: address(kernel, signatures[name]) for name, (kernel, needed) in choice.items() if needed})
 
 
 def _forward(plan: Any, const: Any, store: Store, work: Work) -> dict[str, tuple[Any, ...]]:

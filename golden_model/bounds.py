@@ -175,10 +175,10 @@ def _words_in_use(network: Network, parameters: Parameters | None) -> Words:
     word = {entry.name: Interval(value.least, value.greatest) for entry in fields(formats)
             if (value := getattr(formats, entry.name)) is not None}
     rest = [round(value * formats.displacement.one) for value in neuron.rest]
-    described = np.round(np.array([neuron.K1, neuron.K2, neuron.K3]) * formats.coupling.one).astype(np.int64)
+    description = np.round(np.array([neuron.K1, neuron.K2, neuron.K3]) * formats.coupling.one).astype(np.int64)
     K = []
     for layer, wiring in enumerate(network.wirings):
-        coupling = described[:, :, None] if parameters is None else parameters[layer].coupling
+        coupling = description[:, :, None] if parameters is None else parameters[layer].coupling
         if parameters is None:
             coupling = coupling.copy()
             coupling[2] = [[formats.coupling.exact(K3, "K3")] for K3 in wiring.damping(neuron.K3)]

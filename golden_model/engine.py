@@ -176,8 +176,8 @@ class CompiledModel:
         """Whether any K differs from the description's."""
         neuron = self.network.neuron
         one = self.network.formats.coupling.one if self.fixed else 1
-        described = np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None] * one
-        return any((layer.coupling != described).any() for layer in values)
+        description = np.array([neuron.K1, neuron.K2, neuron.K3])[:, :, None] * one
+        return any((layer.coupling != description).any() for layer in values)
 
     def _adders_suffice(self) -> bool:
         """Whether every K of the description is 1/2, 1/2, 1 and stays so, and the contract's bracket is twice the real one."""

@@ -75,13 +75,13 @@ def _narrower(network: Network) -> Iterator[Changes]:
             narrow = {name: _cut(word, max(fraction, BYTE) if name == "input" else fraction, most)
                       for name, word in words.items()}
             for kept in ((), ("coupling",)):
-                chosen = narrow | {name: words[name] for name in kept}
-                if "bracket" in chosen:
-                    least = chosen["displacement"].fraction
-                    bits = min(max(words["bracket"].fraction, least), least + chosen["coupling"].fraction)
+                choice = narrow | {name: words[name] for name in kept}
+                if "bracket" in choice:
+                    least = choice["displacement"].fraction
+                    bits = min(max(words["bracket"].fraction, least), least + choice["coupling"].fraction)
                     whole = min(words["bracket"].bits - words["bracket"].fraction, max(most, 8))
-                    chosen["bracket"] = Format(whole + bits, bits)
-                yield {("formats", name): str(word) for name, word in chosen.items() if word != words[name]}
+                    choice["bracket"] = Format(whole + bits, bits)
+                yield {("formats", name): str(word) for name, word in choice.items() if word != words[name]}
 
 
 def _cut(word: Format, fraction: int, whole: int) -> Format:

@@ -125,7 +125,7 @@ def rate_schedule(network: Network, count: int) -> list[tuple[int, int, int]]:
     return [(start, stop, epoch) for start, stop, epoch in zip(ends, ends[1:], epochs.values(), strict=False) if start < stop]
 
 
-def cosim(design: Design, values: Parameters, images: Array, taught: Array, labels: Array, *, states: int = 4,
+def cosim(design: Design, values: Parameters, images: Array, lessons: Array, labels: Array, *, states: int = 4,
           engine: str = "compiled", simulator: str = "verilator", idle: float = 0, stall: float = 0, seed: int = 0,
           patience: int = PATIENCE, trace: Path | None = None, keep: Path | None = None, verilog: str | None = None,
           files: Mapping[str, str] | None = None,
@@ -172,11 +172,11 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
         raise InputError(f"simulator must be verilator or icarus, not {simulator!r}")
     if engine == "compiled" and simulator != "verilator":
         raise InputError(f"the compiled engine must have the simulator verilator, not {simulator}; choose the engine cocotb")
-    if len(taught) and not design.learns:
-        raise InputError(f"a core generated without learning must have 0 images to learn, not {len(taught)}")
-    images, taught = check_images(network, images), check_images(network, taught)
-    labels = check_labels(network, taught, labels)
-    runs = _Runs(design=design, values=values, images=images, taught=taught, labels=labels, engine=engine,
+    if len(lessons) and not design.learns:
+        raise InputError(f"a core generated without learning must have 0 images to learn, not {len(lessons)}")
+    images, lessons = check_images(network, images), check_images(network, lessons)
+    labels = check_labels(network, lessons, labels)
+    runs = _Runs(design=design, values=values, images=images, taught=lessons, labels=labels, engine=engine,
                  simulator=simulator, verilog=emit.for_simulators(design) if verilog is None else verilog, files=files or {},
                  idle=idle, stall=stall, seed=seed, patience=patience, states=states if engine == "compiled" else 0)
     try:
@@ -184,23 +184,23 @@ def cosim(design: Design, values: Parameters, images: Array, taught: Array, labe
     except Stuck as stuck:
         raise runs.stuck(stuck, keep if trace is None else trace) from None
     first, problem = tally.first, None
-    written = keep if trace is None and first is not None else trace
-    if written is not None:
+    content = keep if trace is None and first is not None else trace
+    if content is not None:
         try:
             if first is None:
-                runs.traced(written)
+                runs.traced(content)
             else:
-                first = runs.again(first, written)
+                first = runs.again(first, content)
         except (InputError, ToolError) as error:
             if first is None:
                 raise
-            written, problem = None, str(error)
+            content, problem = None, str(error)
     return Report(
         digest=network.digest, engine=engine, simulator=simulator, units=design.units, kind=design.kind, seed=seed,
-        images=len(images), learnt=len(taught), mismatches=tally.wrong, words_compared=tally.words,
+        images=len(images), learnt=len(lessons), mismatches=tally.wrong, words_compared=tally.words,
         states_compared=tally.states, cycles_per_image=tally.cycles(False), cycles_per_learnt_image=tally.cycles(True),
         images_per_second=len(images) / tally.seconds if len(images) else None, first=first,
-        trace=None if written is None else str(written), trace_problem=problem, versions=computing(engine, simulator))
+        trace=None if content is None else str(content), trace_problem=problem, versions=computing(engine, simulator))
 
 
 def computing(engine: str, simulator: str) -> dict[str, str]:

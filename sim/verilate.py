@@ -204,14 +204,14 @@ def _objects(command: Sequence[str], units: Sequence[tuple[Path, str]], folder: 
 
 def _check_ports(top: str, header: str, ports: Mapping[str, tuple[str, int]]) -> None:
     """Compare the ports in Verilator's header, ``VL_IN8(&clk,0,0);``, with those that must be there."""
-    declared = {name: (direction, int(high) - int(low) + 1) for direction, name, high, low
+    there = {name: (direction, int(high) - int(low) + 1) for direction, name, high, low
                 in re.findall(r"VL_(IN|OUT)\w*\(&(\w+),(\d+),(\d+)\)", header)}
     for name, (direction, bits) in ports.items():
-        if declared.get(name) != (direction, bits):
-            what = f"{declared[name][0].lower()}put of {declared[name][1]} bits" if name in declared else "no such port"
+        if there.get(name) != (direction, bits):
+            what = f"{there[name][0].lower()}put of {there[name][1]} bits" if name in there else "no such port"
             raise InputError(f"{top} must have the {direction.lower()}put {name} of {bits} bits, not {what}; "
                              f"emit it again or name another top module")
-    if more := [name for name, (direction, _) in declared.items() if direction == "IN" and name not in ports]:
+    if more := [name for name, (direction, _) in there.items() if direction == "IN" and name not in ports]:
         usual = "clk, rst, s_axis and m_axis" if ports is PORTS else ", ".join(
             name for name, (direction, _) in ports.items() if direction == "IN")
         raise InputError(f"{top} must have no inputs besides {usual}, not {', '.join(more)}")

@@ -52,9 +52,9 @@ def pytest_addoption(parser):
 def pytest_collection_modifyitems(config, items):
     """Tests marked ``long`` take half an hour or more together; they run with ``--long`` and nothing else does."""
     long = config.getoption("--long")
-    chosen = [item for item in items if (item.get_closest_marker("long") is not None) == long]
-    config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
-    items[:] = begun_early(chosen, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
+    choice = [item for item in items if (item.get_closest_marker("long") is not None) == long]
+    config.hook.pytest_deselected(items=[item for item in items if item not in choice])
+    items[:] = begun_early(choice, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1)))
 
 
 def begun_early(items, workers):

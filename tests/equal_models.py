@@ -39,15 +39,15 @@ def same_bits_learnt(model: Model, compiled: CompiledModel, images: Array, label
 
 def same_to_float32(network: Network, images: Array, labels: Array, tolerance: float = 2e-5) -> None:
     """Definition and engine, in reals, learn these images and differ by the rounding of float32 alone."""
-    model, compiled = Model(network, "float"), CompiledModel(network, "float", threads=1)
-    before = compiled.parameters
+    model, engine = Model(network, "float"), CompiledModel(network, "float", threads=1)
+    before = engine.parameters
     model.learn(images, labels)
-    compiled.learn(images, labels)
-    for start, one, other in zip(before, model.parameters, compiled.parameters, strict=True):
+    engine.learn(images, labels)
+    for start, one, other in zip(before, model.parameters, engine.parameters, strict=True):
         assert np.abs(other.weights - start.weights).max() > 10 * tolerance, "it must have learnt, or equality shows little"
         for name in ARRAYS:
             np.testing.assert_allclose(getattr(other, name), getattr(one, name), atol=tolerance)
-    np.testing.assert_allclose(compiled.outputs(images), model.outputs(images), atol=5 * tolerance)
+    np.testing.assert_allclose(engine.outputs(images), model.outputs(images), atol=5 * tolerance)
 
 
 def same_out_of_a_file(network: Network, images: Array, labels: Array, path: Path) -> None:

@@ -18,15 +18,15 @@ from golden_model.wirings import masks
 @st.composite
 def strategies(draw: Any) -> dict[str, Any]:
     """Entries of ``Learning``: an instinct for links, biases and K, and gains of what is pid."""
-    chosen: dict[str, Any] = {}
+    choice: dict[str, Any] = {}
     for name in ("links", "bias", "K"):
         instinct = draw(st.sampled_from(["proportional", "proportional", "sign", "pid", "pid"]))
-        chosen[f"{name}_instinct"] = instinct
+        choice[f"{name}_instinct"] = instinct
         if instinct == "pid":
             gain = st.sampled_from([0.0, 2.0**-6, 0.25, 1.0, 4.0])
-            chosen[f"{name}_gains"] = draw(st.tuples(gain, gain, gain).filter(any))
-            chosen["leak"] = draw(st.sampled_from([0.0, 0.5, 2.0**-5]))
-    return chosen
+            choice[f"{name}_gains"] = draw(st.tuples(gain, gain, gain).filter(any))
+            choice["leak"] = draw(st.sampled_from([0.0, 0.5, 2.0**-5]))
+    return choice
 
 
 @st.composite

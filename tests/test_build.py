@@ -160,8 +160,8 @@ def test_a_build_leaves_alone_what_is_not_its_own(toolchain, tmp_path):
     built(tmp_path / "out", clock=50)
     assert [path.read_text() for path in mine] == ["mine"] * 4
     assert not any(path.exists() for path in old)
-    listed = set(emit.read_manifest(tmp_path / "out/core")["files"]) | {emit.MANIFEST}
-    assert all(map(emit.is_name_of_core, listed))
+    listing = set(emit.read_manifest(tmp_path / "out/core")["files"]) | {emit.MANIFEST}
+    assert all(map(emit.is_name_of_core, listing))
 
 
 def test_a_core_that_changes_after_it_was_verified_is_refused(toolchain, tmp_path):

@@ -28,11 +28,11 @@ def model(tmp_path, capsys):
 def refused(capsys, arguments, code=2):
     """The one sentence on stderr."""
     assert main([str(argument) for argument in arguments]) == code
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    assert captured.err.startswith("wuxing: ")
-    return captured.err.removeprefix("wuxing: ").rstrip("\n")
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert output.err.startswith("wuxing: ")
+    return output.err.removeprefix("wuxing: ").rstrip("\n")
 
 
 def test_train_writes_a_model_and_its_record(tmp_path, capsys):
@@ -71,8 +71,8 @@ def test_default_layers_follow_the_data(tmp_path):
 
 @pytest.mark.parametrize("arithmetic", [None, "float", "fixed"])
 def test_eval_finds_the_accuracy_of_the_record(model, capsys, arithmetic):
-    chosen = [] if arithmetic is None else ["--arithmetic", arithmetic]
-    assert main(["eval", str(model), "--test-images", "60", "--json", "-", *chosen]) == 0
+    choice = [] if arithmetic is None else ["--arithmetic", arithmetic]
+    assert main(["eval", str(model), "--test-images", "60", "--json", "-", *choice]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["images"] == sum(map(sum, result["confusion"])) == 60
     assert result["accuracy"] == pytest.approx(100 * np.trace(result["confusion"]) / 60)

@@ -166,12 +166,12 @@ fcntl.flock(open(sys.argv[1]), fcntl.LOCK_EX | fcntl.LOCK_NB)
 @pytest.mark.parametrize("arithmetic", ["fixed", "float"])
 def test_where_nothing_may_be_compiled_the_definition_computes(arithmetic):
     network, images, labels = Network(layers=(30, 8, 4)), np.full((3, 30), 200, np.uint8), np.array([0, 1, 2])
-    model, other, compiled = Model(network, arithmetic), Interpreted(network, arithmetic), CompiledModel(network, arithmetic)
-    for each in (model, other, compiled):
+    model, other, engine = Model(network, arithmetic), Interpreted(network, arithmetic), CompiledModel(network, arithmetic)
+    for each in (model, other, engine):
         each.learn(images, labels)
-    assert other.outputs(images).dtype == compiled.outputs(images).dtype
+    assert other.outputs(images).dtype == engine.outputs(images).dtype
     np.testing.assert_array_equal(other.outputs(images), model.outputs(images).astype(other.outputs(images).dtype))
-    for one, two in zip(other.parameters, compiled.parameters, strict=True):
+    for one, two in zip(other.parameters, engine.parameters, strict=True):
         assert [array.dtype for array in (one.weights, one.bias, one.coupling)] == [
             array.dtype for array in (two.weights, two.bias, two.coupling)]
 

@@ -220,21 +220,21 @@ def cases(draw):
 @settings(max_examples=60)
 def test_integers_are_equal_bit_for_bit(case):
     network, values, images, labels = case
-    model, compiled = Model(network, "fixed", values), CompiledModel(network, "fixed", values, threads=1)
-    same_bits_learnt(model, compiled, images, labels, (0, 3))
-    compiled.forget()
+    model, engine = Model(network, "fixed", values), CompiledModel(network, "fixed", values, threads=1)
+    same_bits_learnt(model, engine, images, labels, (0, 3))
+    engine.forget()
     model.forget()
-    same(model, compiled)
+    same(model, engine)
 
 
 def test_accumulators_are_emptied_before_they_overflow():
     """201 positions with reverse signals and inputs at their ends: sums of products beyond 32 bits."""
     network = Network(layers=(402, 804, 400, 2), wiring=Wiring(layers=(
         "convolution 1x1 stride 1 of 1x201x2", "convolution 1x2 stride 1 of 1x201x4", "full")), learning=Learning(links=2**-9))
-    compiled = CompiledModel(network, "fixed")
-    assert compiled._types.word is np.int32
-    plan, const, store, before = compiled._plan, compiled._const, compiled._store, compiled.parameters[1].weights
-    signals, lanes = np.full((1, sum(network.layers)), -4096, np.int32), compiled._space.lanes_of_all
+    engine = CompiledModel(network, "fixed")
+    assert engine._types.word is np.int32
+    plan, const, store, before = engine._plan, engine._const, engine._store, engine.parameters[1].weights
+    signals, lanes = np.full((1, sum(network.layers)), -4096, np.int32), engine._space.lanes_of_all
     assert plan[1]["chunk_of_products"] < 201
 
     @njit
@@ -244,12 +244,12 @@ def test_accumulators_are_emptied_before_they_overflow():
 
     for end in (-4096, 4095):
         update(signals, np.full((1, lanes), end, np.int32), plan, const, store,
-               tables.instincts(network, compiled._types, 0).links)
+               tables.instincts(network, engine._types, 0).links)
         total = 200 * -4096 * end
         assert abs(total) > 2**31
         new = before + (total + 2**18 >> 19)                  # Q2.24 to Q2.14 at rate 2**-9
         before = np.where((new >= -2**15) & (new < 2**15), new, before)
-        np.testing.assert_array_equal(compiled.parameters[1].weights, before)
+        np.testing.assert_array_equal(engine.parameters[1].weights, before)
 
 
 @pytest.mark.parametrize("learning", [

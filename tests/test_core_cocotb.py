@@ -175,9 +175,9 @@ OPTIONS = ["--images", "3", "--learn", "2", "--units", "2", "--engine", "cocotb"
 def test_the_command_says_that_all_words_are_equal(model, tmp_path, capsys):
     result = tmp_path / "result.json"
     assert main(["cosim", str(model), *OPTIONS, "--json", str(result)]) == 0
-    printed, content = capsys.readouterr(), json.loads(result.read_text())
-    assert printed.out.startswith("equal: 290 words compared, 0 of them states of neurons")
-    assert printed.err == ""
+    output, content = capsys.readouterr(), json.loads(result.read_text())
+    assert output.out.startswith("equal: 290 words compared, 0 of them states of neurons")
+    assert output.err == ""
     assert (content["images"], content["learnt"], content["mismatches"], content["units"]) == (3, 2, 0, [2, 2])
     assert content["words_compared"] == 5 * 11 + 65 * 3 + 4 * 10
     assert {"cycles_per_image", "cycles_per_learnt_image", "images_per_second", "digest", "seed", "versions", "model",
@@ -188,10 +188,10 @@ def test_the_command_ends_with_1_if_a_word_differs(model, capsys, monkeypatch):
     right = learning.output_error
     monkeypatch.setattr(learning, "output_error", lambda *arguments: -right(*arguments))
     assert main(["cosim", str(model), *OPTIONS]) == 1
-    printed = capsys.readouterr()
-    assert re.match(r"\d+ words differ: ", printed.out)
+    output = capsys.readouterr()
+    assert re.match(r"\d+ words differ: ", output.out)
     assert re.match(r"the first difference: (weight|bias), after \d learnt images, .* expected, .* found; a trace is in ",
-                    printed.err)
+                    output.err)
     assert model.with_suffix(".fst").stat().st_size > 1000
 
 

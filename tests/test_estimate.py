@@ -184,11 +184,11 @@ def test_the_command_writes_what_the_functions_say(tmp_path, capsys):
     assert cli.main(["estimate", str(description), "--units", "4,3", "--nonzero", "5", "--clock", "80",
                      "--json", str(output)]) == 0
     design = Design(network=Network(layers=(20, 7, 3)), units=(4, 3), target="ecp5")
-    written = json.loads(output.read_text("utf-8"))
-    assert written["clocks"] == asdict(estimate.clocks(design, 5))
-    assert written["cells"] == asdict(estimate.cells(design))
-    assert written["memory_bits"] == asdict(estimate.memory(design))
-    assert written["MHz"] == 80
+    content = json.loads(output.read_text("utf-8"))
+    assert content["clocks"] == asdict(estimate.clocks(design, 5))
+    assert content["cells"] == asdict(estimate.cells(design))
+    assert content["memory_bits"] == asdict(estimate.memory(design))
+    assert content["MHz"] == 80
     screen = capsys.readouterr().out
     assert "20-7-3 that infers and learns, shift, on 7 units (4, 3)" in screen
     assert f"{1e6 * 80 / estimate.clocks(design, 5).inferred:,.0f}" in screen

@@ -77,10 +77,10 @@ def test_faults_of_the_peer(peer):
 def test_a_flip_changes_one_bit_of_a_word():
     to, random = Format.parse("Q1.12"), np.random.default_rng(0)
     words = random.integers(to.least, to.greatest, 5000, endpoint=True)
-    changed = faults.flipped(words, to, 0.5, random)
-    assert changed.min() >= to.least
-    assert changed.max() <= to.greatest
-    bits = ((changed ^ words)[:, None] >> np.arange(13) & 1).sum(axis=1)
+    variant = faults.flipped(words, to, 0.5, random)
+    assert variant.min() >= to.least
+    assert variant.max() <= to.greatest
+    bits = ((variant ^ words)[:, None] >> np.arange(13) & 1).sum(axis=1)
     assert set(bits.tolist()) == {0, 1}
     assert bits.mean() == pytest.approx(0.5, abs=0.03)
 

@@ -42,8 +42,8 @@ def test_any_folder_of_images_of_that_size(settings, tmp_path, monkeypatch):
         for kind, array, code in (("images-idx3", pixels, 3), ("labels-idx1", labels, 1)):
             head = bytes([0, 0, 8, code]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
             (tmp_path / f"{name}-{kind}-ubyte").write_bytes(head + array.tobytes())
-    changed = settings | {"dataset": str(tmp_path), "epochs": 1, "halvings": 0, "arithmetics": ["fixed"], "channels": [2, 2]}
-    setting = images.tasks(changed)[0]
+    variant = settings | {"dataset": str(tmp_path), "epochs": 1, "halvings": 0, "arithmetics": ["fixed"], "channels": [2, 2]}
+    setting = images.tasks(variant)[0]
     assert setting["network"]["layers"] == [784, 288, 32, 128, 3]
     assert 0 <= images.run(setting)["accuracy"] <= 100
 

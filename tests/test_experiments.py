@@ -255,9 +255,9 @@ def test_all_goes_on_when_one_cannot_be_run(toml, tmp_path, capsys, monkeypatch)
 
     monkeypatch.setattr(reversibility, "run", refuse)
     assert main(["experiment", "--all", "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path)]) == 2
-    captured = capsys.readouterr()
-    assert "1. One neuron" in captured.out
-    assert captured.err == "wuxing: reversibility: the digits must be there, but are not; install them\n"
+    output = capsys.readouterr()
+    assert "1. One neuron" in output.out
+    assert output.err == "wuxing: reversibility: the digits must be there, but are not; install them\n"
     assert (tmp_path / "experiments.md").read_text("utf-8").count("<!-- generated") == 1
 
 

@@ -37,11 +37,11 @@ def same(one, other):
 @given(cases(), st.builds(Faults, dead=RATES, stuck=RATES, upsets=RATES, seed=st.integers(0, 2**63 - 1)))
 def test_both_engines_compute_the_same_bits_on_faulty_hardware(case, faults):
     network, values, images, labels, epoch = case
-    plain, compiled = FaultyModel(network, values, faults), FaultyCompiledModel(network, values, faults)
+    plain, engine = FaultyModel(network, values, faults), FaultyCompiledModel(network, values, faults)
     for _ in range(2):
-        assert np.array_equal(plain.learn(images, labels, epoch), compiled.learn(images, labels, epoch))
-        assert same(plain.parameters, compiled.parameters)
-        assert np.array_equal(plain.outputs(images), compiled.outputs(images))
+        assert np.array_equal(plain.learn(images, labels, epoch), engine.learn(images, labels, epoch))
+        assert same(plain.parameters, engine.parameters)
+        assert np.array_equal(plain.outputs(images), engine.outputs(images))
 
 
 def test_many_images_and_neurons_beside_a_block_of_lanes(blobs):
@@ -49,10 +49,10 @@ def test_many_images_and_neurons_beside_a_block_of_lanes(blobs):
     for batch in (1, 7):
         network = NETWORK.with_learning(batch=batch)
         faults = Faults(upsets=0.01, dead=0.1, stuck=0.01, seed=5)
-        plain, compiled = FaultyModel(network, None, faults), FaultyCompiledModel(network, None, faults)
-        assert np.array_equal(plain.learn(images[:60], labels[:60]), compiled.learn(images[:60], labels[:60]))
-        assert same(plain.parameters, compiled.parameters)
-        assert np.array_equal(plain.outputs(images), compiled.outputs(images))       # more than a slice of inference
+        plain, engine = FaultyModel(network, None, faults), FaultyCompiledModel(network, None, faults)
+        assert np.array_equal(plain.learn(images[:60], labels[:60]), engine.learn(images[:60], labels[:60]))
+        assert same(plain.parameters, engine.parameters)
+        assert np.array_equal(plain.outputs(images), engine.outputs(images))       # more than a slice of inference
 
 
 @pytest.mark.parametrize(("faulty", "whole"), [(FaultyModel, Model), (FaultyCompiledModel, CompiledModel)])
@@ -199,10 +199,10 @@ def test_mismatch_multiplies_every_k_and_learning_goes_on(blobs):
         assert layer.coupling[2].min() >= 1
     _, same_k = mismatched(NETWORK, values, Faults(seed=3), Format.parse("Q2.10"))
     assert np.array_equal(Model(fine, "fixed", same_k).outputs(images), Model(NETWORK, "fixed", values).outputs(images))
-    plain, compiled = FaultyModel(fine, off, Faults(upsets=0.01)), FaultyCompiledModel(fine, off, Faults(upsets=0.01))
+    plain, engine = FaultyModel(fine, off, Faults(upsets=0.01)), FaultyCompiledModel(fine, off, Faults(upsets=0.01))
     plain.learn(images[:30], labels[:30])
-    compiled.learn(images[:30], labels[:30])
-    assert same(plain.parameters, compiled.parameters)
+    engine.learn(images[:30], labels[:30])
+    assert same(plain.parameters, engine.parameters)
     wild = mismatched(NETWORK, values, Faults(mismatch=1.0, seed=3), Format.parse("Q2.10"))[1]
     assert min(layer.coupling[2].min() for layer in wild) == 1                       # still propagators
 
@@ -256,11 +256,11 @@ def test_both_engines_compute_the_same_bits_where_links_are_tied_or_reciprocal(b
     network, faults = stack.with_learning(batch=batch), Faults(stuck=0.02, upsets=0.02, seed=8)
     random = np.random.default_rng(0)
     images, labels = random.integers(0, 256, (14, 18)).astype(np.uint8), random.integers(0, 3, 14)
-    plain, compiled = FaultyModel(network, None, faults), FaultyCompiledModel(network, None, faults)
-    assert np.array_equal(plain.learn(images, labels), compiled.learn(images, labels))
-    assert same(plain.parameters, compiled.parameters)
-    assert np.array_equal(plain.outputs(images), compiled.outputs(images))
-    for layer, memory in zip(compiled.parameters, held(network, faults), strict=True):
+    plain, engine = FaultyModel(network, None, faults), FaultyCompiledModel(network, None, faults)
+    assert np.array_equal(plain.learn(images, labels), engine.learn(images, labels))
+    assert same(plain.parameters, engine.parameters)
+    assert np.array_equal(plain.outputs(images), engine.outputs(images))
+    for layer, memory in zip(engine.parameters, held(network, faults), strict=True):
         assert np.array_equal(memory.of(layer.weights), layer.weights)
 
 

@@ -61,14 +61,14 @@ def test_other_arrays_are_left_to_the_placer(device, design):
 
 
 def test_multipliers_and_memories_are_told_their_sites_and_nothing_else_is():
-    chosen = floorplan.sites("--85k", LARGE)
+    choice = floorplan.sites("--85k", LARGE)
     cells = {"core.layer_0.unit_7.multiplier.dsp": "MULT18X18D", "core.layer_1.weights_3.memory.0.0": "DP16KD",
              "core.layer_0.unit_7.weight_TRELLIS_FF_Q": "TRELLIS_FF", "core.commands.images.bank.0.0": "DP16KD",
              "link.requests.ring.0.0": "DP16KD", "core.elsewhere.dsp": "MULT18X18D"}
     module = {"cells": {name: {"type": kind, "attributes": {}} for name, kind in cells.items()}}
-    assert floorplan.plan(module, chosen) == 4
+    assert floorplan.plan(module, choice) == 4
     places = [cell["attributes"].get("BEL") for cell in module["cells"].values()]
-    assert places == [chosen.units[0, 7][0], chosen.units[1, 3][1], None, chosen.central[0], chosen.central[1], None]
+    assert places == [choice.units[0, 7][0], choice.units[1, 3][1], None, choice.central[0], choice.central[1], None]
 
 
 def test_more_central_memories_than_sites_are_left_to_the_placer():

@@ -114,8 +114,8 @@ def test_compare_and_sweep_take_a_board(tmp_path, capsys):
                  "-q"]) == 0
     point, = json.loads(result.read_text("utf-8"))["points"]
     assert (point["board"], point["fits"], point["arrangement"]) == ("icebreaker", True, "time-shared")
-    described = replace(read(grid), board="ulx3s-12f")
-    assert expand(described, [784, 128, 10])[0].network.layers == (784, 16, 10)
+    description = replace(read(grid), board="ulx3s-12f")
+    assert expand(description, [784, 128, 10])[0].network.layers == (784, 16, 10)
     grid.write_text(grid.read_text("utf-8") + 'board = ["icebreaker", "ulx3s-12f"]\n', "utf-8")
     assert refused(capsys, ["sweep", grid, "--board", "icebreaker"]) == (
         "--board must not be given for a grid that varies the board; leave out one of them")

@@ -64,21 +64,21 @@ class ListProof(wiring.Component):
         m = Module()
         m.submodules.dut = dut = self.dut
         item, ready = dut.items.payload, self.ready
-        written, writing, playing = Signal(range(self.inputs + 1)), Signal(), Signal()
+        content, writing, playing = Signal(range(self.inputs + 1)), Signal(), Signal()
         words = [[Signal(signed(self.bits), name=f"word_{bank}_{k}") for k in range(self.inputs)] for bank in range(2)]
         whole, played, active = Signal(2), Signal(), Signal()
         m.d.comb += [dut.written_valid.eq(self.written), dut.written.value.eq(self.value), dut.written.learn.eq(self.learn),
-                     dut.written.last.eq(written == self.inputs - 1), dut.start.eq(self.start), dut.release.eq(self.release),
+                     dut.written.last.eq(content == self.inputs - 1), dut.start.eq(self.start), dut.release.eq(self.release),
                      dut.items.ready.eq(ready)]
         ended = dut.items.valid & ready & item.last
         # the rules that both sides keep
-        m.d.comb += [Assume(~self.written | (written != 0) | dut.free), Assume(~self.start | dut.available),
+        m.d.comb += [Assume(~self.written | (content != 0) | dut.free), Assume(~self.start | dut.available),
                      Assume(~self.release | (dut.available & (played | ended))), Assume(~(self.start & self.release))]
         with m.If(self.written):
-            m.d.sync += written.eq(Mux(dut.written.last, 0, written + 1))
+            m.d.sync += content.eq(Mux(dut.written.last, 0, content + 1))
             for bank in range(2):
                 for k, word in enumerate(words[bank]):
-                    with m.If((writing == bank) & (written == k)):
+                    with m.If((writing == bank) & (content == k)):
                         m.d.sync += word.eq(self.value)
             with m.If(dut.written.last):
                 m.d.sync += [writing.eq(~writing), whole.bit_select(writing, 1).eq(1)]

@@ -247,8 +247,8 @@ def proof(sequencer_class, configuration):
                 self._claim(~main.ongoing(name) | reached, "an access goes to its neuron")
             self._claim(~self._in(self.walks) | (self.layer == access.layer), "an access goes to its layer")
             self._claim(~main.ongoing("ACCESS") | (self.chosen < array.units), "an access has a unit")
-            written = self._before(self.control.load_one)
-            self._claim(~written | (main.ongoing("ACCESS") & access.write & (self.address == self.base + access.row)),
+            content = self._before(self.control.load_one)
+            self._claim(~content | (main.ongoing("ACCESS") & access.write & (self.address == self.base + access.row)),
                         "a parameter is written to its address")
 
     return Proof(array)

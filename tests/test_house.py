@@ -129,11 +129,11 @@ def test_what_is_pinned_needs_nothing_else():
 
 
 def test_no_data_set_is_tracked():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    assert "README.md" in listed
-    wrong = [name for name in listed if "ubyte" in name or name.endswith((".gz", ".npz"))]
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert "README.md" in listing
+    wrong = [name for name in listing if "ubyte" in name or name.endswith((".gz", ".npz"))]
     assert wrong == []
-    assert [name for name in listed if (ROOT / name).is_file() and (ROOT / name).stat().st_size > 300_000] == []
+    assert [name for name in listing if (ROOT / name).is_file() and (ROOT / name).stat().st_size > 300_000] == []
 
 
 # ---------------------------------------------------------------- imports
@@ -201,21 +201,21 @@ MODULES = sorted(path for package in ("golden_model", "hdl", "sim", "boards", "w
 
 def test_every_module_has_its_tests_by_name_or_in_the_table():
     """Two modules of one name cannot both have the test of that name: the deeper one stands in the table."""
-    listed = {}
+    listing = {}
     for modules, (tests,) in table("tests/README.md", "module").items():
         for module in re.findall(r"[\w/]+\.py", modules):
-            assert module not in listed, f"{module} stands twice in the table"
-            listed[module] = re.findall(r"[\w/]+\.py", tests)
-            assert listed[module], module
-    assert [name for name in listed if not (ROOT / name).is_file()] == []
-    assert [test for tests in listed.values() for test in tests if not (ROOT / "tests" / test).is_file()] == []
+            assert module not in listing, f"{module} stands twice in the table"
+            listing[module] = re.findall(r"[\w/]+\.py", tests)
+            assert listing[module], module
+    assert [name for name in listing if not (ROOT / name).is_file()] == []
+    assert [test for tests in listing.values() for test in tests if not (ROOT / "tests" / test).is_file()] == []
     names = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
     owners: dict[str, str] = {}
     for path in sorted(MODULES, key=lambda path: (len(path.parts), path)):
         name = str(path.relative_to(ROOT))
         own = {"commands": f"test_{path.stem}_command", "experiments": f"test_experiment_{path.stem}"}.get(path.parent.name, "")
         test = own if own in names else f"test_{path.stem}"
-        if name not in listed:
+        if name not in listing:
             assert test in names, f"{name} has neither {test}.py nor a row in tests/README.md"
             assert test not in owners, f"{name} and {owners[test]} are both tested in {test}.py; give one of them a row"
             owners[test] = name
@@ -252,10 +252,10 @@ def test_documented_widths_and_shifts_are_those_of_the_network():
 
 def test_documented_distance_from_the_gradient_is_what_the_bench_prints(tmp_path):
     file = tmp_path / "steps.json"
-    printed = subprocess.run([sys.executable, "bench/gradient_steps.py", "--json", file], cwd=ROOT, check=True,
+    output = subprocess.run([sys.executable, "bench/gradient_steps.py", "--json", file], cwd=ROOT, check=True,
                              capture_output=True, text=True).stdout
-    assert file.read_text("utf-8") == printed
-    content = json.loads(printed)["relative_error"]
+    assert file.read_text("utf-8") == output
+    content = json.loads(output)["relative_error"]
     rows = table("docs/model.md", "steps")
     assert list(rows) == list(content)
     assert {steps: cells[0] for steps, cells in rows.items()} == {steps: f"{100 * off:.2g} %" for steps, off in content.items()}
@@ -325,8 +325,8 @@ def names_of(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def test_no_file_is_named_for_what_it_is_not():
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
-    words = {name: parts(re.sub(r"time[_-]shared", "", name)) for name in listed}
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+    words = {name: parts(re.sub(r"time[_-]shared", "", name)) for name in listing}
     assert [name for name, part in words.items() if NO_CONCEPT & set(part)] == []
 
 

@@ -103,9 +103,9 @@ def test_a_held_parameter_does_not_stop_its_memory():
 @pytest.mark.parametrize(("name", "rate", "step"), [("links", 2**-9, 32), ("bias", 2**-6, 64), ("K1", 1.0, 2), ("K3", 0.5, 1)])
 def test_a_sign_instinct_takes_steps(name, rate, step):
     group = name if name in ("links", "bias") else "K"
-    described = network(**{name: rate, f"{group}_instinct": "sign"}, epochs=2, halvings=0)
-    described.check_fixed()
-    fixed, old = Fixed(described), np.array([[0, 0, 0]])
+    description = network(**{name: rate, f"{group}_instinct": "sign"}, epochs=2, halvings=0)
+    description.check_fixed()
+    fixed, old = Fixed(description), np.array([[0, 0, 0]])
     products = np.array([[5, 0, -1 << 20]])
     change = changes(fixed, name, products, 0, {}, ALWAYS)
     start = old + 2 if name == "K3" else old                       # K3 is kept above its minimum
@@ -125,8 +125,8 @@ def test_a_sign_instinct_is_halved_and_held():
 
 
 def test_a_rate_schedule_halves_the_whole_controller_and_not_its_memory():
-    described = network(bias=1.0, bias_instinct="pid", bias_gains=(1, 1, 1), epochs=2, halvings=1)
-    fixed, memory = Fixed(described), {"bias": Memory(np.array([400]), np.array([0]))}
+    description = network(bias=1.0, bias_instinct="pid", bias_gains=(1, 1, 1), epochs=2, halvings=1)
+    fixed, memory = Fixed(description), {"bias": Memory(np.array([400]), np.array([0]))}
     change = changes(fixed, "bias", np.array([100]), 0, memory, ALWAYS)
     assert [fixed.updated_bias(np.array([0]), change, 0, epoch).tolist() for epoch in (0, 1)] == [[400], [200]]
     assert memory["bias"].integral.tolist() == [800]
@@ -154,21 +154,21 @@ def test_integers_are_the_rounded_reals_of_the_contract(name, layer, gains, expo
     formats = Formats(local_product=Format(fraction + product_bits, fraction), coupling="Q4.10",
                       integral=Format(fraction + integral_bits, fraction))
     group = name if name in ("links", "bias") else "K"
-    described = Network(layers=(2, 2, 2), formats=formats, learning=Learning(
+    description = Network(layers=(2, 2, 2), formats=formats, learning=Learning(
         **{name: 2.0**-exponent, f"{group}_instinct": "pid", f"{group}_gains": gains}, leak=leak, epochs=9, halvings=2,
         batch=64, K3_minimum=2**-10))
-    described.check_fixed()
-    fixed, parameter = Fixed(described), described.parameter_format(name)
+    description.check_fixed()
+    fixed, parameter = Fixed(description), description.parameter_format(name)
     memory = {name: Memory(np.array([0]), np.array([0]))}
     value, i, before = Fraction(start, parameter.one), Fraction(0), Fraction(0)
     value = abs(value) + 1 if name == "K3" else value
     proportional, integral, derivative = map(Fraction, gains)
     integer = np.array([int(value * parameter.one)])
     for epoch, product in enumerate(products):
-        g = Fraction(product, 1 << described.product_fraction(name, layer))
+        g = Fraction(product, 1 << description.product_fraction(name, layer))
         q = clamped(half_up(g, formats.local_product), formats.local_product)
         i = clamped(half_up(i - Fraction(leak) * i + q, formats.integral), formats.integral)
-        rate = Fraction(1, 1 << exponent + described.learning.halvings_before(epoch))
+        rate = Fraction(1, 1 << exponent + description.learning.halvings_before(epoch))
         new = value + half_up(rate * (proportional * g + integral * i + derivative * (q - before)), parameter)
         before = q
         if clamped(new, parameter) == new and not (name == "K3" and new < Fraction(1, 1024)):
@@ -194,8 +194,8 @@ def with_instincts(learning, instinct, gains=(1.0, 0.0, 0.0)):
 @given(cases(most_neurons=6))
 @settings(max_examples=60)
 def test_a_pid_instinct_of_gains_1_0_0_is_the_proportional_one(case):
-    described, parameters, images, labels, epoch = case
-    plain, pid = (Model(replace(described, learning=with_instincts(described.learning, instinct)), "fixed", parameters)
+    description, parameters, images, labels, epoch = case
+    plain, pid = (Model(replace(description, learning=with_instincts(description.learning, instinct)), "fixed", parameters)
                   for instinct in ("proportional", "pid"))
     for _ in range(2):
         plain.learn(images, labels, epoch)
@@ -219,8 +219,8 @@ def test_images_without_error_might_not_have_been_shown(engine, arithmetic, blob
     (The definition in reals multiplies matrices, whose last bits depend on how many rows they have.)
     """
     images, labels = blobs
-    described = Network(layers=(images.shape[1], 20, 4), learning=replace(PID, batch=2))
-    whole, part = engine(described, arithmetic), engine(described, arithmetic)
+    description = Network(layers=(images.shape[1], 20, 4), learning=replace(PID, batch=2))
+    whole, part = engine(description, arithmetic), engine(description, arithmetic)
     for image in range(300):
         whole.learn(images[image:image + 1], labels[image:image + 1])
         part.learn(images[image:image + 1], labels[image:image + 1])
@@ -241,8 +241,8 @@ def test_images_without_error_might_not_have_been_shown(engine, arithmetic, blob
 @pytest.mark.parametrize("engine", [Model, CompiledModel])
 @pytest.mark.parametrize("arithmetic", ["fixed", "float"])
 def test_a_link_without_input_keeps_its_memory(engine, arithmetic):
-    described = Network(layers=(3, 4, 2), learning=replace(PID, leak=0.5))
-    model = engine(described, arithmetic)
+    description = Network(layers=(3, 4, 2), learning=replace(PID, leak=0.5))
+    model = engine(description, arithmetic)
     model.learn(np.array([[200, 100, 0]], np.uint8), np.array([1]))
     first = model.memory[0]["links"]
     assert first.integral[:, 0].any()
@@ -259,8 +259,8 @@ def test_a_link_without_input_keeps_its_memory(engine, arithmetic):
 @pytest.mark.parametrize("arithmetic", ["fixed", "float"])
 def test_memory_lasts_as_long_as_the_model_and_is_forgotten_on_demand(engine, arithmetic, blobs):
     images, labels = blobs[0][:80], blobs[1][:80]
-    described = Network(layers=(images.shape[1], 6, 4), learning=PID)
-    whole, parts = engine(described, arithmetic), engine(described, arithmetic)
+    description = Network(layers=(images.shape[1], 6, 4), learning=PID)
+    whole, parts = engine(description, arithmetic), engine(description, arithmetic)
     whole.learn(images, labels)
     for start in range(0, 80, 20):
         parts.learn(images[start:start + 20], labels[start:start + 20])
@@ -268,7 +268,7 @@ def test_memory_lasts_as_long_as_the_model_and_is_forgotten_on_demand(engine, ar
     assert list(whole.memory[0]) == ["links", "bias"]
     whole.memory[0]["links"].integral[:] = 1                       # a copy: of no effect
     assert snapshot(whole) == snapshot(parts)
-    fresh = engine(described, arithmetic, whole.parameters)        # parameters alone do not bring the memory
+    fresh = engine(description, arithmetic, whole.parameters)        # parameters alone do not bring the memory
     assert snapshot(fresh)[1] != snapshot(whole)[1]
     whole.forget()
     assert snapshot(fresh) == snapshot(whole)
@@ -289,8 +289,8 @@ def test_only_pid_sets_that_are_trained_remember():
 @pytest.mark.parametrize("arithmetic", ["fixed", "float"])
 def test_every_instinct_learns(learning, arithmetic, blobs):
     images, labels = blobs
-    described = Network(layers=(images.shape[1], 20, 4), learning=learning, formats=Formats(coupling="Q2.16"))
-    model = CompiledModel(described, arithmetic)
+    description = Network(layers=(images.shape[1], 20, 4), learning=learning, formats=Formats(coupling="Q2.16"))
+    model = CompiledModel(description, arithmetic)
     before = (model.predict(images) == labels).mean()
     for epoch in range(3):
         model.learn(images, labels, epoch)

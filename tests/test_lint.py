@@ -108,8 +108,8 @@ def test_a_waiver_holds_for_its_module_alone(tmp_path):
         waived = "lint_off UNUSEDSIGNAL" in body[:body.index("endmodule")]
         if module.endswith((".commands.images", ".list_1", ".queue", ".tree", "wuxing_unit_0", "wuxing_weights")):
             where = header if not waived else re.search(re.escape(header) + r"(?:  /\*.*\n)+", text)[0]
-            changed = text.replace(where, f"{where}  wire planted = 1'b1;\n", 1)
-            (tmp_path / emit.VERILOG).write_text(changed)
+            variant = text.replace(where, f"{where}  wire planted = 1'b1;\n", 1)
+            (tmp_path / emit.VERILOG).write_text(variant)
             lines = lint(tmp_path, "--top-module", emit.TOP, ROOT / "hdl" / emit.WAIVERS, emit.VERILOG)
             assert [rule for rule, what in lines if "'planted'" in what] == ([] if waived else ["Warning-UNUSEDSIGNAL"]), module
 

@@ -137,10 +137,10 @@ def test_both_engines_compute_the_same_bits_on_faulty_hardware(batch):
     network = SMALL.with_learning(links=2**-2, bias=2**-2, batch=batch)
     faults = Faults(dead=0.1, stuck=0.05, upsets=0.02, seed=7)
     images, labels = pictures(network, 20)
-    plain, compiled = FaultyModel(network, None, faults), FaultyCompiledModel(network, None, faults)
-    np.testing.assert_array_equal(plain.learn(images, labels), compiled.learn(images, labels))
-    same(plain, compiled)
-    np.testing.assert_array_equal(plain.outputs(images), compiled.outputs(images))
+    plain, engine = FaultyModel(network, None, faults), FaultyCompiledModel(network, None, faults)
+    np.testing.assert_array_equal(plain.learn(images, labels), engine.learn(images, labels))
+    same(plain, engine)
+    np.testing.assert_array_equal(plain.outputs(images), engine.outputs(images))
     for layer, memory in zip(plain.parameters, held(network, faults), strict=True):
         np.testing.assert_array_equal(memory.of(layer.weights), layer.weights)
 

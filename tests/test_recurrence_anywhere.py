@@ -141,8 +141,8 @@ def test_the_engine_learns_the_same_bits(layers, words):
                         bias_instinct="pid", bias_gains=(1, 0.25, 0))
     network, random = stacked(layers, words, learning=learning), np.random.default_rng(4)
     images, labels = random.integers(0, 256, (11, layers[0])).astype(np.uint8), random.integers(0, layers[-1], 11)
-    model, compiled = Model(network, "fixed"), CompiledModel(network, "fixed", threads=1)
-    same_bits_learnt(model, compiled, images, labels, (0, 1))
+    model, engine = Model(network, "fixed"), CompiledModel(network, "fixed", threads=1)
+    same_bits_learnt(model, engine, images, labels, (0, 1))
 
 
 def test_reals_agree_to_the_rounding_of_float32():

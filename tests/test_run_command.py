@@ -59,8 +59,8 @@ def test_a_virtual_board_learns_as_the_golden_model(model, tmp_path, capsys, boa
     assert f"equal: {words:,} words compared with the golden model" in capsys.readouterr().out
 
     learnt, data = model_file.load(tmp_path / "learnt.npz"), datasets.load("digits")
-    taught = np.random.default_rng(0)
-    chosen_images = taught.permutation(len(data.test_labels))[:30]
+    random = np.random.default_rng(0)
+    chosen_images = random.permutation(len(data.test_labels))[:30]
     right = Model(network, "fixed").predict(data.test_images[chosen_images]) == data.test_labels[chosen_images]
     assert result["accuracy"] == pytest.approx(100 * right.mean())
     assert learnt.record["learnt_on_board"] == {"board": board, "virtual": True, "images": 20}

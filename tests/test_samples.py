@@ -58,10 +58,10 @@ def test_digests_are_of_what_was_measured():
     assert len({datasets.encoded(samples, Recipe.parse(words)).sha256 for words in ("minmax", "standard")}) == 1
     assert datasets.encoded(samples).sha256 == samples.sha256 == weather(source="elsewhere", name="other").sha256
     labels = list(samples.test_labels)
-    changed = [weather(test_values=samples.test_values + 1e-12), weather(test_labels=[*labels[:-1], "fog"]),
+    variant = [weather(test_values=samples.test_values + 1e-12), weather(test_labels=[*labels[:-1], "fog"]),
                weather(features=("T", "q")), weather(features=()), samples.first(train=29),
                weather(train_values=samples.train_values.astype(np.float32))]
-    assert len({samples.sha256, *(each.sha256 for each in changed)}) == 1 + len(changed)
+    assert len({samples.sha256, *(each.sha256 for each in variant)}) == 1 + len(variant)
     assert samples.sha256 == "858382c8a125e7c82a81658a7fbed29c3f23dfeec265222429ce476eb4d86473"
 
 

@@ -91,8 +91,8 @@ formats = {weight = "Q2.10"}
 @settings(max_examples=20)
 def test_the_number_of_points_is_the_product_of_the_choices(counts):
     keys = ["integration.steps", "learning.batch", "learning.epochs"]
-    described = Grid(grid={key: list(range(1, count + 1)) for key, count in zip(keys, counts, strict=False)})
-    points = expand(described, (4, 3))
+    description = Grid(grid={key: list(range(1, count + 1)) for key, count in zip(keys, counts, strict=False)})
+    points = expand(description, (4, 3))
     assert len(points) == len({point.network.to_json() for point in points}) == np.prod(counts)
 
 

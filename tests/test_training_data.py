@@ -108,8 +108,8 @@ def test_a_model_of_a_part_belongs_to_the_whole(tmp_path, part, old):
     if old:
         del record["whole_dataset_sha256"]
     assert training_data.trained_on(record).sha256 == datasets.load(str(folder)).sha256
-    changed = record | {"dataset_sha256": "0" * 64} | ({} if old else {"whole_dataset_sha256": "0" * 64})
-    assert not training_data.is_that(datasets.load(str(folder)), changed)
+    variant = record | {"dataset_sha256": "0" * 64} | ({} if old else {"whole_dataset_sha256": "0" * 64})
+    assert not training_data.is_that(datasets.load(str(folder)), variant)
 
 
 def test_a_name_that_is_given_is_followed_and_the_difference_told(tmp_path, capsys):

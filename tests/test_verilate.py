@@ -54,10 +54,10 @@ def test_everything_that_the_library_depends_on_tells_it_apart(cache, compiled, 
         ("module m;", "m", {}, (), True)]}
     assert len(result) == len(compiled) == 8
     for name in ("WRAPPER", "HEADER"):
-        changed = tmp_path / name
-        changed.write_text("// other")
+        variant = tmp_path / name
+        variant.write_text("// other")
         with monkeypatch.context() as patch:
-            patch.setattr(verilate, name, changed)
+            patch.setattr(verilate, name, variant)
             result.add(verilate.build("module m;", "m"))
     assert len(result) == 10
     newer = simulators.Tool(name="Verilator", path=simulators.verilator().path, version="99.0")

@@ -41,10 +41,10 @@ def run(*arguments):
 def refused(capsys, *arguments):
     """The one sentence on stderr."""
     assert run(*arguments) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err.removeprefix("wuxing: ").rstrip("\n")
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    return output.err.removeprefix("wuxing: ").rstrip("\n")
 
 
 def contents(folder):
@@ -59,9 +59,9 @@ def planted(folder, name="old"):
     """A folder that looks as if this command had written it."""
     place = folder / name
     place.mkdir()
-    listed = {"a.v": "module a; endmodule\n"}
+    listing = {"a.v": "module a; endmodule\n"}
     manifest = {"format": emit.FORMAT, "files": {}}
-    for file, text in listed.items():
+    for file, text in listing.items():
         (place / file).write_text(text)
         manifest["files"][file] = {"bytes": len(text), "sha256": hashlib.sha256(text.encode()).hexdigest()}
     (place / "manifest.json").write_text(json.dumps(manifest))
@@ -99,9 +99,9 @@ def test_a_model_puts_its_parameters_into_the_memories(tmp_path, capsys):
     out = tmp_path / "core"
     out.mkdir()                                               # an empty folder is as good as none
     assert run(modelled(tmp_path, change=7), "-o", out, "--no-learning", "--most-units", 2, "--json", "-") == 0
-    captured = capsys.readouterr()
-    assert (json.loads(captured.out)["learns"], json.loads(captured.out)["units"]) == (False, [2, 2])
-    assert "3-2-3 that infers, shift, portable" in captured.err
+    output = capsys.readouterr()
+    assert (json.loads(output.out)["learns"], json.loads(output.out)["units"]) == (False, [2, 2])
+    assert "3-2-3 that infers, shift, portable" in output.err
     assert words(out, "weights_0_0.hex")[3] == int(initial(NETWORK, "fixed")[0].bias[0]) + 7 & 0xFFFF
 
 
@@ -177,23 +177,23 @@ def test_what_has_no_hardware_is_said_before_anything_is_written(tmp_path, capsy
 
 def test_only_folders_of_this_command_are_replaced(tmp_path, capsys):
     model, other = described(tmp_path), "choose another folder or remove this one"
-    foreign, added, changed = (planted(tmp_path, name) for name in ("foreign", "added", "changed"))
+    foreign, added, variant = (planted(tmp_path, name) for name in ("foreign", "added", "changed"))
     (foreign / "manifest.json").unlink()
     (added / "thesis.tex").write_text("years of work")
-    (changed / "a.v").write_text("module a; // years of work\nendmodule\n")
-    before = {place: contents(place) for place in (foreign, added, changed)}
+    (variant / "a.v").write_text("module a; // years of work\nendmodule\n")
+    before = {place: contents(place) for place in (foreign, added, variant)}
     assert refused(capsys, model, "-o", foreign) == (
         f"{foreign} must be new, empty or of this command, but holds 'a.v' and no manifest.json; {other}")
     assert refused(capsys, model, "-o", added) == (
         f"{added} must hold only what this command wrote, or it is not replaced, but holds 'thesis.tex'; {other}")
-    assert refused(capsys, model, "-o", changed) == (
-        f"{changed} must be as this command wrote it, or it is not replaced, but: {changed / 'a.v'} must be as its manifest "
+    assert refused(capsys, model, "-o", variant) == (
+        f"{variant} must be as this command wrote it, or it is not replaced, but: {variant / 'a.v'} must be as its manifest "
         f"says, but was changed; write the folder again with wuxing verilog; {other}")
     assert refused(capsys, model, "-o", model) == f"{model} must be a folder, but is a file; choose another name"
     deep = tmp_path / "no" / "core"
     assert refused(capsys, model, "-o", deep) == (
         f"{deep} must be a folder that can be made, but there is no folder {deep.parent}; make it first")
-    assert {place: contents(place) for place in (foreign, added, changed)} == before
+    assert {place: contents(place) for place in (foreign, added, variant)} == before
 
 
 # ---------------------------------------------------------------- all or nothing

@@ -64,11 +64,11 @@ def test_ports_of_the_verilog_are_those_of_the_manifest():
     text = files("folded")[emit.VERILOG]
     body = text[text.index(f"module {emit.TOP}("):]
     header = re.match(r"module \w+\(([^)]*)\);", body)[1]
-    listed = json.loads(files("folded")[emit.MANIFEST])["ports"]
-    assert [name.strip() for name in header.split(",")] == [port["name"] for port in listed]
-    declared = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);$", body[:body.index("endmodule")], re.MULTILINE)
-    assert {name: (direction, int(high or 0) + 1) for direction, high, name in declared} \
-        == {port["name"]: (port["direction"], port["bits"]) for port in listed}
+    listing = json.loads(files("folded")[emit.MANIFEST])["ports"]
+    assert [name.strip() for name in header.split(",")] == [port["name"] for port in listing]
+    declarations = re.findall(r"^  (input|output) (?:\[(\d+):0\] )?(\w+);$", body[:body.index("endmodule")], re.MULTILINE)
+    assert {name: (direction, int(high or 0) + 1) for direction, high, name in declarations} \
+        == {port["name"]: (port["direction"], port["bits"]) for port in listing}
 
 
 class Poison:

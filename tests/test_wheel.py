@@ -68,13 +68,13 @@ def test_the_wheel_has_every_file_that_the_code_names(wheel):
                 beside = Path(module).parent / node.value
                 if (ROOT / beside).is_file():
                     named.add(str(beside))
-    described = {f"wuxing/experiments/{path.name}" for path in (ROOT / "wuxing/experiments").glob("*.toml")}
+    description = {f"wuxing/experiments/{path.name}" for path in (ROOT / "wuxing/experiments").glob("*.toml")}
     assert {"hdl/lint.vlt", "hdl/MULT18X18D.v", "boards/carry.v", "boards/virtual.cpp", "sim/verilated.cpp",
             "sim/model.h"} <= named
-    assert len(described) == 12
+    assert len(description) == 12
     templates = {f"wuxing/reports/templates/{path.name}" for path in (ROOT / "wuxing/reports/templates").iterdir()}
     assert len(templates) == 5
-    assert named | described | templates <= present
+    assert named | description | templates <= present
 
 
 # ---------------------------------------------------------------- what it does
@@ -126,17 +126,17 @@ def test_the_installed_wheel_does_everything(wheel, tmp_path):
     assert (installed.folder / "report/index.html").is_file()
 
     installed.run("wuxing", "verilog", "model.npz", "-o", "core", "--target", "ecp5")
-    written = {path.name for path in (installed.folder / "core").iterdir()}
-    assert {emit.VERILOG, emit.WAIVERS, emit.MANIFEST, *emit.CELLS["ecp5"]} <= written
+    content = {path.name for path in (installed.folder / "core").iterdir()}
+    assert {emit.VERILOG, emit.WAIVERS, emit.MANIFEST, *emit.CELLS["ecp5"]} <= content
     assert "equal" in installed.run("wuxing", "cosim", "model.npz", "--images", 3, "--learn", 2)
     assert "equal" in installed.run("wuxing", "cosim", "model.npz", "--images", 2, "--learn", 1, "--engine", "cocotb",
                                     "--simulator", "icarus")
     assert "icebreaker" in installed.run("wuxing", "boards")
     assert "equal" in installed.run("wuxing", "run", "model.npz", "--board", "icebreaker", "--images", 3, "--learn", 2)
 
-    described = {path.stem for path in (ROOT / "wuxing/experiments").glob("*.toml")}
+    description = {path.stem for path in (ROOT / "wuxing/experiments").glob("*.toml")}
     names = "from wuxing.experiments import description; print(*description.names())"
-    assert set(installed.run("python", "-c", names).split()) == described
+    assert set(installed.run("python", "-c", names).split()) == description
     assert "5. Ladder" in installed.run("wuxing", "experiment", "ladder", "--quick", "--report", "pages")
     assert (installed.folder / "pages/experiments.md").is_file()
     assert any((installed.folder / "build/experiments").iterdir())

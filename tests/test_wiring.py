@@ -98,9 +98,9 @@ def test_parameters_with_a_link_that_does_not_exist_are_refused(arithmetic, tmp_
     start = parameters.initial(network, arithmetic)
     path = tmp_path / "sparse.npz"
     model_file.save(path, network, arithmetic, start, {})
-    loaded = model_file.load(path)
-    assert loaded.network == network
-    np.testing.assert_array_equal(loaded.parameters[0].weights, start[0].weights)
+    content = model_file.load(path)
+    assert content.network == network
+    np.testing.assert_array_equal(content.parameters[0].weights, start[0].weights)
     start[0].weights[~masks(network)[0]] = 1
     text = ("weights of layer 0 must be 0 where wiring.layers (random 2) has no link, but 16 are not; use parameters of the "
             "same wiring and seed")

@@ -87,11 +87,11 @@ USUAL = Circuit()
 
 def read_model(path: Path, quiet: bool = False) -> Source:
     """Of a model file; unless ``quiet``, a line on stderr says that a float model was rounded."""
-    loaded = model_file.load(path)
-    if loaded.arithmetic == "float" and not quiet:
+    file = model_file.load(path)
+    if file.arithmetic == "float" and not quiet:
         console.err().print("a float model: its parameters were rounded to the formats of its network", soft_wrap=True)
-    return Source(network=loaded.network, values=loaded.converted("fixed"), arithmetic=loaded.arithmetic, record=loaded.record,
-                  encoding=loaded.encoding)
+    return Source(network=file.network, values=file.converted("fixed"), arithmetic=file.arithmetic, record=file.record,
+                  encoding=file.encoding)
 
 
 def read(path: Path, quiet: bool = False) -> Source:

@@ -59,11 +59,11 @@ def read(path: Path) -> Grid:
     InputError
         If it cannot be read or an entry is not what it must be.
     """
-    described = text_file.read_toml(path, "grid")
+    description = text_file.read_toml(path, "grid")
     try:
-        check_entries(described, ENTRIES, optional=ENTRIES.keys() - {"grid"})
-        cost.check_board(described.get("board"))
-        grid = Grid(**described)
+        check_entries(description, ENTRIES, optional=ENTRIES.keys() - {"grid"})
+        cost.check_board(description.get("board"))
+        grid = Grid(**description)
         if not grid.seeds:
             raise InputError("seeds must be one or more whole numbers, not []")
     except InputError as error:
@@ -94,8 +94,8 @@ def expand(grid: Grid, layers: Sequence[int]) -> list[Point]:
     if total > MOST_POINTS:
         raise InputError(f"a grid must have at most {MOST_POINTS} combinations, not {total}; vary less at a time")
     points = []
-    for chosen in itertools.product(*axes.values()):
-        named = dict(zip(axes, chosen, strict=True))
+    for choice in itertools.product(*axes.values()):
+        named = dict(zip(axes, choice, strict=True))
         try:
             points.append(_point(grid, named, layers))
         except InputError as error:

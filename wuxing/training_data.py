@@ -102,7 +102,7 @@ def is_that(dataset: Samples | Dataset, record: Mapping[str, object]) -> bool:
         part = dataset.first(options["train_images"], options["test_images"])
         if (held_out := options["hold_out"]) is None:
             return part.sha256 == record["dataset_sha256"]
-        return any(part.hold_out(held_out, drawn).sha256 == record["dataset_sha256"] for drawn in {0, seed})
+        return any(part.hold_out(held_out, draws).sha256 == record["dataset_sha256"] for draws in {0, seed})
     except (InputError, KeyError, TypeError, ValueError):
         return False
 

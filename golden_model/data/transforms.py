@@ -58,8 +58,8 @@ def shift(images: Bytes, image_shape: tuple[int, int], random: np.random.Generat
     result = np.zeros_like(images)
     for down in range(-most, most + 1):
         for right in range(-most, most + 1):
-            chosen = np.flatnonzero((offsets[:, 0] == down) & (offsets[:, 1] == right))
-            result[chosen] = moved(images[chosen], image_shape, down, right)
+            choice = np.flatnonzero((offsets[:, 0] == down) & (offsets[:, 1] == right))
+            result[choice] = moved(images[choice], image_shape, down, right)
     return result
 
 
@@ -82,8 +82,8 @@ def rotated(images: Bytes, image_shape: tuple[int, int], degrees: float | npt.ND
         return _rotated(images, height, width, float(angles))
     result = np.zeros_like(images)
     for angle in np.unique(angles):
-        chosen = np.flatnonzero(angles == angle)
-        result[chosen] = _rotated(images[chosen], height, width, float(angle))
+        choice = np.flatnonzero(angles == angle)
+        result[choice] = _rotated(images[choice], height, width, float(angle))
     return result
 
 

@@ -79,10 +79,10 @@ def held(network: Network, faults: Faults) -> list[Held | None]:
             bits = network.formats.weight.bits
             random = np.random.default_rng([faults.seed, STUCK_STREAM, layer])
             for bit in range(bits):
-                drawn = random.random(shapes["weights"])
+                draws = random.random(shapes["weights"])
                 mask = -1 << bit if bit == bits - 1 else 1 << bit             # the sign reaches up to the end
-                kept &= np.where(drawn < faults.stuck, ~mask, -1)
-                ones |= np.where(drawn < faults.stuck / 2, mask, 0)
+                kept &= np.where(draws < faults.stuck, ~mask, -1)
+                ones |= np.where(draws < faults.stuck / 2, mask, 0)
             if (mask_of := wired[layer]) is not None:                        # a link that is not there has no memory
                 ones *= mask_of
         for array in (kept, ones):

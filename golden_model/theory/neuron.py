@@ -217,8 +217,8 @@ def _saturated(matrix: Reals, rest: Reals, drive: Reals) -> Reals:
     growth, size = terms.sum(-1) + drive, np.abs(terms).sum(-1) + np.abs(drive)
     # relative to its terms, so that a support at its threshold is not lost to rounding
     short = np.where(living, -(rest + s) / (rest + np.abs(s)), growth / np.where(size > 0, size, 1)).max(-1)
-    chosen = np.where(short <= _ROUND_OFF, 0, short).argmin(0)
-    return np.maximum(s[chosen, np.arange(len(rest))], -rest)
+    choice = np.where(short <= _ROUND_OFF, 0, short).argmin(0)
+    return np.maximum(s[choice, np.arange(len(rest))], -rest)
 
 
 def adjoint(ring: Ring, s: npt.ArrayLike, e: npt.ArrayLike) -> Reals:

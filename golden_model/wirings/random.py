@@ -46,7 +46,7 @@ class Random(Full):
         The numbers are those of ``default_rng([seed, 4, layer])``, row by row. Other layers and other settings change nothing.
         """
         random = np.random.default_rng([seed, STREAM, layer])
-        chosen = random.random((neurons, inputs)).argsort(axis=1, kind="stable")[:, :self.links]
+        choice = random.random((neurons, inputs)).argsort(axis=1, kind="stable")[:, :self.links]
         mask = np.zeros((neurons, inputs), np.bool_)
-        np.put_along_axis(mask, chosen, True, axis=1)
+        np.put_along_axis(mask, choice, True, axis=1)
         return mask

@@ -87,13 +87,13 @@ def boards(json: options.JsonOption = None) -> None:
     from boards import fit, platforms
     console.check_writable(json)
     largest: dict[tuple[object, ...], tuple[Design | None, Design | None]] = {}
-    listed = []
+    listing = []
     for platform in platforms.PLATFORMS.values():
         chip = (platform.target, platform.clock, *platform.device.has.values())
         if chip not in largest:                           # several boards have the same, which takes its time
             largest[chip] = fit.largest(platform, folded=False), fit.largest(platform, folded=True)
-        listed.append(entry(platform, *largest[chip]))
-    console.write_json(json, Result(nonzero=NONZERO, boards=listed))
+        listing.append(entry(platform, *largest[chip]))
+    console.write_json(json, Result(nonzero=NONZERO, boards=listing))
 
     screen = console.out(json)
     table = console.table("The largest 784-H-10 that a board takes and that learns there",
@@ -103,11 +103,11 @@ def boards(json: options.JsonOption = None) -> None:
     table.caption = (f"H first with a processing unit for each neuron, then folded, on as few as it takes; us of an image "
                      f"with {NONZERO} pixels that are not 0; all by estimate, host link included")
     table.caption_justify = "left"
-    for each in listed:
+    for each in listing:
         table.add_row(each.name, each.device, f"{each.MHz:g}", f"{each.baud / 1e6:g}", *_cells(each.one_unit_per_neuron),
                       *_cells(each.folded))
     screen.print(table, "", sep="\n")
-    for each in listed:
+    for each in listing:
         note = f"; {each.note}" if each.note else ""
         screen.print(f"{each.name}: {each.title}, weights in {each.memories}, serial line: {each.serial}, for "
                      f"about {each.line_images_per_second:,.0f} images a second{note}", soft_wrap=True)

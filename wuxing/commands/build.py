@@ -46,27 +46,27 @@ def build(model: designs.NetworkArgument, circuit: Circuit,
     from boards import programming, report
     console.check_writable(json)
     designs.check_learn(learn, circuit.learns)
-    taught = (LEARN if circuit.learns else 0) if learn is None else learn
+    lessons = (LEARN if circuit.learns else 0) if learn is None else learn
     source = designs.read(model, quiet)
-    chosen = designs.platform_of(board, source.record)
-    design = designs.for_board(chosen, source, circuit)
+    platform = designs.platform_of(board, source.record)
+    design = designs.for_board(platform, source, circuit)
 
     def on_step(step: str) -> None:
         if not quiet:
             watch = f"; {console.literal(output / boards.build.LOGS[step])} grows" if step in boards.build.LOGS else ""
             console.err().print(f"{boards.build.STEPS.index(step) + 1} of {len(boards.build.STEPS)}: {step}{watch}",
                                 soft_wrap=True)
-    built = boards.build.build(chosen, design, source.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
+    built = boards.build.build(platform, design, source.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
                                 encoding=source.manifest_encoding, on_step=on_step,
-                                verify=verification(design, source.values, images, taught))
+                                verify=verification(design, source.values, images, lessons))
     result = report.report(built)
     write_atomically(output / boards.build.PAGE, build_page.page(result))
     write_atomically(output / boards.build.REPORT, console.json_text(result))
     console.write_json(json, result)
     console.out(json).print(*_summary(output, result), sep="\n", soft_wrap=True)
     if program:
-        programming.program(chosen, built.bitstream)
-        console.out(json).print(f"{built.bitstream} is on the {chosen.title}", soft_wrap=True)
+        programming.program(platform, built.bitstream)
+        console.out(json).print(f"{built.bitstream} is on the {platform.title}", soft_wrap=True)
 
 
 def verification(design: Design, values: Parameters, images: int, learn: int) -> Verify:
@@ -87,9 +87,9 @@ def verification(design: Design, values: Parameters, images: int, learn: int) ->
                 raise InternalError(f"layer {index} of the core must begin with the parameters that it was given, but does not")
         random = np.random.default_rng(SEED)
         shape = images + learn, design.network.layers[0]
-        drawn = (random.integers(1, 256, shape) * (random.random(shape) < USUAL_SHARE)).astype(np.uint8)
+        draws = (random.integers(1, 256, shape) * (random.random(shape) < USUAL_SHARE)).astype(np.uint8)
         labels = random.integers(0, design.network.layers[-1], learn)
-        run = cosim(design, values, drawn[:images], drawn[images:], labels, states=0, verilog=text, files=files)
+        run = cosim(design, values, draws[:images], draws[images:], labels, states=0, verilog=text, files=files)
         if run.first is not None:
             raise InternalError(f"the core must equal the golden model, but: {run.first.sentence}")
         return Verified(images=run.images, learnt=run.learnt, nonzero_share=USUAL_SHARE, words_compared=run.words_compared,

@@ -64,10 +64,10 @@ def cosim(model: options.ModelArgument, choices: Choices, simulation: Simulation
     datasets.check_fits(data, source.network)
     random = np.random.default_rng(simulation.seed)
     test_indices = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
-    taught = options.drawn(random, learn, LEARN if choices.learns else 0, len(data.train_labels), "--learn", "training")
+    lessons = options.drawn(random, learn, LEARN if choices.learns else 0, len(data.train_labels), "--learn", "training")
     with images_bar(quiet) as on_progress:
-        report = sim.cosim.cosim(design, source.values, data.test_images[test_indices], data.train_images[taught],
-                                 data.train_labels[taught],
+        report = sim.cosim.cosim(design, source.values, data.test_images[test_indices], data.train_images[lessons],
+                                 data.train_labels[lessons],
                          states=simulation.states, engine=simulation.engine, simulator=simulation.simulator,
                          idle=simulation.pauses, stall=simulation.pauses, seed=simulation.seed, trace=simulation.trace,
                          keep=model.with_suffix(".fst"), on_progress=on_progress)

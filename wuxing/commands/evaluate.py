@@ -44,24 +44,24 @@ def evaluate(model: options.ModelArgument,
              test_images: options.TestImagesOption = None, json: options.JsonOption = None) -> None:
     """Measure the accuracy of a model on test images."""
     console.check_writable(json)
-    loaded = model_file.load(model)
-    used = arithmetic or loaded.arithmetic
-    engine = CompiledModel(loaded.network, used, loaded.converted(used))
-    data = training_data.load(dataset, loaded.record, loaded.encoding).first(None, test_images)
-    datasets.check_fits(data, loaded.network)
+    content = model_file.load(model)
+    used = arithmetic or content.arithmetic
+    engine = CompiledModel(content.network, used, content.converted(used))
+    data = training_data.load(dataset, content.record, content.encoding).first(None, test_images)
+    datasets.check_fits(data, content.network)
     engine.predict(data.test_images[:1])                  # compiles before the clock runs
     began = time.perf_counter()
     predictions = engine.predict(data.test_images)
     speed = len(predictions) / (time.perf_counter() - began)
     reached = percentage(predictions == data.test_labels)
-    counts = confusion(data.test_labels, predictions, loaded.network.layers[-1])
+    counts = confusion(data.test_labels, predictions, content.network.layers[-1])
     console.write_json(json, Result(
-        model=model, digest=loaded.network.digest, arithmetic=used, model_arithmetic=loaded.arithmetic, dataset=data.name,
+        model=model, digest=content.network.digest, arithmetic=used, model_arithmetic=content.arithmetic, dataset=data.name,
         dataset_sha256=data.sha256, images=len(predictions),
-        classes=loaded.encoding.classes or None, accuracy=reached, confusion=counts, images_per_second=speed))
+        classes=content.encoding.classes or None, accuracy=reached, confusion=counts, images_per_second=speed))
     table = console.table(f"{reached:.2f} % of {len(predictions):,} test images of {console.literal(data.name)} right, {used}, "
                           f"{speed:,.0f} images/s", right=("class", "images", "right", "most often taken for"))
-    names = [str(loaded.encoding.class_name(output)) for output in range(len(counts))]
+    names = [str(content.encoding.class_name(output)) for output in range(len(counts))]
     for label, row in enumerate(counts):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
         worst = f"{console.literal(names[int(np.argmax(wrong))])} ({max(wrong)} times)" if max(wrong) else ""

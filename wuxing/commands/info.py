@@ -34,15 +34,15 @@ class Result:
 def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
     """Show the description, sizes, memory, exact sums and training record of a model."""
     console.check_writable(json)
-    loaded = model_file.load(model)
-    network = loaded.network
-    encoding = loaded.encoding
+    content = model_file.load(model)
+    network = content.network
+    encoding = content.encoding
     sizes, widths = cost.memory(network), network.widths()
-    console.write_json(json, Result(model=model, digest=network.digest, arithmetic=loaded.arithmetic, network=network,
-                                    layers=sizes, widths=widths, record=loaded.record,
+    console.write_json(json, Result(model=model, digest=network.digest, arithmetic=content.arithmetic, network=network,
+                                    layers=sizes, widths=widths, record=content.record,
                                     encoding=None if encoding.is_identity else encoding.to_dict()))
     screen = console.out(json)
-    screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))}, {loaded.arithmetic}\n"
+    screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))}, {content.arithmetic}\n"
                  f"digest {network.digest}", soft_wrap=True)
 
     counted = ("neurons", "links", "biases", "K", "bits")
@@ -61,7 +61,7 @@ def info(model: options.ModelArgument, json: options.JsonOption = None) -> None:
     if not encoding.is_identity:
         entries = {name: brief(value) for name, value in encoding.to_dict().items() if value != []}
         _print_pairs(screen, "Encoding: how what is measured becomes bytes", entries)
-    record = dict(loaded.record)
+    record = dict(content.record)
     epochs = record.pop("epochs", None)
     _print_pairs(screen, "Training record", {
         key: f"{value:.2f} %" if key == "accuracy" and isinstance(value, float) else dumps(value, ensure_ascii=False)

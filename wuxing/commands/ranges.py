@@ -52,9 +52,9 @@ def ranges(model: options.ModelArgument,
     datasets.check_fits(data, network)
     extremes = Ranges(network)
     test_count = options.count(images, IMAGES, len(data.test_labels), "--images", "test")
-    taught = options.count(learn, LEARN, len(data.train_labels), "--learn", "training")
+    lessons = options.count(learn, LEARN, len(data.train_labels), "--learn", "training")
     extremes.infer(parameters, data.test_images[:test_count])
-    extremes.learn(parameters, data.train_images[:taught], data.train_labels[:taught])
+    extremes.learn(parameters, data.train_images[:lessons], data.train_labels[:lessons])
     proposal = proposed_formats(extremes, spare)
     console.write_json(json, Result(model=model, digest=network.digest, model_arithmetic=source.arithmetic, dataset=data.name,
                                     dataset_sha256=data.sha256, spare=spare, extremes=extremes.report(spare)))

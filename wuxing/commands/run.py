@@ -136,16 +136,16 @@ def run(model: options.ModelArgument, parallelism: Units,
     console.check_writable(json, output)
     source = designs.read_model(model, quiet)
     network, values = source.network, source.values
-    chosen = designs.platform_of(board, source.record)
-    design = designs.for_board(chosen, source, Circuit(**asdict(parallelism))) if port == VIRTUAL else None
+    platform = designs.platform_of(board, source.record)
+    design = designs.for_board(platform, source, Circuit(**asdict(parallelism))) if port == VIRTUAL else None
     if design is None and parallelism != Units():
         raise InputError("--units and --most-units are for a virtual board; a real one has those of its bitstream")
     data = training_data.load(dataset, source.record, source.encoding, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)
     test_indices = options.drawn(random, images, IMAGES, len(data.test_labels), "--images", "test")
-    taught = options.drawn(random, learn, learn, len(data.train_labels), "--learn", "training")
-    line_baud = chosen.baud if baud is None else baud
+    lessons = options.drawn(random, learn, learn, len(data.train_labels), "--learn", "training")
+    line_baud = platform.baud if baud is None else baud
     with images_bar(quiet) as on_progress, ExitStack() as stack:
         name = port if design is None else stack.enter_context(virtual_board(design)).port
         opened = stack.enter_context(Connection(network, name, line_baud, patience=PATIENCE[design is not None],
@@ -154,18 +154,18 @@ def run(model: options.ModelArgument, parallelism: Units,
         opened.load_parameters(values)
         opened.soft_reset()
         inferred = _infer(opened, golden, data.test_images[test_indices], data.test_labels[test_indices], tally,
-                          lambda done, _: on_progress(done, len(test_indices) + len(taught)))
+                          lambda done, _: on_progress(done, len(test_indices) + len(lessons)))
         with interruption.asking_first(output is not None):       # what the board has learnt is to be written
-            learnt = _learn(opened, golden, data.train_images[taught], data.train_labels[taught], tally,
-                            lambda done, _: on_progress(len(test_indices) + done, len(test_indices) + len(taught)))
+            learnt = _learn(opened, golden, data.train_images[lessons], data.train_labels[lessons], tally,
+                            lambda done, _: on_progress(len(test_indices) + done, len(test_indices) + len(lessons)))
             interrupted = interruption.pending()
             outcome = opened.parameters
         tally.compare_parameters(golden.parameters, outcome)
         statistics = replace(opened.transport.statistics)
     if output is not None:
-        _save(output, source, outcome, chosen.name, port, learnt.images)
+        _save(output, source, outcome, platform.name, port, learnt.images)
     result = Result(
-        model=model, digest=network.digest, board=chosen.name, port=port, baud=line_baud,
+        model=model, digest=network.digest, board=platform.name, port=port, baud=line_baud,
         units=None if design is None else design.units, arrangement=None if design is None else design.arrangement,
         dataset=data.name, dataset_sha256=data.sha256, seed=seed,
         accuracy=100 * inferred.right / len(test_indices) if len(test_indices) else None, words_compared=tally.words,
@@ -173,8 +173,8 @@ def run(model: options.ModelArgument, parallelism: Units,
         learnt=_result(learnt, line_baud),
         link=statistics, interrupted=interrupted, output=output)
     console.write_json(json, result)
-    console.out(json).print(_summary(result, chosen.title))
-    _leave(result, len(taught))
+    console.out(json).print(_summary(result, platform.title))
+    _leave(result, len(lessons))
 
 
 def _leave(result: Result, lessons: int) -> None:

@@ -93,16 +93,16 @@ def sweep(runners: Runners,
     console.check_writable(json)
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"--report must be a folder, but {report} is a file; choose another name")
-    described = read(grid)
+    description = read(grid)
     if board is not None:
         cost.check_board(board)
-        if "board" in described.grid:
+        if "board" in description.grid:
             raise InputError("--board must not be given for a grid that varies the board; leave out one of them")
-        described = replace(described, board=board)
-    data = datasets.load(described.dataset)
-    hold_out = len(data.train_labels) // 6 if described.hold_out is None else described.hold_out
-    described = replace(described, hold_out=hold_out)
-    points = expand(described, options.default_layers(data))
+        description = replace(description, board=board)
+    data = datasets.load(description.dataset)
+    hold_out = len(data.train_labels) // 6 if description.hold_out is None else description.hold_out
+    description = replace(description, hold_out=hold_out)
+    points = expand(description, options.default_layers(data))
     for point in points:
         datasets.check_fits(data, point.network)
     if not quiet and (note := untaught_note(data, data.classes)):
@@ -110,16 +110,16 @@ def sweep(runners: Runners,
     nonzero = cost.nonzero_inputs(data.train_images)
     costs = [cost.of(point.network, point.arithmetic, point.board, nonzero) for point in points]
     tasks = [Task(learner.__name__, learner.VERSION, learner.setting_of(
-        Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, described.dataset, hold_out=hold_out,
-        train_images=described.train_images, shift=described.shift)) for point in points for seed in described.seeds]
+        Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, description.dataset, hold_out=hold_out,
+        train_images=description.train_images, shift=description.shift)) for point in points for seed in description.seeds]
     records = run_tasks(grid.name, tasks, runners, quiet)
     accuracies = [record.result["accuracy"] for record in records]
-    count = len(described.seeds)
+    count = len(description.seeds)
     rows = [_row(point, accuracies[at:at + count], each)
             for at, point, each in zip(range(0, len(accuracies), count), points, costs, strict=True)]
     rows = [replace(row, pareto=best) for row, best in zip(rows, front(rows), strict=True)]
-    table = table_of(rows, described, hold_out, nonzero)
-    console.write_json(json, Result(grid=described, dataset_sha256=data.sha256, nonzero_inputs=nonzero, points=rows,
+    table = table_of(rows, description, hold_out, nonzero)
+    console.write_json(json, Result(grid=description, dataset_sha256=data.sha256, nonzero_inputs=nonzero, points=rows,
                                     versions=versions()))
     if report is not None:
         write_report(report, grid.stem, table, rows)
@@ -193,10 +193,10 @@ def _plot(rows: Sequence[Row], column: Column) -> bytes:
     def paint(axes: Panels) -> None:
         place = axes[0, 0]
         for label, mark, fits in (("combinations", ".", (None, True)), (UNFIT, "x", (False,))):
-            drawn = [row for row in rows if row.costs(column) is not None and row.cost.fits in fits]
-            if drawn:
-                place.errorbar([row.costs(column) for row in drawn], [row.accuracy for row in drawn],
-                               [row.spread for row in drawn], fmt=mark, capsize=2, label=label)
+            draws = [row for row in rows if row.costs(column) is not None and row.cost.fits in fits]
+            if draws:
+                place.errorbar([row.costs(column) for row in draws], [row.accuracy for row in draws],
+                               [row.spread for row in draws], fmt=mark, capsize=2, label=label)
         best = sorted((row.costs(column), row.accuracy) for row, is_best in zip(rows, front(rows, [column]), strict=True)
                       if is_best)
         if best:

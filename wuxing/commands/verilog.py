@@ -88,10 +88,10 @@ def check_replaceable(folder: Path) -> None:
         raise InputError(f"{folder} must be new, empty or of this command, but holds {present[0]!r} and no {emit.MANIFEST}; "
                          f"{other}")
     try:
-        listed = emit.read_manifest(folder)["files"]
+        listing = emit.read_manifest(folder)["files"]
     except InputError as error:
         raise InputError(f"{folder} must be as this command wrote it, or it is not replaced, but: {error}; {other}") from None
-    foreign = [name for name in present if name not in listed and name != emit.MANIFEST]
+    foreign = [name for name in present if name not in listing and name != emit.MANIFEST]
     if foreign:
         raise InputError(f"{folder} must hold only what this command wrote, or it is not replaced, but holds {foreign[0]!r}; "
                          f"{other}")

@@ -65,19 +65,19 @@ def load(name: str, quick: bool = False, folder: Path = FOLDER) -> Description:
         check_entries(data, HEAD)
         if re.fullmatch("[a-z][a-z-]*", data["experiment"]) is None:
             raise InputError(f"experiment must be a name of letters and hyphens, not {data['experiment']!r}")
-        described = Description(**{key: data[key] for key in ("experiment", "number", "title", "question")}, quick=quick,
+        description = Description(**{key: data[key] for key in ("experiment", "number", "title", "question")}, quick=quick,
                                 settings=data["full"] | (data["quick"] if quick else {}))
-        if importlib.util.find_spec(described.module_name) is None:
-            raise InputError(f"experiment must have a module in wuxing.experiments, but {described.module_name} is not there")
-        entries = described.module.ENTRIES
+        if importlib.util.find_spec(description.module_name) is None:
+            raise InputError(f"experiment must have a module in wuxing.experiments, but {description.module_name} is not there")
+        entries = description.module.ENTRIES
         check_entries(data["full"], entries)
         check_entries(data["quick"], entries, optional=entries)
-        if len(set(described.settings["seeds"])) < LEAST_SEEDS:
-            raise InputError(f"seeds must be {LEAST_SEEDS} or more that differ, not {described.settings['seeds']}; a figure "
+        if len(set(description.settings["seeds"])) < LEAST_SEEDS:
+            raise InputError(f"seeds must be {LEAST_SEEDS} or more that differ, not {description.settings['seeds']}; a figure "
                              f"without a spread says little")
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    return described
+    return description
 
 
 def check_entries(table: Plain, entries: Entries, optional: Collection[str] = ()) -> None:

@@ -163,11 +163,11 @@ def summarise(runs: list[Run]) -> Summary:
             values.setdefault(kind, []).append({"rate": group[0]["rate"]} | {key: mean(each) for key, each in figures.items()})
             rows.append((f"{TITLES[kind]}: {group[0]['rate']:g}", *(spread(each) for each in figures.values())))
     first = by_rate_shift[best][0].setting
-    tried = ", ".join(f"2^-{exponent}: {value:.1f}" for exponent, value in held_out.items())
+    attempts = ", ".join(f"2^-{exponent}: {value:.1f}" for exponent, value in held_out.items())
     table = Table(
         f"{'-'.join(map(str, first['network']['layers']))} on {first['dataset']}, integers: per cent of the test images right "
         f"after the faults, and after learning {first['repair']:,} images in place at rate 2^-{best} (mean held-out accuracy "
-        f"after it at each rate: {tried}); and the peer taught by backpropagation, right after", (
+        f"after it at each rate: {attempts}); and the peer taught by backpropagation, right after", (
             "faults", *LINES.values()), rows)
     return Summary(values, [table], [Figure(
         "faults", "Accuracy on the test images over the rate of each kind of fault: right after, after learning in place, and "

@@ -87,21 +87,21 @@ run = learner.run
 
 def summarise(runs: list[Run]) -> Summary:
     values: Plain = {}
-    tables, chosen = [], {}
+    tables, choice = [], {}
     levels = runs[0].setting["levels"]
     for (subject,), group in grouped(runs, "subject").items():
         rows = []
         for (instinct,), same in grouped(group, "instinct").items():
-            tried = _candidates(same)
-            best = max(tried, key=lambda each: mean(run.result["accuracy"] for run in each))
-            chosen[subject, instinct] = best
+            attempts = _candidates(same)
+            best = max(attempts, key=lambda each: mean(run.result["accuracy"] for run in each))
+            choice[subject, instinct] = best
             accuracies = [run.result["accuracy"] for run in best]
             epochs = {f"{level:g}": [learner.epochs_to(run.result["course"], level) for run in best] for level in levels}
             values.setdefault(subject, {})[instinct] = {
                 "setting": _text(best[0]), "accuracy": mean(accuracies), "test": mean(run.result["test"] for run in best),
                 "epochs": {level: _mean_if_all(result) for level, result in epochs.items()},
                 "fall": mean(_fall(run) for run in best),
-                "candidates": {_text(each[0]): mean(run.result["accuracy"] for run in each) for each in tried}}
+                "candidates": {_text(each[0]): mean(run.result["accuracy"] for run in each) for each in attempts}}
             rows.append((instinct, _text(best[0]), *map(_epochs, epochs.values()), spread(accuracies),
                          spread(run.result["test"] for run in best), f"{values[subject][instinct]['fall']:.1f}"))
         first = group[0].setting
@@ -115,7 +115,7 @@ def summarise(runs: list[Run]) -> Summary:
     tables.append(_tried(values))
     return Summary(values, tables, [Figure(
         "instincts", "Accuracy on held-out images over epochs, the best candidate of each instinct, mean over seeds.",
-        partial(_draw, chosen))])
+        partial(_draw, choice))])
 
 
 def check(values: Plain) -> list[Claim]:

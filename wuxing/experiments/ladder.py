@@ -101,7 +101,7 @@ def costs(method: str, layers: tuple[int, ...], nonzero: float, steps: int = 8) 
 
 def summarise(runs: list[Run]) -> Summary:
     values: Plain = {}
-    tables, chosen = [], {}
+    tables, choice = [], {}
     for (name,), same in grouped(runs, "name").items():
         rows, spent = [], []
         first = same[0].setting
@@ -109,7 +109,7 @@ def summarise(runs: list[Run]) -> Summary:
         for (method,), group in grouped(same, "method").items():
             by_rate = grouped(group, "rate")
             best = max(by_rate.values(), key=lambda each: mean(run.result["accuracy"] for run in each))
-            chosen[name, method] = best
+            choice[name, method] = best
             epochs = {f"{level:g}": [learner.epochs_to(run.result["course"], level) for run in best]
                       for level in first["levels"]}
             erring = mean(run.result["erring"] for run in best)
@@ -135,7 +135,7 @@ def summarise(runs: list[Run]) -> Summary:
              "local"), spent))
     return Summary(values, tables, [Figure(
         "ladder", "Accuracy on held-out images over epochs, each method at its best rate, mean over seeds.",
-        partial(_draw, chosen))])
+        partial(_draw, choice))])
 
 
 def _epochs(epochs: list[float | None]) -> str:

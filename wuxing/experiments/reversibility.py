@@ -79,8 +79,8 @@ def run(setting: Plain) -> Plain:
     learnt = parameters.initial(network, "float")
     if setting["epochs"]:
         learnt = train(network, "float", data, values=learnt).parameters
-    chosen = np.random.default_rng([setting["seed"], 20]).choice(len(data.train_labels), setting["images"], replace=False)
-    images, labels = data.train_images[chosen], data.train_labels[chosen]
+    choice = np.random.default_rng([setting["seed"], 20]).choice(len(data.train_labels), setting["images"], replace=False)
+    images, labels = data.train_images[choice], data.train_labels[choice]
     settled = equilibria(network, learnt, images)
     gradient = carried_back(network, learnt, settled, exact_error(network, settled, labels))
     result, error = found_signals(network, setting["arithmetic"], learnt, images, labels)

@@ -101,11 +101,11 @@ def untaught_note(data: Dataset, outputs: int) -> str:
     starts = [at for at, label in enumerate(classes) if at == 0 or label != classes[at - 1] + 1]
     ranges = [f"{classes[a]}..{classes[b - 1]}" if b - a > 1 else str(classes[a])
               for a, b in zip(starts, [*starts[1:], len(classes)], strict=True)]
-    listed = ", ".join(ranges[:8]) + (f" and {len(ranges) - 8} more ranges" if len(ranges) > 8 else "")
-    taught = outputs - len(classes)
-    return (f"{len(classes)} of {outputs} classes have no training image ({listed}): their outputs learn only to be silent, "
-            f"and each takes a neuron, on a chip too; if there are no such classes, number the labels 0..{taught - 1} and let "
-            f"layers end with {taught}")
+    listing = ", ".join(ranges[:8]) + (f" and {len(ranges) - 8} more ranges" if len(ranges) > 8 else "")
+    lessons = outputs - len(classes)
+    return (f"{len(classes)} of {outputs} classes have no training image ({listing}): their outputs learn only to be silent, "
+            f"and each takes a neuron, on a chip too; if there are no such classes, number the labels 0..{lessons - 1} and let "
+            f"layers end with {lessons}")
 
 
 class OnProgress(Protocol):

@@ -1,4 +1,4 @@
-"""The core: commands, layers that work on successive images at the same time, and the output unit."""
+"""The core: commands, layers that work on successive images at the same time, and the output stage."""
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +10,7 @@ from hdl.activation_list import ActivationList
 from hdl.array import Layer
 from hdl.core_ports import MEMBERS, commands_of, pass_on
 from hdl.design import Design, LayerDesign
-from hdl.output_unit import OutputUnit
+from hdl.output_stage import OutputStage
 from hdl.skid_buffer import ShiftQueue
 
 RESET = "wuxing_reset"
@@ -39,7 +39,7 @@ class Core(wiring.Component):
 
     ::
 
-        s_axis --> commands --items--> layer 0 --> list --> layer 1 --> ... --> output unit --result--> commands --> m_axis
+        s_axis --> commands --items--> layer 0 --> list --> layer 1 --> ... --> output stage --result--> commands --> m_axis
                                           ^                   |  ^                  | |
                                           +----- errors ------+  +----- errors -----+ '--verdict--> all layers
 
@@ -72,7 +72,7 @@ class Core(wiring.Component):
                 RESET, i_clk=ClockSignal(), i_source=ResetSignal(), o_reset=ResetSignal(name))
         central = DomainRenamer(CENTRE)
         commands = commands_of(m, self, design, CENTRE)
-        output_unit = OutputUnit(design.layers[-1])
+        output_unit = OutputStage(design.layers[-1])
         m.submodules.output_unit = central(output_unit)
         layers = [Layer(layer, self.initialised) for layer in design.layers]
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]

@@ -1,4 +1,4 @@
-"""The bracket unit of programmable neurons: K of each neuron, read from its memory, through the multiplier.
+"""The bracket circuit of programmable neurons: K of each neuron, read from its memory, through the multiplier.
 
 Six clocks for a population: five products K x, then one for the gate of a population before. The ring turns in every clock, so
 that in clock 6 i + j its head is x[i + j]: no multiplexer chooses among the five.

@@ -1,4 +1,4 @@
-"""The ring of five populations, rotating, and the one bracket unit that serves all five populations.
+"""The ring of five populations, rotating, and the one bracket circuit that serves all five populations.
 
 The ring turns by one place a clock, so that the neighbours of the population at its head are always at the same places:
 
@@ -84,7 +84,7 @@ def memory_ring(m: Module, name: str, width: int, *, write: Value, write_place: 
 
 
 class Bracket:
-    """The bracket unit of kind ``shift``: adders only, two clocks.
+    """The bracket circuit of kind ``shift``: adders only, two clocks.
 
     ::
 

@@ -115,7 +115,7 @@ class Unit(wiring.Component):
                   | gated(reverse_signal, control.reverse_enable, layer.broadcast_bits))
         m.d.sync += broadcast.eq(joined)
         if programmable:
-            # two clocks to the multiplier, as through the bracket unit
+            # two clocks to the multiplier, as through the bracket circuit
             broadcast_late = Signal.like(broadcast, name="broadcast_late")
             m.d.sync += broadcast_late.eq(broadcast)
             m.d.comb += multiplier.b.eq(ProgrammableBracket(layer).build(m, broadcast_late, drive, product, control))

@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Ring and bracket unit of kind shift: every bracket is that of the golden circuits; its parts; planted bugs are found."""
+"""Ring and bracket circuit of kind shift: every bracket is that of the golden circuits; its parts; planted bugs are found."""
 import re
 
 import pytest
@@ -13,7 +13,7 @@ from golden_model.network import Formats, Network, Neuron
 from hdl.design import Design, signed_digits
 from hdl.ring import Bracket, multiple, shift_ring
 from planted_bugs import planted
-from testbenches.bracket_unit import BracketUnit
+from testbenches.bracket_circuit import BracketCircuit
 from testbenches.run import Case, verdicts
 from testbenches.side_by_side import SideBySide
 
@@ -50,7 +50,7 @@ def network(neuron, formats):
 
 def case(pairs, bracket=Bracket, rings=60):
     networks = {f"{neuron}_{formats}": network(neuron, formats) for neuron, formats in pairs}
-    top = SideBySide({name: BracketUnit(Design(network=options).layers[0], bracket) for name, options in networks.items()})
+    top = SideBySide({name: BracketCircuit(Design(network=options).layers[0], bracket) for name, options in networks.items()})
     units = {name: {"network": options.to_json(), "layer": 0} for name, options in networks.items()}
     return Case(component=top, settings={"units": units, "rings": rings, "seed": 1})
 

@@ -1,4 +1,4 @@
-"""The core of a time-shared array: commands, one array for all layers, the lists between layers, the output unit."""
+"""The core of a time-shared array: commands, one array for all layers, the lists between layers, the output stage."""
 from __future__ import annotations
 
 from typing import Any
@@ -10,7 +10,7 @@ from hdl.activation_list import ActivationList
 from hdl.core_ports import MEMBERS, commands_of, pass_on
 from hdl.design import Design
 from hdl.operands import encoded
-from hdl.output_unit import OutputUnit
+from hdl.output_stage import OutputStage
 from hdl.time_shared.array import TimeSharedArray
 from hdl.time_shared.design import ArrayDesign
 
@@ -21,7 +21,7 @@ class TimeSharedCore(wiring.Component):
     ::
 
         s_axis --> commands --image--+--> array --+--> list of layer 1, 2 ... --+
-                                     ^    ^       '--> output unit --result--> commands --> m_axis
+                                     ^    ^       '--> output stage --result--> commands --> m_axis
                                      |    '---errors, verdict---'               |
                                      '------------------------------------------'
 
@@ -46,7 +46,7 @@ class TimeSharedCore(wiring.Component):
         m = Module()
         design = self.design
         commands = commands_of(m, self, design)
-        m.submodules.output_unit = output_unit = OutputUnit(design.layers[-1])
+        m.submodules.output_unit = output_unit = OutputStage(design.layers[-1])
         m.submodules.array = array = TimeSharedArray(ArrayDesign(design), self.initialised)
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
         pass_on(m, commands.job, output_unit.job)

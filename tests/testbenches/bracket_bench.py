@@ -1,4 +1,4 @@
-"""cocotb testbench of bracket units side by side: rings of random and extreme words, against ``circuits.bracket``.
+"""cocotb testbench of bracket circuits side by side: rings of random and extreme words, against ``circuits.bracket``.
 
 Settings: ``units``, a table of name to {``network``: its JSON, ``layer``}; ``rings``, how many; ``seed``. Every unit gets rings
 of the forward and of the reverse circuit, one each ten clocks as in a half step, and between them words that must come through
@@ -37,7 +37,7 @@ class Ring:
 
 
 class Unit:
-    """One bracket unit, its control and its scoreboard."""
+    """One bracket circuit, its control and its scoreboard."""
 
     def __init__(self, name: str, options: dict[str, Any], seed: int) -> None:
         self.name, self.chance = name, random.Random(f"{seed} {name}")

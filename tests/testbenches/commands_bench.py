@@ -139,7 +139,7 @@ class Bench:
                 image[index] = value
 
     async def give_results(self) -> None:
-        """The output unit: takes each job when its image comes, and gives class and outputs."""
+        """The output stage: takes each job when its image comes, and gives class and outputs."""
         dut, chance = self.dut, self.chance
         while True:
             image, learn = await self.in_flight.get()

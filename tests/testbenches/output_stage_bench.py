@@ -1,4 +1,4 @@
-"""cocotb testbench of the output unit: outputs of images come with pauses; classes, answers, errors and verdicts are compared.
+"""cocotb testbench of the output stage: outputs of images come with pauses; classes, answers, errors and verdicts are compared.
 
 Settings: ``network`` (JSON), ``learns``; ``images``, how many; ``stalls``, how often each side hesitates; ``seed``. The
 scoreboard is ``learning.output_error`` of the golden model and the first of the greatest outputs.

@@ -11,7 +11,7 @@ from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp
 
 
-class OutputUnit(wiring.Component):
+class OutputStage(wiring.Component):
     """Greatest output, hinge error, verdict.
 
     ::

@@ -1,4 +1,4 @@
-"""The bracket unit of kind ``shift`` with a ring of points in front of it, as a component that can be driven alone."""
+"""The bracket circuit of kind ``shift`` with a ring of points in front of it, as a component that can be driven alone."""
 from __future__ import annotations
 
 from typing import Any
@@ -12,8 +12,8 @@ from hdl.design import LayerDesign
 from hdl.ring import Bracket, shift_ring
 
 
-class BracketUnit(wiring.Component):
-    """Ring and bracket unit of a processing unit, wired as in ``hdl.unit``.
+class BracketCircuit(wiring.Component):
+    """Ring and bracket circuit of a processing unit, wired as in ``hdl.unit``.
 
     Members
     -------

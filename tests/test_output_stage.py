@@ -1,5 +1,5 @@
 # amaranth: UnusedElaboratable=no
-"""Output unit: classes, answers, errors and verdicts are those of the golden model; planted bugs are found."""
+"""Output stage: classes, answers, errors and verdicts are those of the golden model; planted bugs are found."""
 import re
 
 import pytest
@@ -7,7 +7,7 @@ import pytest
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Learning, Network
 from hdl.design import Design
-from hdl.output_unit import OutputUnit
+from hdl.output_stage import OutputStage
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
 from testbenches.run import Case, run_bench, verdicts
@@ -24,7 +24,7 @@ CONFIGURATIONS = {
 }
 
 
-def case(configuration, stalls, unit=OutputUnit, images=150):
+def case(configuration, stalls, unit=OutputStage, images=150):
     network = configuration["network"]
     layer = Design(network=network, learns=configuration["learns"]).layers[-1]
     return Case(component=FlatPorts(unit(layer)), settings={
@@ -34,8 +34,8 @@ def case(configuration, stalls, unit=OutputUnit, images=150):
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory):
     right = {(name, stalls): case(configuration, stalls) for name, configuration in CONFIGURATIONS.items() for stalls in STALLS}
-    wrong = {name: case(USUAL, 0.3, planted("hdl.output_unit", *bug).OutputUnit) for name, bug in BUGS.items()}
-    return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "output_unit_bench")
+    wrong = {name: case(USUAL, 0.3, planted("hdl.output_stage", *bug).OutputStage) for name, bug in BUGS.items()}
+    return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "output_stage_bench")
 
 
 @pytest.mark.parametrize("stalls", STALLS)
@@ -45,7 +45,7 @@ def test_answers_errors_and_verdicts_are_those_of_the_golden_model(findings, nam
 
 
 def test_verilator_sees_the_same_unit(tmp_path):
-    run_bench(tmp_path, case(USUAL, 0.3, images=300), "output_unit_bench", simulator="verilator")
+    run_bench(tmp_path, case(USUAL, 0.3, images=300), "output_stage_bench", simulator="verilator")
 
 
 BUGS = {

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,6 +55,10 @@ class CompiledModel:
         self._room: Room | None = None
         self._calls: dict[tuple[bool, bool], Calls] = {}
         self._rules: tuple[int, Instincts] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A model that goes to another process leaves its addresses behind: there they would point anywhere."""
+        return self.__dict__ | {"_calls": {}}
 
     @property
     def parameters(self) -> Parameters:

@@ -1,6 +1,8 @@
 """The compiled engine against the definition: the same bits for integers, the same numbers to rounding for reals."""
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -148,6 +150,17 @@ def test_networks_of_all_kinds_have_learn_and_infer_in_common():
     types.add(learnt(FaultyCompiledModel(Network(layers=shape), None, Faults(upsets=0.01, dead=0.2))))
     assert len(types) == 2
     assert (set(learn.learn.overloads), set(learn.infer.overloads)) == versions
+
+
+def test_a_model_in_another_process_has_addresses_of_its_own():
+    model, images = CompiledModel(Network(layers=(16, 16, 3)), "fixed"), np.full((4, 16), 90, np.uint8)
+    model.learn(images, np.arange(4) % 3)
+    outputs = model.outputs(images)
+    assert len(model._calls) == 2
+    copy = pickle.loads(pickle.dumps(model))
+    assert copy._calls == {}
+    np.testing.assert_array_equal(copy.outputs(images), outputs)
+    same(copy, model)
 
 
 def test_a_call_by_address_has_the_types_that_were_declared():

@@ -12,6 +12,7 @@ from golden_model.bounds import Interval, words_of_formats
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import POPULATIONS, Network
+from hdl.half_step import HALF_STEPS
 from hdl.multiplier import OPERAND_BITS, check_target
 
 KINDS = ("shift", "programmable")
@@ -315,7 +316,7 @@ class LayerDesign:
     @property
     def phases(self) -> int:
         """Clocks of a half step."""
-        return 46 if self.design.kind == "programmable" else 10
+        return HALF_STEPS[self.design.kind].phases
 
     @property
     def product_bits(self) -> int:

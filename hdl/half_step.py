@@ -1,76 +1,127 @@
-"""When what happens in a half step: the control of the populations by its phase, for both kinds of neurons."""
+"""The half step of the improved Euler method as a reservation table (``hdl.operations``), for both kinds of neurons.
+
+Kind shift: population i is tapped in phase i, and its new word is taken in phase 5 + i.
+
+Kind programmable: six clocks for a population, five products K x, then one for the gate of a population before. The ring turns
+in every clock, so that in clock 6 i + j its head is x[i + j]: no multiplexer chooses among the five. The results wait until all
+are there, and then enter the ring.
+"""
 from __future__ import annotations
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
-from amaranth.lib import data
+from dataclasses import dataclass
 
 from golden_model.network import POPULATIONS
-from hdl import programmable
-from hdl.control import needs_populations
-from hdl.design import LayerDesign
+from hdl.operations import PARALLEL, At, Datapath, Operand, Operation
+
+GATE_TO_MULTIPLIER = 1                    # clocks from the field that enables a gate to operand A
+
+# Of kind programmable
+PERIOD = 6                                # clocks of a population
+PRODUCTS = PERIOD * POPULATIONS           # clocks in which operands of the brackets are issued
+PRODUCT = 4                               # clocks from an address to the product of its word
+LATCH = 9                                 # clock, counted from a population's first, in which its bracket is complete
+GATE = 10                                 # in which its gate enters the gate ring
+OPERAND = 13                              # in which gate and bracket enter the multiplier
+RESULT = 16                               # in which its new word is there
+TRANSFER = PERIOD * (POPULATIONS - 1) + RESULT + 1  # first of five clocks in which the new words enter the ring
+
+# For product j = 0..4 of population i: which K (row of its table, relative population), and its sign
+TERMS = ((2, 0, -1), (0, 1, -1), (1, 0, +1), (1, -2, -1), (0, 0, +1))
 
 
-def shift_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
-                 base: Value) -> None:
-    """The control of one half step by its phase: population i is tapped in phase i, its new word is taken in phase 5 + i."""
-    neuron = layer.network.neuron
-    taps, results = phase < POPULATIONS, phase >= POPULATIONS
-    second = (phase >= 1) & (phase <= POPULATIONS)
-    fourth = (phase >= 3) & (phase <= 7)
-    entrance = Mux(reverse, -neuron.output_population % POPULATIONS, neuron.input_population)
-    m.d.comb += [
-        control.state_shift.eq(1), control.state_new.eq(results),
-        control.self_enable.eq(taps), control.drive_enable.eq(phase == entrance),
-        control.coupling_enable.eq(second), control.gate_shift.eq(taps), control.gate_new.eq(~reverse),
-        control.corrector_gate.eq(second & corrector), control.predictor_gate.eq(second & ~corrector),
-        control.reverse.eq(reverse),
-        control.mean_enable.eq(fourth), control.start_shift.eq(fourth | (corrector & (phase >= 8))),
-        control.start_new.eq(corrector)]
-    if needs_populations(layer):
-        def population(late: int) -> Value:
-            return Array([Const((number - late) % POPULATIONS, 3) for number in range(layer.phases)])[phase]
-        m.d.comb += [control.population_difference.eq(population(0)), control.population_self.eq(population(1)),
-                     control.population_gate.eq(population(0)), control.population_clamp.eq(population(5))]
+def coupling_row(population: int, term: int, mirrored: bool) -> int:
+    """The word among a neuron's 15 K that product ``term`` of a population needs; K1, K2, K3 one after the other."""
+    kind, relative, _ = TERMS[term]
+    e = (population + relative) % POPULATIONS
+    if mirrored:
+        e = ((1 - e), (-e - 2), -e)[kind] % POPULATIONS
+    return kind * POPULATIONS + e
 
 
-def programmable_phases(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
-                        base: Value) -> None:
-    """The same for programmable neurons: 30 products K x, five gates in between, then the results enter the ring."""
-    neuron = layer.network.neuron
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """What each population does in a half step: population i does in phase ``start + period * i + clock`` what the table has at
+    ``clock``."""
 
-    def at(clock: int) -> Value:
-        """Whether something happens that each population does ``clock`` clocks after its first product was issued."""
-        return Cat(phase == programmable.PERIOD * population + clock for population in range(POPULATIONS)).any()
+    start: int = 0
+    period: int = 1
+    table: Operation
 
-    rows = [[layer.coupling_row + programmable.coupling_row(product // programmable.PERIOD,
-                                                                 min(product % programmable.PERIOD, POPULATIONS - 1), mirrored)
-             for product in range(programmable.PRODUCTS)] for mirrored in (False, True)]
-    issued = (phase < programmable.PRODUCTS) & ~at(POPULATIONS)
-    row = Array([Const(value, range(layer.rows)) for value in rows[0] + rows[1]])[
-        Mux(phase < programmable.PRODUCTS, phase, 0) + Mux(reverse, programmable.PRODUCTS, 0)]
-    entrance = Mux(reverse, -neuron.output_population % POPULATIONS, neuron.input_population)
-    first = programmable.PERIOD * entrance + 4
-    transfer = phase >= programmable.TRANSFER
-    terms = [Signal(name=f"term_{stage}") for stage in range(4)]
-    m.d.sync += [terms[0].eq(issued), *(late.eq(early) for early, late in zip(terms, terms[1:], strict=False))]
-    subtracted = [term for term, (_, _, sign) in enumerate(programmable.TERMS) if sign < 0]
-    m.d.comb += [
-        control.address.eq(base + row), control.self_enable.eq(issued), control.word_enable.eq(terms[0]),
-        control.bracket_add.eq(terms[3]), control.bracket_first.eq(at(4)),
-        control.bracket_subtract.eq(Cat(at(4 + term) for term in subtracted).any()),
-        control.drive_enable.eq(phase == first),
-        control.bracket_latch.eq(at(programmable.LATCH)), control.bracket_enable.eq(at(programmable.OPERAND)),
-        control.gate_shift.eq(at(programmable.GATE)), control.gate_new.eq(~reverse),
-        control.corrector_gate.eq(at(programmable.OPERAND - 1) & corrector),
-        control.predictor_gate.eq(at(programmable.OPERAND - 1) & ~corrector),
-        control.mean_enable.eq(at(programmable.OPERAND + 1)),
-        control.start_shift.eq(at(programmable.OPERAND + 1) | (transfer & corrector)),
-        control.start_new.eq(transfer), control.result_shift.eq(at(programmable.RESULT) | transfer),
-        control.transfer.eq(transfer), control.state_shift.eq(1), control.state_new.eq(transfer),
-        control.reverse.eq(reverse)]
-    if needs_populations(layer):
-        def population(clock: int) -> Value:
-            return sum((Mux(phase >= programmable.PERIOD * number + clock, 1, 0) for number in range(1, POPULATIONS)),
-                       Const(0, 1))
-        m.d.comb += [control.population_gate.eq(population(programmable.GATE)),
-                     control.population_clamp.eq(population(programmable.RESULT))]
+    def phases(self, field: str, value: int | Operand = 1) -> set[int]:
+        """In which a field is set to this value."""
+        return {self.start + self.period * population + at.clock for at in self.table.fields
+                if (at.field, at.value) == (field, value) for population in range(POPULATIONS)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class HalfStep:
+    """One half step of the improved Euler method for all five populations.
+
+    ``populations``: fields that say which population is meant, and the clock of a part's table in which they do.
+    ``takes_items``: whether items are issued amid it; of the other kind too few clocks are free to be worth a comparison.
+    """
+
+    parts: tuple[Part, ...]
+    populations: dict[str, int]
+    takes_items: bool
+
+    @property
+    def phases(self) -> int:
+        """Its clocks."""
+        return 1 + max(part.start + part.period * (POPULATIONS - 1) + part.table.cycles for part in self.parts)
+
+    def when(self, field: str, value: int | Operand = 1) -> set[int]:
+        """The phases in which a field is set to this value."""
+        return set().union(*(part.phases(field, value) for part in self.parts))
+
+    @property
+    def flags(self) -> list[str]:
+        """Fields that a phase alone sets."""
+        return sorted({at.field for part in self.parts for at in part.table.fields if at.value == 1})
+
+    @property
+    def multiplies(self) -> set[int]:
+        """The phases in which operands are at the multiplier: gate and bracket, and the products of a bracket."""
+        gates = {phase + GATE_TO_MULTIPLIER for phase in self.when("corrector_gate", Operand.CORRECTOR)}
+        return gates | {phase + PARALLEL.to_multiplier["word_enable"] for phase in self.when("word_enable")}
+
+
+SHIFT = HalfStep(parts=(Part(table=Operation("half step", (
+    At(0, "self_enable"), At(0, "drive_enable", Operand.ENTRANCE), At(0, "gate_shift"), At(1, "coupling_enable"),
+    At(1, "corrector_gate", Operand.CORRECTOR), At(1, "predictor_gate", Operand.PREDICTOR), At(3, "mean_enable"),
+    At(3, "start_shift"), At(5, "state_new"), At(5, "start_shift", Operand.CORRECTOR)))),), takes_items=True,
+    populations={"population_difference": 0, "population_self": 1, "population_gate": 0, "population_clamp": 5})
+
+# Six clocks a population: five products of K, one for a gate; then the results enter the ring.
+PROGRAMMABLE = HalfStep(parts=(
+    Part(period=PERIOD, table=Operation("half step", (
+        *(At(term, "self_enable") for term in range(POPULATIONS)),
+        *(At(term + 1, "word_enable") for term in range(POPULATIONS)),
+        *(At(term + PRODUCT, "bracket_add") for term in range(POPULATIONS)),
+        *(At(term + PRODUCT, "bracket_subtract") for term, (_, _, sign) in enumerate(TERMS) if sign < 0),
+        At(PRODUCT, "bracket_first"), At(PRODUCT, "drive_enable", Operand.ENTRANCE), At(LATCH, "bracket_latch"),
+        At(GATE, "gate_shift"), At(OPERAND - 1, "corrector_gate", Operand.CORRECTOR),
+        At(OPERAND - 1, "predictor_gate", Operand.PREDICTOR), At(OPERAND, "bracket_enable"), At(OPERAND + 1, "mean_enable"),
+        At(OPERAND + 1, "start_shift"), At(RESULT, "result_shift")))),
+    Part(start=TRANSFER, table=Operation("transfer", (
+        At(0, "transfer"), At(0, "state_new"), At(0, "start_new"), At(0, "result_shift"),
+        At(0, "start_shift", Operand.CORRECTOR))))), takes_items=False,
+    populations={"population_gate": GATE, "population_clamp": RESULT})
+HALF_STEPS = {"shift": SHIFT, "programmable": PROGRAMMABLE}
+
+
+def issue_phases(path: Datapath, half_step: HalfStep) -> range:
+    """The phases of a half step in which an item may be issued, because the multiplier has no other work when it gets there.
+
+    Raises
+    ------
+    AssertionError
+        If they do not follow one another, as sequencers and timing count on.
+    """
+    if not half_step.takes_items:
+        return range(0)
+    enters = path["link"].enters(path) - path.lead
+    free = [phase for phase in range(half_step.phases) if (phase + enters) % half_step.phases not in half_step.multiplies]
+    phases = range(free[0], free[-1] + 1) if free else range(0)
+    assert len(phases) == len(free), f"phases in which an item may be issued must follow one another, not be {free}"
+    return phases

@@ -1,6 +1,10 @@
 """The pipeline of items: what a layer broadcasts one a clock, and the flags that follow it through the units."""
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
@@ -8,15 +12,77 @@ from amaranth.lib.wiring import In, Out
 from hdl.control import control_latency, control_layout
 from hdl.design import LayerDesign, rate_shift_bits
 from hdl.operands import encoded, scaled
+from hdl.operations import PARALLEL, Operand, Operation
 
-KINDS = ("link", "error", "tree", "update", "restore")
-STAGES = 7                                # clocks from the issue of an item to its product, if no branch is on its way
-DRAIN = 5                                 # clocks between the last item and the latch of its sum
+KINDS = tuple(PARALLEL.operations)
 
 
 def product_latency(layer: LayerDesign) -> int:
     """Clocks from the issue of an item to its product at the adder tree."""
-    return STAGES - 2 + control_latency(layer)
+    return PARALLEL.product + control_latency(layer)
+
+
+def identity(value: Value) -> Value:
+    return value
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an operand comes from: ``value``, called ``name``, is there ``clock`` clocks after the issue. A field gets ``form``
+    of it, which is applied where it is used, behind the registers that keep it until then. ``always``: the field is looked at
+    with another one alone, so that it may have the operand in every clock. ``reset``: those registers are reset.
+    """
+
+    value: Value
+    clock: int = 1
+    name: str = ""
+    form: Callable[[Value], Value] = identity
+    always: bool = False
+    reset: bool = False
+
+
+def align(m: Module, control: Mapping[str, Value], operations: Sequence[Operation], stages: Sequence[data.View],
+          operands: Mapping[Operand, Source]) -> None:
+    """The fields of the control word in the clocks that the operations' tables name.
+
+    ``stages``: for each clock from 1 on, a flag for each operation, that it was issued so many clocks ago. Operands that are
+    used later than they are there are kept in registers. No two operations set a field in one clock to different operands.
+    """
+    flags: dict[str, list[Value]] = {}
+    sums: dict[tuple[str, int, int | Operand], list[Value]] = {}
+    for operation in operations:
+        for at in operation.fields:
+            issued = stages[at.clock - 1][operation.name]
+            if at.value == 1:
+                flags.setdefault(at.field, []).append(issued)
+            else:
+                sums.setdefault((at.field, at.clock, at.value), []).append(issued)
+    late = {operand: _kept(m, source, max((clock for _, clock, value in sums if value is operand), default=0))
+            for operand, source in operands.items()}
+    for field, when in flags.items():
+        m.d.comb += control[field].eq(_any(when))
+    for (field, clock, operand), when in sums.items():
+        assert isinstance(operand, Operand)
+        source = operands[operand]
+        with nullcontext() if source.always else m.If(_any(when)):
+            m.d.comb += control[field].eq(source.form(late[operand][clock - source.clock]))
+
+
+def _kept(m: Module, source: Source, until: int) -> list[Value]:
+    """The operand, and its registers up to a clock."""
+    values = [source.value]
+    for stage in range(until - source.clock):
+        register = Signal.like(source.value, name=f"{source.name}_{stage}", reset_less=not source.reset)
+        m.d.sync += register.eq(values[-1])
+        values.append(register)
+    return values
+
+
+def _any(flags: Sequence[Value]) -> Value:
+    joined = flags[0]
+    for flag in flags[1:]:
+        joined = joined | flag
+    return joined
 
 
 class ItemPipeline(wiring.Component):
@@ -64,46 +130,31 @@ class ItemPipeline(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layer, control = self.layer, self.control
-        stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(product_latency(layer))]
-        m.d.sync += [late.eq(early) for early, late in zip([self.issue, *stages], stages, strict=False)]
+        layer, issue = self.layer, self.issue
+        stages = [Signal(issue.shape(), name=f"stage_{stage}") for stage in range(product_latency(layer))]
+        m.d.sync += [late.eq(early) for early, late in zip([issue, *stages], stages, strict=False)]
+        used = ["link", *["error", "tree", "update"] * layer.learns, *["restore"] * layer.saves_state]
+        control = {name: self.control[name] for name in self.control.shape().members}
+        align(m, control, [PARALLEL[kind] for kind in used], stages, self._operands(m))
+        if layer.learns:
+            m.d.comb += self.tree_valid.eq(stages[-1].tree)
+        return m
+
+    def _operands(self, m: Module) -> dict[Operand, Source]:
+        layer = self.layer
         address = Signal(range(layer.depth + 1), reset_less=True, name="address")
         value = Signal.like(self.input.value, name="value")
         last = Signal(reset_less=True, name="last")
         m.d.sync += [address.eq(self.base + self.index), value.eq(self.input.value), last.eq(self.input.last)]
-
-        first = stages[0]
         x = encoded(layer, value)
-        with m.If(first.as_value().any()):
-            m.d.comb += control.address.eq(address)
-        with m.If(first.link):
-            m.d.comb += control.broadcast_b.eq(Mux(last, Const(1 << layer.link_shift, signed(layer.broadcast_bits)), x))
-        m.d.comb += [control.word_enable.eq(stages[1].link | stages[1].tree | stages[1].restore),
-                     control.accumulate.eq(stages[4].link | stages[4].error)]
-        if layer.saves_state:
-            with m.If(first.restore):
-                m.d.comb += control.broadcast_b.eq(layer.restore_value)
-            with m.If(stages[5].restore):                 # reverse: what was clamped at -rest is not clamped again
-                m.d.comb += [control.state_shift.eq(1), control.state_new.eq(1), control.reverse.eq(1)]
+        sources = {
+            Operand.ADDRESS: Source(address, name="address"), Operand.LAST: Source(last, name="last"),
+            Operand.INPUT: Source(Mux(last, Const(1 << layer.link_shift, signed(layer.broadcast_bits)), x)),
+            Operand.RESTORE: Source(Const(layer.restore_value))}
         if layer.learns:
-            self._learning(m, stages, address, last, x)
-        return m
-
-    def _learning(self, m: Module, stages: list[Signal], address: Signal, last: Signal, x: Value) -> None:
-        layer, control, first = self.layer, self.control, stages[0]
-        links, bias = scaled(m, layer, x, self.links_rate_shift, self.bias_rate_shift)
-        with m.If(first.error):
-            m.d.comb += control.broadcast_b.eq(1 << layer.link_shift - layer.error_split)
-        with m.If(first.update):
-            m.d.comb += control.broadcast_a.eq(Mux(last, bias, links))
-        errors = [Signal.like(self.error, name=f"error_{stage}") for stage in range(3)]
-        addresses = [Signal.like(address, name=f"address_{stage}") for stage in range(2)]
-        lasts = [Signal.like(last, name=f"last_{stage}") for stage in range(2)]
-        for source, late in ((self.error, errors), (address, addresses), (last, lasts)):
-            m.d.sync += [register.eq(before) for before, register in zip([source, *late], late, strict=False)]
-        with m.If(stages[2].error):
-            m.d.comb += control.broadcast_a.eq(errors[-1] << layer.error_split)
-        with m.If(stages[2].update):
-            m.d.comb += [control.write.eq(1), control.write_address.eq(addresses[-1]), control.bias_row.eq(lasts[-1])]
-        m.d.comb += [control.accumulate_one.eq(stages[4].error), control.token_next.eq(stages[4].error),
-                     self.tree_valid.eq(stages[-1].tree)]
+            links, bias = scaled(m, layer, x, self.links_rate_shift, self.bias_rate_shift)
+            sources |= {Operand.POWER: Source(Const(1 << layer.link_shift - layer.error_split)),
+                        Operand.ERROR: Source(self.error, clock=0, name="error", reset=True,
+                                              form=lambda error: error << layer.error_split),
+                        Operand.SCALED_INPUT: Source(Mux(last, bias, links))}
+        return sources

@@ -1,37 +1,14 @@
 """The bracket circuit of programmable neurons: K of each neuron, read from its memory, through the multiplier.
 
-Six clocks for a population: five products K x, then one for the gate of a population before. The ring turns in every clock, so
-that in clock 6 i + j its head is x[i + j]: no multiplexer chooses among the five.
+Its clocks are in ``hdl.half_step``.
 """
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 
-from golden_model.network import POPULATIONS
 from hdl.design import LayerDesign
 from hdl.narrow import clamp
-
-PERIOD = 6                                # clocks of a population
-PRODUCTS = PERIOD * POPULATIONS           # clocks in which operands of the brackets are issued
-LATCH = 9                                 # clock, counted from a population's first, in which its bracket is complete
-GATE = 10                                 # in which its gate enters the gate ring
-OPERAND = 13                              # in which gate and bracket enter the multiplier
-RESULT = 16                               # in which its new word is there
-TRANSFER = PERIOD * (POPULATIONS - 1) + RESULT + 1  # first of five clocks in which the new words enter the ring
-PHASES = TRANSFER + POPULATIONS           # clocks of a half step
-
-# For product j = 0..4 of population i: which K (row of its table, relative population), and its sign
-TERMS = ((2, 0, -1), (0, 1, -1), (1, 0, +1), (1, -2, -1), (0, 0, +1))
-
-
-def coupling_row(population: int, term: int, mirrored: bool) -> int:
-    """The word among a neuron's 15 K that product ``term`` of a population needs; K1, K2, K3 one after the other."""
-    kind, relative, _ = TERMS[term]
-    e = (population + relative) % POPULATIONS
-    if mirrored:
-        e = ((1 - e), (-e - 2), -e)[kind] % POPULATIONS
-    return kind * POPULATIONS + e
 
 
 class ProgrammableBracket:

@@ -22,13 +22,17 @@ from amaranth.lib.wiring import In, Out
 from golden_model.network import POPULATIONS
 from hdl.control import control_latency, control_layout, needs_populations
 from hdl.design import LayerDesign, rate_shift_bits
-from hdl.half_step import programmable_phases, shift_phases
+from hdl.half_step import HALF_STEPS, issue_phases
 from hdl.image_buffer import item_layout
-from hdl.items import DRAIN, STAGES, ItemPipeline, product_latency
+from hdl.items import ItemPipeline, product_latency
+from hdl.operations import PARALLEL
+from hdl.settling import during, settle
 
-GATE_CLOCKS = 17                          # every fourth word of a turning ring: five words in mirrored order
+GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
 WORD_LATENCY = 2                          # of weight memory
-WRITE_LATENCY = 3                         # clocks after its last update in which a layer does not read
+DRAIN = PARALLEL.drain                    # clocks between the last item and the latch of its sum
+RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
+WRITE_LATENCY = PARALLEL.update_to_read   # clocks after its last update in which a layer does not read
 SCAN_REST = 2                             # clocks after a scan until ``outputs_free`` tells of its outputs
 Enter = Callable[[str], None]             # go to a state of the main machine
 
@@ -136,11 +140,9 @@ class Sequencer(wiring.Component):
         last_fold = Signal(name="links_last_fold")
         allowed = Signal(name="allowed")
         self.pass_learn, self.pass_learn_flag, self.pass_fold, self.pass_base = learn, learn_flag, fold, base
-        # phases 4 to 8, in which an item may be issued: it reaches operand B a clock after a settling population would, so that
-        # it takes the places of phases 5 to 9; programmable neurons leave the multiplier no clock
         issue_phase = Signal(name="issue_phase")
-        if not self.programmable:
-            m.d.sync += issue_phase.eq((self.phase >= 3) & (self.phase <= 7))
+        if phases := issue_phases(PARALLEL, HALF_STEPS[layer.design.kind]):
+            m.d.sync += issue_phase.eq(during(self.phase, {phase - 1 for phase in phases}, layer.phases))
         m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), allowed.eq(~self.settling | issue_phase)]
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.available):
@@ -238,8 +240,7 @@ class Sequencer(wiring.Component):
                     m.d.sync += half_step.eq(half_step + 1)
                 with m.If(settled):
                     m.next = "SETTLED"
-                phases = programmable_phases if self.programmable else shift_phases
-                phases(m, layer, next_control, phase=self.phase, reverse=reverse, corrector=half_step[0], base=base)
+                settle(m, layer, next_control, phase=self.phase, reverse=reverse, corrector=half_step[0], base=base)
             with m.State("SETTLED"):
                 m.d.sync += [wait.eq(0), row.eq(0)]
                 with m.If(~reverse), m.If(self.scan_ready):
@@ -289,7 +290,7 @@ class Sequencer(wiring.Component):
                 with m.If(wait < POPULATIONS):
                     m.d.comb += [self.pipeline.issue.restore.eq(1), self.pipeline.base.eq(base), self.pipeline.index.eq(
                         Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait])]
-                with m.If(wait == POPULATIONS + STAGES - 2):
+                with m.If(wait == RESTORED - 1):
                     m.d.sync += wait.eq(0)
                     m.next = "RESTORE_GATES"
             with m.State("RESTORE_GATES"):

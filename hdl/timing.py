@@ -16,10 +16,11 @@ from hdl import activation_list, adder_tree, image_buffer
 from hdl.array import output_latency
 from hdl.control import control_latency
 from hdl.design import Design, LayerDesign
-from hdl.items import DRAIN, STAGES, product_latency
-from hdl.sequencer import GATE_CLOCKS, SCAN_REST, WRITE_LATENCY
+from hdl.half_step import HALF_STEPS, issue_phases
+from hdl.items import product_latency
+from hdl.operations import PARALLEL
+from hdl.sequencer import DRAIN, GATE_CLOCKS, RESTORED, SCAN_REST, WRITE_LATENCY
 
-ISSUE_PHASES = range(4, 9)                # phases of a half step in which an input may be issued (kind shift)
 QUEUE_LATENCY = 2                         # clocks from an error's write to its being on offer
 ANSWER_LATENCY = 3                        # clocks from the last output to the reply's first word
 CLOCKS_PER_OUTPUT = 2                     # of a reply with outputs
@@ -78,7 +79,7 @@ class LayerClocks:
         self.list_latency = activation_list.LATENCY if layer.index else image_buffer.LATENCY
         self.output_latency = control_latency(layer) + output_latency(layer)
         self.settling = 2 * layer.network.integration.steps * layer.phases
-        self.issue_phases = ISSUE_PHASES if layer.design.kind == "shift" else range(0)
+        self.issue_phases = issue_phases(PARALLEL, HALF_STEPS[layer.design.kind])
         self.links_free = self.main_free = self.scan_free = 0
         self.latch = -self.settling - 1               # of the forward settling that may be under way
         self.released: list[int] = []                 # clock in which the source is told of each image's release
@@ -146,7 +147,7 @@ class LayerClocks:
         backward = 0
         for fold in range(layer.folds):
             if layer.saves_state:
-                clock += POPULATIONS + STAGES - 1 + POPULATIONS
+                clock += RESTORED + POPULATIONS
             for earliest in errors[neuron:neuron + layer.fold_size(fold)]:
                 clock = max(clock, earliest) + 1
             neuron += layer.fold_size(fold)

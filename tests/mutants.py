@@ -50,8 +50,8 @@ MUTANTS = (
     Mutant("pair of the last half step not cleared", "ring.py", "Mux(control.clear, 0, x[MOTHER] + x[PREY])",
            "x[MOTHER] + x[PREY]"),
     # timing
-    Mutant("step start not replaced to its end", "half_step.py",
-           "control.start_shift.eq(fourth | (corrector & (phase >= 8)))", "control.start_shift.eq(fourth)"),
+    Mutant("step start not replaced to its end", "settling.py",
+           "when(\"start_shift\") | (corrector & during(phase, at_end, table.phases))", "when(\"start_shift\")"),
     # between the parts
     Mutant("an image that is released is seen again", "core.py", "source.available & ~release", "source.available"),
     Mutant("an access is begun twice", "core.py", " & ~layer.access_done & ~done & ~answered", " & ~answered"),
@@ -74,15 +74,16 @@ MUTANTS = (
     Mutant("one half step too few", "sequencer.py", "half_step == half_steps - 1", "half_step == half_steps - 2"),
     Mutant("next image before this one is learnt", "sequencer.py", "learn.eq(self.learn & layer.learns)", "learn.eq(0)"),
     # the pipeline of items
-    Mutant("bias not updated", "items.py", "control.write.eq(1), control.write_address", "control.write.eq(~lasts[-1]), "
-           "control.write_address"),
+    Mutant("bias not updated", "items.py", "align(m, control, [PARALLEL[kind] for kind in used], stages, self._operands(m))",
+           "align(m, control, [PARALLEL[kind] for kind in used], stages, self._operands(m)); "
+           "m.d.comb += self.control.write.eq(stages[2].update & ~self.control.bias_row)"),
     Mutant("rate of the links not applied", "operands.py", "links = x << links_places", "links = x"),
     Mutant("rate of the bias not applied", "operands.py", "bias_places.eq(layer.update_shift - bias_rate_shift)",
            "bias_places.eq(layer.update_shift - exponents['bias'])"),
-    Mutant("token goes on too early", "items.py", "control.token_next.eq(stages[4].error)",
-           "control.token_next.eq(stages[3].error)"),
-    Mutant("update to a stale address", "items.py", "control.write_address.eq(addresses[-1])",
-           "control.write_address.eq(addresses[-2])"),
+    Mutant("token goes on too early", "operations.py", 'A(5, "token_next")',
+           'A(4, "token_next")'),
+    Mutant("update to a stale address", "operations.py", 'A(3, "write_address", Op.ADDRESS)',
+           'A(2, "write_address", Op.ADDRESS)'),
     # the way back, lists, output
     Mutant("reverse links forget earlier folds", "adder_tree.py",
            "Mux(first, Const(0, signed(layer.reverse_sum_bits)), out_of.data)", "Const(0, signed(layer.reverse_sum_bits))"),
@@ -140,8 +141,9 @@ MUTANTS = (
     Mutant("time-shared: last fold as large as the others", "time_shared/sequencer.py",
            "[layer.fold_size(layer.folds - 1) for layer in array.layers]", "[layer.units for layer in array.layers]"),
     Mutant("time-shared: links begin while the multiplier settles", "time_shared/sequencer.py",
-           "(self.phase >= ISSUE_PHASES.start)", "(self.phase >= ISSUE_PHASES.start - 1)"),
-    Mutant("time-shared: sum latched too early", "time_shared/sequencer.py", "DRAIN = 4 ", "DRAIN = 3 "),
+           "set(ISSUE_PHASES)", "{ISSUE_PHASES.start - 1, *ISSUE_PHASES}"),
+    Mutant("time-shared: sum latched too early", "time_shared/sequencer.py", "DRAIN = TIME_SHARED.drain",
+           "DRAIN = TIME_SHARED.drain - 1"),
     Mutant("time-shared: memory writes whatever happens", "time_shared/single_port_weights.py", "if (write_enable) memory",
            "if (1) memory"),
 )

@@ -13,8 +13,7 @@ from golden_model.network import POPULATIONS, Formats, Integration, Network
 from hdl.array import output_latency
 from hdl.control import control_latency
 from hdl.design import Design
-from hdl.items import DRAIN, STAGES
-from hdl.sequencer import GATE_CLOCKS, SCAN_REST, WORD_LATENCY, WRITE_LATENCY, Sequencer
+from hdl.sequencer import DRAIN, GATE_CLOCKS, RESTORED, SCAN_REST, WORD_LATENCY, WRITE_LATENCY, Sequencer
 from planted_bugs import planted
 
 FOLDS = LEFT + PLACE                      # place of the folds that are left in a rank
@@ -57,7 +56,7 @@ def proof(sequencer_class, configuration):
                 forward |= {"SAVE": POPULATIONS - 1 - wait} if layer.saves_state else {"GATES": GATE_CLOCKS - 1 - wait}
                 forward |= {"VERDICT": 0}
                 if layer.saves_state:
-                    back = {"RESTORE": POPULATIONS + STAGES - 2 - wait, "RESTORE_GATES": POPULATIONS - 1 - wait}
+                    back = {"RESTORE": RESTORED - 1 - wait, "RESTORE_GATES": POPULATIONS - 1 - wait}
                 back |= {"ERRORS": size - 1 - row, "ERRORS_DRAIN": DRAIN - wait, "SETTLE": settling, "SETTLED": 0}
                 back |= {"TREE": layer.inputs - 1 - row} if layer.reverses else {}
                 back |= {"UPDATE_START": 0, "UPDATE": 0, "UPDATED": WRITE_LATENCY - 1 - wait}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 
-from golden_model.network import POPULATIONS
 from hdl.design import Design, LayerDesign
 
 SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from POPULATIONS on
@@ -128,7 +127,7 @@ class ArrayDesign:
     @property
     def phases(self) -> int:
         """Clocks of a half step."""
-        return 2 * POPULATIONS
+        return self.first.phases
 
     def reversing(self) -> list[LayerDesign]:
         return [layer for layer in self.layers if layer.reverses]

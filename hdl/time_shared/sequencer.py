@@ -18,16 +18,20 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
 from hdl.design import rate_shift_bits
+from hdl.half_step import SHIFT, issue_phases
 from hdl.image_buffer import item_layout
+from hdl.items import Source, align
 from hdl.operands import scaled
+from hdl.operations import TIME_SHARED, Operand
+from hdl.settling import during, settle
 from hdl.time_shared.design import ArrayDesign
 from hdl.time_shared.unit import ZEROS, control_layout
 
-KINDS = ("link", "error", "tree", "update")
-DRAIN = 4                                 # clocks between the last item and the latch of its sum
-UPDATED = 8                               # clocks from the last update to the next read of weight memory
+KINDS = tuple(TIME_SHARED.operations)
+DRAIN = TIME_SHARED.drain                 # clocks between the last item and the latch of its sum
+UPDATED = TIME_SHARED["update"].clock("judge") + TIME_SHARED.written    # clocks from the last update to the next read
 ACCESS = 7                                # clocks of an access after its unit was found
-ISSUE_PHASES = range(5, 10)               # phases of a half step in which an input may be issued
+ISSUE_PHASES = issue_phases(TIME_SHARED, SHIFT)
 
 
 def output_layout(array: ArrayDesign) -> data.StructLayout:
@@ -157,31 +161,26 @@ class TimeSharedSequencer(wiring.Component):
 
         value, last = Signal.like(self.items.payload.value, name="value"), Signal(reset_less=True, name="last")
         m.d.sync += [value.eq(self.items.payload.value), last.eq(self.items.payload.last)]
-        with m.If(stages[0].link):
-            m.d.comb += control.broadcast_b.eq(Mux(last, Const(1 << array.link_shift, signed(array.broadcast_bits)), value))
-        m.d.comb += [control.word_enable.eq(stages[1].link | stages[1].tree), control.accumulate.eq(stages[4].link)]
         operand = Signal.like(control.broadcast_a, name="operand")    # zero when unused
         next_operand = Signal.like(operand, name="next_operand")
         m.d.sync += operand.eq(next_operand)
         m.d.comb += control.broadcast_a.eq(operand)
         with m.If(control.load):
             m.d.comb += next_operand.eq(self.access.payload.data)
+        sources = {Operand.INPUT: Source(Mux(last, Const(1 << array.link_shift, signed(array.broadcast_bits)), value)),
+                   Operand.LAST: Source(last, name="last", always=True, reset=True)}
         if array.learns:
-            error = Signal.like(self.errors.payload, name="error")
             links, bias = scaled(m, array.first, value, self.links_rate_shift, self.bias_rate_shift)
-            m.d.sync += error.eq(self.errors.payload)
-            with m.If(stages[0].error):
-                m.d.comb += [control.broadcast_b.eq(1 << array.link_shift - array.error_split),
-                             next_operand.eq(error << array.error_split)]
-            with m.If(stages[0].update):
-                m.d.comb += next_operand.eq(Mux(last, bias, links))
-            m.d.comb += [control.accumulate_one.eq(stages[4].error), control.update.eq(stages[4].update),
-                         control.judge.eq(stages[5].update), self.tree_valid.eq(stages[4].tree)]
-            lasts = [Signal(name=f"last_{stage}") for stage in range(5)]
-            m.d.sync += [late.eq(early) for early, late in zip([last, *lasts], lasts, strict=False)]
-            m.d.comb += control.bias_row.eq(lasts[-1])
-            with m.If(stages[4].error):
+            sources |= {Operand.POWER: Source(Const(1 << array.link_shift - array.error_split)),
+                        Operand.ERROR: Source(self.errors.payload, clock=0, name="error", reset=True,
+                                              form=lambda error: error << array.error_split),
+                        Operand.SCALED_INPUT: Source(Mux(last, bias, links))}
+            m.d.comb += self.tree_valid.eq(stages[TIME_SHARED.product - 1].tree)
+            with m.If(stages[TIME_SHARED["error"].clock("accumulate_one") - 1].error):
                 m.d.sync += self.chosen.eq(self.chosen + 1)
+        fields = {**{name: control[name] for name in control.shape().members}, "operand": next_operand}
+        used = KINDS if array.learns else ("link", "tree")
+        align(m, fields, [TIME_SHARED[kind] for kind in used], stages, sources)
         m.d.comb += control.unit.eq(self.chosen)
 
     # ------------------------------------------------------------- links
@@ -191,7 +190,7 @@ class TimeSharedSequencer(wiring.Component):
         drain = Signal(range(DRAIN), name="drain")
         allowed = Signal(name="allowed")
         self.latched = Signal(name="latched")
-        m.d.comb += allowed.eq(~self.settling | ((self.phase >= ISSUE_PHASES.start) & (self.phase < ISSUE_PHASES.stop)))
+        m.d.comb += allowed.eq(~self.settling | during(self.phase, set(ISSUE_PHASES), self.array.phases))
         with m.FSM(name="links") as machine:
             with m.State("IDLE"), m.If(self.go):
                 m.d.comb += self.start.eq(1)
@@ -314,21 +313,15 @@ class TimeSharedSequencer(wiring.Component):
     def _settle(self, m: Module) -> None:
         """Population i is tapped in phase i; its new word is taken in phase 5 + i."""
         array, nxt, phase, corrector = self.array, self.next, self.phase, self.half_step[0]
-        neuron = array.network.neuron
-        taps = phase < POPULATIONS
-        second = (phase >= 1) & (phase <= POPULATIONS)
-        entrance = Mux(self.reverse, -neuron.output_population % POPULATIONS, neuron.input_population)
+        results = during(phase, SHIFT.when("state_new"), array.phases)
         last_phase = phase == array.phases - 1
         with m.If(self.settling):
             m.d.sync += phase.eq(Mux(last_phase, 0, phase + 1))
             with m.If(last_phase):
                 m.d.sync += self.half_step.eq(self.half_step + 1)
+            settle(m, array.first, nxt, phase=phase, reverse=self.reverse, corrector=corrector, base=self.base)
             m.d.comb += [
-                nxt.state_shift.eq(1), nxt.state_new.eq(~taps), nxt.self_enable.eq(taps),
-                nxt.drive_enable.eq(phase == entrance), nxt.coupling_enable.eq(second),
-                nxt.corrector_gate.eq(second & corrector), nxt.predictor_gate.eq(second & ~corrector),
-                nxt.reverse.eq(self.reverse), nxt.gate_place.eq(phase),
-                nxt.start_write.eq(~taps & corrector), nxt.start_place.eq(phase - POPULATIONS),
+                nxt.gate_place.eq(phase), nxt.start_write.eq(results & corrector), nxt.start_place.eq(phase - POPULATIONS),
                 nxt.start_read.eq(Mux(self.half_step[1:].any(), 0, ZEROS) | (phase - 2)[:3])]
         stepped = Signal(name="stepped")
         m.d.sync += stepped.eq(self.settling & last_phase & corrector)

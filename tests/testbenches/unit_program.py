@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from golden_model.network import POPULATIONS
-from hdl import programmable
+from hdl import half_step
 from hdl.control import needs_populations
 from hdl.design import LayerDesign
 
@@ -98,25 +98,25 @@ class Program:
         clocks: dict[int, dict[str, int]] = defaultdict(dict)
         entrance = -self.neuron.output_population % POPULATIONS if reverse else self.neuron.input_population
         for population in range(POPULATIONS):
-            first = programmable.PERIOD * population
-            for term, (_, _, sign) in enumerate(programmable.TERMS):
-                row = self.base + self.layer.coupling_row + programmable.coupling_row(population, term, reverse)
+            first = half_step.PERIOD * population
+            for term, (_, _, sign) in enumerate(half_step.TERMS):
+                row = self.base + self.layer.coupling_row + half_step.coupling_row(population, term, reverse)
                 clocks[first + term] |= {"address": row, "self_enable": 1}
                 clocks[first + term + 1]["word_enable"] = 1
                 clocks[first + term + PRODUCT] |= {"bracket_add": 1, "bracket_first": term == 0, "bracket_subtract": sign < 0}
             clocks[first + PRODUCT]["drive_enable"] = population == entrance
-            clocks[first + programmable.LATCH]["bracket_latch"] = 1
-            clocks[first + programmable.GATE]["gate_shift"] = 1
-            clocks[first + programmable.OPERAND - 1]["corrector_gate" if corrector else "predictor_gate"] = 1
-            clocks[first + programmable.OPERAND]["bracket_enable"] = 1
-            clocks[first + programmable.OPERAND + 1] |= {"mean_enable": 1, "start_shift": 1}
-            clocks[first + programmable.RESULT]["result_shift"] = 1
+            clocks[first + half_step.LATCH]["bracket_latch"] = 1
+            clocks[first + half_step.GATE]["gate_shift"] = 1
+            clocks[first + half_step.OPERAND - 1]["corrector_gate" if corrector else "predictor_gate"] = 1
+            clocks[first + half_step.OPERAND]["bracket_enable"] = 1
+            clocks[first + half_step.OPERAND + 1] |= {"mean_enable": 1, "start_shift": 1}
+            clocks[first + half_step.RESULT]["result_shift"] = 1
             if self._has_populations():
-                clocks[first + programmable.GATE]["population_gate"] = population
-                clocks[first + programmable.RESULT]["population_clamp"] = population
-        for clock in range(programmable.PHASES):
+                clocks[first + half_step.GATE]["population_gate"] = population
+                clocks[first + half_step.RESULT]["population_clamp"] = population
+        for clock in range(self.layer.phases):
             clocks[clock] |= {"state_shift": 1, "gate_new": not reverse, "reverse": reverse}
-        for clock in range(programmable.TRANSFER, programmable.PHASES):
+        for clock in range(half_step.TRANSFER, self.layer.phases):
             clocks[clock] |= {"transfer": 1, "state_new": 1, "result_shift": 1, "start_new": 1, "start_shift": corrector}
         for clock, fields in clocks.items():
             self.at(start + clock, **{name: int(value) for name, value in fields.items()})

@@ -1,0 +1,85 @@
+"""The control word of a half step by its phase, from the tables of ``hdl.half_step``."""
+from __future__ import annotations
+
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
+from amaranth.lib import data
+
+from golden_model.network import POPULATIONS
+from hdl.control import needs_populations
+from hdl.design import LayerDesign
+from hdl.half_step import HALF_STEPS, PERIOD, PRODUCTS, HalfStep, coupling_row
+from hdl.operations import Operand
+
+# Of programmable neurons: whether a product is issued, and how far it is; by registers, not by comparing the phase
+BY_REGISTERS = ("self_enable", "word_enable", "bracket_add")
+
+
+def during(phase: Value, phases: set[int], count: int) -> Value:
+    """Whether the phase, of ``count``, is one of these."""
+    first, last = min(phases), max(phases)
+    if len(phases) != last - first + 1:
+        return Cat(phase == each for each in sorted(phases)).any()
+    if first == 0:
+        return phase < last + 1
+    if last == count - 1:
+        return phase >= first
+    return (phase >= first) & (phase <= last)
+
+
+def settle(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
+           base: Value) -> None:
+    """The fields of one half step. ``base``: first word of the memory of the neurons that settle."""
+    table, neuron = HALF_STEPS[layer.design.kind], layer.network.neuron
+    programmable, fields = layer.design.kind == "programmable", set(control.shape().members)
+
+    def when(field: str, value: int | Operand = 1) -> Value:
+        parts = [phases for part in table.parts if (phases := part.phases(field, value))]
+        joined = during(phase, parts[0], table.phases)
+        for phases in parts[1:]:
+            joined = joined | during(phase, phases, table.phases)
+        return joined
+
+    entrances = sorted(table.when("drive_enable", Operand.ENTRANCE))
+    forward, backward = entrances[neuron.input_population], entrances[-neuron.output_population % POPULATIONS]
+    m.d.comb += [
+        control.state_shift.eq(1), control.reverse.eq(reverse),
+        control.drive_enable.eq(phase == Mux(reverse, backward, forward)),
+        control.corrector_gate.eq(when("corrector_gate", Operand.CORRECTOR) & corrector),
+        control.predictor_gate.eq(when("predictor_gate", Operand.PREDICTOR) & ~corrector)]
+    for field in table.flags:
+        if field in fields and field != "start_shift" and not (programmable and field in BY_REGISTERS):
+            m.d.comb += control[field].eq(when(field))
+    if "start_shift" in fields:
+        at_end = table.when("start_shift", Operand.CORRECTOR) - table.when("start_shift")
+        m.d.comb += [control.start_shift.eq(when("start_shift") | (corrector & during(phase, at_end, table.phases))),
+                     control.gate_new.eq(~reverse)]
+        if not programmable:
+            m.d.comb += control.start_new.eq(corrector)
+    if programmable:
+        _products(m, layer, control, table, phase=phase, reverse=reverse, base=base)
+    if needs_populations(layer):
+        for field, clock in table.populations.items():
+            m.d.comb += control[field].eq(_population(phase, clock, table))
+
+
+def _products(m: Module, layer: LayerDesign, control: data.View, table: HalfStep, *, phase: Value, reverse: Value,
+              base: Value) -> None:
+    """30 products K x: the word of each, and the flags that follow it."""
+    issued = (phase < PRODUCTS) & ~during(phase, set(range(PRODUCTS)) - table.when("self_enable"), table.phases)
+    rows = [layer.coupling_row + coupling_row(product // PERIOD, min(product % PERIOD, POPULATIONS - 1), mirrored)
+            for mirrored in (False, True) for product in range(PRODUCTS)]
+    row = Array([Const(value, range(layer.rows)) for value in rows])[
+        Mux(phase < PRODUCTS, phase, 0) + Mux(reverse, PRODUCTS, 0)]
+    late = {field: min(table.when(field)) for field in BY_REGISTERS}
+    terms = [Signal(name=f"term_{stage}") for stage in range(max(late.values()))]
+    m.d.sync += [terms[0].eq(issued), *(after.eq(before) for before, after in zip(terms, terms[1:], strict=False))]
+    m.d.comb += [control.address.eq(base + row),
+                 *(control[field].eq([issued, *terms][clocks]) for field, clocks in late.items())]
+
+
+def _population(phase: Value, clock: int, table: HalfStep) -> Value:
+    """Which population does in this phase what each does ``clock`` clocks after its beginning."""
+    period = table.parts[0].period
+    if period == 1:
+        return Array([Const((number - clock) % POPULATIONS, 3) for number in range(table.phases)])[phase]
+    return sum((Mux(phase >= period * number + clock, 1, 0) for number in range(1, POPULATIONS)), Const(0, 1))

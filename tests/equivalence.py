@@ -67,9 +67,9 @@ def unproven(old: str, new: str) -> dict[str, int]:
             (folder / "new.v").write_text(new, "utf-8")
             sides = "".join(SIDE.format(side=side, top=top) for side in ("old", "new"))
             (folder / "prove.ys").write_text(sides + JOINED, "utf-8")
-            said = tools.run("yosys", ["-s", "prove.ys"], folder).said
-        counts = re.search(r"Of those cells (\d+) are proven and (\d+) are unproven", said)
-        assert counts is not None, f"Yosys must say how many cells are proven, not {said[-300:]!r}"
+            log = tools.run("yosys", ["-s", "prove.ys"], folder).output
+        counts = re.search(r"Of those cells (\d+) are proven and (\d+) are unproven", log)
+        assert counts is not None, f"Yosys must say how many cells are proven, not {log[-300:]!r}"
         results[top] = int(counts[2]) + begin_otherwise(modules(old), modules(new), top)
     return results
 

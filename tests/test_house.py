@@ -267,6 +267,17 @@ def test_the_description_in_the_readme_is_the_default():
     assert network == Network(layers=network.layers)
 
 
+@pytest.mark.parametrize(("concept", "file", "definition"), [
+    ("a kind of layer: its links, drive, and error of the layer before", "golden_model/wirings/full.py", "def error_before("),
+    ("where a convolution finds its inputs", "golden_model/wirings/window.py", "def patches("),
+    ("how links, biases and K are updated", "golden_model/learning.py", ".updated_coupling("),
+    ("what narrows a sum: every narrowing of the contract", "golden_model/arithmetic.py", " narrow("),
+    ("the pins of a board, its clock and its serial line", "boards/platforms.py", "pins")])
+def test_what_a_newcomer_asks_first_is_answered_by_the_name_of_a_file(concept, file, definition):
+    assert f"`{file}`" in table("README.md", "concept")[concept][0]
+    assert definition in read(file)
+
+
 @pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/arithmetic.md", "docs/model.md", "docs/learning.md",
                                       "docs/registers.md", "docs/verilog.md", "docs/hardware.md", "docs/link.md",
                                       "docs/boards.md", "docs/data.md", "docs/experiments.md"])

@@ -87,6 +87,9 @@ class Network:
             if not isinstance(getattr(self, name), section):
                 raise InputError(f"{name} must be a {section.__name__}, not {brief(getattr(self, name))}")
         set_whole(self, "seed", 0, 2**63 - 1)
+        if self.learning.frozen >= len(self.layers):
+            raise InputError(f"learning.frozen must be 0 to {len(self.layers) - 1} for layers {self.layers}, not "
+                             f"{self.learning.frozen}")
         self.wiring.check(self.layers)
         if all(wiring == Full() for wiring in self.wirings):                          # one way to say it, one digest
             object.__setattr__(self, "wiring", Wiring())

@@ -137,9 +137,6 @@ def _check(network: Network, dataset: Dataset, shift: int) -> None:
     if not 0 <= shift < min(height, width):
         raise InputError(f"images of {height}x{width} must be shifted by at most 0 to {min(height, width) - 1} pixels, "
                          f"not {shift}")
-    if not 0 <= network.learning.frozen < len(network.layers):
-        raise InputError(f"learning.frozen must be 0 to {len(network.layers) - 1} for layers {network.layers}, "
-                         f"not {network.learning.frozen}")
     if network.learning.frozen and network.learning.dropout:
         raise InputError(f"learning.dropout must be 0 when the first layer is frozen, not {network.learning.dropout:g}, "
                          "because its links did not learn to do without the lost pixels; set dropout or frozen to 0")

@@ -68,7 +68,7 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     learns = draw(st.sampled_from([True, True, True, False]))
     margin = draw(st.sampled_from([0.5, 0.5, 0.75]))
     learning = Learning(links=draw(rate), bias=draw(rate), epochs=4, halvings=draw(st.sampled_from([0, 3])), margin=margin,
-                        frozen=draw(st.sampled_from([0, 0, 0, 1, 3])), dropout=0.0)
+                        frozen=min(draw(st.sampled_from([0, 0, 0, 1, 3])), len(sizes) - 1), dropout=0.0)
     neuron = draw(neurons(one, fraction))
     integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
     arrangement = draw(st.sampled_from(["parallel", "parallel", "time-shared"]))

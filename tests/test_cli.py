@@ -189,11 +189,14 @@ def test_a_mistake_gets_one_sentence(capsys, arguments, sentence):
     (["train", "--rate", "0.25"], "--rate is called --learning-rate now; give --learning-rate in its place"),
     (["train", "--learning-rate", "0.3"],
      "learning.links must be a power of two for integer arithmetic, not 0.3; the nearest is 2**-2"),
-    (["train", "--shift", "-1"], "wuxing train: Invalid value for '--shift': Input should be "),
+    (["train", "--shift", "-1"], "--shift must be 0 or more, not -1"),
     (["compare", "--seed", "-1"], "seed must be a whole number from 0 to "),
-    (["compare", "--hold-out", "0"], "wuxing compare: Invalid value for '--hold-out': Input should be "),
-    (["compare", "--train-images", "0"], "wuxing compare: Invalid value for '--train-images': Input should be "),
-    (["compare", "--test-images", "-1"], "wuxing compare: Invalid value for '--test-images': Input should be "),
+    (["compare", "--hold-out", "0"], "--hold-out must be 1 or more, not 0"),
+    (["compare", "--train-images", "0"], "--train-images must be 1 or more, not 0"),
+    (["compare", "--test-images", "-1"], "--test-images must be 1 or more, not -1"),
+    (["train", "--seed", "x"], "--seed must be a whole number, not 'x'"),
+    (["train", "--learning-rate", "fast"], "--learning-rate must be a number, not 'fast'"),
+    (["cosim", "m.npz", "--pauses", "1"], "--pauses must be at most 0.9, not 1"),
 ])
 def test_what_was_typed_is_checked_before_data_are_sought(capsys, monkeypatch, arguments, sentence):
     def missing(name):

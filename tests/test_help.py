@@ -32,6 +32,16 @@ def test_help_of_each_command_without_docstrings():
         assert "".join(sentence.split()) in output
 
 
+def test_the_list_of_commands_has_whole_sentences(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert main(["--help"]) == 0
+    output = capsys.readouterr().out
+    assert "..." not in output.replace("[ARGS]...", "")
+    assert max(map(len, output.splitlines())) <= 80
+    for name, (_, sentence) in COMMANDS.items():
+        assert f" {name} {sentence} " in f" {' '.join(output.split())} "
+
+
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_help_says_what_the_docstring_says(name):
     function, sentence = COMMANDS[name]

@@ -247,3 +247,10 @@ def test_the_words_of_before_are_read_and_the_digest_stays():
     with pytest.raises(InputError, match=r"^neuron\.input_element must not be beside neuron\.input_population, its name "
                                          r"today; leave it out$"):
         Network.from_dict({"layers": [3, 2], "neuron": {"input_element": 2, "input_population": 2}})
+
+
+def test_no_more_layers_are_frozen_than_there_are():
+    for frozen in (0, 2):
+        assert Network(layers=(4, 3, 2), learning=Learning(frozen=frozen)).learning.frozen == frozen
+    with fails("learning.frozen must be 0 to 2 for layers (4, 3, 2), not 3"):
+        Network(layers=(4, 3, 2), learning=Learning(frozen=3))

@@ -117,10 +117,25 @@ def test_the_number_of_points_is_the_product_of_the_choices(counts):
     ("[grid]\nlearning.links = [0.3]", ("every combination of a grid must be a network, but {{'learning.links': 0.3}}: "
                                         "learning.links must be a power of two for integer arithmetic, not 0.3; the nearest is "
                                         "2**-2"))])
-def test_a_grid_that_cannot_be_used_is_one_sentence(grid, text, sentence):
+def test_a_grid_that_cannot_be_used_is_one_sentence_before_data_are_sought(grid, capsys, monkeypatch, text, sentence):
     path = grid(text)
     with pytest.raises(InputError, match=f"^{re.escape(sentence.format(path=path))}$"):
         points_of(path)
+
+    def missing(name):
+        raise AssertionError(f"{name} was sought")
+    monkeypatch.setattr("golden_model.data.datasets.load", missing)
+    assert main(["sweep", str(path)]) == 2
+    assert capsys.readouterr().err == f"wuxing: {sentence.format(path=path)}\n"
+
+
+@pytest.mark.parametrize("text", [
+    "network.learning.frozen = 2\nnetwork.learning.dropout = 0.0\n[grid]\nseed = [1]",
+    "network.wiring.layers = ['random 9', 'full']\n[grid]\nseed = [1]",
+    "board = 'icebreaker'\n[grid]\nseed = [1]"])
+def test_what_depends_on_the_data_is_left_to_them(grid, text):
+    """Frozen layers, wirings and the words of a board, of a network whose layers are still to follow."""
+    assert len(expand(read(grid(text)), None)) == len(points_of(grid(text), (64, 16, 10))) == 1
 
 
 def test_a_grid_file_must_be_readable_toml(grid, tmp_path):

@@ -74,11 +74,17 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
         "Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."),
 }
 for _name, (_command, _sentence) in COMMANDS.items():
-    app.command(_name, help=_sentence)(flattened(_command))
+    app.command(_name, help=_sentence, short_help=_sentence)(flattened(_command))       # which is not cut
 
 
 # Options, by their names of before.
 RENAMED = {"--elements": "--units", "--most-elements": "--most-units", "--rate": "--learning-rate"}
+
+
+# What a number must be, by pydantic's names of what is wrong with it.
+REFUSALS = {"int_parsing": "a whole number", "float_parsing": "a number",
+            "greater_than_equal": "{ge:g} or more", "greater_than": "more than {gt:g}", "less_than_equal": "at most {le:g}",
+            "less_than": "less than {lt:g}"}
 
 
 def _version(value: bool) -> None:
@@ -142,9 +148,24 @@ def _usage(error: typer.TyperException) -> str:
     old = getattr(error, "option_name", None)
     if old in RENAMED:
         return f"{old} is called {RENAMED[old]} now; give {RENAMED[old]} in its place"
+    if refusal := _refusal(error):
+        return refusal
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "wuxing"
     return f"{command}: {error.format_message().rstrip('.')}; {command} --help lists what there is"
+
+
+def _refusal(error: typer.TyperException) -> str | None:
+    """What a number must be and what it is, from the error of pydantic that Typer makes its own of; None for other errors."""
+    param, errors = getattr(error, "param", None), getattr(error.__cause__, "errors", None)
+    if param is None or errors is None:
+        return None
+    [details, *_] = errors()
+    if (must := REFUSALS.get(details["type"])) is None:
+        return None
+    name = max(param.opts, key=len) if param.opts[0].startswith("-") else param.human_readable_name
+    found = repr(details["input"][:40]) if details["type"].endswith("parsing") else details["input"]
+    return f"{name} must be {must.format(**details.get('ctx', {}))}, not {found}"
 
 
 def _unusable(error: OSError) -> str:

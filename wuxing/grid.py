@@ -10,7 +10,7 @@ from typing import Any
 from golden_model.errors import InputError
 from golden_model.network import Network
 from golden_model.parameters import ARITHMETICS
-from wuxing import cost, text_file
+from wuxing import cost, options, text_file
 from wuxing.experiments.description import check_entries
 from wuxing.experiments.summary import Entries
 from wuxing.reports.console import OPTIONAL
@@ -71,14 +71,14 @@ def read(path: Path) -> Grid:
     return grid
 
 
-def expand(grid: Grid, layers: Sequence[int]) -> list[Point]:
+def expand(grid: Grid, layers: Sequence[int] | None) -> list[Point]:
     """Every combination of the choices of ``grid.grid``, the last one varied fastest.
 
     A choice is named by the dotted key of an entry of the network (``integration.steps = [4, 8]``), ``arithmetic`` or
     ``board``; for a board, what a description leaves out is such as it takes. A list of tables changes several entries
     together, under any name (``word = [{formats.drive = "Q4.8", ...}, {}]``; an entry ``name`` is what the result calls it).
     ``layers``, pixels, hidden neurons and classes, are those of a network that names none, with fewer hidden neurons where its
-    board takes no more.
+    board takes no more. None: they are still to follow from data, and such networks are for checks alone.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def _axes(grid: Tables, prefix: str = "") -> Tables:
     return axes
 
 
-def _point(grid: Grid, named: Tables, layers: Sequence[int]) -> Point:
+def _point(grid: Grid, named: Tables, layers: Sequence[int] | None) -> Point:
     settings: Tables = {"seed": grid.seeds[0]}
     _merge(settings, grid.network)
     beside: Tables = {"arithmetic": grid.arithmetic, "board": grid.board}
@@ -128,10 +128,15 @@ def _point(grid: Grid, named: Tables, layers: Sequence[int]) -> Point:
     if arithmetic not in ARITHMETICS:
         raise InputError(f"arithmetic must be float or fixed, not {arithmetic!r}")
     cost.check_board(board)
+    inputs, *_, hidden, outputs = layers or (1, 1, 1)
     if board is not None:
         from boards import fit, platforms
-        settings = fit.described(platforms.by_name(board), settings, layers[0], layers[-1], layers[1])
-    network = Network.from_dict({"layers": list(layers)} | settings)
+        follow = layers is None and "layers" not in settings
+        whole = settings | {"layers": []} if follow else settings
+        settings = fit.described(platforms.by_name(board), whole, inputs, outputs, hidden)
+        if follow:
+            del settings["layers"]
+    network = options.check(settings if layers is None else {"layers": list(layers)} | settings)
     if arithmetic == "fixed":
         network.check_fixed()
     return Point(choices={key: _text(choice) for key, choice in named.items()}, network=network, arithmetic=arithmetic,

@@ -22,6 +22,7 @@ from golden_model.data.splits import Split
 from golden_model.errors import InputError
 from golden_model.network import Network, parsed
 from golden_model.parameters import check_arithmetic
+from golden_model.sections import Learning
 from wuxing import text_file
 from wuxing.tasks import STORE
 from wuxing.training_record import Images
@@ -228,7 +229,7 @@ def check(description: dict[str, Any]) -> Network:
         For what is wrong with it whatever the data are.
     """
     entries = parsed(description)
-    if "layers" not in entries:                               # and with them how many words of wiring there must be
-        entries = entries | {"layers": (1, 1)}
+    if "layers" not in entries:               # and with them how many words of wiring there must be, and may be frozen
+        entries = entries | {"layers": (1,) * (2 + entries.get("learning", Learning()).frozen)}
         entries.pop("wiring", None)
     return Network(**entries)

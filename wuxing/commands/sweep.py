@@ -99,6 +99,7 @@ def sweep(runners: Runners,
         if "board" in description.grid:
             raise InputError("--board must not be given for a grid that varies the board; leave out one of them")
         description = replace(description, board=board)
+    expand(description, None)                                 # what is wrong with it is told before data are sought
     data = datasets.load(description.dataset)
     hold_out = len(data.train_labels) // 6 if description.hold_out is None else description.hold_out
     description = replace(description, hold_out=hold_out)

@@ -15,7 +15,7 @@ from typing import Any
 import cocotb
 from cocotb.clock import Clock
 from cocotb.simtime import get_sim_time
-from cocotb.triggers import ClockCycles, ReadOnly, RisingEdge, SimTimeoutError, with_timeout
+from cocotb.triggers import ClockCycles, RisingEdge, SimTimeoutError, with_timeout
 from cocotbext.axi import AxiStreamBus, AxiStreamFrame, AxiStreamSink, AxiStreamSource
 
 PERIOD = 10                               # ns
@@ -41,25 +41,27 @@ class Bench:
         await RisingEdge(self.dut.clk)
 
     async def watch(self) -> None:
-        """Counts waiting clocks on both sides; a reply word that waits must stay."""
+        """Counts waiting clocks on both sides; a reply word that waits must stay. An edge finds what the clock before had."""
         dut = self.dut
+        rst, data, last = dut.rst, dut.m_axis_tdata, dut.m_axis_tlast
+        offers, takes, replies, taking = dut.s_axis_tvalid, dut.s_axis_tready, dut.m_axis_tvalid, dut.m_axis_tready
+        edge = RisingEdge(dut.clk)
         held: tuple[int, ...] | None = None
         while True:
-            await ReadOnly()
-            if int(dut.rst.value):
+            await edge
+            if rst.value:
                 held = None
-            else:
-                sent, taken = int(dut.s_axis_tvalid.value), int(dut.s_axis_tready.value)
-                valid, ready = int(dut.m_axis_tvalid.value), int(dut.m_axis_tready.value)
-                word = (int(dut.m_axis_tdata.value), int(dut.m_axis_tlast.value)) if valid else ()
-                if held is not None and word != held and not self.broken:
-                    self.broken = f"m_axis must hold its word until it is taken, but it changed at clock {clock()}"
-                held = word if valid and not ready else None
-                self.waits["s_axis"] += sent and not taken
-                self.waits["m_axis"] += valid and not ready
-                if (sent and taken) or (valid and ready):
-                    self.last_word = clock()
-            await RisingEdge(dut.clk)
+                continue
+            sent, valid = bool(offers.value), bool(replies.value)
+            taken, ready = sent and bool(takes.value), valid and bool(taking.value)
+            word = (int(data.value), int(last.value)) if valid else ()
+            if held is not None and word != held and not self.broken:
+                self.broken = f"m_axis must hold its word until it is taken, but it changed at clock {clock() - 1}"
+            held = word if valid and not ready else None
+            self.waits["s_axis"] += sent and not taken
+            self.waits["m_axis"] += valid and not ready
+            if taken or ready:
+                self.last_word = clock() - 1
 
     async def exchange(self, order: dict[str, Any]) -> dict[str, Any]:
         chance = random.Random(order["seed"])

@@ -37,6 +37,7 @@ PORTS = {"clk": ("IN", 1), "rst": ("IN", 1),
          "s_axis_tdata": ("IN", 32), "s_axis_tvalid": ("IN", 1), "s_axis_tready": ("OUT", 1), "s_axis_tlast": ("IN", 1),
          "m_axis_tdata": ("OUT", 32), "m_axis_tvalid": ("OUT", 1), "m_axis_tready": ("IN", 1), "m_axis_tlast": ("OUT", 1)}
 JOBS = 2                                  # compilers at a time
+PLAIN = 4                                 # so many times as much is compiled at once without optimisation
 HEADERS = ("verilated.h", "verilated_syms.h", "cstdint", "cstring", "memory", "stdexcept", "string", "vector")
 
 
@@ -127,14 +128,15 @@ def _levels() -> tuple[str, str]:
 def _gathered(folder: Path, units: Sequence[tuple[Path, str]], most: int = 1_000_000) -> list[tuple[Path, str]]:
     """Small sources joined by #include, for each option at least one unit: reading the headers is most of the work.
 
-    ``units``: sources in ``folder``, relative to its parent, where the compiler is started; and the option of each.
+    ``units``: sources in ``folder``, relative to its parent, where the compiler is started; and the option of each. ``most``:
+    bytes of a unit that is optimised; one that is not has ``PLAIN`` times as many.
     """
     joined: list[tuple[Path, str]] = []
     for option in dict.fromkeys(option for _, option in units):
         batch: list[Path] = []
-        size = 0
+        size, limit = 0, most * (PLAIN if option == "-O0" else 1)
         for path in [path for path, needed in units if needed == option]:
-            if batch and size + (folder.parent / path).stat().st_size > most:
+            if batch and size + (folder.parent / path).stat().st_size > limit:
                 joined.append((_including(folder, batch, len(joined)), option))
                 batch, size = [], 0
             batch.append(path)

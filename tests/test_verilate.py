@@ -272,14 +272,14 @@ def _program(folder, says):
 
 
 def test_small_sources_share_a_unit_and_great_ones_do_not(tmp_path):
-    sizes = {"a": 10, "b": 200, "c": 10, "d": 10, "e": 300}
+    sizes = {"a": 10, "b": 200, "c": 10, "d": 10, "e": 300, "f": 850, "g": 10}
     units = []
     for name, size in sizes.items():
         (tmp_path / name).write_text(" " * size)
-        units.append((tmp_path / name, "-O0" if name == "c" else "-O2"))
+        units.append((tmp_path / name, "-O0" if name in "cfg" else "-O2"))
     joined = verilate._gathered(tmp_path, units, most=215)
     assert [(re.findall(r'"(\w)"', path.read_text()), option) for path, option in joined] == [
-        (["a", "b"], "-O2"), (["d"], "-O2"), (["e"], "-O2"), (["c"], "-O0")]
+        (["a", "b"], "-O2"), (["d"], "-O2"), (["e"], "-O2"), (["c", "f"], "-O0"), (["g"], "-O0")]
 
 
 def test_sums_are_of_all_files(cache, compiled):

@@ -164,8 +164,8 @@ def _refusal(error: typer.TyperException) -> str | None:
     if (must := REFUSALS.get(details["type"])) is None:
         return None
     name = max(param.opts, key=len) if param.opts[0].startswith("-") else param.human_readable_name
-    found = repr(details["input"][:40]) if details["type"].endswith("parsing") else details["input"]
-    return f"{name} must be {must.format(**details.get('ctx', {}))}, not {found}"
+    value = repr(details["input"][:40]) if details["type"].endswith("parsing") else details["input"]
+    return f"{name} must be {must.format(**details.get('ctx', {}))}, not {value}"
 
 
 def _unusable(error: OSError) -> str:

@@ -128,12 +128,12 @@ def _point(grid: Grid, named: Tables, layers: Sequence[int] | None) -> Point:
     if arithmetic not in ARITHMETICS:
         raise InputError(f"arithmetic must be float or fixed, not {arithmetic!r}")
     cost.check_board(board)
-    inputs, *_, hidden, outputs = layers or (1, 1, 1)
     if board is not None:
         from boards import fit, platforms
         follow = layers is None and "layers" not in settings
         whole = settings | {"layers": []} if follow else settings
-        settings = fit.described(platforms.by_name(board), whole, inputs, outputs, hidden)
+        sizes = layers or (1, 1, 1)
+        settings = fit.described(platforms.by_name(board), whole, sizes[0], sizes[-1], sizes[1])
         if follow:
             del settings["layers"]
     network = options.check(settings if layers is None else {"layers": list(layers)} | settings)

@@ -23,7 +23,7 @@ class Ports:
         self.dut, self.optional = dut, frozenset(optional)
         self.clocks = 0
         self._handles: dict[str, Any] = {}
-        self._given: dict[str, int] = {}
+        self._inputs: dict[str, int] = {}
 
     async def start(self, **inputs: int) -> None:
         """Start the clock with these inputs, after two clocks of reset; every input must be among them."""
@@ -38,9 +38,9 @@ class Ports:
         """Give inputs their values; negative ones in two's complement."""
         for name, value in inputs.items():
             port = self._port(name)
-            if port is not None and self._given.get(name) != value:        # to give it again takes as long
+            if port is not None and self._inputs.get(name) != value:        # to set it again takes as long
                 port.value = value & (1 << len(port)) - 1
-                self._given[name] = value
+                self._inputs[name] = value
 
     def get(self, name: str) -> int:
         """The unsigned value of a port. Only after ``settled``."""

@@ -28,12 +28,6 @@ PUBLIC = [("frame_core", "parameters"), ("output_unit", "*")]
 HANG, FINISH, FICKLE = 1, 2, 3            # faults that the argument of RESET plants
 
 
-@pytest.fixture(autouse=True)
-def cache(monkeypatch):
-    """A cache of the tests, which the next run finds again."""
-    monkeypatch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
-
-
 @pytest.fixture
 def core():
     return Compiled(CORE, "frame_core", probes=PROBES, public=PUBLIC)

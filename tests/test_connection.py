@@ -32,9 +32,7 @@ NETWORK = Network(layers=(30, 6, 4), learning=Learning(epochs=4, halvings=1))
 
 @pytest.fixture(scope="module")
 def library():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
-        return boards.virtual.library(Design(network=NETWORK, units=(2, 2)))
+    return boards.virtual.library(Design(network=NETWORK, units=(2, 2)))
 
 
 @pytest.fixture

@@ -63,6 +63,13 @@ def test_ci_calls_the_commands_of_the_readme_first_on_a_newcomers_machine():
     assert (ROOT / ".ci/run").stat().st_mode & 0o111
 
 
+def test_what_tests_compile_is_in_one_cache_that_all_workers_share():
+    """But for tests of caches, which have empty ones for a while."""
+    named = [line.strip() for path in sorted((ROOT / "tests").rglob("*.py")) for line in path.read_text("utf-8").splitlines()
+             if re.search(r'setenv\("WUXING_CACHE"', line) and "tmp_path" not in line]
+    assert named == []
+
+
 def test_what_takes_longest_begins_first_in_the_share_of_each_worker():
     """As xdist shares tests out in ``make test``, half to each of two workers."""
     class Item(int):

@@ -2,7 +2,6 @@
 """The gateware of the host link, byte by byte, with a small core behind it: what it answers, ignores, repeats and keeps."""
 import random
 import re
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,6 @@ from hdl import frames
 from hdl.design import Design
 from small_core import small_core
 
-ROOT = Path(__file__).parent.parent
 NETWORK = network_for("ice40", (6, 3))
 BYTE = 40                                 # clocks of a byte at divisor 4
 SLOTS, BUFFER = 2, 512
@@ -27,9 +25,7 @@ NONE = HostFlag(0)
 
 @pytest.fixture(scope="module")
 def library():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
-        return virtual.library(Design(network=NETWORK, target="ice40"), 4, small_core(NETWORK))
+    return virtual.library(Design(network=NETWORK, target="ice40"), 4, small_core(NETWORK))
 
 
 @pytest.fixture

@@ -48,12 +48,6 @@ def same(one: parameters.Parameters, other: parameters.Parameters) -> bool:
                for a, b in zip(one, other, strict=True) for name in ("weights", "bias", "coupling"))
 
 
-@pytest.fixture(autouse=True)
-def cache(monkeypatch):
-    """A cache of the tests, which the next run finds again."""
-    monkeypatch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
-
-
 @pytest.fixture
 def model():
     return RtlModel(NETWORK, verilog(NETWORK), "frame_core")

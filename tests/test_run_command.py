@@ -3,7 +3,6 @@ import json
 import os
 import signal
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,14 +18,8 @@ from hdl.design import Design
 from wuxing.cli import main
 from wuxing.commands import run
 
-ROOT = Path(__file__).parent.parent
 ECP5 = Network(layers=(64, 4, 10))
 ICE40 = fit.network_for("ice40", (64, 4, 10))
-
-
-@pytest.fixture(autouse=True)
-def cache(monkeypatch):
-    monkeypatch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 import threading
 import time
 import tty
-from pathlib import Path
 
 import pytest
 
@@ -22,16 +21,13 @@ from hdl.design import Design
 from hdl.frames import Opcode, Status
 from small_core import small_core
 
-ROOT = Path(__file__).parent.parent
 NETWORK = Network(layers=(300, 2))
 LEARN = [frames.header(Opcode.LEARN, 0, 1), *[0x01010101] * 75]
 
 
 @pytest.fixture(scope="module")
 def library():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("WUXING_CACHE", str(ROOT / "build/test-cache"))
-        return virtual.library(Design(network=NETWORK), core=small_core(NETWORK))
+    return virtual.library(Design(network=NETWORK), core=small_core(NETWORK))
 
 
 @pytest.fixture

@@ -97,7 +97,7 @@ def test_both_alignments_are_the_same_run_with_one_hidden_layer():
 def test_costs_are_counted_link_by_link():
     """784-256-128-10 with 100 inputs that are not 0."""
     layers, first, later = (784, 256, 128, 10), 100 * 256, 256 * 128 + 128 * 10
-    result = {method: ladder.costs(method, layers, 100) for method in ladder.KNOWN}
+    result = {method: ladder.costs(method, layers, 100) for method in ladder.KNOWS}
     assert {method: each["reverse"] for method, each in result.items()} == {
         "backpropagation": later, "feedback alignment": later, "direct feedback alignment": 10 * (256 + 128),
         "last layer only": 0, "ours": later, "ours, last layer only": 0}
@@ -115,9 +115,9 @@ def test_only_the_last_layer_of_ours_learns_where_that_is_meant():
     settings = description.load("ladder", quick=True).settings
     frozen = {setting["method"]: setting["network"]["learning"]["frozen"] for setting in ladder.tasks(settings)}
     assert frozen == {"ours": 0, "ours, last layer only": 1}
-    deep = ladder.tasks(settings | {"networks": ["32-16"], "methods": list(ladder.KNOWN)})
+    deep = ladder.tasks(settings | {"networks": ["32-16"], "methods": list(ladder.KNOWS)})
     assert {setting["method"]: setting["network"]["learning"]["frozen"] for setting in deep} == dict.fromkeys(
-        ladder.KNOWN, 0) | {"ours, last layer only": 2}
+        ladder.KNOWS, 0) | {"ours, last layer only": 2}
 
 
 def test_images_that_are_content_are_those_without_error():

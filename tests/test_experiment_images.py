@@ -13,7 +13,7 @@ from wuxing.experiments import description, images, learner
 @pytest.fixture
 def settings(monkeypatch):
     digits = datasets.load("digits")
-    monkeypatch.setattr(learner, "_whole", lambda dataset: digits)
+    monkeypatch.setattr(learner, "_whole", lambda *_: digits)
     return description.load("images").settings
 
 

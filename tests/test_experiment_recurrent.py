@@ -10,7 +10,7 @@ from wuxing.experiments import description, learner, recurrent
 
 def test_the_networks_of_the_full_run(monkeypatch):
     digits = datasets.load("digits")
-    monkeypatch.setattr(learner, "_whole", lambda dataset: digits)
+    monkeypatch.setattr(learner, "_whole", lambda *_: digits)
     settings = description.load("recurrent").settings
     tasks = recurrent.tasks(settings)
     assert {setting["kind"] for setting in tasks} == {"stability", "rows", "memory"}

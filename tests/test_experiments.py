@@ -56,7 +56,7 @@ def test_experiments_come_in_the_order_of_their_numbers():
 @pytest.mark.parametrize("name", NAMES)
 def test_each_description_has_three_seeds_and_makes_tasks_that_differ(name, monkeypatch):
     digits = datasets.load("digits")
-    monkeypatch.setattr(learner, "_whole", lambda dataset: digits)     # nothing is downloaded for this
+    monkeypatch.setattr(learner, "_whole", lambda *_: digits)     # nothing is downloaded for this
     full, quick = description.load(name), description.load(name, quick=True)
     assert full.experiment == name == (description.FOLDER / f"{name}.toml").stem
     for each in (full, quick):

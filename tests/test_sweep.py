@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from boards import fit, platforms
 from golden_model.data import datasets
+from golden_model.data.reading import Reading
+from golden_model.data.recipe import Recipe
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.network import Learning, Network
@@ -100,8 +102,8 @@ def test_the_number_of_points_is_the_product_of_the_choices(counts):
     ("seeds = []\n[grid]\nseed = [1]", "grid {path}: seeds must be one or more whole numbers, not []"),
     ("", "grid {path}: the entry grid must be given, but is not"),
     ("shift = 1.5\n[grid]", "grid {path}: shift must be int, not 1.5"),
-    ("speed = 1\n[grid]", ("grid {path}: there must be no entry 'speed'; known are dataset, arithmetic, board, seeds, "
-                           "hold_out, train_images, shift, network, grid")),
+    ("speed = 1\n[grid]", ("grid {path}: there must be no entry 'speed'; known are dataset, reading, encoding, arithmetic, "
+                           "board, seeds, hold_out, train_images, shift, network, grid")),
     ("board = 5\n[grid]", "grid {path}: board must be str, not 5"),
     ("board = 'desk'\n[grid]", "grid {path}: " + NO_BOARD),
     ("[grid]\nboard = ['ulx3s-85f', 'desk']", ("every combination of a grid must be a network, but {{'board': 'desk'}}: "
@@ -372,3 +374,29 @@ def test_other_data_of_the_same_name_are_refused():
             f"{datasets.load('digits').sha256}; give every machine the same files")
     with pytest.raises(InputError, match=f"^{text}$"):
         learner.run(setting)
+
+
+def test_a_sweep_of_a_table_of_ones_own(tmp_path, monkeypatch, capsys):
+    """Read and encoded as the grid says; no value of a sample is dropped while learning, since no other says what it was."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    lines = [f"{place},{w:.3f},{w * (2 + place % 2):.3f},{['flat', 'tall'][place % 2]}"
+             for place, w in enumerate(random.uniform(1, 2, 120))]
+    Path("t.csv").write_text("\n".join(["id,w,h,kind", *lines]) + "\n", "utf-8")
+    Path("g.toml").write_text('dataset = "t.csv"\nencoding = "minmax thermometer:2"\nseeds = [0]\nhold_out = 20\n'
+                              '[reading]\nlabel = "kind"\nwithout = ["id"]\n'
+                              '[network.learning]\nepochs = 3\n[grid]\nlayers = [[4, 4, 2], [4, 6, 2]]\n', "utf-8")
+    assert main(["sweep", "g.toml", "-q", "--store", "store", "--json", "r.json"]) == 0
+    result = json.loads(Path("r.json").read_text("utf-8"))
+    reading = Reading(label="kind", without=("id",))
+    data = datasets.load("t.csv", Recipe.parse("minmax thermometer:2"), reading).hold_out(20, learner.HOLD_OUT_SEED)
+    for point in result["points"]:
+        network = Network.from_dict(point["network"])
+        assert network.learning.dropout == 0
+        model = CompiledModel(network, "fixed", train(network, "fixed", data).parameters)
+        assert point["accuracies"] == [accuracy(model, data.test_images, data.test_labels)]
+    assert result["dataset_sha256"] == datasets.read("t.csv", reading).sha256
+    Path("g.toml").write_text('dataset = "t.csv"\n[reading]\nlable = "kind"\n[grid]\nlayers = [[2, 4, 2]]\n', "utf-8")
+    assert main(["sweep", "g.toml"]) == 2
+    sentence = "a reading must have entries of label, without, split, size, frames, not {'lable': 'kind'}"
+    assert sentence in capsys.readouterr().err

@@ -129,9 +129,8 @@ class Settings:
             inputs, usual, outputs = default_layers(dataset)
             description = fit.described(platform, description, inputs, outputs, usual)
         description.setdefault("layers", default_layers(dataset))
-        learning = description.get("learning", {})
-        if isinstance(learning, dict) and not dataset.of_images:           # a neighbour does not tell what a lost value was
-            description["learning"] = {"dropout": 0.0} | learning
+        if not dataset.of_images:
+            description = without_dropout(description)
         network = Network.from_dict(description)
         datasets.check_fits(dataset, network)
         if platform is not None:                                 # before hours of training, not after them
@@ -174,6 +173,12 @@ def load_dataset(name: str, train_images: int | None = None, test_images: int | 
                  recipe: Recipe | None = None, reading: Reading = USUAL) -> Dataset:
     dataset = datasets.load(name, recipe, reading)
     return dataset if train_images is test_images is None else dataset.first(train_images, test_images)
+
+
+def without_dropout(description: dict[str, Any]) -> dict[str, Any]:
+    """A description that loses no inputs while learning, unless it says so: only in images a neighbour tells what was lost."""
+    learning = description.get("learning", {})                # what is no table, from_dict refuses by name
+    return description | {"learning": {"dropout": 0.0} | learning} if isinstance(learning, dict) else description
 
 
 def count(number: int | None, usual: int, there: int, option: str, what: str) -> int:

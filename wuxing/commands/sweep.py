@@ -100,7 +100,9 @@ def sweep(runners: Runners,
             raise InputError("--board must not be given for a grid that varies the board; leave out one of them")
         description = replace(description, board=board)
     expand(description, None)                                 # what is wrong with it is told before data are sought
-    data = datasets.load(description.dataset)
+    data = learner.whole(description.dataset, description.reading, description.encoding)
+    if not data.of_images:
+        description = replace(description, network=options.without_dropout(description.network))
     hold_out = len(data.train_labels) // 6 if description.hold_out is None else description.hold_out
     description = replace(description, hold_out=hold_out)
     points = expand(description, options.default_layers(data))
@@ -112,7 +114,8 @@ def sweep(runners: Runners,
     costs = [cost.of(point.network, point.arithmetic, point.board, nonzero) for point in points]
     tasks = [Task(learner.__name__, learner.VERSION, learner.setting_of(
         Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, description.dataset, hold_out=hold_out,
-        train_images=description.train_images, shift=description.shift)) for point in points for seed in description.seeds]
+        train_images=description.train_images, shift=description.shift, reading=description.reading,
+        encoding=description.encoding)) for point in points for seed in description.seeds]
     records = run_tasks(grid.name, tasks, runners, quiet)
     accuracies = [record.result["accuracy"] for record in records]
     count = len(description.seeds)

@@ -5,10 +5,13 @@ the test images (``hold_out`` None).
 """
 from __future__ import annotations
 
+import json
 from functools import cache
 
 from golden_model.data import datasets
 from golden_model.data.datasets import Dataset
+from golden_model.data.reading import Reading
+from golden_model.data.recipe import Recipe
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.network import Network
@@ -21,7 +24,8 @@ HOLD_OUT_SEED = 7                         # draws the images that are held out, 
 
 
 def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int | None, train_images: int | None = None,
-               shift: int = 0, each_epoch: bool = False, both: bool = False, every: int = 0) -> Plain:
+               shift: int = 0, each_epoch: bool = False, both: bool = False, every: int = 0, reading: Plain | None = None,
+               encoding: str | None = None) -> Plain:
     """The task of one network: plain JSON, its seed inside the network's description.
 
     Parameters
@@ -40,10 +44,13 @@ def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int
         Whether the result is tested on the test images as well: for the report of a setting that images held out chose.
     every : int
         Images between two tests on the way, for learning curves; 0: none.
+    reading, encoding
+        How files become samples, as ``Reading.to_dict`` says it, and these bytes, in the words of ``Recipe``; None: as usual.
     """
-    return {"network": network.to_dict(), "arithmetic": arithmetic, "dataset": dataset, "sha256": digest_of(dataset),
-            "hold_out": hold_out, "train_images": train_images, "shift": shift, "each_epoch": each_epoch, "both": both,
-            "every": every}
+    unusual = {name: value for name, value in (("reading", reading), ("encoding", encoding)) if value}
+    return {"network": network.to_dict(), "arithmetic": arithmetic, "dataset": dataset,
+            "sha256": whole(dataset, reading, encoding).sha256, "hold_out": hold_out, "train_images": train_images,
+            "shift": shift, "each_epoch": each_epoch, "both": both, "every": every} | unusual
 
 
 def run(setting: Plain) -> Plain:
@@ -60,7 +67,7 @@ def run(setting: Plain) -> Plain:
 
 def test_accuracy(setting: Plain, model: AnyModel) -> float:
     """Per cent of the test images, whatever was held out."""
-    data = _images(setting["dataset"], setting["sha256"], None, None)
+    data = _images(*_source(setting), None, None)
     return accuracy(model, data.test_images, data.test_labels)
 
 
@@ -102,22 +109,34 @@ def epochs_to(course: list[list[float]], level: float) -> float | None:
 
 def images(setting: Plain) -> Dataset:
     """The part of a data set that a setting names."""
-    return _images(setting["dataset"], setting["sha256"], setting["hold_out"], setting["train_images"])
+    return _images(*_source(setting), setting["hold_out"], setting["train_images"])
 
 
 def digest_of(dataset: str) -> str:
     """SHA-256 of the whole data set."""
-    return _whole(dataset).sha256
+    return whole(dataset).sha256
+
+
+def whole(dataset: str, reading: Plain | None = None, encoding: str | None = None) -> Dataset:
+    """The data set, of which hold-outs and parts are taken."""
+    return _whole(dataset, json.dumps(reading or {}, sort_keys=True), encoding)
 
 
 @cache
-def _whole(name: str) -> Dataset:
-    return datasets.load(name)
+def _whole(name: str, reading: str, encoding: str | None) -> Dataset:
+    recipe = None if encoding is None else Recipe.parse(encoding)
+    return datasets.load(name, recipe, Reading.from_dict(json.loads(reading)))
+
+
+def _source(setting: Plain) -> tuple[str, str, str | None, str]:
+    return (setting["dataset"], json.dumps(setting.get("reading") or {}, sort_keys=True), setting.get("encoding"),
+            setting["sha256"])
 
 
 @cache
-def _images(name: str, sha256: str, hold_out: int | None, train_images: int | None) -> Dataset:
-    data = _whole(name)
+def _images(name: str, reading: str, encoding: str | None, sha256: str, hold_out: int | None,
+            train_images: int | None) -> Dataset:
+    data = _whole(name, reading, encoding)
     if data.sha256 != sha256:
         raise InputError(f"the data set {name} must have SHA-256 {sha256}, with which the run was described, not "
                          f"{data.sha256}; give every machine the same files")
@@ -127,5 +146,5 @@ def _images(name: str, sha256: str, hold_out: int | None, train_images: int | No
 
 def sizes(dataset: str, *hidden: int) -> list[int]:
     """Pixels, these hidden layers (one of 0 neurons is left out), classes."""
-    data = _whole(dataset)
+    data = whole(dataset)
     return [data.train_images.shape[1], *(size for size in hidden if size), data.classes]

@@ -12,6 +12,7 @@ GROUPS = {
     "Description": ("Network", "Neuron", "Integration", "Formats", "Format", "Initialisation", "Learning", "Wiring"),
     "Learners": ("Learner", "Model", "CompiledModel", "Layer", "Parameters", "initial_parameters"),
     "Data and training": ("Dataset", "load_dataset", "Encoding", "Recipe", "train", "Training", "Epoch", "accuracy"),
+    "Estimator": ("WuxingClassifier",),
     "Model files": ("ModelFile", "load_model", "save_model"),
     "Hardware": ("Design", "to_verilog", "core_files", "estimate_clocks", "estimate_cells", "RtlModel", "cosim"),
     "Boards": ("PLATFORMS", "network_for", "VirtualBoard", "Connection"),
@@ -22,7 +23,7 @@ VALUES = {
     "PLATFORMS": "The boards that `wuxing boards` lists, by name: their FPGA, clock, pins and serial line, and their `target` "
                  "and `arrangement` for a `Design`.",
 }
-PACKAGES = ("golden_model", "hdl", "sim", "boards")
+PACKAGES = ("golden_model", "hdl", "sim", "boards", "wuxing")
 SECTION = re.compile(r"^(\w+)\n-+\n", re.MULTILINE)
 ENTRY = re.compile(r"^(\S[^\n]*?)(?: : ([^\n]+))?\n((?:    [^\n]*(?:\n|$)|\n(?=    ))*)", re.MULTILINE)
 

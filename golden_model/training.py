@@ -2,8 +2,8 @@
 
 Everything random follows from ``network.seed`` and the epoch alone, so float and fixed see the same images in the same
 order: the order of epoch t is the permutation of ``default_rng([seed, 1, t])``, and the offsets of shifted images are
-drawn from ``default_rng([seed, 2, t])`` in that order, and the pixels that input dropout loses from
-``default_rng([seed, 3, t])``.
+drawn from ``default_rng([seed, 2, t])`` in that order, the pixels that input dropout loses from
+``default_rng([seed, 3, t])``, and with weights of images what is left to chance of them from ``default_rng([seed, 4, t])``.
 """
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from golden_model.network import Network
 from golden_model.parameters import Layer, Parameters
 
 AnyModel = Model | CompiledModel
-Engine = Callable[[Network, str, Parameters | None], AnyModel]
+Engine = Callable[[Network, str, Parameters | None], Learner]
 
-ORDER_STREAM, SHIFT_STREAM, DROPOUT_STREAM = 1, 2, 3   # 0 draws the initial links
+ORDER_STREAM, SHIFT_STREAM, DROPOUT_STREAM, WEIGHTS_STREAM = 1, 2, 3, 4       # 0 draws the initial links
 CHUNK = 2000                              # images between two reports of progress, about; Ctrl-C is heard there
 
 
@@ -67,7 +67,7 @@ class Training:
 
 
 def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parameters | None = None, shift: int = 0,
-          evaluate_each_epoch: bool = False, engine: Engine = CompiledModel,
+          weights: npt.ArrayLike | None = None, evaluate_each_epoch: bool = False, engine: Engine = CompiledModel,
           on_progress: Callable[[int, int, int, int], None] | None = None,
           on_epoch: Callable[[Epoch], None] | None = None) -> Training:
     """Train for ``network.learning.epochs`` epochs.
@@ -81,10 +81,13 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
         Where to start; by default the random parameters of ``network.seed``.
     shift : int
         Most pixels by which an image is moved at random before it is learnt, anew in each epoch.
+    weights : reals (images,), optional
+        How often each training image is learnt in an epoch: as often as the whole part says, and once more with the chance of
+        the rest. By default once.
     evaluate_each_epoch : bool
         Whether to measure the accuracy on the test images after each epoch. Nothing depends on it.
-    engine : class
-        ``CompiledModel`` or ``Model``.
+    engine : callable(network, arithmetic, values)
+        ``CompiledModel``, ``Model``, or what gives another ``Learner`` that begins with these values.
     on_progress : callable(epoch, images_done, images_total, right_so_far), optional
     on_epoch : callable(Epoch), optional
 
@@ -101,18 +104,20 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     Raises
     ------
     InputError
-        If data set, network and values do not fit each other, or a frozen first layer would lose pixels.
+        If data set, network and values do not fit each other, weights are negative, not finite or all 0, or a frozen first
+        layer would lose pixels.
     KeyboardInterrupt
         If no epoch is complete.
     """
     _check(network, dataset, shift)
+    times = _weights(weights, len(dataset.train_labels))
     model = engine(network, arithmetic, values)
     first_averaged = network.learning.epochs - network.learning.averaged_epochs
     done: tuple[_Sum, list[Epoch]] | None = None              # one object, so that an interrupt finds both or neither
     try:
         model.learn(dataset.train_images[:0], dataset.train_labels[:0], 0)   # compiles before the clock runs
         for epoch in range(network.learning.epochs):
-            record = _pass(model, dataset, shift, epoch, on_progress)
+            record = _pass(model, network, dataset, times, shift, epoch, on_progress)
             before, records = done if done is not None else (None, [])
             total = _Sum.of(model.parameters, before if epoch > first_averaged else None)
             done = total, [*records, record]
@@ -170,17 +175,34 @@ def confusion(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list
     return counts
 
 
-def _pass(model: AnyModel, dataset: Dataset, shift: int, epoch: int,
+def presented(weights: npt.NDArray[np.float64], seed: int, epoch: int) -> npt.NDArray[np.int64]:
+    """The images of an epoch, each as often as its weight says, in their order. ``weights`` (images,), 0 or more."""
+    whole = np.floor(weights)
+    chances = np.random.default_rng([seed, WEIGHTS_STREAM, epoch]).random(len(weights))
+    return np.repeat(np.arange(len(weights)), (whole + (chances < weights - whole)).astype(np.int64))
+
+
+def _weights(weights: npt.ArrayLike | None, count: int) -> npt.NDArray[np.float64] | None:
+    if weights is None:
+        return None
+    array = np.asarray(weights, np.float64)
+    if array.shape != (count,) or not np.isfinite(array).all() or not (array >= 0).all() or not array.any():
+        raise InputError(f"weights must be {count} finite numbers, one for each training image, none negative and not all 0")
+    return array
+
+
+def _pass(model: Learner, network: Network, dataset: Dataset, weights: npt.NDArray[np.float64] | None, shift: int, epoch: int,
           on_progress: Callable[[int, int, int, int], None] | None) -> Epoch:
-    seed, batch = model.network.seed, model.network.learning.batch
-    count = len(dataset.train_labels)
-    order = np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(count)
+    seed, batch = network.seed, network.learning.batch
+    chosen = np.arange(len(dataset.train_labels)) if weights is None else presented(weights, seed, epoch)
+    count = len(chosen)
+    order = chosen[np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(count)]
     images = dataset.train_images
     if shift:
         random = np.random.default_rng([seed, SHIFT_STREAM, epoch])
         images = transforms.shift(images[order], dataset.image_shape, random, shift)
     losses = np.random.default_rng([seed, DROPOUT_STREAM, epoch])
-    dropout = np.float32(model.network.learning.dropout)
+    dropout = np.float32(network.learning.dropout)
     step = max(CHUNK // batch, 1) * batch                     # whole batches, so that chunks change no bit
     right, seconds = 0, 0.0
     for start in range(0, count, step):
@@ -195,8 +217,8 @@ def _pass(model: AnyModel, dataset: Dataset, shift: int, epoch: int,
         right += int(np.count_nonzero(predictions == labels))
         if on_progress is not None:
             on_progress(epoch, start + len(part), count, right)
-    return Epoch(epoch=epoch, online_accuracy=100 * right / count, test_accuracy=None,
-                 images_per_second=count / max(seconds, 1e-9))
+    return Epoch(epoch=epoch, online_accuracy=100 * right / max(count, 1), test_accuracy=None,
+                 images_per_second=max(count, 1) / max(seconds, 1e-9))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Self, TypeVar
 
 import numpy.typing as npt
 
@@ -59,6 +59,10 @@ class CoreLearner(ABC):
                              f"{self.network.digest[:16]} and that of {which} with {digest}; {remedy}")
         parameter_frames.check_revision(report)
         self.learns, self.programmable = report.learns, report.programmable
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Itself: there is one core, however often what holds it is copied, as scikit-learn's ``clone`` does."""
+        return self
 
     def status(self) -> StatusReport:
         """Digest, counters, rates in force, clock cycles."""

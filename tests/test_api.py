@@ -35,11 +35,13 @@ def test_what_type_checkers_see_is_what_programs_get():
 
 
 def test_importing_the_package_imports_nothing_and_training_needs_no_hardware_tools():
-    program = ("import sys, wuxing\nbefore = {'numpy', 'numba', 'amaranth', 'serial'} & set(sys.modules)\n"
+    program = ("import sys, wuxing\nbefore = {'numpy', 'numba', 'amaranth', 'serial', 'sklearn'} & set(sys.modules)\n"
                "wuxing.Network, wuxing.Model, wuxing.CompiledModel, wuxing.train, wuxing.load_model\n"
-               "print(sorted(before), sorted({'numba', 'amaranth', 'serial', 'matplotlib'} & set(sys.modules)))")
+               "print(sorted(before), sorted({'numba', 'amaranth', 'serial', 'matplotlib', 'sklearn'} "
+               "& set(sys.modules)))\nwuxing.WuxingClassifier\n"
+               "print(sorted({'amaranth', 'serial', 'matplotlib'} & set(sys.modules)))")
     output = subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert output == "[] ['numba']\n"
+    assert output == "[] ['numba']\n[]\n"
 
 
 def test_commands_are_no_libraries_of_one_another():

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hdl.estimate import clocks as estimate_clocks
     from sim.cosim import cosim
     from sim.rtl_model import RtlModel
+    from wuxing.classifier import WuxingClassifier
 
 # Public name: module, and name there where it is another one. In the order of docs/api.md.
 _PLACES = {
@@ -50,6 +51,7 @@ _PLACES = {
     "Encoding": "golden_model.data.encoding", "Recipe": "golden_model.data.recipe",
     "train": "golden_model.training", "Training": "golden_model.training", "Epoch": "golden_model.training",
     "accuracy": "golden_model.training",
+    "WuxingClassifier": "wuxing.classifier",
     "ModelFile": "golden_model.storage.model_file", "load_model": "golden_model.storage.model_file:load",
     "save_model": "golden_model.storage.model_file:save",
     "Design": "hdl.design", "to_verilog": "hdl.emit", "core_files": "hdl.emit",
@@ -64,9 +66,9 @@ _PLACES = {
 __all__ = [
     "PLATFORMS", "CompiledModel", "Connection", "Dataset", "Design", "DeviceError", "Encoding", "Epoch", "Format", "Formats",
     "Initialisation", "InputError", "Integration", "InternalError", "Layer", "Learner", "Learning", "Model", "ModelFile",
-    "Network", "Neuron", "Parameters", "Recipe", "RtlModel", "ToolError", "Training", "VirtualBoard", "Wiring", "WuxingError",
-    "accuracy", "core_files", "cosim", "estimate_cells", "estimate_clocks", "initial_parameters", "load_dataset",
-    "load_model", "network_for", "save_model", "to_verilog", "train",
+    "Network", "Neuron", "Parameters", "Recipe", "RtlModel", "ToolError", "Training", "VirtualBoard", "Wiring",
+    "WuxingClassifier", "WuxingError", "accuracy", "core_files", "cosim", "estimate_cells", "estimate_clocks",
+    "initial_parameters", "load_dataset", "load_model", "network_for", "save_model", "to_verilog", "train",
 ]
 
 

@@ -128,6 +128,21 @@ def brightness() -> str:
     return table(("images", "encoding", "float", "integers"), rows) + transcribed(result)
 
 
+def tables() -> str:
+    """The classifier beside scikit-learn's on small tables; the best of each in bold."""
+    result = record("tables")
+    names = list(next(iter(result["accuracy"].values())))
+    rows = []
+    for name, figures in result["accuracy"].items():
+        best = max(each["mean"] for each in figures.values())
+        cells = [percent(each["mean"], each["spread"]) for each in figures.values()]
+        rows.append([name, *(f"**{text}**" if each["mean"] == best else text
+                             for text, each in zip(cells, figures.values(), strict=True))])
+    return (table(("table", *names), rows) + f"\n\nFrom {code(result['command'])}: five folds, {result['seeds']} seeds of "
+            f"folds and networks, mean and standard deviation of the seeds' means. Integers, float and `MLPClassifier` have "
+            f"one hidden layer of {result['hidden']}.")
+
+
 # ----------------------------------------------------------------- hardware
 
 def core(layers: tuple[int, ...]) -> Design:
@@ -371,6 +386,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
                   "yardsticks": yardsticks, "speed": speed},
     "docs/data.md": {"brightness": brightness},
     "docs/learning.md": {"results": lambda: accuracy(True), "alternatives": alternatives},
+    "docs/classifier.md": {"tables": tables},
     "docs/hardware.md": {"clocks": lambda: clocks(core((784, 128, 10)), "ecp5", True), "untrained": untrained,
                          "time-shared clocks": lambda: clocks(time_shared((784, 32, 10)), "ice40", False), "cells": cells},
     "docs/boards.md": {name: (lambda name=name: build(name)) for name in ("icebreaker-784-32-10", "icebreaker-784-64-10",

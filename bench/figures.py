@@ -91,6 +91,7 @@ TIME_SHARED = "--arrangement time-shared --target ice40 --images 200 --learn 100
 HEADLINE = "--images 10000 --learn 2000"
 
 RECORDS = {
+    "tables": Record(command="python bench/tables.py", adds="--json tables.json", file="tables.json", keep=everything),
     "compare-784-128-10": Record(
         command="wuxing compare --dataset mnist --seeds 3", adds="--json compare-784-128-10.json -q",
         file="compare-784-128-10.json", keep=compared),

@@ -104,7 +104,7 @@ MUTANTS = (
     # commands
     Mutant("RESET forgets a counter", "commands.py", "for counter in (inferred, learnt, changed, refused, cycles)",
            "for counter in (inferred, learnt, refused, cycles)"),
-    Mutant("RESET keeps the rates", "commands.py", "[rate.register.eq(rate.initial) for", "[[] for"),
+    Mutant("RESET keeps the rates", "commands.py", "[each.register.eq(each.initial) for", "[[] for"),
     Mutant("written words keep bits above their format", "commands.py", "written[:bits].as_signed() for bits",
            "written for bits"),
     Mutant("overlong frames accepted", "commands.py", "with m.Elif(self.over):", "with m.Elif(self.over & ~self.over):"),

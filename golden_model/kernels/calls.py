@@ -10,8 +10,9 @@ from typing import Any
 
 from numba import types
 from numba.core import cgutils
-from numba.core.errors import TypingError
 from numba.extending import intrinsic
+
+from golden_model.errors import InternalError
 
 _declared: set[tuple[Any, ...]] = set()   # types of arguments that kernels with addresses take
 
@@ -36,7 +37,7 @@ def call(typing_context, place, arguments):
     """
     kinds = tuple(types.unliteral(each) for each in arguments.types)
     if kinds not in _declared:
-        raise TypingError(f"a call by address must have types that were declared, not {kinds}")
+        raise InternalError(f"a call by address must have types that were declared, not {kinds}")
 
     def generate(context, builder, signature, values):
         pointer = builder.inttoptr(values[0], context.call_conv.get_function_type(types.none, kinds).as_pointer())

@@ -21,7 +21,7 @@ from golden_model.data.encoding import Encoding
 from golden_model.data.recipe import Recipe
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
-from golden_model.network import Learning, Network
+from golden_model.network import Integration, Learning, Network
 from golden_model.storage import model_file
 from golden_model.training import presented, train
 from hdl import emit
@@ -239,10 +239,22 @@ def test_a_model_file_has_all_that_a_prediction_needs(quick, tmp_path):
     read = WuxingClassifier.from_file(tmp_path / "model.npz")
     assert np.array_equal(read.decision_function(X), quick.decision_function(X))
     assert np.array_equal(read.predict(X), quick.predict(X))
-    assert (read.n_features_in_, read.encoding, read.hidden) == (4, "minmax", (16,))
+    assert (read.n_features_in_, read.encoding, read.hidden, read.description) == (4, "minmax", (16,), None)
     assert same(clone(read).fit(X, NAMES).parameters_, quick.parameters_)         # its parameters are those of the network
     assert same(read.partial_fit(X[FEW], NAMES[FEW]).parameters_,
                 copy.deepcopy(quick).partial_fit(X[FEW], NAMES[FEW]).parameters_)
+
+
+def test_parameters_of_a_classifier_from_a_file_can_be_changed(tmp_path):
+    """What the description of the file says stands in no parameter's way, and what no parameter stands for is kept."""
+    network = Network(layers=(6, 4, 3), seed=5, integration=Integration(steps=4), learning=Learning(bias=2**-5, epochs=9))
+    model_file.save(tmp_path / "model.npz", network, "fixed", parameters.initial(network, "fixed"), {})
+    read = WuxingClassifier.from_file(tmp_path / "model.npz")
+    assert read.description == {"integration": {"steps": 4}, "learning": {"bias": 2**-5}}
+    assert read._network(6, 3, 100) == network
+    read.set_params(epochs=3, dropout=0.5, learning_rate=2**-3, hidden=(8,), random_state=6)
+    assert read._network(6, 3, 100) == Network(layers=(6, 8, 3), seed=6, integration=Integration(steps=4), learning=Learning(
+        links=2**-3, bias=2**-5, epochs=3, dropout=0.5))
 
 
 def test_a_model_file_of_bytes_becomes_a_classifier_of_its_outputs(tmp_path):

@@ -257,7 +257,8 @@ class WuxingClassifier(ClassifierMixin, BaseEstimator):
     def from_file(cls, path: str | os.PathLike[str], backend: Any = None) -> Self:
         """A fitted classifier from a model file, whoever wrote it.
 
-        ``backend``: by default the arithmetic of the file, ``fixed`` or ``float``.
+        ``backend``: by default the arithmetic of the file, ``fixed`` or ``float``. All other parameters are those that give its
+        network, for those who fit it anew; ``encoding`` is known of what ``save`` wrote, and the default otherwise.
 
         Raises
         ------
@@ -266,12 +267,11 @@ class WuxingClassifier(ClassifierMixin, BaseEstimator):
         """
         loaded = model_file.load(path)
         network, encoding = loaded.network, loaded.encoding
-        description = {name: entry for name, entry in network.to_dict().items() if name not in OWN}
         recipe = loaded.record.get(RECIPE, "bytes" if encoding.passes_bytes else None)
         words = {"encoding": recipe} if isinstance(recipe, str) else {}
         result = cls(network.layers[1:-1], network.seed, loaded.arithmetic if backend is None else backend,
                      epochs=network.learning.epochs, learning_rate=network.learning.links, dropout=network.learning.dropout,
-                     description=description, **words)
+                     description=_unusual(network), **words)
         arithmetic = arithmetic_of(result.backend)
         names = [encoding.class_name(output) for output in range(network.layers[-1])]
         result.classes_, result.encoding_, result.network_ = np.array(names), encoding, network
@@ -373,6 +373,15 @@ class WuxingClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(f"sample_weight, times class_weight, must add up to at most {MOST_LESSONS:,} samples an epoch, "
                              f"not {scaled.sum():,.0f}; divide all weights by one number")
         return scaled
+
+
+def _unusual(network: Network) -> dict[str, dict[str, Any]] | None:
+    """The description that gives this network, without what parameters of the estimator stand for and what is so by default."""
+    usual = Network(layers=network.layers).with_learning(links=network.learning.links, bias=network.learning.links,
+                                                         epochs=network.learning.epochs, dropout=network.learning.dropout)
+    differing = {name: {entry: value for entry, value in section.items() if value != usual.to_dict()[name][entry]}
+                 for name, section in network.to_dict().items() if name not in OWN}
+    return {name: section for name, section in differing.items() if section} or None
 
 
 def _canonical(images: npt.NDArray[np.uint8], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -134,7 +134,7 @@ class Network:
         return self.formats.weight.fraction + self.formats.displacement.fraction - self.formats.error.fraction
 
     def update_shift(self, layer: int, rate_shift: int) -> int:
-        """Bits that a product r x drops to become a change of weight at rate 2**-``exponent``."""
+        """Bits that a product r x drops to become a change of weight at learning rate 2**-``rate_shift``."""
         return self.formats.displacement.fraction + self.input_fraction(layer) - self.formats.weight.fraction + rate_shift
 
     def parameter_format(self, name: str) -> Format:
@@ -157,7 +157,7 @@ class Network:
         return Controller(product - word, proportional, integral, derivative, fraction)
 
     def change_shift(self, name: str, layer: int, rate_shift: int) -> int:
-        """Bits that the exact sum of a proportional or pid instinct drops to become a change at rate 2**-``exponent``."""
+        """Bits that the exact sum of a proportional or pid instinct drops to become a change at 2**-``rate_shift``."""
         pid = self.learning.instinct(name) == "pid"
         fraction = self.controller(name, layer).fraction if pid else self.product_fraction(name, layer)
         return fraction - self.parameter_format(name).fraction + rate_shift + self.dwell(layer)
@@ -167,7 +167,7 @@ class Network:
         return self.wirings[layer].dwell
 
     def sign_step(self, name: str, rate_shift: int) -> int:
-        """The change that a sign instinct makes at rate 2**-``exponent``: at least one step, see ``check_fixed``."""
+        """The change that a sign instinct makes at learning rate 2**-``rate_shift``: at least one step, see ``check_fixed``."""
         return 1 << max(self.parameter_format(name).fraction - rate_shift, 0)
 
     def check_fixed(self) -> None:

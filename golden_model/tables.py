@@ -178,13 +178,13 @@ def _instincts(network: Network, types: Types, epoch: int, entries: list[tuple[s
     result["leak"] = learning.leak_shift if fixed else learning.leak
     for name, word in (("product", formats.local_product), ("integral", formats.integral)):
         result[f"{name}_least"], result[f"{name}_high"] = (word.least, word.greatest) if fixed else (word.minimum, word.maximum)
-    exponents = learning.rate_shifts(epoch) if fixed else {}
+    rate_shifts = learning.rate_shifts(epoch) if fixed else {}
     for record, (name, layer) in zip(result, entries, strict=True):
         record["trains"] = getattr(learning, name) > 0
         record["gain_P"], record["gain_I"], record["gain_D"] = arithmetic.gains(name, layer)
         if fixed:
-            exponent = exponents[name] or 0
-            record["rate"], record["step"] = network.change_shift(name, layer, exponent), network.sign_step(name, exponent)
+            rate_shift = rate_shifts[name] or 0
+            record["rate"], record["step"] = network.change_shift(name, layer, rate_shift), network.sign_step(name, rate_shift)
             record["product_shift"] = network.controller(name, layer).product_shift
         else:
             record["rate"] = record["step"] = learning_rate(learning, name, epoch) / 2**network.dwell(layer)

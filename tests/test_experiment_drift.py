@@ -65,15 +65,15 @@ def test_recovery_is_counted_to_the_end_of_the_first_window_that_is_near():
     assert drift.recovered([50.0, 89.0], 90.0, 500) is None
 
 
-def run_of(exponent, online, test=99.0):
+def run_of(rate_shift, online, test=99.0):
     each = {"online": online, "frozen": [10.0] * len(online), "before": 10.0, "after": test, "plain": 90.0}
-    setting = {"exponent": exponent, "window": 500, "hold_out": 1000, "dataset": "digits", "network": {"layers": [64, 10]}}
+    setting = {"rate_shift": rate_shift, "window": 500, "hold_out": 1000, "dataset": "digits", "network": {"layers": [64, 10]}}
     return Run(setting, {"undrifted": 95.0, "drifts": dict.fromkeys(drift.DRIFTS, each)})
 
 
 def test_the_rate_is_chosen_on_the_stream_and_not_on_the_test_images():
     summary = drift.summarise([run_of(4, [60.0, 80.0]), run_of(5, [70.0, 91.0], test=20.0), run_of(5, [60.0, 89.0], test=20.0)])
-    assert summary.values["exponent"] == 5
+    assert summary.values["rate_shift"] == 5
     assert summary.values["rotated"]["recovered"] is None              # one of the two seeds did not
     assert summary.tables[0].rows[0][:5] == ("none", "65.0", "1,000 (1 of 2 seeds)", "90.0", "10.0")
 

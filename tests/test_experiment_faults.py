@@ -91,15 +91,15 @@ def test_the_finest_word_that_holds_a_value(greatest, text):
     assert str(faults.word_for(greatest, 16)) == text
 
 
-def run_of(exponent, held, after=90.0, before=50.0, peer=40.0):
+def run_of(rate_shift, held, after=90.0, before=50.0, peer=40.0):
     each = [{"rate": 0.1, "before": before, "after": after, "held": held, "peer": peer}]
-    setting = {"exponent": exponent, "repair": 100, "dataset": "digits", "network": {"layers": [64, 10]}}
+    setting = {"rate_shift": rate_shift, "repair": 100, "dataset": "digits", "network": {"layers": [64, 10]}}
     return Run(setting, {"sound": {"ours": 95.0, "peer": 96.0}, "faults": dict.fromkeys(faults.KINDS, each)})
 
 
 def test_the_rate_is_chosen_on_held_out_images():
     summary = faults.summarise([run_of(4, 80.0, after=99.0), run_of(5, 85.0, after=70.0), run_of(5, 86.0, after=74.0)])
-    assert summary.values["exponent"] == 5
+    assert summary.values["rate_shift"] == 5
     assert summary.values["dead"][0]["after"] == 72
     assert len(summary.tables[0].rows) == 5
 

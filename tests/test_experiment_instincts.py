@@ -7,21 +7,21 @@ from golden_model.network import Learning
 from wuxing.experiments import description, instincts
 from wuxing.experiments.summary import Run
 
-SETTINGS = {"exponents": [3], "sign_exponents": [9, 10], "pid_exponents": [4, 5], "integral_gains": [0.0, 0.25],
+SETTINGS = {"rate_shifts": [3], "sign_rate_shifts": [9, 10], "pid_rate_shifts": [4, 5], "integral_gains": [0.0, 0.25],
             "derivative_gains": [0.0, 0.5]}
 
 
-def run(instinct, exponent, accuracy, course, subject="C", gains=(1.0, 0.0, 0.0)):
-    setting = {"subject": subject, "instinct": instinct, "exponent": exponent, "gains": list(gains), "levels": [90.0],
+def run(instinct, rate_shift, accuracy, course, subject="C", gains=(1.0, 0.0, 0.0)):
+    setting = {"subject": subject, "instinct": instinct, "rate_shift": rate_shift, "gains": list(gains), "levels": [90.0],
                "arithmetic": "fixed", "dataset": "digits", "train_images": None, "network": {"layers": [64, 10]}}
     return Run(setting, {"accuracy": accuracy, "test": accuracy - 1, "course": course})
 
 
 def test_pid_is_tried_with_every_gain_but_those_of_the_proportional_instinct():
     result = instincts.candidates(SETTINGS, "")
-    assert [(name, exponent) for name, exponent, _ in result] == [
+    assert [(name, rate_shift) for name, rate_shift, _ in result] == [
         ("proportional", 3), ("sign", 9), ("sign", 10), *[("pid", 4)] * 3, *[("pid", 5)] * 3]
-    assert [gains for name, exponent, gains in result if (name, exponent) == ("pid", 4)] == [
+    assert [gains for name, rate_shift, gains in result if (name, rate_shift) == ("pid", 4)] == [
         (1.0, 0.0, 0.5), (1.0, 0.25, 0.0), (1.0, 0.25, 0.5)]
 
 

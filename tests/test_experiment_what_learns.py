@@ -11,7 +11,7 @@ def test_the_greatest_fall_is_from_any_epoch_to_a_later_one():
 
 def test_only_the_set_is_trained():
     settings = description.load("what-learns", quick=True).settings
-    tasks = [setting for setting in what_learns.tasks(settings) if setting["seed"] == 0 and setting["exponent"] == 8]
+    tasks = [setting for setting in what_learns.tasks(settings) if setting["seed"] == 0 and setting["rate_shift"] == 8]
     rates = {setting["set"]: {name: setting["network"]["learning"][name] for name in ("links", "bias", "K1", "K2", "K3")}
              for setting in tasks}
     r, usual = 2**-8, 2**-4

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 ENTRIES: Entries = {"seeds": [int], "dataset": str, "stream": int, "train_images": int, "hidden": int, "epochs": int,
-                           "halvings": int, "dropout": float, "exponents": [int], "window": int, "pixels": int,
+                           "halvings": int, "dropout": float, "rate_shifts": [int], "window": int, "pixels": int,
                            "degrees": float}
 DRIFTS = ("none", "inverted", "shifted", "rotated", "rotating")
 NEAR = 5.0                                # points
@@ -43,8 +43,8 @@ def tasks(settings: Plain) -> list[Plain]:
     for seed in settings["seeds"]:
         network = Network(layers=(*learner.sizes(settings["dataset"], settings["hidden"]),), seed=seed, learning=Learning(
             epochs=settings["epochs"], halvings=settings["halvings"], dropout=settings["dropout"]))
-        for exponent in settings["exponents"]:
-            result.append({"seed": seed, "exponent": exponent} | {
+        for rate_shift in settings["rate_shifts"]:
+            result.append({"seed": seed, "rate_shift": rate_shift} | {
                 key: settings[key] for key in ("window", "pixels", "degrees")} | learner.setting_of(
                 network, "fixed", settings["dataset"], hold_out=settings["stream"],
                 train_images=settings["train_images"] or None))
@@ -57,7 +57,7 @@ def run(setting: Plain) -> Plain:
     ``undrifted``: of unchanged test images before the stream."""
     network, training, data, model = learner.learnt(setting)
     test = learner.images(setting | {"hold_out": None})
-    constant = network.with_learning(links=2.0**-setting["exponent"], bias=2.0**-setting["exponent"], epochs=1, halvings=0,
+    constant = network.with_learning(links=2.0**-setting["rate_shift"], bias=2.0**-setting["rate_shift"], epochs=1, halvings=0,
                                      dropout=0.0)
     result: Plain = {}
     for drift in DRIFTS:
@@ -90,13 +90,13 @@ def changed(images: Bytes, image_shape: tuple[int, int], drift: str, setting: Pl
 
 
 def summarise(runs: list[Run]) -> Summary:
-    by_rate_shift = {exponent: group for (exponent,), group in grouped(runs, "exponent").items()}
-    streams = {exponent: mean(mean(run.result["drifts"][drift]["online"]) for run in group for drift in DRIFTS)
-               for exponent, group in by_rate_shift.items()}
-    best = max(streams, key=lambda exponent: streams[exponent])
+    by_rate_shift = {rate_shift: group for (rate_shift,), group in grouped(runs, "rate_shift").items()}
+    streams = {rate_shift: mean(mean(run.result["drifts"][drift]["online"]) for run in group for drift in DRIFTS)
+               for rate_shift, group in by_rate_shift.items()}
+    best = max(streams, key=lambda rate_shift: streams[rate_shift])
     taken = by_rate_shift[best]
     window = taken[0].setting["window"]
-    values: Plain = {"exponent": best, "streams": {str(exponent): value for exponent, value in streams.items()},
+    values: Plain = {"rate_shift": best, "streams": {str(rate_shift): value for rate_shift, value in streams.items()},
                               "undrifted": mean(run.result["undrifted"] for run in taken)}
     plain = [run.result["undrifted"] for run in taken]
     rows = []
@@ -111,7 +111,7 @@ def summarise(runs: list[Run]) -> Summary:
                      f"{values[drift]['frozen'][-1]:.1f}",
                      *(spread(each[key] for each in results) for key in ("before", "after", "plain"))))
     first = taken[0].setting
-    rest = ", ".join(f"2^-{exponent}: {value:.1f}" for exponent, value in streams.items())
+    rest = ", ".join(f"2^-{rate_shift}: {value:.1f}" for rate_shift, value in streams.items())
     table = Table(
         f"{'-'.join(map(str, first['network']['layers']))} on {first['dataset']}, integers: {first['hold_out']:,} images, each "
         f"learnt once at rate 2^-{best} (mean accuracy on streams at each rate: {rest}); accuracy in the first window of "

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 VERSION = 1
 KINDS = ("dead", "stuck", "upsets", "mismatch")
 ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": int, "epochs": int,
-                           "halvings": int, "dropout": float, "exponents": [int], "repair": int, "peer_epochs": int,
+                           "halvings": int, "dropout": float, "rate_shifts": [int], "repair": int, "peer_epochs": int,
                            **{kind: [float] for kind in KINDS}}
 FINE = Format.parse("Q2.10")              # of K that are off
 TITLES = {"dead": "dead hidden neurons", "stuck": "stuck bits of weights", "upsets": "flips, per state word and step",
@@ -49,8 +49,8 @@ def tasks(settings: Plain) -> list[Plain]:
     for seed in settings["seeds"]:
         network = Network(layers=(*learner.sizes(settings["dataset"], settings["hidden"]),), seed=seed, learning=Learning(
             epochs=settings["epochs"], halvings=settings["halvings"], dropout=settings["dropout"]))
-        for exponent in settings["exponents"]:
-            result.append({"seed": seed, "exponent": exponent, "repair": settings["repair"],
+        for rate_shift in settings["rate_shifts"]:
+            result.append({"seed": seed, "rate_shift": rate_shift, "repair": settings["repair"],
                          "peer_epochs": settings["peer_epochs"], "rates": {kind: settings[kind] for kind in KINDS}}
                         | learner.setting_of(network, "fixed", settings["dataset"], hold_out=settings["hold_out"],
                                              train_images=settings["train_images"]))
@@ -64,7 +64,7 @@ def run(setting: Plain) -> Plain:
     whole = learner.images(setting | {"hold_out": None, "train_images": None})
     fresh = learner.images(setting | {"train_images": setting["train_images"] + setting["repair"]})
     images, labels = (part[setting["train_images"]:] for part in (fresh.train_images, fresh.train_labels))
-    learning_rate = 2.0**-setting["exponent"]
+    learning_rate = 2.0**-setting["rate_shift"]
     constant = network.with_learning(links=learning_rate, bias=learning_rate, epochs=1, halvings=0, dropout=0.0)
     peer = Peer(network, data, setting["peer_epochs"], setting["seed"])
     result: Plain = {}
@@ -148,12 +148,12 @@ def flipped(words: Array, to: Format, share: float, random: np.random.Generator)
 
 
 def summarise(runs: list[Run]) -> Summary:
-    by_rate_shift = {exponent: group for (exponent,), group in grouped(runs, "exponent").items()}
-    held_out = {exponent: mean(each["held"] for run in group for kind in KINDS for each in run.result["faults"][kind])
-                for exponent, group in by_rate_shift.items()}
-    best = max(held_out, key=lambda exponent: held_out[exponent])
+    by_rate_shift = {rate_shift: group for (rate_shift,), group in grouped(runs, "rate_shift").items()}
+    held_out = {rate_shift: mean(each["held"] for run in group for kind in KINDS for each in run.result["faults"][kind])
+                for rate_shift, group in by_rate_shift.items()}
+    best = max(held_out, key=lambda rate_shift: held_out[rate_shift])
     taken = [run.result for run in by_rate_shift[best]]
-    values: Plain = {"exponent": best, "held": {str(exponent): value for exponent, value in held_out.items()},
+    values: Plain = {"rate_shift": best, "held": {str(rate_shift): value for rate_shift, value in held_out.items()},
                               "sound": {who: mean(each["sound"][who] for each in taken) for who in ("ours", "peer")}}
     rows: list[tuple[str, ...]] = [("none", spread(each["sound"]["ours"] for each in taken), "",
                                     spread(each["sound"]["peer"] for each in taken))]
@@ -163,7 +163,7 @@ def summarise(runs: list[Run]) -> Summary:
             values.setdefault(kind, []).append({"rate": group[0]["rate"]} | {key: mean(each) for key, each in figures.items()})
             rows.append((f"{TITLES[kind]}: {group[0]['rate']:g}", *(spread(each) for each in figures.values())))
     first = by_rate_shift[best][0].setting
-    attempts = ", ".join(f"2^-{exponent}: {value:.1f}" for exponent, value in held_out.items())
+    attempts = ", ".join(f"2^-{rate_shift}: {value:.1f}" for rate_shift, value in held_out.items())
     table = Table(
         f"{'-'.join(map(str, first['network']['layers']))} on {first['dataset']}, integers: per cent of the test images right "
         f"after the faults, and after learning {first['repair']:,} images in place at rate 2^-{best} (mean held-out accuracy "

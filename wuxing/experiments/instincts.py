@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 VERSION = 1
 ENTRIES: Entries = {
     "seeds": [int], "dataset": str, "hold_out": int, "hidden": int, "halvings": int, "every": int, "levels": [float],
-    "train_images": int, "epochs": int, "exponents": [int], "sign_exponents": [int], "pid_exponents": [int],
-    "K_train_images": int, "K_epochs": int, "K_exponents": [int], "K_sign_exponents": [int], "K_pid_exponents": [int],
+    "train_images": int, "epochs": int, "rate_shifts": [int], "sign_rate_shifts": [int], "pid_rate_shifts": [int],
+    "K_train_images": int, "K_epochs": int, "K_rate_shifts": [int], "K_sign_rate_shifts": [int], "K_pid_rate_shifts": [int],
     "integral_gains": [float], "derivative_gains": [float], "leak": float}
 SUBJECTS = {"C": "fixed", "K": "float", "K beside C": "float"}
 INSTINCTS = ("proportional", "sign", "pid")
@@ -47,30 +47,30 @@ def tasks(settings: Plain) -> list[Plain]:
     for seed in settings["seeds"]:
         for subject, arithmetic in SUBJECTS.items():
             own = "" if subject == "C" else "K_"
-            for name, exponent, gains in candidates(settings, own):
+            for name, rate_shift, gains in candidates(settings, own):
                 learning = {"epochs": settings[f"{own}epochs"], "halvings": settings["halvings"], "dropout": 0.0, "average": 1}
                 network = Network(layers=(*learner.sizes(settings["dataset"], settings["hidden"]),), seed=seed,
                                   formats=WORDS,
-                                  learning=Learning(**learning | rules(subject, name, exponent, gains, settings["leak"])))
-                result.append({"seed": seed, "subject": subject, "instinct": name, "exponent": exponent, "gains": list(gains),
-                             "levels": settings["levels"]} | learner.setting_of(
+                                  learning=Learning(**learning | rules(subject, name, rate_shift, gains, settings["leak"])))
+                result.append({"seed": seed, "subject": subject, "instinct": name, "rate_shift": rate_shift,
+                             "gains": list(gains), "levels": settings["levels"]} | learner.setting_of(
                     network, arithmetic, settings["dataset"], hold_out=settings["hold_out"], both=True,
                     every=settings["every"], train_images=settings[f"{own}train_images"] or None))
     return result
 
 
 def candidates(settings: Plain, own: str) -> list[tuple[str, int, tuple[float, float, float]]]:
-    """Instinct, exponent of the rate 2**-n, and gains. ``own`` begins the names of the subject's lists."""
+    """Instinct, rate_shift of the rate 2**-n, and gains. ``own`` begins the names of the subject's lists."""
     plain = (1.0, 0.0, 0.0)
     gains = [(1.0, i, d) for i in settings["integral_gains"] for d in settings["derivative_gains"] if i or d]
-    return [*(("proportional", n, plain) for n in settings[f"{own}exponents"]),
-            *(("sign", n, plain) for n in settings[f"{own}sign_exponents"]),
-            *(("pid", n, each) for n in settings[f"{own}pid_exponents"] for each in gains)]
+    return [*(("proportional", n, plain) for n in settings[f"{own}rate_shifts"]),
+            *(("sign", n, plain) for n in settings[f"{own}sign_rate_shifts"]),
+            *(("pid", n, each) for n in settings[f"{own}pid_rate_shifts"] for each in gains)]
 
 
-def rules(subject: str, instinct: str, exponent: int, gains: tuple[float, float, float], leak: float) -> Plain:
+def rules(subject: str, instinct: str, rate_shift: int, gains: tuple[float, float, float], leak: float) -> Plain:
     """The entries of ``learning`` that say what learns how."""
-    learning_rate = 2.0**-exponent
+    learning_rate = 2.0**-rate_shift
     groups: tuple[str, ...]
     if subject == "C":                    # a bias has too few bits for small steps of a sign instinct
         groups = ("links",) if instinct == "sign" else ("links", "bias")
@@ -149,7 +149,7 @@ def _candidates(runs: list[Run]) -> list[list[Run]]:
 
 
 def _text(run: Run) -> str:
-    learning_rate, (_, integral, derivative) = f"2^-{run.setting['exponent']}", run.setting["gains"]
+    learning_rate, (_, integral, derivative) = f"2^-{run.setting['rate_shift']}", run.setting["gains"]
     return learning_rate + (f", I {integral:g}, D {derivative:g}" if run.setting["instinct"] == "pid" else "")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VERSION = 1
 ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "networks": [str],
                            "methods": [str], "epochs": int, "halvings": int, "every": int, "levels": [float],
-                           "exponents": [int], "rates": [float]}
+                           "rate_shifts": [int], "rates": [float]}
 OURS, OURS_LAST = "ours", "ours, last layer only"
 LADDER = (*METHODS, OURS, OURS_LAST)
 SAMPLE = 2000                               # training images, to see how many have an error at the end
@@ -47,7 +47,7 @@ def tasks(settings: Plain) -> list[Plain]:
             layers = (*learner.sizes(settings["dataset"], *map(int, name.split("-"))),)
             for method in settings["methods"]:
                 ours = method in (OURS, OURS_LAST)
-                for learning_rate in [2.0**-each for each in settings["exponents"]] if ours else settings["rates"]:
+                for learning_rate in [2.0**-each for each in settings["rate_shifts"]] if ours else settings["rates"]:
                     learning = Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, average=1,
                                         **({"links": learning_rate, "bias": learning_rate} if ours else {}),
                                         frozen=len(layers) - 2 if method == OURS_LAST else 0)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 VERSION = 1
 ENTRIES: Entries = {"seeds": [int], "dataset": str, "hold_out": int, "train_images": int, "hidden": [int],
-                           "exponents": [int], "epochs": int, "halvings": int}
+                           "rate_shifts": [int], "epochs": int, "halvings": int}
 USUAL = 2.0**-4                           # rate of links and biases by default
 SETS: dict[str, tuple[str, ...]] = {
     "K3": ("K3",), "K1, K2, K3": ("K1", "K2", "K3"), "bias": ("bias",), "K and bias": ("K1", "K2", "K3", "bias"),
@@ -33,14 +33,14 @@ def tasks(settings: Plain) -> list[Plain]:
     for seed in settings["seeds"]:
         for hidden in settings["hidden"]:
             for name, trained in SETS.items():
-                for exponent in settings["exponents"]:
+                for rate_shift in settings["rate_shifts"]:
                     usual = USUAL if name.endswith("own rates") else 0.0
-                    learning_rates = {"links": usual, "bias": usual} | dict.fromkeys(trained, 2.0**-exponent)
+                    learning_rates = {"links": usual, "bias": usual} | dict.fromkeys(trained, 2.0**-rate_shift)
                     network = Network(
                         layers=(*learner.sizes(settings["dataset"], hidden),), seed=seed,
                         learning=Learning(epochs=settings["epochs"], halvings=settings["halvings"], dropout=0.0, average=1),
                     ).with_learning(**learning_rates)
-                    result.append({"seed": seed, "hidden": hidden, "set": name, "exponent": exponent} | learner.setting_of(
+                    result.append({"seed": seed, "hidden": hidden, "set": name, "rate_shift": rate_shift} | learner.setting_of(
                         network, "float", settings["dataset"], hold_out=settings["hold_out"],
                         train_images=settings["train_images"], each_epoch=True, both=True))
     return result
@@ -55,21 +55,23 @@ def summarise(runs: list[Run]) -> Summary:
     for (hidden,), size in grouped(runs, "hidden").items():
         rows = []
         for (name,), same in grouped(size, "set").items():
-            by_rate_shift = grouped(same, "exponent")
-            means = {exponent: mean(run.result["accuracy"] for run in group) for (exponent,), group in by_rate_shift.items()}
-            fell = {exponent: mean(fall(run.result["tested"]) > FALL for run in group)
-                    for (exponent,), group in by_rate_shift.items()}
-            best = max(means, key=lambda exponent: means[exponent])
+            by_rate_shift = grouped(same, "rate_shift")
+            means = {rate_shift: mean(run.result["accuracy"] for run in group)
+                     for (rate_shift,), group in by_rate_shift.items()}
+            fell = {rate_shift: mean(fall(run.result["tested"]) > FALL for run in group)
+                    for (rate_shift,), group in by_rate_shift.items()}
+            best = max(means, key=lambda rate_shift: means[rate_shift])
             values.setdefault(str(hidden), {})[name] = {"best": best, "accuracy": means, "fell": fell}
             rows.append((name, f"2^-{best}", spread([run.result["accuracy"] for run in by_rate_shift[best,]]),
                          spread([run.result["test"] for run in by_rate_shift[best,]]),
-                         *(f"{means[exponent]:.1f}{' !' if fell[exponent] else ''}" for exponent in means)))
-        exponents = [exponent for (exponent,) in grouped(size, "exponent")]
+                         *(f"{means[rate_shift]:.1f}{' !' if fell[rate_shift] else ''}" for rate_shift in means)))
+        rate_shifts = [rate_shift for (rate_shift,) in grouped(size, "rate_shift")]
         tables.append(Table(
             f"{'-'.join(map(str, size[0].setting['network']['layers']))} on {size[0].setting['dataset']}: held-out accuracy "
             f"in % at the best rate, there of the test images as well, and held-out at each rate (! fell by more than {FALL:g} "
             f"points between two epochs in some seed)",
-            ("trained", "best rate", "accuracy", "of the test images", *(f"2^-{exponent}" for exponent in exponents)), rows))
+            ("trained", "best rate", "accuracy", "of the test images",
+             *(f"2^-{rate_shift}" for rate_shift in rate_shifts)), rows))
     return Summary(values, tables, [Figure(
         "what-learns", "Held-out accuracy over the rate, by what is trained; bars are standard deviations over seeds.",
         partial(_draw, runs))])
@@ -110,9 +112,9 @@ def _draw(runs: list[Run]) -> bytes:
     def paint(axes: Panels) -> None:
         for place, group in zip(axes[0], sizes.values(), strict=True):
             for (name,), same in grouped(group, "set").items():
-                by_rate_shift = grouped(same, "exponent")
+                by_rate_shift = grouped(same, "rate_shift")
                 results = [[run.result["accuracy"] for run in each] for each in by_rate_shift.values()]
-                place.errorbar([2.0**-exponent for (exponent,) in by_rate_shift], [np.mean(each) for each in results],
+                place.errorbar([2.0**-rate_shift for (rate_shift,) in by_rate_shift], [np.mean(each) for each in results],
                                [np.std(each, ddof=1) for each in results], marker=".", capsize=2, label=name)
             place.set_xscale("log", base=2)
             place.set(xlabel="rate (own rates: of K)", ylim=(0, 100), title="-".join(

@@ -31,7 +31,8 @@ def address(function: Any, arguments: tuple[Any, ...]) -> int:
 
 @intrinsic
 def call(typing_context, place, arguments):
-    """Call the kernel at the address ``place``, which returns nothing, with a tuple of arguments.
+    """Call the kernel at the address ``place``, which returns nothing, with a tuple of arguments: scalars, records, arrays of
+    any shape.
 
     The types of a call must have been declared, word for word: what was compiled for others would read anything.
     """

@@ -230,7 +230,10 @@ def _update(here, const, store, instinct, instinct_of_bias, work, room):
 
 @kernel
 def learn(batch, layer, plan, const, store, instincts, work, room, half):
-    """A recurrent layer back and one update of it; leaves in ``room.errors`` those of the layer before, if that is trained."""
+    """A recurrent layer back and one update of it; leaves in ``room.errors`` those of the layer before, if that is trained.
+
+    ``batch`` and ``layer`` are scalars; the arrays are those of the records ``plan``, ``store``, ``work`` and ``room``.
+    """
     here = plan[layer]
     lanes, products, of_bias, heard = here.blocks * LANES, room.products, room.of_bias, room.of_inputs
     for n in range(here.inputs * lanes):

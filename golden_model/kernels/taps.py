@@ -44,7 +44,7 @@ def _link_sums(x, taps, weights, weight_at, blocks, chunk, narrow, total, active
 
 @kernel
 def drives(signals, here, const, store, work):
-    """Drives of the neurons of all positions, in their lanes of ``work.drives``. ``signals`` (signals of all layers,)."""
+    """Drives of the neurons of all positions, in their lanes of ``work.drives``. ``signals`` (signals,)."""
     narrow, total, drive, active, values = work.narrow, work.total, work.drives, work.active, work.values
     lanes, links, tied = here.blocks * LANES, here.inputs * here.blocks * LANES, here.tied
     shift, least, high, bias = here.link_shift, const.drive_least, const.drive_high, store.bias

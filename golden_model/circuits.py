@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from golden_model.ring import MIRROR, POPULATIONS, mirrored
+from golden_model.ring import CHILD, MIRROR, MOTHER, POPULATIONS, PREDATOR, PREY, mirrored
 
 if TYPE_CHECKING:                         # descriptions know circuits by their wirings, and arithmetics know descriptions
     from golden_model.arithmetic import Arithmetic, Array
@@ -25,10 +25,9 @@ def bracket(x: Array, drive: Array, population: int, coupling: Array) -> Array:
     ``x`` (5, images, N), ``drive`` (images, N), ``coupling`` (3, 5, N); b has the shape of ``x``.
     """
     K1, K2, K3 = coupling[:, :, None, :]
-    roll = np.roll
-    b = (K1 * roll(x, 1, 0) - roll(K1 * x, -1, 0)            # generation: from the mother, to the child
-         + K2 * roll(x, -2, 0) - roll(K2 * x, 2, 0)          # overcoming: from the prey, to the predator
-         - K3 * x)                                           # self-limitation
+    b = (K1 * x.take(MOTHER, 0) - (K1 * x).take(CHILD, 0)            # generation: from the mother, to the child
+         + K2 * x.take(PREY, 0) - (K2 * x).take(PREDATOR, 0)         # overcoming: from the prey, to the predator
+         - K3 * x)                                                   # self-limitation
     b[population] += drive
     return b
 

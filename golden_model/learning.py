@@ -15,6 +15,7 @@ import numpy as np
 from golden_model.arithmetic import Arithmetic, Array
 from golden_model.instincts import Memory, changes
 from golden_model.parameters import Layer
+from golden_model.ring import MOTHER, PREY
 from golden_model.wirings import LayerState, LayerWiring, Mask
 
 
@@ -29,8 +30,7 @@ def output_error(arithmetic: Arithmetic, outputs: Array, labels: Array, layer: i
 
 def coupling_products(r: Array, s: Array) -> Array:
     """The local products of K1, K2, K3, summed over images: (3, 5, neurons) from r and s of (5, images, neurons)."""
-    mother, prey = np.roll(np.arange(5), 1), np.roll(np.arange(5), -2)
-    return np.stack([r * s[mother] - r[mother] * s, r * s[prey] - r[prey] * s, -r * s]).sum(axis=2)
+    return np.stack([r * s[MOTHER] - r[MOTHER] * s, r * s[PREY] - r[PREY] * s, -r * s]).sum(axis=2)
 
 
 def update(arithmetic: Arithmetic, wiring: LayerWiring, parameters: Layer, state: LayerState, r: Any, layer: int, epoch: int,

@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from golden_model.arithmetic import Arithmetic, Array
 
 EXACT = 2.0**53                               # float64 adds integers below this without rounding
+FEW = 10_000                                  # products that are summed in less time than their words are looked at
 
 
 def exact_product(a: Array, b: Array) -> Array:
-    """``a @ b``, exact for integers: through float64 BLAS where no partial sum can reach 2**53, else in int64.
+    """``a @ b``, exact for integers: through float64 BLAS where that pays and no partial sum can reach 2**53, else in int64.
 
     ``a`` (..., n), ``b`` (n, m).
     """
-    if a.dtype.kind == "f":
+    if a.dtype.kind == "f" or a.size * b.shape[-1] < FEW:
         return a @ b
     bound = float(np.abs(a).max(initial=0)) * float(np.abs(b).max(initial=0)) * a.shape[-1]
     if bound < EXACT:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 POPULATIONS = 5                           # Wood, Fire, Earth, Metal, Water
 MIRROR = -np.arange(POPULATIONS) % POPULATIONS  # population e of the mirrored ring is population -e
+MOTHER, CHILD, PREY, PREDATOR = ((np.arange(POPULATIONS) + place) % POPULATIONS for place in (-1, 1, 2, -2))   # of each
 
 
 def mirrored(coupling: npt.NDArray[Any]) -> npt.NDArray[Any]:

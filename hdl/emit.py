@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
@@ -48,6 +48,28 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
     ``initialised``: the weight memories read their contents from the files of ``memory_files``, which must lie where the
     simulator or the synthesis is started; without it they begin with zeros. Equal designs give equal texts.
     """
+    return all_to_verilog([design], initialised)[0]
+
+
+def all_to_verilog(designs: Sequence[Design], initialised: bool = False) -> list[str]:
+    """``to_verilog`` of each design, by one start of Yosys."""
+    parts = [_parts(design, initialised) for design in designs]
+    texts = iter(yosys.all_converted([component for components, _ in parts for component in components]))
+    order = [port["name"] for port in ports()]
+    result = []
+    for design, (components, memory) in zip(designs, parts, strict=True):
+        modules, generated = [], ""
+        for component, name in components:
+            text, banner = next(texts)
+            modules.append(keep_hierarchy(text, name) if isinstance(component, ControlRegister | ControlBranch) else text)
+            generated = generated or banner
+        body = agreeing(readable("\n".join(modules), order))
+        result.append(f"{_heading(design, generated)}\n{body}\n{memory}")
+    return result
+
+
+def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Component, str]], str]:
+    """The modules that are made from Amaranth, each with its name, and the Verilog of the others."""
     if design.arrangement == "time-shared":
         components: list[tuple[wiring.Component, str]] = [
             (TimeSharedCore(design, initialised), TOP), (TimeSharedUnit(ArrayDesign(design)), UNIT_MODULE)]
@@ -60,11 +82,7 @@ def to_verilog(design: Design, initialised: bool = False) -> str:
             if branches(layer):
                 components.append((ControlBranch(layer), branch_module(layer)))
             components.append((Unit(layer), unit_module(layer)))
-    parts = [(keep_hierarchy(text, name) if isinstance(component, ControlRegister | ControlBranch) else text, banner)
-             for (component, name), (text, banner) in zip(components, yosys.all_converted(components), strict=True)]
-    order = [port["name"] for port in ports()]
-    body = agreeing(readable("\n".join(text for text, _ in parts), order))
-    return f"{_heading(design, parts[0][1])}\n{body}\n{memory}"
+    return components, memory
 
 
 def _heading(design: Design, generated: str) -> str:

@@ -241,7 +241,7 @@ class Float:
 
     @staticmethod
     def _clamped(values: Array, to: Format) -> Array:
-        return np.clip(values, to.minimum, to.maximum)
+        return np.minimum(np.maximum(values, to.minimum), to.maximum)
 
     @staticmethod
     def _held(old: Array, change: Array, to: Format) -> Array:

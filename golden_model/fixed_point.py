@@ -266,7 +266,7 @@ def narrow(values: npt.ArrayLike, shift: int, to: Format, rounding: Rounding = R
 
 def _overflow(value: Integers, to: Format, overflow: Overflow, held: Any) -> Integers:
     if overflow is Overflow.SATURATE:
-        return np.clip(value, to.least, to.greatest)
+        return np.minimum(np.maximum(value, to.least), to.greatest)             # in half of the time that np.clip takes
     if overflow is Overflow.WRAP:
         return ((value - to.least) & ((1 << to.bits) - 1)) + to.least
     if held is None:

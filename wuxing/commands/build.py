@@ -29,8 +29,8 @@ def build(model: designs.NetworkArgument, circuit: Circuit,
           output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
                                                help="The folder of bitstream, reports and all that is made on the way.")],
           board: designs.BoardOption = None,
-          seeds: Annotated[int, typer.Option("--seeds", help="Place and route with up to so many seeds, until one meets the "
-                                                             "clock.")] = 1,
+          seeds: Annotated[int | None, typer.Option("--seeds", help="Place and route with up to so many seeds, until one meets "
+                                                                    "the clock; by default four.")] = None,
           router: Annotated[str, typer.Option("--router", help="Of nextpnr: router1, or router2, which takes less time "
                                                                "where it gets to an end.")] = "router1",
           clock: Annotated[float | None, typer.Option("--clock", help="MHz of the core; by default the board's.")] = None,
@@ -56,7 +56,8 @@ def build(model: designs.NetworkArgument, circuit: Circuit,
             watch = f"; {console.literal(output / boards.build.LOGS[step])} grows" if step in boards.build.LOGS else ""
             console.err().print(f"{boards.build.STEPS.index(step) + 1} of {len(boards.build.STEPS)}: {step}{watch}",
                                 soft_wrap=True)
-    built = boards.build.build(platform, design, source.values, output, clock=clock, baud=baud, seeds=seeds, router=router,
+    built = boards.build.build(platform, design, source.values, output, clock=clock, baud=baud,
+                                seeds=boards.build.SEEDS if seeds is None else seeds, router=router,
                                 encoding=source.manifest_encoding, on_step=on_step,
                                 verify=verification(design, source.values, images, lessons))
     result = report.report(built)

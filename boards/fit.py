@@ -12,7 +12,6 @@ from golden_model.network import Network
 from hdl import estimate
 from hdl.design import Design, units_within
 from hdl.estimate import Cells
-from hdl.time_shared.design import ArrayDesign
 
 NAMES = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
          "spram": "SPRAM blocks"}
@@ -70,7 +69,7 @@ def fit(platform: Platform, design: Design) -> Fit:
 
 def _spram(design: Design) -> int:
     """Blocks of SPRAM that hold the weights of a time-shared array."""
-    array = ArrayDesign(design)
+    array = design.arrays[0]
     return array.units * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)
 
 

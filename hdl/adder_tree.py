@@ -6,7 +6,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp
 

@@ -6,8 +6,9 @@ from amaranth.lib import wiring
 
 from hdl import weights
 from hdl.adder_tree import AdderTree
+from hdl.array_design import memory_file
 from hdl.control import BRANCH, CLUSTER, branches, control_layout
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 from hdl.sequencer import Sequencer
 
 JOINED = 8                                # outputs joined by one registered OR
@@ -24,11 +25,6 @@ def control_module(layer: LayerDesign) -> str:
 
 def branch_module(layer: LayerDesign) -> str:
     return f"wuxing_branch_{layer.index}"
-
-
-def initial_file(layer: LayerDesign, unit: int) -> str:
-    """Name of the file with the initial words of one unit's memory."""
-    return f"weights_{layer.index}_{unit}.hex"
 
 
 def output_latency(layer: LayerDesign) -> int:
@@ -53,7 +49,7 @@ class Layer(wiring.Component):
     ----------
     layer : LayerDesign
     initialised : bool
-        Whether the memories begin with the words of ``initial_file``.
+        Whether the memories begin with the contents of files (``hdl.emit``).
 
     Members
     -------
@@ -113,7 +109,7 @@ class Layer(wiring.Component):
                 o_token=tokens[number], i_fetched=fetched, i_word=word,
                 o_write_data=write_data, o_write_enable=write_enable, o_output=output, o_product=product)
             m.submodules[f"weights_{number}"] = weights.instance(
-                width=layer.word_bits, depth=layer.depth, init=initial_file(layer, number) if self.initialised else "",
+                width=layer.word_bits, depth=layer.depth, init=memory_file(layer.index, number) if self.initialised else "",
                 address=control.address, fetched=fetched, word=word, write_address=control.write_address, write_data=write_data,
                 write_enable=write_enable)
             outputs.append(output)

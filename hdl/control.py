@@ -10,7 +10,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 
 CLUSTER = 8                               # units that share one registered copy of the control word
 BRANCH = 4                                # clusters that share one registered copy of theirs, where there are more clusters

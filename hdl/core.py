@@ -9,7 +9,8 @@ from amaranth.lib import fifo, wiring
 from hdl.activation_list import ActivationList
 from hdl.array import Layer
 from hdl.core_ports import MEMBERS, commands_of, pass_on
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
+from hdl.layer_design import LayerDesign
 from hdl.output_stage import OutputStage
 from hdl.skid_buffer import ShiftQueue
 

@@ -1,19 +1,13 @@
-"""``Design``: a network description and the choices that make it a circuit, checked before anything is elaborated.
-
-Everything that generator, documents and estimates must agree on is derived here: widths, shifts, memory maps.
-"""
+"""``Design``: a network description and the choices that make it a circuit, checked before anything is elaborated."""
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
-from golden_model.bounds import Interval, words_of_formats
 from golden_model.errors import InputError
-from golden_model.fixed_point import Format
-from golden_model.network import POPULATIONS, Network
-from hdl.half_step import HALF_STEPS
-from hdl.multiplier import OPERAND_BITS, check_target
+from golden_model.network import Network
+from hdl.array_design import ArrayDesign
+from hdl.layer_design import Choices, LayerDesign, uniform
+from hdl.multiplier import check_target
 
 KINDS = ("shift", "programmable")
 ARRANGEMENTS = ("parallel", "time-shared")
@@ -23,7 +17,7 @@ MOST_ADDRESS = 0xFFFF                     # neurons and parameters of a frame's 
 
 
 @dataclass(frozen=True, kw_only=True)
-class Design:
+class Design(Choices):
     """A network and how it becomes a circuit.
 
     Parameters
@@ -50,13 +44,10 @@ class Design:
         learning has no hardware.
     """
 
-    network: Network
     units: tuple[int, ...] = ()
-    kind: str = "shift"
-    target: str = "portable"
-    learns: bool = True
     arrangement: str = "parallel"
-    layers: tuple[LayerDesign, ...] = field(init=False, compare=False, repr=False)      # follow from all else
+    arrays: tuple[ArrayDesign, ...] = field(init=False, compare=False, repr=False)      # follow from all else
+    layers: tuple[LayerDesign, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         check_target(self.target)
@@ -110,7 +101,11 @@ class Design:
             raise InputError(f"every layer of a time-shared array must use all of its {max(units)} processing units, or as "
                              f"many as it has neurons, not {list(units)}; give one number for all layers")
         object.__setattr__(self, "units", units)
-        object.__setattr__(self, "layers", tuple(LayerDesign(self, index) for index in range(len(neurons))))
+        time_shared, numbers = self.arrangement == "time-shared", range(len(neurons))
+        arrays = tuple(ArrayDesign(self, index, layers, [units[layer] for layer in layers], time_shared=time_shared)
+                       for index, layers in enumerate([numbers] if time_shared else [[layer] for layer in numbers]))
+        object.__setattr__(self, "arrays", arrays)
+        object.__setattr__(self, "layers", tuple(layer for array in arrays for layer in array.layers))
         for layer in self.layers:
             layer.check()
 
@@ -123,30 +118,6 @@ class Design:
                 raise InputError(f"a time-shared array must have one neuron.{name} for all five populations, not "
                                  f"{list(getattr(neuron, name))}; choose arrangement parallel")
 
-    @property
-    def operand_bits(self) -> int:
-        """Bits of both operands of the multiplier."""
-        return OPERAND_BITS[self.target]
-
-    def links_rate_shifts(self) -> range:
-        """The rate shifts n of the links' learning rates 2**-n that the core takes; none if they are not learnt."""
-        return self._rate_shifts("links")
-
-    def bias_rate_shifts(self) -> range:
-        return self._rate_shifts("bias")
-
-    def _rate_shifts(self, name: str) -> range:
-        if not self.learns:
-            return range(0)
-        first, last = self.network.learning.rate_shifts(0)[name], self.network.learning.greatest_rate_shifts()[name]
-        return range(0) if first is None or last is None else range(first, last + 1)
-
-
-def rate_shift_bits(allowed: range) -> int:
-    """Bits of a port for the rate shifts of a learning rate, one if there are none. No wider: Verilog has no name for a part of
-    a port."""
-    return max(1, (allowed.stop - 1).bit_length())
-
 
 def units_within(network: Network, most: int) -> tuple[int, ...]:
     """Processing units of each layer when no layer may have more than ``most``: as few folds as that needs."""
@@ -155,238 +126,3 @@ def units_within(network: Network, most: int) -> tuple[int, ...]:
     return tuple(-(-size // -(-size // most)) for size in network.layers[1:])
 
 
-class LayerDesign:
-    """What one layer is made of. Widths in bits, all words signed unless said otherwise."""
-
-    def __init__(self, design: Design, index: int) -> None:
-        self.design, self.index = design, index
-        network = design.network
-        self.network, self.formats = network, network.formats
-        self.inputs, self.neurons = network.layers[index], network.layers[index + 1]
-        self.units = design.units[index]
-        self.folds = -(-self.neurons // self.units)
-        self.learns = design.learns and index >= network.learning.frozen and len(self._rates()) > 0
-        self.reverses = self.learns and index > network.learning.frozen      # sends errors to the layer before it
-        self.last = index == len(network.layers) - 2
-
-    @property
-    def rings_in_memory(self) -> bool:
-        """Whether step starts and gates are kept in memories of LUTs, which save ECP5 a quarter of the flip-flops; iCE40 has
-        none."""
-        return self.design.target == "ecp5" and self.design.arrangement == "parallel"
-
-    def _rates(self) -> list[str]:
-        rate_shifts = self.network.learning.rate_shifts(0)
-        return [name for name in ("links", "bias") if rate_shifts[name] is not None]
-
-    # ------------------------------------------------------------- memory map
-
-    @property
-    def bias_row(self) -> int:
-        return self.inputs
-
-    @property
-    def coupling_row(self) -> int:
-        """First of 15 rows of K, which only programmable neurons have."""
-        return self.inputs + 1
-
-    @property
-    def parameter_rows(self) -> int:
-        """Rows of one neuron that a host can address."""
-        return self.inputs + 1 + (3 * POPULATIONS if self.design.kind == "programmable" else 0)
-
-    @property
-    def saves_state(self) -> bool:
-        """A folded layer keeps the settled displacements of its neurons between forward and reverse."""
-        return self.learns and self.folds > 1 and self.design.arrangement == "parallel"
-
-    @property
-    def state_row(self) -> int:
-        """First of 5 rows of settled displacements."""
-        return self.parameter_rows
-
-    @property
-    def rows(self) -> int:
-        """Words of weight memory for one neuron."""
-        return self.parameter_rows + (POPULATIONS if self.saves_state else 0)
-
-    @property
-    def depth(self) -> int:
-        """Words of weight memory of one processing unit."""
-        return self.folds * self.rows
-
-    @cached_property
-    def word_bits(self) -> int:
-        """Bits of a word of weight memory: links, biases, and what else is kept there."""
-        formats = self.formats
-        bits = [formats.weight.bits, formats.drive.bits]
-        if self.saves_state:
-            bits.append(formats.displacement.bits)
-        if self.design.kind == "programmable":
-            bits.append(formats.coupling.bits)
-        return max(bits)
-
-    def fold_size(self, fold: int) -> int:
-        """Neurons of a fold: all units, but in the last fold what is left."""
-        return min(self.units, self.neurons - fold * self.units)
-
-    # ------------------------------------------------------------- widths
-
-    @cached_property
-    def alignment(self) -> int:
-        """Bits by which inputs are shifted left: in a time-shared array the products of all layers have their point at one
-        place."""
-        if self.design.arrangement == "parallel":
-            return 0
-        fractions = [self.network.input_fraction(index) for index in range(len(self.network.layers) - 1)]
-        return max(fractions) - fractions[self.index]
-
-    @property
-    def link_shift(self) -> int:
-        """Bits that a sum of links drops to become a drive."""
-        return self.network.link_shift(self.index) + self.alignment
-
-    @property
-    def input_word(self) -> Format:
-        """The format of a value that comes in over the links."""
-        return self.formats.displacement if self.index else self.formats.input
-
-    @property
-    def input_bits(self) -> int:
-        """Signed bits of such a value."""
-        word = self.input_word
-        return word.bits + (not word.signed) + self.alignment
-
-    @property
-    def operand_scale(self) -> int:
-        """Fraction bits of the multiplier's operand B beyond those of a displacement."""
-        return self.formats.bracket_fraction - self.formats.displacement.fraction
-
-    @property
-    def restore_value(self) -> int:
-        """Operand with which a half step from zero gives back the other operand: 2**(corrector_shift + 1 - scale)."""
-        return 1 << (self.network.corrector_shift + 1 - self.operand_scale)
-
-    @cached_property
-    def error_split(self) -> int:
-        """Of the link_shift bits by which an error is shifted into the accumulator, those on operand A."""
-        return max(0, min(self.link_shift, self.design.operand_bits - self.formats.error.bits))
-
-    @cached_property
-    def passing_bits(self) -> int:
-        """Bits of what comes to operand B as it is: inputs, reverse signals and powers of two."""
-        bits = [self.formats.displacement.bits, self.input_bits, self.link_shift + 2]
-        if self.learns:
-            bits.append(self.link_shift - self.error_split + 2)
-        if self.saves_state:
-            bits.append(self.restore_value.bit_length() + 1)
-        return max(bits)
-
-    @property
-    def broadcast_bits(self) -> int:
-        """Bits of the register through which that and the drive come to operand B."""
-        return max(self.formats.drive.bits, self.passing_bits)
-
-    @cached_property
-    def exact_widths(self) -> dict[str, int]:
-        """Bits of exact sums, for the K that this kind of neuron can have."""
-        return self.network.widths(any_coupling=self.design.kind == "programmable")
-
-    @cached_property
-    def operand_bits_needed(self) -> dict[str, int]:
-        """Bits that the multiplier's operands need, by what they carry."""
-        formats = self.formats
-        gate = formats.displacement.bits + 2                            # not negative, doubled for the predictor
-        bracket = self.exact_widths["bracket"] if formats.bracket is None else formats.bracket.bits
-        needed = {"formats.weight": formats.weight.bits, "formats.drive (bias)": formats.drive.bits,
-                  "formats.displacement (gate)": gate, "the bracket": bracket,
-                  "the inputs": self.broadcast_bits + self.operand_scale}
-        if self.learns:
-            needed["formats.error"] = formats.error.bits
-            needed["inputs times rate"] = self.update_operand_bits
-        return needed
-
-    @property
-    def sum_bits(self) -> int:
-        """Accumulator of links and bias, with room for the half that rounds. Links that are not there count, too."""
-        words = words_of_formats(self.network)
-        links = ((words.displacement[0] if self.index else words.input) * words.weight).times(self.inputs) << self.alignment
-        return (links + (words.drive << self.link_shift) + Interval.of(1 << self.link_shift)).bits
-
-    @property
-    def phases(self) -> int:
-        """Clocks of a half step."""
-        return HALF_STEPS[self.design.kind].phases
-
-    @property
-    def product_bits(self) -> int:
-        """Bits of gate times bracket that matter, the gate doubled."""
-        return min(self.exact_widths["product"] + 1, 2 * self.design.operand_bits)
-
-    # ------------------------------------------------------------- learning
-
-    @cached_property
-    def update_shift(self) -> int:
-        """Bits that the product of an update drops, at every rate: slower rates shift the other operand less."""
-        greatest_rate_shifts = self.network.learning.greatest_rate_shifts()
-        links = greatest_rate_shifts["links"]
-        shifts = [] if links is None else [self.network.update_shift(self.index, links) + self.alignment]
-        return max([*shifts, *([] if greatest_rate_shifts["bias"] is None else [greatest_rate_shifts["bias"]]), 1])
-
-    @cached_property
-    def update_operand_bits(self) -> int:
-        rate_shifts = self.network.learning.rate_shifts(0)
-        bits = [2]
-        if rate_shifts["links"] is not None:
-            bits.append(self.input_bits + self.update_shift - self.alignment
-                        - self.network.update_shift(self.index, rate_shifts["links"]))
-        if rate_shifts["bias"] is not None:
-            bits.append(2 + self.update_shift - rate_shifts["bias"])
-        return max(bits)
-
-    @property
-    def reverse_sum_bits(self) -> int:
-        """The sum of all reverse links of one input, with room for the half that rounds."""
-        words = words_of_formats(self.network)
-        return ((words.reverse * words.weight).times(self.neurons) + Interval.of(1 << self.network.reverse_link_shift)).bits
-
-    def check(self) -> None:
-        """Raise an ``InputError`` if the multiplier cannot take the network's words."""
-        available = self.design.operand_bits
-        for name, bits in self.operand_bits_needed.items():
-            if bits > available:
-                remedy = {"the bracket": f'set formats.bracket, for example "Q{available - self.formats.displacement.fraction}'
-                                         f'.{self.formats.displacement.fraction}"',
-                          "inputs times rate": "choose fewer learning.halvings"}.get(name, "choose a narrower format")
-                raise InputError(f"{name} must fit the {available}-bit operand of target {self.design.target}, but layer "
-                                 f"{self.index} needs {bits} bits; {remedy}")
-        if self.design.kind == "shift" and (bracket := self.formats.bracket) is not None:
-            bits = self.passing_bits + self.operand_scale
-            if bracket.bits < bits:
-                raise InputError(f"formats.bracket must have at least {bits} bits in layer {self.index}, because inputs of "
-                                 f"kind shift pass through it, not {bracket.bits}; choose a wider one or kind "
-                                 f"programmable")
-        if self.design.kind == "shift":
-            one = self.formats.coupling.one
-            for name in ("K1", "K2", "K3"):
-                for value in getattr(self.network.neuron, name):
-                    if len(signed_digits(round(value * one))) > 2:
-                        raise InputError(f"neuron.{name} of kind shift must be signed powers of two or sums of two, not "
-                                         f"{value:g}; choose kind programmable")
-
-
-def signed_digits(value: int) -> list[tuple[int, int]]:
-    """The canonical signed digits of an integer: (shift, sign) with value = sum of sign * 2**shift, as few as can be."""
-    digits, shift = [], 0
-    while value:
-        if value & 1:
-            sign = 2 - (value & 3)
-            digits.append((shift, sign))
-            value -= sign
-        value >>= 1
-        shift += 1
-    return digits
-
-
-def uniform(values: Sequence[float]) -> bool:
-    return len(set(values)) == 1

@@ -18,17 +18,18 @@ from golden_model.errors import InputError
 from golden_model.network import POPULATIONS, Network
 from golden_model.parameters import Layer, Parameters, check
 from hdl import frames, templates, weights, yosys
-from hdl.array import branch_module, control_module, initial_file, output_latency, unit_module
+from hdl.array import branch_module, control_module, output_latency, unit_module
+from hdl.array_design import ArrayDesign
 from hdl.control import ControlBranch, ControlRegister, branches, control_latency
 from hdl.core import RESET_VERILOG, Core
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
+from hdl.layer_design import LayerDesign
 from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.sequencer import WORD_LATENCY
 from hdl.time_shared import single_port_weights
-from hdl.time_shared.array import UNIT_MODULE, memory_file
+from hdl.time_shared.array import UNIT_MODULE
 from hdl.time_shared.core import TimeSharedCore
-from hdl.time_shared.design import ArrayDesign
 from hdl.time_shared.unit import TimeSharedUnit
 from hdl.unit import Unit
 from hdl.verilog_text import keep_hierarchy, readable
@@ -72,7 +73,7 @@ def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Compone
     """The modules that are made from Amaranth, each with its name, and the Verilog of the others."""
     if design.arrangement == "time-shared":
         components: list[tuple[wiring.Component, str]] = [
-            (TimeSharedCore(design, initialised), TOP), (TimeSharedUnit(ArrayDesign(design)), UNIT_MODULE)]
+            (TimeSharedCore(design, initialised), TOP), (TimeSharedUnit(design.arrays[0]), UNIT_MODULE)]
         memory = single_port_weights.verilog(design.target)
     else:
         components = [(Core(design, initialised), TOP)]
@@ -100,7 +101,7 @@ def _heading(design: Design, generated: str) -> str:
 
 def multipliers(design: Design) -> int:
     """As many as there are processing units."""
-    return max(design.units) if design.arrangement == "time-shared" else sum(design.units)
+    return sum(array.units for array in design.arrays)
 
 
 def generator() -> str:
@@ -137,18 +138,12 @@ def memory_files(design: Design, parameters: Parameters) -> dict[str, str]:
         If the parameters are not integers of the network's formats, or bring a K that kind ``shift`` does not have.
     """
     check(design.network, "fixed", parameters)
-    words = []
     for layer, values in zip(design.layers, parameters, strict=True):
         if design.kind == "shift":
             _check_wired(layer, values.coupling)
-        words.append([_memory(layer, unit, values) for unit in range(max(design.units))])
-    if design.arrangement == "time-shared":
-        array = ArrayDesign(design)
-        return {memory_file(unit): _hexadecimal(np.concatenate([layer[unit] for layer in words]),
-                                                                   array.word_bits)
-                for unit in range(array.units)}
-    return {initial_file(layer, unit): _hexadecimal(words[layer.index][unit], layer.word_bits)
-            for layer in design.layers for unit in range(layer.units)}
+    return {array.memory_file(unit): _hexadecimal(
+                np.concatenate([_memory(layer, unit, parameters[layer.index]) for layer in array.layers]), array.word_bits)
+            for array in design.arrays for unit in range(array.units)}
 
 
 def _memory(layer: LayerDesign, unit: int, values: Layer) -> Any:
@@ -215,14 +210,12 @@ def manifest(design: Design, files: Mapping[str, str], encoding: Mapping[str, An
     words = network.formats
     rate_shifts = {"links": design.links_rate_shifts(), "bias": design.bias_rate_shifts()}
     phases = design.layers[0].phases
-    array, time_shared = ArrayDesign(design), design.arrangement == "time-shared"
     return {
         "format": FORMAT, "generator": generator(), "command": command(design), "top": TOP,
         "digest": network.digest, "network": network.to_dict(),
         "kind": design.kind, "arrangement": design.arrangement, "target": design.target, "learns": design.learns,
         "units": list(design.units), "multipliers": multipliers(design), "operand_bits": design.operand_bits,
-        "memory_bits": multipliers(design) * array.depth * array.word_bits if time_shared else sum(
-            layer.units * layer.depth * layer.word_bits for layer in design.layers),
+        "memory_bits": sum(array.units * array.depth * array.word_bits for array in design.arrays),
         "ports": ports(),
         "frames": {"magic": f"0x{frames.MAGIC:08x}", "digest": f"0x{frames.digest_word(network.digest):016x}", "word_bits": 32,
                    "image_bytes": network.layers[0], "image_words": -(-network.layers[0] // 4),
@@ -234,16 +227,17 @@ def manifest(design: Design, files: Mapping[str, str], encoding: Mapping[str, An
         "rate_shifts": {name: {"least_rate_shift": allowed.start, "greatest_rate_shift": allowed.stop - 1,
                                "initial_rate_shift": allowed.start} if design.learns and allowed else None
                         for name, allowed in rate_shifts.items()},
-        "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": 1 if time_shared else WORD_LATENCY,
-                      "control": [1 if time_shared else control_latency(layer) for layer in design.layers],
+        "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": 1 if design.arrays[0].time_shared else WORD_LATENCY,
+                      "control": [1 if layer.time_shared else control_latency(layer) for layer in design.layers],
                       "half_step": phases, "settling": 2 * network.integration.steps * phases,
-                      "output": [0 if time_shared else output_latency(layer) for layer in design.layers]},
-        "layers": [_layer_entry(layer) for layer in design.layers],
+                      "output": [0 if layer.time_shared else output_latency(layer) for layer in design.layers]},
+        "layers": [_layer_entry(array, layer, base) for array in design.arrays
+                   for layer, base in zip(array.layers, array.bases, strict=True)],
         "files": {name: {"bytes": len(data := text.encode()), "sha256": hashlib.sha256(data).hexdigest()}
                   for name, text in sorted(files.items())}}
 
 
-def _layer_entry(layer: LayerDesign) -> dict[str, Any]:
+def _layer_entry(array: ArrayDesign, layer: LayerDesign, base: int) -> dict[str, Any]:
     """Sizes and addresses of a layer. Rows are counted within one neuron, first and last; see ``docs/verilog.md``."""
     rows = {"links": [0, layer.inputs - 1], "bias": [layer.bias_row, layer.bias_row]}
     if layer.design.kind == "programmable":
@@ -252,12 +246,8 @@ def _layer_entry(layer: LayerDesign) -> dict[str, Any]:
     parameters = dict(rows)
     if layer.saves_state:
         rows["state"] = [layer.state_row, layer.state_row + POPULATIONS - 1]
-    array = ArrayDesign(layer.design)
-    memory = {"word_bits": layer.word_bits, "base": 0, "depth": layer.depth, "rows_per_neuron": layer.rows, "rows": rows,
-              "files": [initial_file(layer, unit) for unit in range(layer.units)]}
-    if layer.design.arrangement == "time-shared":
-        memory |= {"word_bits": array.word_bits, "base": array.bases[layer.index], "depth": array.depth,
-                   "files": [memory_file(unit) for unit in range(layer.units)]}
+    memory = {"word_bits": array.word_bits, "base": base, "depth": array.depth, "rows_per_neuron": layer.rows, "rows": rows,
+              "files": [array.memory_file(unit) for unit in range(layer.units)]}
     return {"inputs": layer.inputs, "neurons": layer.neurons, "units": layer.units, "folds": layer.folds,
             "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
             "memory": memory}

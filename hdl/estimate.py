@@ -12,10 +12,10 @@ from golden_model.errors import InputError
 from hdl import timing
 from hdl.adder_tree import levels
 from hdl.control import branches, clusters, control_layout
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
 from hdl.devices import LARGEST
 from hdl.frames import MOST_COUNT
-from hdl.time_shared.design import ArrayDesign
+from hdl.layer_design import LayerDesign
 
 WARM_UP, MEASURED = 12, 24                # images before and within the steady state
 CLOCKS = {"ecp5": 100.0, "ice40": 24.0}   # MHz that a core is to reach at least
@@ -103,10 +103,7 @@ def memory(design: Design) -> Memory:
         if layer.reverses and layer.folds > 1:
             queues += layer.inputs * layer.reverse_sum_bits
     queues += layers[-1] * design.network.formats.displacement.bits
-    weights = sum(layer.units * layer.depth * layer.word_bits for layer in design.layers)
-    if design.arrangement == "time-shared":
-        array = ArrayDesign(design)
-        weights = array.units * array.depth * array.word_bits
+    weights = sum(array.units * array.depth * array.word_bits for array in design.arrays)
     return Memory(weights=weights, lists=lists, queues=queues)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Mux, Value, signed
 
-from hdl.design import LayerDesign, uniform
+from hdl.layer_design import LayerDesign, uniform
 from hdl.ring import of_population
 
 

@@ -10,7 +10,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.control import control_latency, control_layout
-from hdl.design import LayerDesign, rate_shift_bits
+from hdl.layer_design import LayerDesign, rate_shift_bits
 from hdl.operands import encoded, scaled
 from hdl.operations import PARALLEL, Operand, Operation
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 from hdl.narrow import clamp, half_up
 
 

@@ -6,7 +6,7 @@ from amaranth.lib import data, fifo, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.commands import Result, job_layout
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from amaranth.hdl import Module, Mux, Signal, Value, signed
 from amaranth.lib import data
 
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 from hdl.narrow import clamp
 
 

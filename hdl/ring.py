@@ -21,7 +21,7 @@ from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, 
 from amaranth.lib import data, memory
 
 from golden_model.network import POPULATIONS
-from hdl.design import LayerDesign, signed_digits, uniform
+from hdl.layer_design import LayerDesign, signed_digits, uniform
 from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp, half_up
 

@@ -21,10 +21,10 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
 from hdl.control import control_latency, control_layout, needs_populations
-from hdl.design import LayerDesign, rate_shift_bits
 from hdl.half_step import HALF_STEPS, issue_phases
 from hdl.image_buffer import item_layout
 from hdl.items import ItemPipeline, product_latency
+from hdl.layer_design import LayerDesign, rate_shift_bits
 from hdl.operations import PARALLEL
 from hdl.settling import during, settle
 

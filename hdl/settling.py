@@ -6,8 +6,8 @@ from amaranth.lib import data
 
 from golden_model.network import POPULATIONS
 from hdl.control import needs_populations
-from hdl.design import LayerDesign
 from hdl.half_step import HALF_STEPS, PERIOD, PRODUCTS, HalfStep, coupling_row
+from hdl.layer_design import LayerDesign
 from hdl.operations import Operand
 
 # Of programmable neurons: whether a product is issued, and how far it is; by registers, not by comparing the phase

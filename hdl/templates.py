@@ -6,8 +6,9 @@ from typing import Any
 
 from golden_model.network import POPULATIONS
 from hdl import frames
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
 from hdl.frames import Opcode, Status
+from hdl.layer_design import LayerDesign
 
 # What a request carries after its header, and what its reply does; {image}, {outputs}: words of this core
 REQUESTS = {

@@ -15,9 +15,10 @@ from golden_model.network import POPULATIONS
 from hdl import activation_list, adder_tree, image_buffer
 from hdl.array import output_latency
 from hdl.control import control_latency
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
 from hdl.half_step import HALF_STEPS, issue_phases
 from hdl.items import product_latency
+from hdl.layer_design import LayerDesign
 from hdl.operations import PARALLEL
 from hdl.sequencer import DRAIN, GATE_CLOCKS, RESTORED, SCAN_REST, WRITE_LATENCY
 

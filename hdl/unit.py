@@ -24,8 +24,8 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
 from hdl.control import control_layout
-from hdl.design import LayerDesign
 from hdl.gate import gated, not_extinct, population_size, reverse_gate, wide
+from hdl.layer_design import LayerDesign
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
 from hdl.programmable import ProgrammableBracket

@@ -17,7 +17,8 @@ from golden_model.model import Model
 from golden_model.network import POPULATIONS
 from hdl.array import unit_module
 from hdl.control import control_latency
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
+from hdl.layer_design import LayerDesign
 from hdl.time_shared.array import UNIT_MODULE
 from sim.compiled import Probe, Samples
 
@@ -78,7 +79,7 @@ def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
 
 
 def _point(layer: LayerDesign, number: int, place: int) -> str:
-    array = "array" if layer.design.arrangement == "time-shared" else f"layer_{layer.index}"
+    array = "array" if layer.time_shared else f"layer_{layer.index}"
     return f"{array}.unit_{number}.point_{place}"
 
 

@@ -11,7 +11,8 @@ from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import POPULATIONS, Formats, Initialisation, Integration, Learning, Network, Neuron
 from golden_model.parameters import Layer, Parameters, layer_shapes
-from hdl.design import Design, signed_digits
+from hdl.design import Design
+from hdl.layer_design import signed_digits
 
 
 @dataclass(frozen=True)

@@ -413,7 +413,7 @@ def test_the_command_refuses_in_one_sentence(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("file", "right", "wrong", "text"), [
-    ("weights_0.hex", "05e\n", "05f\n", "layer 0 of the core must begin with the parameters that it was given, but does not"),
+    ("weights_0_0.hex", "05e\n", "05f\n", "layer 0 of the core must begin with the parameters that it was given, but does not"),
     (emit.VERILOG, "$signed(a) * $signed(b)", "$signed(a) * $signed(b) + 64", "the core must equal the golden model, but: ")])
 def test_a_core_that_differs_from_its_model_is_found_before_synthesis(file, right, wrong, text, tmp_path):
     design, values = small()

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from golden_model.errors import InputError
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
-from hdl.design import Design, signed_digits, units_within
-from hdl.time_shared.design import ArrayDesign
+from hdl.design import Design, units_within
+from hdl.layer_design import signed_digits
 
 NETWORK = Network(layers=(6, 4, 3))
 
@@ -183,7 +183,7 @@ def test_frozen_layers_do_not_learn_and_the_first_that_does_sends_no_errors(froz
 
 def test_layers_of_a_time_shared_array_follow_one_another_in_its_memories_and_use_what_they_can_of_its_units():
     design = Design(network=Network(layers=(6, 9, 3, 7)), arrangement="time-shared")
-    array = ArrayDesign(design)
+    array = design.arrays[0]
     assert design.units == (4, 3, 4)
     assert array.units == 4
     assert [layer.folds for layer in design.layers] == [3, 1, 2]

@@ -13,7 +13,6 @@ from amaranth.hdl import Array, Assert, Assume, Cat, Const, Mux, Signal
 from formal import check, falls, keeps_offers, rank_of
 from golden_model.network import POPULATIONS, Integration, Learning, Network
 from hdl.design import Design
-from hdl.time_shared.design import ArrayDesign
 from hdl.time_shared.sequencer import ACCESS, DRAIN, KINDS, UPDATED, TimeSharedSequencer
 from planted_bugs import planted
 
@@ -36,7 +35,7 @@ CONFIGURATIONS = {
 
 def proof(sequencer_class, configuration):
     """A sequencer of ``sequencer_class`` with its claims."""
-    array = ArrayDesign(Design(arrangement="time-shared", **configuration))
+    array = Design(arrangement="time-shared", **configuration).arrays[0]
     layers, final = array.layers, len(array.layers) - 1
 
     class Proof(sequencer_class):

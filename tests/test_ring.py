@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Network, Neuron
-from hdl.design import Design, signed_digits
+from hdl.design import Design
+from hdl.layer_design import signed_digits
 from hdl.ring import Bracket, multiple, shift_ring
 from planted_bugs import planted
 from testbenches.bracket_circuit import BracketCircuit

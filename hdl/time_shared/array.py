@@ -4,18 +4,13 @@ from __future__ import annotations
 from amaranth.hdl import Array, ClockSignal, Const, Instance, Module, ResetSignal, Signal, signed
 from amaranth.lib import wiring
 
+from hdl.array_design import ArrayDesign
 from hdl.time_shared import single_port_weights
-from hdl.time_shared.design import ArrayDesign
 from hdl.time_shared.sequencer import TimeSharedSequencer
 from hdl.time_shared.tree import TimeSharedTree
 from hdl.time_shared.unit import control_layout
 
 UNIT_MODULE = "wuxing_time_shared_unit"
-
-
-def memory_file(unit: int) -> str:
-    """Name of the file with the initial words of one unit's memory."""
-    return f"weights_{unit}.hex"
 
 
 class TimeSharedArray(wiring.Component):
@@ -34,7 +29,7 @@ class TimeSharedArray(wiring.Component):
     ----------
     array : SharedDesign
     initialised : bool
-        Whether the memories begin with the words of ``memory_file``.
+        Whether the memories begin with the contents of files (``hdl.emit``).
 
     Members
     -------
@@ -76,7 +71,7 @@ class TimeSharedArray(wiring.Component):
                 i_number=Const(number, array.numbers), i_fetched=fetched, o_write_data=data,
                 o_write_enable=write_enable, o_output=output, o_product=product)
             m.submodules[f"weights_{number}"] = single_port_weights.instance(
-                width=array.word_bits, depth=array.depth, init=memory_file(number) if self.initialised else "",
+                width=array.word_bits, depth=array.depth, init=array.memory_file(number) if self.initialised else "",
                 address=sequencer.address, fetched=fetched, write_data=data, write_enable=write_enable)
             outputs.append(output)
             words.append(fetched)

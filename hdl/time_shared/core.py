@@ -12,7 +12,6 @@ from hdl.design import Design
 from hdl.operands import encoded
 from hdl.output_stage import OutputStage
 from hdl.time_shared.array import TimeSharedArray
-from hdl.time_shared.design import ArrayDesign
 
 
 class TimeSharedCore(wiring.Component):
@@ -47,7 +46,7 @@ class TimeSharedCore(wiring.Component):
         design = self.design
         commands = commands_of(m, self, design)
         m.submodules.output_unit = output_unit = OutputStage(design.layers[-1])
-        m.submodules.array = array = TimeSharedArray(ArrayDesign(design), self.initialised)
+        m.submodules.array = array = TimeSharedArray(design.arrays[0], self.initialised)
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
         pass_on(m, commands.job, output_unit.job)
         pass_on(m, output_unit.result, commands.result)

@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from hdl import estimate
 from hdl.adder_tree import levels
+from hdl.array_design import ArrayDesign
 from hdl.design import Design
 from hdl.estimate import Cells, adder, block_rams
 from hdl.frames import MOST_COUNT
-from hdl.time_shared.design import ArrayDesign
 
 LUTS_OF_CONTROL = 15                      # of a unit: enables and clears
 LONE_WORDS = 10                           # displacements' worth of flip-flops that iCE40 cannot pack with a LUT of their own
@@ -38,7 +38,7 @@ def unit_cells(array: ArrayDesign) -> Cells:
 
 def cells(design: Design) -> Cells:
     """The whole core; arguments as ``hdl.estimate.cells``, which checks them."""
-    array, formats, target = ArrayDesign(design), design.network.formats, design.target
+    array, formats, target = design.arrays[0], design.network.formats, design.target
     s, address = formats.displacement.bits, (array.depth - 1).bit_length()
     words = -(-design.network.layers[0] // 4)
     place = (words - 1).bit_length()

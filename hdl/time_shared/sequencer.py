@@ -17,14 +17,14 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
-from hdl.design import rate_shift_bits
+from hdl.array_design import ArrayDesign
 from hdl.half_step import SHIFT, issue_phases
 from hdl.image_buffer import item_layout
 from hdl.items import Source, align
+from hdl.layer_design import rate_shift_bits
 from hdl.operands import scaled
 from hdl.operations import TIME_SHARED, Operand
 from hdl.settling import during, settle
-from hdl.time_shared.design import ArrayDesign
 from hdl.time_shared.unit import ZEROS, control_layout
 
 KINDS = tuple(TIME_SHARED.operations)

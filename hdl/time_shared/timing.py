@@ -5,7 +5,8 @@ from collections.abc import Iterable
 
 from golden_model.network import POPULATIONS
 from hdl import activation_list, image_buffer
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
+from hdl.layer_design import LayerDesign
 from hdl.time_shared.sequencer import DRAIN, ISSUE_PHASES, UPDATED
 from hdl.timing import QUEUE_LATENCY, Image, LayerClocks, Timing
 

@@ -7,9 +7,9 @@ from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
+from hdl.array_design import ArrayDesign
 from hdl.memory_ports import read_port, write_port
 from hdl.narrow import clamp, half_up
-from hdl.time_shared.design import ArrayDesign
 from hdl.time_shared.unit import BLOCK
 
 

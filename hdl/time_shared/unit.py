@@ -22,12 +22,12 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
+from hdl.array_design import SLOT, ArrayDesign
 from hdl.gate import gated, not_extinct, population_size, reverse_gate, wide
 from hdl.memory_ports import read_port, write_port
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp, fits
 from hdl.ring import Bracket, shift_ring
-from hdl.time_shared.design import SLOT, ArrayDesign
 
 ZEROS = SLOT                              # first of the words of the memory of step starts that stay zero
 BLOCK = {"ram_style": "block", "no_rw_check": 1}

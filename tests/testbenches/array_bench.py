@@ -15,7 +15,8 @@ from golden_model import circuits, links
 from golden_model.arithmetic import Fixed
 from golden_model.fixed_point import Overflow, narrow
 from golden_model.network import Network
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
+from hdl.layer_design import LayerDesign
 from testbenches.cases import each_case
 from testbenches.layer_sides import Image, Sink, Source, flags
 from testbenches.ports import Ports

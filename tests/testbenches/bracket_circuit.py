@@ -8,7 +8,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl.control import control_layout
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 from hdl.ring import Bracket, shift_ring
 
 

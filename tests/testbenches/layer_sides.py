@@ -9,7 +9,7 @@ import random
 from dataclasses import dataclass, field
 
 from hdl.activation_list import LATENCY
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 from hdl.sequencer import output_layout
 from testbenches.ports import Packing, Ports
 

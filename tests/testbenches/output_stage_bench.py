@@ -16,7 +16,8 @@ import numpy as np
 from golden_model.arithmetic import Fixed
 from golden_model.learning import output_error
 from golden_model.network import Network
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
+from hdl.layer_design import LayerDesign
 from hdl.sequencer import output_layout
 from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports

@@ -13,7 +13,8 @@ from typing import Any
 
 from golden_model.network import POPULATIONS, Network
 from hdl.control import control_layout
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
+from hdl.layer_design import LayerDesign
 from testbenches.cases import each_case
 from testbenches.layer_sides import Image, Sink, Source, flags
 from testbenches.ports import Packing, Ports

@@ -17,7 +17,8 @@ from golden_model.arithmetic import Fixed
 from golden_model.fixed_point import Format, Overflow, narrow
 from golden_model.network import POPULATIONS, Network
 from hdl.control import control_layout
-from hdl.design import Design, LayerDesign
+from hdl.design import Design
+from hdl.layer_design import LayerDesign
 from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports
 from testbenches.unit_program import PRODUCT, WORD, Program

@@ -11,7 +11,7 @@ from collections import defaultdict
 from golden_model.network import POPULATIONS
 from hdl import half_step
 from hdl.control import needs_populations
-from hdl.design import LayerDesign
+from hdl.layer_design import LayerDesign
 
 WORD, PRODUCT, ADDED = 2, 4, 5            # clocks from an address to its word, its product, the sum
 TAPS = POPULATIONS                        # of a half step of kind shift; its new words follow

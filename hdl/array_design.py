@@ -1,24 +1,46 @@
-"""``ArrayDesign``: widths and memory maps of the one array that serves all layers of a design of arrangement
-``time-shared``."""
+"""``ArrayDesign``: an array of processing units and the layers that it serves: widths and memory maps."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
-from hdl.design import Design, LayerDesign
+from hdl.layer_design import Choices, LayerDesign
 
 SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from POPULATIONS on
 
 
+def memory_file(array: int, unit: int) -> str:
+    """Name of the file with the initial words of one unit's memory."""
+    return f"weights_{array}_{unit}.hex"
+
+
 class ArrayDesign:
-    """What the array is made of: as wide as its widest layer.
+    """What an array is made of: as wide as the widest of its layers.
 
     Words of a weight memory, the same addresses in every unit: for each layer, for each fold, the links of one neuron and
     its bias. Layers follow one another without gaps, so that the next fold's words begin where those of this one end.
+
+    Parameters
+    ----------
+    design : Choices
+    index : int
+        Of the array.
+    layers : sequence of int
+        That it serves, one after the other.
+    units : sequence of int
+        Processing units that each of them uses.
+    time_shared : bool
+        Whether it has memories of one port, and rings in memories; else it serves one layer.
     """
 
-    def __init__(self, design: Design) -> None:
-        self.design, self.network, self.formats, self.layers = design, design.network, design.network.formats, design.layers
-        self.first, self.last = design.layers[0], design.layers[-1]
+    def __init__(self, design: Choices, index: int, layers: Sequence[int], units: Sequence[int], *, time_shared: bool) -> None:
+        self.design, self.network, self.formats = design, design.network, design.network.formats
+        self.index, self.time_shared = index, time_shared
+        fractions = [design.network.input_fraction(layer) for layer in layers]
+        self.layers = tuple(
+            LayerDesign(design, layer, count, time_shared=time_shared, alignment=max(fractions) - fraction)
+            for layer, count, fraction in zip(layers, units, fractions, strict=True))
+        self.first, self.last = self.layers[0], self.layers[-1]
 
     @property
     def units(self) -> int:
@@ -37,7 +59,7 @@ class ArrayDesign:
 
     @cached_property
     def bases(self) -> tuple[int, ...]:
-        """First word of each layer."""
+        """First word of each layer, by its place in the array."""
         return tuple(sum(layer.depth for layer in self.layers[:index]) for index in range(len(self.layers)))
 
     @cached_property
@@ -73,6 +95,10 @@ class ArrayDesign:
     @property
     def most_inputs(self) -> int:
         return max(layer.inputs for layer in self.layers)
+
+    def memory_file(self, unit: int) -> str:
+        """Name of the file with the initial words of one unit's memory."""
+        return memory_file(self.index, unit)
 
     @property
     def gate_words(self) -> int:

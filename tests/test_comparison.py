@@ -1,11 +1,13 @@
 """What a comparison computes of predictions, and what of several seeds."""
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from wuxing.cli import main
 from wuxing.comparison import Accuracies, Comparison, CurvePoint, McNemar, Speed, mcnemar, summary
 from wuxing.reports.console import plain
 
@@ -45,3 +47,35 @@ def test_the_summary_of_several_runs_has_their_means_and_the_tests_of_the_first(
     assert result == {**plain(RUN), **whole, "seeds": 2, "runs": [plain(RUN), plain(other)], "spread": result["spread"]}
     assert result["spread"] == {name: pytest.approx({"fixed_accuracy": 0.02 / 2**0.5, "gap_points": 0.02 / 2**0.5}.get(name, 0))
                                 for name in result["spread"]}
+
+
+def test_cross_validation_is_one_command(tmp_path, monkeypatch, capsys):
+    """Each fold as ``train --split`` would test on it, with means and deviations over all of them."""
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    lines = [f"{a:.3f},{b:.3f},{n},{'no' if a < b else 'yes'}" for n, (a, b) in enumerate(random.normal(size=(60, 2)))]
+    (tmp_path / "t.csv").write_text("a,b,day,class\n" + "\n".join(lines), "utf-8")
+    words = ["--dataset", "t.csv", "--layers", "2,4,2", "--epochs", "4", "-q"]
+    more = ["--split", "time:day", "--folds", "4", "--seeds", "2", "--json", "r.json", "--report", "r"]
+    assert main(["compare", *words, *more]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    result = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    assert [(run["fold"], run["seed"]) for run in result["runs"]] == [(fold, seed) for fold in (1, 2, 3) for seed in (0, 1)]
+    assert (result["folds"], result["seeds"], result["test_images"]) == (4, 2, 45)
+    reached = [run["fixed_accuracy"] for run in result["runs"]]
+    assert result["fixed_accuracy"] == pytest.approx(np.mean(reached))
+    assert result["spread"]["fixed_accuracy"] == pytest.approx(np.std(reached, ddof=1))
+    assert "45 test images, means of 6 runs, each fold tested on in turn, 2 seeds" in printed
+    assert f"fixed: learnt in integers {np.mean(reached):.2f} ± {np.std(reached, ddof=1):.2f}" in printed
+    assert main(["train", *words, "--split", "time:day:3/4", "--seed", "1", "--json", "t.json"]) == 0
+    assert json.loads((tmp_path / "t.json").read_text("utf-8"))["accuracy"] == reached[5]
+    assert "6 runs on 4 folds" in (tmp_path / "r/index.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    (["--folds", "1"], "folds must be 2 to 1000, not 1"),
+    (["--folds", "3", "--hold-out", "9"], ("--hold-out must not be given where every fold is tested on in turn; leave out one "
+                                           "of them"))])
+def test_folds_that_there_are_not(words, sentence, capsys):
+    assert main(["compare", "--dataset", "digits", "-q", *words]) == 2
+    assert capsys.readouterr().err == f"wuxing: {sentence}\n"

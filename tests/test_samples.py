@@ -11,8 +11,10 @@ import pytest
 import letters
 from golden_model.data import datasets
 from golden_model.data.encoding import Encoding
+from golden_model.data.reading import Reading
 from golden_model.data.recipe import Recipe
 from golden_model.data.samples import Samples
+from golden_model.data.splits import Split
 from golden_model.errors import InputError
 from golden_model.storage import model_file
 from letters import idx, refusal
@@ -93,6 +95,38 @@ def test_a_class_that_nobody_trained_on_is_refused():
 
 
 # ----------------------------------------------------------------- on the command line
+
+def test_every_sample_is_tested_on_once_in_the_folds_of_a_file(tmp_path):
+    """Of a table all samples are, of what came with a split the training samples alone; an encoding is each fold's own."""
+    path = tmp_path / "t.csv"
+    path.write_text("a,who,class\n" + "".join(f"{n},p{n % 4},{'xy'[n % 2]}\n" for n in range(40)), "utf-8")
+    for rule, folds in (("stratified", 5), ("group:who", 4)):
+        parts = list(datasets.folds(str(path), folds, reading=Reading(split=Split.parse(rule), without=("who",) * (
+            rule == "stratified"))))
+        assert sorted(int(v) for part in parts for v in part.samples.test_values[:, 0]) == list(range(40))
+        for fold, part in enumerate(parts):
+            assert part.encoding.knots[0][-1] == part.samples.train_values.max()
+            assert part.sha256 == datasets.read(str(path), Reading(split=Split.parse(f"{rule}:{fold + 1}/{folds}"), without=(
+                "who",) * (rule == "stratified"))).sha256
+    parts = list(datasets.folds("digits", 3))
+    whole = datasets.read("digits")
+    assert sum(len(part.test_labels) for part in parts) == len(whole.train_labels)
+    assert {part.whole_sha256 for part in parts} == {whole.sha256}
+
+
+def test_a_fold_of_training_samples_knows_neither_their_groups_nor_what_is_tested_on(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,who,class\n" + "".join(f"{n},{n % 6},{'xy'[n // 6 % 2]}\n" for n in range(60)), "utf-8")
+    data = datasets.load(str(path), reading=Reading(split=Split.parse("group:who:1/3")))
+    tested = {int(v) % 6 for v in data.samples.test_values[:, 0]}
+    parts = [data.first(train=36).fold(fold, 4) for fold in (1, 2, 3, 4)]
+    held_out = [{int(v) % 6 for v in part.samples.test_values[:, 0]} for part in parts]
+    assert [len(each) for each in held_out] == [1] * 4
+    assert set().union(*held_out) == set(range(6)) - tested
+    assert all({int(v) % 6 for v in part.samples.train_values[:, 0]} == set(range(6)) - tested - each
+               for part, each in zip(parts, held_out, strict=True))
+    assert parts[0].fold(1, 3).train_labels.shape == (18,)                                # and again
+
 
 def altered(parent: Path, name: str, change) -> Path:
     """The digits as a folder of IDX files, each image changed."""

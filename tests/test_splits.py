@@ -67,7 +67,7 @@ def test_nobody_is_on_both_sides():
         assert not {PERSONS[place] for place in train} & {PERSONS[place] for place in test}
         assert 17 <= len(test) <= 27                      # persons have 8 to 9 samples, one of them 27
     with pytest.raises(InputError, match=refusal("a split by group must have at most as many folds as there are groups in "
-                                                 "'person', 8, not 9; write group:person:1/8")):
+                                                 "'person', 8, not 9; take so many folds, as in group:person:1/8")):
         folds_of("group:person", 9, 1)
 
 
@@ -108,3 +108,15 @@ def test_all_and_as_a_column_says():
     train, test = Split.parse("column:part").places(LABELS, COLUMNS)
     assert test.tolist() == list(range(0, 87, 4))
     assert sorted([*train, *test]) == list(range(87))
+
+
+def test_each_fold_of_a_rule_in_turn():
+    assert list(map(str, Split.parse("group:person").each(3))) == [f"group:person:{fold}/3" for fold in (1, 2, 3)]
+    assert [split.fold for split in Split.parse("time:day").each(4)] == [1, 2, 3]         # before the fourth there is nothing
+    for text in ("all", "column:part", "stratified:2/5"):
+        with pytest.raises(InputError, match=refusal("the split must be stratified, group:COLUMN or time:COLUMN where each "
+                                                     f"fold is tested on in turn, not '{text}'; write it so, without a fold")):
+            Split.parse(text).each(3)
+    for text, least, folds in (("stratified", 2, 1), ("time:day", 3, 2), ("stratified", 2, 1001)):
+        with pytest.raises(InputError, match=f"^folds must be {least} to 1000, not {folds}$"):
+            Split.parse(text).each(folds)

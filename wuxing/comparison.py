@@ -24,7 +24,7 @@ from golden_model.network import Network
 from golden_model.parameters import Parameters
 from golden_model.ranges import Ranges
 from golden_model.training import Training, confusion, percentage, train
-from wuxing.reports.console import FLAT
+from wuxing.reports.console import FLAT, OPTIONAL
 from wuxing.reports.progress import TrainingProgress
 from wuxing.training_record import CurvePoint, Images, course
 
@@ -77,7 +77,7 @@ class Speed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All contestants once, from one seed.
+    """All contestants once, from one seed, tested on one ``fold`` of the samples (1, 2, ...) if these are cut into folds.
 
     ``gap_points``, ``quantised_gap_points``: accuracy of float minus that of fixed and of quantised. ``agreement``: per cent of
     test images for which float and fixed say the same. ``mcnemar``: by the names of two. ``confusion``: of each contestant
@@ -86,6 +86,7 @@ class Comparison:
     """
 
     seed: int
+    fold: int | None = field(default=None, metadata=OPTIONAL)
     accuracies: Accuracies = field(metadata=FLAT)
     gap_points: float
     quantised_gap_points: float
@@ -100,8 +101,8 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """Several seeds. ``first``: with the means over all seeds in place of its numbers; its tests, confusions and curves are
-    those of the first seed. ``spread``: sample standard deviations of the means, by their names; 0 for one seed.
+    """Several seeds or folds. ``first``: with the means over all runs in place of its numbers; its tests, confusions and
+    curves are those of the first run. ``spread``: sample standard deviations over the runs, by their names; 0 for one run.
     """
 
     first: Comparison = field(metadata=FLAT)
@@ -112,7 +113,8 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What ``wuxing compare --json`` writes. SHA-256 and counts are of the data that was used, digest that of the network."""
+    """What ``wuxing compare --json`` writes. SHA-256 and counts are of the data that was used, digest that of the network. With
+    ``folds``, SHA-256 and training images are those of the first one, test images those of all."""
 
     summary: Summary = field(metadata=FLAT)
     dataset: str
@@ -120,6 +122,7 @@ class Result:
     classes_without_images: Sequence[int]
     train_images: int
     test_images: int
+    folds: int | None = field(default=None, metadata=OPTIONAL)
     network: Network
     digest: str
     options: Images
@@ -228,7 +231,7 @@ def mcnemar(first: Array, second: Array, name: str) -> McNemar:
 
 
 def summary(runs: Sequence[Comparison]) -> Summary:
-    """Means and sample standard deviations over seeds."""
+    """Means and sample standard deviations over seeds and folds."""
     first = runs[0]
     reached = {entry.name: [float(getattr(run.accuracies, entry.name)) for run in runs] for entry in fields(Accuracies)}
     others = {name: [float(getattr(run, name)) for run in runs]
@@ -240,7 +243,7 @@ def summary(runs: Sequence[Comparison]) -> Summary:
     whole = replace(first, accuracies=Accuracies(**{name: statistics.fmean(values) for name, values in reached.items()}),
                     gap_points=means["gap_points"], quantised_gap_points=means["quantised_gap_points"],
                     agreement=means["agreement"], logistic_seconds=means["logistic_seconds"], images_per_second=speed)
-    return Summary(first=whole, seeds=len(runs), runs=runs,
+    return Summary(first=whole, seeds=len({run.seed for run in runs}), runs=runs,
                    spread={name: statistics.stdev(values) if len(runs) > 1 else 0.0
                            for name, values in (reached | others).items() if name != "logistic_seconds"})
 

@@ -6,6 +6,7 @@ then they follow from the data set. Options override it.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -105,14 +106,31 @@ class Settings:
 
         What is wrong with other options whatever the data are is said first: data may be missing, or take long to come.
         """
+        self.check(arithmetic)
+        dataset = load_dataset(self.dataset, self.train_images, self.test_images, self.recipe(), self.reading())
+        return dataset if self.hold_out is None else dataset.hold_out(self.hold_out, seed)
+
+    def folds(self, count: int, arithmetic: str = "fixed") -> Iterator[Dataset]:
+        """The data set once for each of so many folds, each tested on in turn; of each the part that was asked for."""
+        self.check(arithmetic)
+        if self.hold_out is not None:
+            raise InputError("--hold-out must not be given where every fold is tested on in turn; leave out one of them")
+        return (fold if self.train_images is self.test_images is None else fold.first(self.train_images, self.test_images)
+                for fold in datasets.folds(self.dataset, count, self.recipe(), self.reading()))
+
+    def check(self, arithmetic: str) -> None:
+        """Refuse what is wrong with the options whatever the data are."""
         check_arithmetic(arithmetic)
         self.platform()
-        recipe, reading = None if self.encoding is None else Recipe.parse(self.encoding), self.reading()
+        self.recipe()
+        self.reading()
         network = check(self.described())
         if arithmetic == "fixed":
             network.learning.rate_shifts(0)                   # refuses rates that integers do not have
-        dataset = load_dataset(self.dataset, self.train_images, self.test_images, recipe, reading)
-        return dataset if self.hold_out is None else dataset.hold_out(self.hold_out, seed)
+
+    def recipe(self) -> Recipe | None:
+        """What was asked for of the encoding; None: what is usual for such data."""
+        return None if self.encoding is None else Recipe.parse(self.encoding)
 
     def reading(self) -> Reading:
         """How the files of the data set are read."""

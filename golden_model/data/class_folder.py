@@ -6,6 +6,7 @@ folder has ``train`` and ``test``, these have the classes, and are the split.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ def holds_classes(folder: Path) -> bool:
     return bool(_items(folder))
 
 
-def read(folder: Path, name: str, reading: Reading) -> Samples:
+def read(folder: Path, name: str, reading: Reading) -> Samples | Collection:
     """The samples of a folder.
 
     Raises
@@ -59,9 +60,8 @@ def read(folder: Path, name: str, reading: Reading) -> Samples:
                          f"out")
     collection: Collection = module.read(folder, name, reading, [(item.label, item.path) for item in items])
     columns = {"group": [item.group for item in items], "part": [item.part for item in items]}
-    split = Split(rule="column", column="part") if parts == set(PARTS) else reading.split
-    return Collection(name=name, kind=collection.kind, values=collection.values, labels=collection.labels, columns=columns,
-                      source=collection.source).split(split)
+    collection = replace(collection, columns=columns)
+    return collection.split(Split(rule="column", column="part")) if parts == set(PARTS) else collection
 
 
 def _items(folder: Path) -> Sequence[Item]:

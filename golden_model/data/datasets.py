@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from golden_model.data.encoding import IDENTITY, Encoding
 from golden_model.data.reading import USUAL, Collection, Reading
 from golden_model.data.recipe import Recipe
 from golden_model.data.samples import Samples
+from golden_model.data.splits import Split
 from golden_model.errors import InputError
 from golden_model.network import Network
 
@@ -113,6 +114,10 @@ class Dataset:
         Settings are chosen on these, so that the real test set is not looked at. An encoding is fitted to the rest.
         """
         return self._again(self._samples.hold_out(count, seed))
+
+    def fold(self, fold: int, folds: int) -> Dataset:
+        """Training images only: one of so many folds of them is tested on; see ``Samples.fold``."""
+        return self._again(self._samples.fold(fold, folds))
 
     def first(self, train: int | None = None, test: int | None = None) -> Dataset:
         """The first ``train`` training and ``test`` test images (None: all of them), for quick runs."""
@@ -211,6 +216,30 @@ def read(name: str, reading: Reading = USUAL) -> Samples:
     ToolError
         If a package that reads such files is not installed.
     """
+    samples = _gathered(name, reading)
+    return samples.split(reading.split) if isinstance(samples, Collection) else samples
+
+
+def folds(name: str, count: int, recipe: Recipe | None = None, reading: Reading = USUAL) -> Iterator[Dataset]:
+    """The data set once for each of so many folds, one of which is tested on: for cross-validation.
+
+    All samples are tested on in turn, by the rule of ``reading.split``; of those that come with a split of their own, as
+    MNIST, only the training samples are, by class. An encoding is fitted to each fold's training samples anew.
+
+    Raises
+    ------
+    InputError
+        As ``load``; or if the rule has no such folds.
+    """
+    rule = Split() if reading.split is None else reading.split
+    splits = rule.each(count)
+    samples = _gathered(name, reading)
+    if isinstance(samples, Collection):
+        return (encoded(samples.split(split), recipe) for split in splits)
+    return (encoded(samples.fold(split.fold, count), recipe) for split in splits)
+
+
+def _gathered(name: str, reading: Reading) -> Samples | Collection:
     if name in SHA256:
         return _named(name, reading)
     path = Path(name)
@@ -221,8 +250,7 @@ def read(name: str, reading: Reading = USUAL) -> Samples:
     if reader is None:
         raise InputError(f"a data set must be {', '.join(SHA256)}, a file that ends in {', '.join(_readers())}, or a folder of "
                          f"pictures, recordings, .npy or IDX files, not {name!r}")
-    samples = reader(path, path.resolve().name, reading)
-    return samples.split(reading.split) if isinstance(samples, Collection) else samples
+    return reader(path, path.resolve().name, reading)
 
 
 def _readers() -> dict[str, Callable[[Path, str, Reading], Samples | Collection]]:
@@ -245,12 +273,11 @@ def _named(name: str, reading: Reading) -> Samples:
     return files if files.sha256 == SHA256[name] else replace(files, source=f"{files.source}, which are not {title}'s")
 
 
-def _folder(folder: Path, name: str, reading: Reading) -> Samples:
+def _folder(folder: Path, name: str, reading: Reading) -> Samples | Collection:
     try:
         if len(idx_folder.missing(folder)) == len(FILES):
             if arrays_file.has_arrays(folder):
-                samples = arrays_file.read_folder(folder, name, reading)
-                return samples.split(reading.split) if isinstance(samples, Collection) else samples
+                return arrays_file.read_folder(folder, name, reading)
             if class_folder.holds_classes(folder):
                 return class_folder.read(folder, name, reading)
     except PermissionError as error:

@@ -123,6 +123,9 @@ class Collection:
                 "group": f"split by {split.column}, fold {split.fold} of {split.folds} is tested on",
                 "time": f"split by the time {split.column}, fold {split.fold} of {split.folds} from the last is tested on",
                 "column": f"split by the column {split.column}", "all": "all are tested on"}[split.rule]
+        rule_again = Split() if split.rule in ("column", "all") else Split(rule=split.rule, column=split.column)
         return Samples(name=self.name, kind=self.kind, features=self.features, source=f"{self.source}; {rule}",
-                       divided=split.rule != "column", train_values=self.values[train], test_values=self.values[test],
+                       divided=split.rule != "column", split=rule_again,
+                       beside=[self.columns[split.column][place] for place in train] if rule_again.column else (),
+                       train_values=self.values[train], test_values=self.values[test],
                        train_labels=[self.labels[place] for place in train], test_labels=[self.labels[place] for place in test])

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from golden_model.data import classes, idx
 from golden_model.data.encoding import numbers
 from golden_model.data.recipe import Recipe
+from golden_model.data.splits import Places, Split
 from golden_model.errors import InputError
 
 Values = npt.NDArray[Any]
@@ -45,6 +46,10 @@ class Samples:
         Whether labels are outputs, though some may not occur, as in files of bytes.
     divided : bool
         Whether a rule has split them, and not who made the files.
+    split : Split
+        The rule by which ``fold`` divides the training samples again: that which has split them, or by class.
+    beside : (training samples,)
+        The group or the time of each, where that rule asks for it.
 
     ``sha256``: of values, labels and names. Of pictures in bytes with outputs for labels it is that of the four IDX files that
     would hold them; see ``Dataset``. ``whole_sha256``: that of the samples of which these are a part.
@@ -65,6 +70,8 @@ class Samples:
     features: tuple[str, ...] = ()
     indexed: bool = False
     divided: bool = False
+    split: Split = field(default=Split())
+    beside: Sequence[Any] = ()
     whole_sha256: str = ""
     sha256: str = field(init=False)
 
@@ -112,10 +119,22 @@ class Samples:
         if seed < 0:
             raise InputError(f"the seed of held-out images must be 0 or more, not {seed}")
         order = np.random.default_rng([seed, HOLD_OUT_STREAM]).permutation(total)
-        test, train = order[:count], np.sort(order[count:])
+        return self._held_out(np.sort(order[count:]), order[:count],
+                              f"tested on {count} held-out training images (seed {seed})")
+
+    def fold(self, fold: int, folds: int) -> Samples:
+        """Training samples only: one of so many folds of them, 1, 2, ..., is tested on, by the rule that has split them.
+
+        So settings for persons who were never heard are chosen on persons who were not heard either.
+        """
+        split = self.split.each(folds)[fold - 1]
+        train, test = split.places(classes.listed(self.train_labels), {split.column: self.beside})
+        return self._held_out(train, test, f"tested on {len(test)} training images, fold {split}")
+
+    def _held_out(self, train: Places, test: Places, note: str) -> Samples:
         return replace(self, train_values=self.train_values[train], train_labels=_taken(self.train_labels, train),
                        test_values=self.train_values[test], test_labels=_taken(self.train_labels, test),
-                       source=f"{self.source}; tested on {count} held-out training images (seed {seed})")
+                       beside=[self.beside[place] for place in train] if self.beside else (), source=f"{self.source}; {note}")
 
     def first(self, train: int | None = None, test: int | None = None) -> Samples:
         """The first ``train`` training and ``test`` test samples (None: all of them), for quick runs."""
@@ -125,6 +144,7 @@ class Samples:
                 raise InputError(f"the {part} images to take must be 1 to {len(labels)}, not {count}")
             counts += [f"{count} {part}"] if count is not None else []
         return replace(self, train_values=self.train_values[:train], train_labels=self.train_labels[:train],
+                       beside=self.beside[:train],
                        test_values=self.test_values[:test], test_labels=self.test_labels[:test],
                        source=self.source + (f"; the first {' and '.join(counts)} images" if counts else ""))
 

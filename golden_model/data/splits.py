@@ -5,7 +5,7 @@ scikit-learn has such splitters; its rules may change with its versions, and wit
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,21 @@ class Split:
         fold = "" if self.rule in ("column", "all") or (self.fold, self.folds) == (1, 5) else f"{self.fold}/{self.folds}"
         return ":".join(part for part in (self.rule, self.column, fold) if part)
 
+    def each(self, folds: int) -> list[Split]:
+        """One split for each of so many folds, for cross-validation; by time the earliest fold is never tested on.
+
+        Raises
+        ------
+        InputError
+            If the rule has no folds, or names one of them, or there are less than two.
+        """
+        if self.rule in ("column", "all") or (self.fold, self.folds) != (1, 5):
+            raise InputError(f"the split must be stratified, group:COLUMN or time:COLUMN where each fold is tested on in turn, "
+                             f"not {brief(str(self))}; write it so, without a fold")
+        if not 2 + (self.rule == "time") <= folds <= MOST_FOLDS:
+            raise InputError(f"folds must be {2 + (self.rule == 'time')} to {MOST_FOLDS}, not {folds}")
+        return [replace(self, fold=fold, folds=folds) for fold in range(1, folds + (self.rule != "time"))]
+
     def places(self, labels: Sequence[Any], columns: Mapping[str, Sequence[Any]]) -> tuple[Places, Places]:
         """Indices of the samples to train and to test with, each in order. ``labels`` (samples,), ``columns`` of (samples,).
 
@@ -121,7 +136,8 @@ class Split:
             sizes[group] = sizes.get(group, 0) + 1
         if len(sizes) < self.folds:
             raise InputError(f"a split by group must have at most as many folds as there are groups in {brief(self.column)}, "
-                             f"{len(sizes)}, not {self.folds}; write group:{self.column}:1/{max(len(sizes), 2)}")
+                             f"{len(sizes)}, not {self.folds}; take so many folds, as in "
+                             f"group:{self.column}:1/{max(len(sizes), 2)}")
         names = sorted(sizes, key=_sort_key)
         order = np.random.default_rng([self.seed, STREAM]).permutation(len(names)).tolist()
         filled, fold_of = [0] * self.folds, {}

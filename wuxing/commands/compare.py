@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +27,9 @@ CONTESTANTS = {"float": "float", "quantised": "float, quantised afterwards", "fi
 def compare(settings: Settings,
             seeds: Annotated[int, typer.Option("--seeds", help="Number of runs, with seeds from --seed upwards; their "
                                                          "means are shown.")] = 1,
+            folds: Annotated[int | None, typer.Option("--folds", help=(
+                "Cross-validation: cut the samples into so many folds by the rule of --split, test on each in turn, and show "
+                "means."))] = None,
             json: options.JsonOption = None,
             report: Annotated[Path | None, typer.Option("--report", help="Write an HTML page to this folder.")] = None,
             quiet: options.QuietOption = False) -> None:
@@ -34,57 +39,81 @@ def compare(settings: Settings,
     console.check_writable(json)
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"--report must be a folder, but {report} is a file; choose another name")
-    data = settings.data(settings.seed or 0)
-    network = settings.network(data)
-    network.check_fixed()
+    parts = iter([settings.data(settings.seed or 0)]) if folds is None else settings.folds(folds)
     with interruption.keeping():
         with TrainingProgress(quiet) as progress:
-            runs, details = _runs(network, data, settings.shift, seeds, progress)
-        result = Result(summary=comparison.summary(runs), dataset=data.name, dataset_sha256=data.sha256,
-                        classes_without_images=data.untaught(network.layers[-1]), train_images=len(data.train_labels),
-                        test_images=len(data.test_labels), network=network, digest=network.digest, options=settings.images,
-                        board=settings.board, versions=versions())
+            runs, complete = _runs(settings, parts, folds, seeds, progress)
+        details, network = runs.details, runs.details.network
+        result = Result(summary=comparison.summary(runs.comparisons), dataset=details.data.name,
+                        dataset_sha256=details.data.sha256, classes_without_images=details.data.untaught(network.layers[-1]),
+                        train_images=len(details.data.train_labels), test_images=runs.test_images, folds=folds,
+                        network=network, digest=network.digest, options=settings.images, board=settings.board,
+                        versions=versions())
         console.write_json(json, result)
         if report is not None:
             from wuxing.reports.comparison_page import write_report
             write_report(report, result, details)
     _print(result, json, report)
-    if len(runs) < seeds:
-        console.err().print(f"interrupted: this is of {len(runs)} of {seeds} seeds", soft_wrap=True)
+    if not complete:
+        done = len(runs.comparisons)
+        what = f"{done} of {seeds} seeds" if folds is None else f"{done} runs, the other folds and seeds are missing"
+        console.err().print(f"interrupted: this is of {what}", soft_wrap=True)
         raise typer.Exit(interruption.exit_code())
 
 
-def _runs(network: Network, data: Dataset, shift: int, seeds: int,
-          progress: TrainingProgress) -> tuple[list[Comparison], Details]:
-    """The runs of all seeds, when interrupted of those that are complete, and what the report shows of the first.
+@dataclass(kw_only=True)
+class Runs:
+    """Those that are complete; what the report shows of the first; the test images of all folds."""
+
+    comparisons: list[Comparison]
+    details: Details
+    test_images: int
+
+
+def _runs(settings: Settings, parts: Iterator[Dataset], folds: int | None, seeds: int,
+          progress: TrainingProgress) -> tuple[Runs, bool]:
+    """The runs of all folds with all seeds, or when interrupted of those that are complete; and whether that is all.
 
     Raises
     ------
     KeyboardInterrupt
         If none is complete.
     """
-    runs: list[tuple[Comparison, Details]] = []
+    runs: Runs | None = None
     command = shlex.join(["wuxing", *sys.argv[1:]])
-    progress.say_data(data, network.layers[-1])
-    logistic = comparison.LogisticRegression(data, progress)
     try:
-        for number in range(seeds):
-            seeded = Network.from_dict(network.to_dict() | {"seed": network.seed + number})
-            runs.append(comparison.compare_once(seeded, data, shift, logistic, command, progress))
+        for place, data in enumerate(parts):
+            network = settings.network(data)
+            network.check_fixed()
+            progress.say_data(data, network.layers[-1])
+            logistic = comparison.LogisticRegression(data, progress)
+            for number in range(seeds):
+                seeded = Network.from_dict(network.to_dict() | {"seed": network.seed + number})
+                run, details = comparison.compare_once(seeded, data, settings.shift, logistic, command, progress)
+                run = run if folds is None else replace(run, fold=place + 1)
+                if runs is None:
+                    runs = Runs(comparisons=[], details=details, test_images=0)
+                runs.comparisons.append(run)
+                runs.test_images += len(data.test_labels) if number == 0 else 0
         interruption.hold()
     except KeyboardInterrupt:
-        if not runs:
+        if runs is None:
             raise
-    return [run for run, _ in runs], runs[0][1]
+        return runs, False
+    assert runs is not None                                   # there is a fold
+    return runs, True
 
 
 def _print(result: Result, json: Path | None, report: Path | None) -> None:
     screen = console.out(json)
     summary, first = result.summary, result.summary.first
-    several = summary.seeds > 1
+    several = summary.seeds > 1 or result.folds is not None
+    seeds = f"{summary.seeds} seeds" if summary.seeds > 1 else f"seed {first.seed}"
+    means = f"means of {seeds}" if summary.seeds > 1 else seeds
+    if result.folds is not None:
+        means = f"means of {len(summary.runs)} runs, each fold tested on in turn, {seeds}"
     table = console.table(f"{'-'.join(map(str, result.network.layers))} on {console.literal(result.dataset)}: "
-                          f"{result.test_images:,} test images, "
-                          + (f"means of {summary.seeds} seeds" if several else f"seed {first.seed}"),
+                          f"{result.test_images:,} test images, {means}",
                           left=("",), right=("accuracy %", "learnt/s", "inferred/s"))
     for name, title in CONTESTANTS.items():
         speed = first.images_per_second.get(name)
@@ -97,7 +126,7 @@ def _print(result: Result, json: Path | None, report: Path | None) -> None:
     screen.print(f"gap of fixed to float: {first.gap_points:.2f} points, of quantised to float: "
                  f"{first.quantised_gap_points:.2f} points; float and fixed agree on {first.agreement:.2f} %",
                  soft_wrap=True)
-    which = f"McNemar, seed {first.seed}" if several else "McNemar"
+    which = f"McNemar, {'' if first.fold is None else f'fold {first.fold}, '}seed {first.seed}" if several else "McNemar"
     screen.print(f"{which}: only float right {test.only_right('float')}, only fixed right {test.only_right('fixed')}, "
                  f"p = {test.p_value:.3f}", soft_wrap=True)
     if report is not None:

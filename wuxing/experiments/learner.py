@@ -25,7 +25,7 @@ HOLD_OUT_SEED = 7                         # draws the images that are held out, 
 
 def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int | None, train_images: int | None = None,
                shift: int = 0, each_epoch: bool = False, both: bool = False, every: int = 0, reading: Plain | None = None,
-               encoding: str | None = None) -> Plain:
+               encoding: str | None = None, fold: str | None = None) -> Plain:
     """The task of one network: plain JSON, its seed inside the network's description.
 
     Parameters
@@ -46,8 +46,11 @@ def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int
         Images between two tests on the way, for learning curves; 0: none.
     reading, encoding
         How files become samples, as ``Reading.to_dict`` says it, and these bytes, in the words of ``Recipe``; None: as usual.
+    fold
+        The fold of the training images that is tested on, as ``1/5``, in place of ``hold_out``.
     """
-    unusual = {name: value for name, value in (("reading", reading), ("encoding", encoding)) if value}
+    unusual = {name: value for name, value in (("reading", reading), ("encoding", encoding),
+                                                      ("fold", fold)) if value}
     return {"network": network.to_dict(), "arithmetic": arithmetic, "dataset": dataset,
             "sha256": whole(dataset, reading, encoding).sha256, "hold_out": hold_out, "train_images": train_images,
             "shift": shift, "each_epoch": each_epoch, "both": both, "every": every} | unusual
@@ -67,7 +70,7 @@ def run(setting: Plain) -> Plain:
 
 def test_accuracy(setting: Plain, model: AnyModel) -> float:
     """Per cent of the test images, whatever was held out."""
-    data = _images(*_source(setting), None, None)
+    data = _images(*_source(setting), None, None, None)
     return accuracy(model, data.test_images, data.test_labels)
 
 
@@ -109,7 +112,7 @@ def epochs_to(course: list[list[float]], level: float) -> float | None:
 
 def images(setting: Plain) -> Dataset:
     """The part of a data set that a setting names."""
-    return _images(*_source(setting), setting["hold_out"], setting["train_images"])
+    return _images(*_source(setting), setting["hold_out"], setting["train_images"], setting.get("fold"))
 
 
 def digest_of(dataset: str) -> str:
@@ -135,12 +138,15 @@ def _source(setting: Plain) -> tuple[str, str, str | None, str]:
 
 @cache
 def _images(name: str, reading: str, encoding: str | None, sha256: str, hold_out: int | None,
-            train_images: int | None) -> Dataset:
+            train_images: int | None, fold: str | None) -> Dataset:
     data = _whole(name, reading, encoding)
     if data.sha256 != sha256:
         raise InputError(f"the data set {name} must have SHA-256 {sha256}, with which the run was described, not "
                          f"{data.sha256}; give every machine the same files")
     data = data if hold_out is None else data.hold_out(hold_out, HOLD_OUT_SEED)
+    if fold is not None:
+        part, _, parts = fold.partition("/")
+        data = data.fold(int(part), int(parts))
     return data if train_images is None else data.first(train=train_images)
 
 

@@ -70,7 +70,7 @@ def page(result: Result, details: Details) -> str:
 
 def _accuracies(result: Result) -> list[tuple[str, str]]:
     summary, first = result.summary, result.summary.first
-    several = summary.seeds > 1
+    several = summary.seeds > 1 or result.folds is not None
 
     def number(value: float, name: str) -> str:
         return f"{value:.2f}" + (f" ± {summary.spread[name]:.2f}" if several else "")
@@ -81,7 +81,8 @@ def _accuracies(result: Result) -> list[tuple[str, str]]:
     rows += [(f"McNemar's paired test, {' and '.join(pair.split('_'))}" + (f", seed {first.seed}" if several else ""),
               f"p = {test.p_value:.3g}") for pair, test in first.mcnemar.items()]
     rows.append(("predictions of float and fixed that agree", f"{number(first.agreement, 'agreement')} %"))
-    return [*rows, ("seeds: means ± sample standard deviations", str(summary.seeds))] if several else rows
+    runs = str(summary.seeds) if result.folds is None else f"{len(summary.runs)} runs on {result.folds} folds"
+    return [*rows, ("seeds: means ± sample standard deviations", runs)] if several else rows
 
 
 def _image(details: Details, index: int) -> Misclassified:

@@ -3,7 +3,8 @@
 Everything random follows from ``network.seed`` and the epoch alone, so float and fixed see the same images in the same
 order: the order of epoch t is the permutation of ``default_rng([seed, 1, t])``, and the offsets of shifted images are
 drawn from ``default_rng([seed, 2, t])`` in that order, the pixels that input dropout loses from
-``default_rng([seed, 3, t])``, and with weights of images what is left to chance of them from ``default_rng([seed, 4, t])``.
+``default_rng([seed, 3, t])``, with weights of images what is left to chance of them from ``default_rng([seed, 4, t])``, and
+the tosses for images that are flipped, before they are shifted, from ``default_rng([seed, 5, t])``.
 """
 from __future__ import annotations
 
@@ -29,7 +30,7 @@ from golden_model.parameters import Layer, Parameters
 AnyModel = Model | CompiledModel
 Engine = Callable[[Network, str, Parameters | None], Learner]
 
-ORDER_STREAM, SHIFT_STREAM, DROPOUT_STREAM, WEIGHTS_STREAM = 1, 2, 3, 4       # 0 draws the initial links
+ORDER_STREAM, SHIFT_STREAM, DROPOUT_STREAM, WEIGHTS_STREAM, FLIP_STREAM = 1, 2, 3, 4, 5       # 0 draws the initial links
 CHUNK = 2000                              # images between two reports of progress, about; Ctrl-C is heard there
 
 
@@ -67,7 +68,8 @@ class Training:
 
 
 def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parameters | None = None, shift: int = 0,
-          weights: npt.ArrayLike | None = None, evaluate_each_epoch: bool = False, engine: Engine = CompiledModel,
+          flip: bool = False, weights: npt.ArrayLike | None = None, evaluate_each_epoch: bool = False,
+          engine: Engine = CompiledModel,
           on_progress: Callable[[int, int, int, int], None] | None = None,
           on_epoch: Callable[[Epoch], None] | None = None) -> Training:
     """Train for ``network.learning.epochs`` epochs.
@@ -81,6 +83,8 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
         Where to start; by default the random parameters of ``network.seed``.
     shift : int
         Most pixels by which an image is moved at random before it is learnt, anew in each epoch.
+    flip : bool
+        Whether half of the images, drawn anew in each epoch, are learnt as in a mirror, left for right.
     weights : reals (images,), optional
         How often each training image is learnt in an epoch: as often as the whole part says, and once more with the chance of
         the rest. By default once.
@@ -117,7 +121,7 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     try:
         model.learn(dataset.train_images[:0], dataset.train_labels[:0], 0)   # compiles before the clock runs
         for epoch in range(network.learning.epochs):
-            record = _pass(model, network, dataset, times, shift, epoch, on_progress)
+            record = _pass(model, network, dataset, times, shift, flip, epoch, on_progress)
             before, records = done if done is not None else (None, [])
             total = _Sum.of(model.parameters, before if epoch > first_averaged else None)
             done = total, [*records, record]
@@ -182,6 +186,16 @@ def presented(weights: npt.NDArray[np.float64], seed: int, epoch: int) -> npt.ND
     return np.repeat(np.arange(len(weights)), (whole + (chances < weights - whole)).astype(np.int64))
 
 
+def changed(images: npt.NDArray[np.uint8], image_shape: tuple[int, int], seed: int, epoch: int, *, shift: int,
+            flip: bool) -> npt.NDArray[np.uint8]:
+    """The images of an epoch, in their order, flipped and shifted as ``train`` does it. ``images`` (n, pixels)."""
+    if flip:
+        images = transforms.flipped(images, image_shape, np.random.default_rng([seed, FLIP_STREAM, epoch]))
+    if shift:
+        images = transforms.shift(images, image_shape, np.random.default_rng([seed, SHIFT_STREAM, epoch]), shift)
+    return images
+
+
 def _weights(weights: npt.ArrayLike | None, count: int) -> npt.NDArray[np.float64] | None:
     if weights is None:
         return None
@@ -191,23 +205,22 @@ def _weights(weights: npt.ArrayLike | None, count: int) -> npt.NDArray[np.float6
     return array
 
 
-def _pass(model: Learner, network: Network, dataset: Dataset, weights: npt.NDArray[np.float64] | None, shift: int, epoch: int,
-          on_progress: Callable[[int, int, int, int], None] | None) -> Epoch:
+def _pass(model: Learner, network: Network, dataset: Dataset, weights: npt.NDArray[np.float64] | None, shift: int, flip: bool,
+          epoch: int, on_progress: Callable[[int, int, int, int], None] | None) -> Epoch:
     seed, batch = network.seed, network.learning.batch
     chosen = np.arange(len(dataset.train_labels)) if weights is None else presented(weights, seed, epoch)
     count = len(chosen)
     order = chosen[np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(count)]
     images = dataset.train_images
-    if shift:
-        random = np.random.default_rng([seed, SHIFT_STREAM, epoch])
-        images = transforms.shift(images[order], dataset.image_shape, random, shift)
+    if flip or shift:
+        images = changed(images[order], dataset.image_shape, seed, epoch, shift=shift, flip=flip)
     losses = np.random.default_rng([seed, DROPOUT_STREAM, epoch])
     dropout = np.float32(network.learning.dropout)
     step = max(CHUNK // batch, 1) * batch                     # whole batches, so that chunks change no bit
     right, seconds = 0, 0.0
     for start in range(0, count, step):
         part = order[start:start + step]
-        chunk = images[start:start + step] if shift else images[part]
+        chunk = images[start:start + step] if flip or shift else images[part]
         if dropout:
             chunk = chunk * (losses.random(chunk.shape, dtype=np.float32) >= dropout)
         labels = dataset.train_labels[part]

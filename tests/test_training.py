@@ -24,12 +24,14 @@ def same(a, b):
                for x, y in zip(a, b, strict=True) for name in ("weights", "bias", "coupling"))
 
 
-def by_hand(description, arithmetic, epochs, shift=0):
+def by_hand(description, arithmetic, epochs, shift=0, flip=False):
     """Parameters after each epoch, from the documented streams alone."""
     model, result = CompiledModel(description, arithmetic), []
     for epoch in range(epochs):
         order = np.random.default_rng([description.seed, 1, epoch]).permutation(len(DATA.train_labels))
         images = DATA.train_images[order]
+        if flip:
+            images = transforms.flipped(images, DATA.image_shape, np.random.default_rng([description.seed, 5, epoch]))
         if shift:
             images = transforms.shift(images, DATA.image_shape, np.random.default_rng([description.seed, 2, epoch]), shift)
         model.learn(images, DATA.train_labels[order], epoch)
@@ -37,11 +39,11 @@ def by_hand(description, arithmetic, epochs, shift=0):
     return result
 
 
-@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize(("shift", "flip"), [(0, False), (1, False), (0, True), (1, True)])
 @pytest.mark.parametrize("arithmetic", ["float", "fixed"])
-def test_an_epoch_is_the_documented_permutation_and_shift(arithmetic, shift):
-    training = train(network(), arithmetic, DATA, shift=shift)
-    assert same(training.parameters, by_hand(network(), arithmetic, 3, shift)[-1])
+def test_an_epoch_is_the_documented_permutation_flip_and_shift(arithmetic, shift, flip):
+    training = train(network(), arithmetic, DATA, shift=shift, flip=flip)
+    assert same(training.parameters, by_hand(network(), arithmetic, 3, shift, flip)[-1])
     assert not training.interrupted
     assert training.complete_epochs == 3
 

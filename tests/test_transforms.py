@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from golden_model.data.datasets import load
-from golden_model.data.transforms import inverted, moved, rotated, shift
+from golden_model.data.transforms import flipped, inverted, moved, rotated, shift
 from golden_model.errors import InputError
 
 SHAPE = (3, 4)
@@ -45,6 +45,18 @@ def test_shift_moves_each_image_by_its_offset(most):
                     expected[y, x] = square[y - down, x - right]
         assert np.array_equal(result.reshape(HEIGHT, WIDTH), expected)
     assert (after.dtype, after.shape) == (np.uint8, before.shape)
+
+
+def test_each_toss_turns_an_image_left_for_right_with_its_channels_in_place():
+    class Drawn:
+        def integers(self, low, high, size):
+            assert (low, high, size) == (0, 2, 2)
+            return np.array([0, 1])
+    before = IMAGES.copy()
+    assert flipped(IMAGES, SHAPE, Drawn()).tolist() == [
+        IMAGES[0].tolist(), [16, 15, 14, 13, 20, 19, 18, 17, 24, 23, 22, 21]]
+    assert flipped(IMAGES, (3, 2), Drawn())[1].tolist() == [15, 16, 13, 14, 19, 20, 17, 18, 23, 24, 21, 22]
+    assert np.array_equal(IMAGES, before)
 
 
 @pytest.mark.parametrize("most", [-1, 5])

@@ -179,16 +179,16 @@ class LogisticRegression:
         self.predictions = np.asarray(learner.predict(sparse(data.test_images)), np.int64)
 
 
-def compare_once(network: Network, data: Dataset, shift: int, logistic: LogisticRegression, command: str,
+def compare_once(network: Network, data: Dataset, images: Images, logistic: LogisticRegression, command: str,
                  progress: TrainingProgress) -> tuple[Comparison, Details]:
     """All contestants once."""
     start = parameters.initial(network, "fixed")
     random_layers = len(network.layers) - 2               # dropout before links that do not learn would only disturb
     hidden = network.with_learning(frozen=random_layers, dropout=0.0) if random_layers else network
     trainings = {
-        "float": _trained(network, "float", data, shift, parameters.to_real(network, start), "float", progress),
-        "fixed": _trained(network, "fixed", data, shift, start, "fixed", progress),
-        "last_layer_only": _trained(hidden, "float", data, shift, parameters.to_real(network, start), "last layer alone",
+        "float": _trained(network, "float", data, images, parameters.to_real(network, start), "float", progress),
+        "fixed": _trained(network, "fixed", data, images, start, "fixed", progress),
+        "last_layer_only": _trained(hidden, "float", data, images, parameters.to_real(network, start), "last layer alone",
                                     progress)}
     learnt = trainings["fixed"].parameters
     models = {"float": CompiledModel(network, "float", trainings["float"].parameters),
@@ -248,11 +248,11 @@ def summary(runs: Sequence[Comparison]) -> Summary:
                            for name, values in (reached | others).items() if name != "logistic_seconds"})
 
 
-def _trained(network: Network, arithmetic: str, data: Dataset, shift: int, values: Parameters, title: str,
+def _trained(network: Network, arithmetic: str, data: Dataset, images: Images, values: Parameters, title: str,
              progress: TrainingProgress) -> Training:
     progress.begin(f"{title}, seed {network.seed}", network.learning.epochs, len(data.train_labels))
-    training = train(network, arithmetic, data, values=values, shift=shift, evaluate_each_epoch=True,
-                            on_progress=progress.on_progress, on_epoch=progress.on_epoch)
+    training = train(network, arithmetic, data, values=values, shift=images.shift, flip=bool(images.flip),
+                     evaluate_each_epoch=True, on_progress=progress.on_progress, on_epoch=progress.on_epoch)
     if training.interrupted:                              # half a comparison compares nothing
         raise KeyboardInterrupt
     return training

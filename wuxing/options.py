@@ -92,6 +92,8 @@ class Settings:
         "--dropout", help="Share of pixels set to 0 at random while learning; of tables and recordings by default 0.")] = None
     shift: Annotated[int, typer.Option(
         "--shift", min=0, help="Most pixels by which training images are shifted at random.")] = 0
+    flip: Annotated[bool, typer.Option(
+        "--flip", help="Learn half of the training images as in a mirror, left for right, drawn anew in each epoch.")] = False
     hold_out: Annotated[int | None, typer.Option("--hold-out", min=1, help=(
         "Test on that many training images, which are not trained on, instead of the test images."))] = None
     encoding: Annotated[str | None, typer.Option("--encoding", help=(
@@ -171,7 +173,8 @@ class Settings:
     @property
     def images(self) -> Images:
         """What the network description does not hold, for records."""
-        return Images(shift=self.shift, hold_out=self.hold_out, train_images=self.train_images, test_images=self.test_images)
+        return Images(shift=self.shift, hold_out=self.hold_out, train_images=self.train_images, test_images=self.test_images,
+                      flip=self.flip or None)
 
     def platform(self) -> Platform | None:
         """The board to learn for, if one was named.

@@ -19,12 +19,14 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """Which images of a data set are used, None for all; the most pixels by which they are shifted as they are learnt."""
+    """Which images of a data set are used, None for all; the most pixels by which they are shifted as they are learnt, and
+    whether half of them are flipped then; None: not."""
 
     shift: int
     hold_out: int | None
     train_images: int | None
     test_images: int | None
+    flip: bool | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

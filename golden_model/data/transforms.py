@@ -1,7 +1,7 @@
-"""Changes of images as a sensor might make them: inverted, moved, rotated. The images given stay as they are.
+"""Changes of images as a sensor might make them: inverted, moved, flipped, rotated. The images given stay as they are.
 
 Images are uint8 (n, height * width), rows one after the other, as in ``golden_model.data.datasets``; where their points have
-several bytes, ``inverted``, ``moved`` and ``shift`` take (n, height * width * bytes).
+several bytes, ``inverted``, ``moved``, ``shift`` and ``flipped`` take (n, height * width * bytes).
 """
 from __future__ import annotations
 
@@ -61,6 +61,22 @@ def shift(images: Bytes, image_shape: tuple[int, int], random: np.random.Generat
             choice = np.flatnonzero((offsets[:, 0] == down) & (offsets[:, 1] == right))
             result[choice] = moved(images[choice], image_shape, down, right)
     return result
+
+
+def flipped(images: Bytes, image_shape: tuple[int, int], random: np.random.Generator) -> Bytes:
+    """Half of the images, each by a toss of its own, as in a mirror: left for right.
+
+    Parameters
+    ----------
+    images : uint8 (n, height * width); it stays as it is
+    image_shape : height and width
+    random : drawn from once per call: ``integers(0, 2)`` of shape (n,), 1 for an image that is flipped
+    """
+    height, width = image_shape
+    tosses = random.integers(0, 2, len(images))
+    square = images.reshape(len(images), height, width, images.shape[1] // (height * width)).copy()
+    square[tosses == 1] = square[tosses == 1, :, ::-1]
+    return square.reshape(images.shape)
 
 
 def rotated(images: Bytes, image_shape: tuple[int, int], degrees: float | npt.NDArray[np.float64]) -> Bytes:

@@ -89,7 +89,7 @@ def _runs(settings: Settings, parts: Iterator[Dataset], folds: int | None, seeds
             logistic = comparison.LogisticRegression(data, progress)
             for number in range(seeds):
                 seeded = Network.from_dict(network.to_dict() | {"seed": network.seed + number})
-                run, details = comparison.compare_once(seeded, data, settings.shift, logistic, command, progress)
+                run, details = comparison.compare_once(seeded, data, settings.images, logistic, command, progress)
                 run = run if folds is None else replace(run, fold=place + 1)
                 if runs is None:
                     runs = Runs(comparisons=[], details=details, test_images=0)

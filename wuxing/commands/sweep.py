@@ -115,7 +115,7 @@ def sweep(runners: Runners,
     tasks = [Task(learner.__name__, learner.VERSION, learner.setting_of(
         Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, description.dataset, hold_out=hold_out,
         train_images=description.train_images, shift=description.shift, reading=description.reading,
-        encoding=description.encoding)) for point in points for seed in description.seeds]
+        encoding=description.encoding, flip=bool(description.flip))) for point in points for seed in description.seeds]
     records = run_tasks(grid.name, tasks, runners, quiet)
     accuracies = [record.result["accuracy"] for record in records]
     count = len(description.seeds)

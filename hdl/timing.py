@@ -1,31 +1,32 @@
-"""``Timing``: the clock of every event of a core, by recursion from image to image, without simulating it.
+"""``Timing``: the clock of every event of a core, image by image, without simulating it.
 
-The machines of a layer (``hdl.sequencer``) wait for one another at a few places only; between them everything takes a known
-number of clocks. So the timing is maxima and sums of clocks. It equals the circuit to the clock as long as words come and
-replies are taken without pause.
+It carries out the programs of the arrays (``hdl.program``) with clocks in place of signals: a state that lasts takes its clocks
+at once, and a machine that waits goes on in the clock in which another one told it. Machines are generators that exchange
+clocks over queues (a Kahn network: the order in which they run does not matter). The result equals the circuit to the clock as
+long as words come and replies are taken without pause.
 """
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import defaultdict, deque
+from collections.abc import Generator, Iterable, Sequence
+from dataclasses import dataclass, field
 from itertools import accumulate
 
 from golden_model.errors import InputError
-from golden_model.network import POPULATIONS
 from hdl import activation_list, adder_tree, image_buffer
 from hdl.array import output_latency
+from hdl.array_design import ArrayDesign
 from hdl.control import control_latency
 from hdl.design import Design
 from hdl.half_step import HALF_STEPS, issue_phases
-from hdl.items import product_latency
 from hdl.layer_design import LayerDesign
-from hdl.operations import PARALLEL
-from hdl.sequencer import DRAIN, GATE_CLOCKS, RESTORED, SCAN_REST, WRITE_LATENCY
+from hdl.program import SCAN_REST, Count, Do, If, Node, Play, Tell, Wait, datapath, nodes_of, programs
 
 QUEUE_LATENCY = 2                         # clocks from an error's write to its being on offer
 ANSWER_LATENCY = 3                        # clocks from the last output to the reply's first word
+VERDICT_LATENCY = 2                       # clocks from the last output to the verdict
 CLOCKS_PER_OUTPUT = 2                     # of a reply with outputs
-BETWEEN = 1                               # clocks of the register between two parts of a core
+CLOCKS_PER_ERROR = 2                      # of errors that come from the memory of a time-shared array
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,29 +68,182 @@ class Event:
     finished: int
 
 
-def _latest(ready: Sequence[int]) -> list[int]:
-    """From each item on, the greatest of ready[j] - j: with one item a clock, none is waited for from that clock on."""
-    return list(accumulate((ready[j] - j for j in reversed(range(len(ready)))), max))[::-1]
+@dataclass(kw_only=True)
+class Job:
+    """An image on its way through an array.
+
+    ``available``: the clock from which it is there. ``ready``: for each of the array's layers, the clock in which each nonzero
+    input, and the bias, is on offer. ``latched``: for each layer and fold. ``outputs``, ``errors``: of the array's last layer.
+    """
+
+    image: Image
+    learn: bool
+    available: int
+    ready: list[list[int]]
+    latched: list[list[int]]
+    outputs: list[int] = field(default_factory=list)
+    errors: list[int] = field(default_factory=list)
 
 
-class LayerClocks:
-    """Where one layer's machines stand: the first clock at which each is free for the next image."""
+@dataclass(kw_only=True)
+class Machine:
+    """Where a machine stands: the first clock of its state, its image, a place in the array, a fold; when it started a list."""
 
-    def __init__(self, layer: LayerDesign) -> None:
-        self.layer = layer
-        self.list_latency = activation_list.LATENCY if layer.index else image_buffer.LATENCY
-        self.output_latency = control_latency(layer) + output_latency(layer)
-        self.settling = 2 * layer.network.integration.steps * layer.phases
-        self.issue_phases = issue_phases(PARALLEL, HALF_STEPS[layer.design.kind])
-        self.links_free = self.main_free = self.scan_free = 0
+    clock: int = 0
+    job: Job | None = None
+    layer: LayerDesign
+    fold: int = 0
+    started: int = 0
+
+    @property
+    def work(self) -> Job:
+        assert self.job is not None, "a machine must have an image before it works"
+        return self.job
+
+
+Notice = tuple[int, Job | None, LayerDesign]                # a clock, and of whose image and layer
+Steps = Generator[str, Notice, None]
+
+
+class ArrayClocks:
+    """The machines of one array.
+
+    ``notices``: by event, clocks that no machine has waited for yet. ``released``: in which the source is told that an image
+    is done with. ``scanned``: images whose outputs are not at the receiver yet. ``back``: when each error comes to the array
+    before. ``between``: clocks of the register between this array and other parts of the core.
+    """
+
+    def __init__(self, array: ArrayDesign, between: int) -> None:
+        self.array, self.between = array, between
+        first = array.first
+        self.output_latency = 0 if array.time_shared else control_latency(first) + output_latency(first)
+        self.settling = array.half_steps * array.phases
+        self.issue_phases = issue_phases(datapath(array), HALF_STEPS[array.design.kind])
         self.latch = -self.settling - 1               # of the forward settling that may be under way
-        self.released: list[int] = []                 # clock in which the source is told of each image's release
-        self.latched: list[int] = []
-        self.waiting = 0                              # for the verdict, from this clock on
+        self.released: list[int] = []
+        self.scanned: deque[Job] = deque()
+        self.back: deque[list[int]] = deque()
+        self.notices: dict[str, deque[Notice]] = defaultdict(deque)
+        texts = programs(array)
+        self.heard = {"scan free", *(node.event if isinstance(node, Wait) else node.stream for text in texts.values()
+                                     for node in nodes_of(text) if isinstance(node, Wait | Play))}
+        self.machines = {name: self._forever(text) for name, text in texts.items()}
+        self.waits = {name: next(machine) for name, machine in self.machines.items()}
 
-    def play(self, start: int, ready: Sequence[int], latest: Sequence[int]) -> int:
-        """The clock in which the last item is taken. Item j is on offer from ready[j] on; ``latest`` is ``_latest(ready)``."""
-        clock = start + self.list_latency - 1
+    def advance(self) -> None:
+        """Every machine as far as it gets."""
+        further = True
+        while further:
+            further = False
+            for name, machine in self.machines.items():
+                while queue := self.notices[self.waits[name]]:
+                    self.waits[name] = machine.send(queue.popleft())
+                    further = True
+
+    def _forever(self, nodes: tuple[Node, ...]) -> Steps:
+        machine = Machine(layer=self.array.first)
+        while True:
+            yield from self._run(machine, nodes)
+
+    def _run(self, machine: Machine, nodes: tuple[Node, ...]) -> Steps:
+        for node in nodes:
+            if isinstance(node, Do):
+                self._stay(machine, node)
+            elif isinstance(node, Wait):
+                if node.shows:
+                    self.tell(node.shows, machine.clock, machine.job, machine.layer)
+                yield from self._wait(machine, node.event)
+            elif isinstance(node, Play):
+                yield from self._play(machine, node)
+            elif isinstance(node, Tell):
+                self._tell(machine, node.event, machine.clock - 1)
+            elif isinstance(node, If):
+                yield from self._run(machine, node.then if self._flag(machine, node.flag) else node.otherwise)
+            elif node.over == "fold":
+                for fold in range(machine.layer.folds):
+                    machine.fold = fold
+                    yield from self._run(machine, node.body)
+            else:
+                layers = self.array.layers
+                for layer in [layer for layer in layers[::-1] if layer.learns] if node.backwards else layers:
+                    machine.layer = layer
+                    yield from self._run(machine, node.body)
+
+    def _flag(self, machine: Machine, name: str) -> bool:
+        return {"learn": machine.work.learn, "error": machine.work.image.error, "reverses": machine.layer.reverses,
+                "last fold": machine.fold == machine.layer.folds - 1}[name]
+
+    # ------------------------------------------------------------- states that last, and waits
+
+    def _stay(self, machine: Machine, node: Do) -> None:
+        layer, begins = machine.layer, machine.clock
+        machine.clock += node.clocks if isinstance(node.clocks, int) else {
+            Count.SETTLING: self.settling, Count.UNITS: layer.fold_size(machine.fold), Count.INPUTS: layer.inputs,
+            Count.LEAVING: self.output_latency + SCAN_REST}[node.clocks]
+        if node.state == "SCAN":
+            if machine.fold == 0:
+                machine.work.outputs = []
+            late = self.output_latency + self.between
+            machine.work.outputs += range(begins + late, machine.clock + late)
+            if layer is self.array.last and self._flag(machine, "last fold"):
+                self.scanned.append(machine.work)
+        elif node.state == "TREE" and layer is self.array.first and self._flag(machine, "last fold"):
+            late = datapath(self.array).product + control_latency(layer) + adder_tree.levels(layer.units) + 2 + QUEUE_LATENCY
+            self.back.append(list(range(begins + late, machine.clock + late)))
+
+    def _wait(self, machine: Machine, event: str) -> Steps:
+        if event == "receiver":
+            if "scan" in self.machines:
+                machine.clock = max(machine.clock, (yield "scan free")[0])
+            if machine.fold or machine.layer is not self.array.last:
+                machine.clock += 1
+                return
+        clock, job, layer = yield event
+        if event == "image" and self.released:
+            clock = max(clock, self.released[-1] + 1)
+        machine.clock, machine.job = max(machine.clock, clock) + 1, job or machine.job
+        if event == "go":
+            machine.layer = layer
+
+    def _tell(self, machine: Machine, event: str, clock: int) -> None:
+        if event == "start":
+            machine.started = clock
+        elif event == "release":
+            self.released.append(clock + self.between)
+        elif event == "latch":
+            self.latch = clock
+            machine.work.latched[machine.layer.index - self.array.first.index].append(clock)
+        self.tell(event, clock, machine.job, machine.layer)
+
+    def tell(self, event: str, clock: int, job: Job | None = None, layer: LayerDesign | None = None) -> None:
+        """An event of this array, or one that comes from outside: image, receiver, verdict, errors."""
+        if event in self.heard:
+            self.notices[event].append((clock, job, layer or self.array.first))
+
+    # ------------------------------------------------------------- streams
+
+    def _play(self, machine: Machine, node: Play) -> Steps:
+        """Until the last item of a list, or the last error of a fold, is issued."""
+        layer, job, begins = machine.layer, machine.work, machine.clock
+        ready = job.ready[layer.index - self.array.first.index]
+        first = machine.started + (activation_list.LATENCY if layer.index else image_buffer.LATENCY)
+        if node.operation == "link":
+            machine.clock = self.links(first, ready) + 1
+        elif node.operation == "update":
+            first = begins + -(-(first - begins) // node.every) * node.every
+            machine.clock = first + node.every * (len(ready) - 1) + 1
+        elif layer is self.array.last:
+            if machine.fold == 0:
+                yield "errors"
+            before = machine.fold * layer.units
+            for earliest in job.errors[before:before + layer.fold_size(machine.fold)]:
+                machine.clock = max(machine.clock, earliest) + 1
+        else:
+            machine.clock += CLOCKS_PER_ERROR * layer.fold_size(machine.fold)
+
+    def links(self, first: int, ready: Sequence[int]) -> int:
+        """The clock in which the last item is taken. Item j is on offer from ready[j] on, and none before ``first``."""
+        clock, latest = first - 1, _latest(ready)
         for number, earliest in enumerate(ready):
             if latest[number] <= clock + 1 - number:          # none that is left is ever waited for
                 return self._taken(clock + 1, len(ready) - number)
@@ -99,67 +253,25 @@ class LayerClocks:
     def _taken(self, clock: int, items: int) -> int:
         """The clock in which the last of so many items is taken if all are on offer from ``clock`` on: one a clock, but while
         the layer settles only in those in which the multiplier has time for an input."""
-        begins, issue_phases = self.latch + 1, len(self.issue_phases)
+        begins, issue_phases, phases = self.latch + 1, len(self.issue_phases), self.array.phases
         if clock < begins:                                    # those that come before it settles
             items -= begins - clock
             if items <= 0:
                 return begins + items - 1
             clock = begins
-        half_steps, phase = divmod(min(clock - begins, self.settling), self.layer.phases)
+        half_steps, phase = divmod(min(clock - begins, self.settling), phases)
         # such clocks, from its beginning on
         passed = half_steps * issue_phases + sorted((0, phase - self.issue_phases.start, issue_phases))[1]
-        left = self.settling // self.layer.phases * issue_phases - passed
+        left = self.settling // phases * issue_phases - passed
         if items > left:
             return max(clock, begins + self.settling) + items - left - 1
         half_steps, issue_phase = divmod(passed + items - 1, issue_phases)
-        return begins + half_steps * self.layer.phases + self.issue_phases.start + issue_phase
+        return begins + half_steps * phases + self.issue_phases.start + issue_phase
 
-    def forward(self, available: int, ready: Sequence[int], outputs_free: int, learn: bool) -> list[int]:
-        """Links, settling and scan of one image; the clock of each output."""
-        layer = self.layer
-        start = max(self.links_free, available)
-        outputs: list[int] = []
-        self.latched, latest = [], _latest(ready)
-        for fold in range(layer.folds):
-            last = self.play(start, ready, latest)
-            self.latch = start = max(last + 1 + DRAIN, self.main_free)
-            self.latched.append(self.latch)
-            scan = max(self.latch + self.settling + 1, self.scan_free, outputs_free if fold == 0 else 0)
-            first = scan + 1 + self.output_latency
-            outputs += range(first, first + layer.fold_size(fold))
-            self.scan_free = outputs[-1] + 1 + SCAN_REST
-            self.main_free = scan + 1 + (POPULATIONS if learn and layer.saves_state else 0)
-        if learn:
-            self.waiting = self.main_free + (0 if layer.saves_state else GATE_CLOCKS)
-        else:
-            self.released.append(last + BETWEEN)
-            self.links_free = self.latch + 1
-        return outputs
 
-    def learnt(self, clock: int) -> None:
-        """The image in learning is finished in this clock."""
-        self.released.append(clock + BETWEEN)
-        self.links_free = self.main_free = clock + 1
-
-    def learn(self, verdict: int, errors: Sequence[int], items: int) -> list[int]:
-        """Reverse circuit, reverse links and update; the clock in which each error of the layer before is on offer."""
-        layer = self.layer
-        clock, neuron = max(verdict, self.waiting) + 1, 0
-        backward = 0
-        for fold in range(layer.folds):
-            if layer.saves_state:
-                clock += RESTORED + POPULATIONS
-            for earliest in errors[neuron:neuron + layer.fold_size(fold)]:
-                clock = max(clock, earliest) + 1
-            neuron += layer.fold_size(fold)
-            backward = clock + DRAIN + self.settling + 1
-            update = backward + 1 + (layer.inputs if layer.reverses else 0)
-            clock = update + self.list_latency + items + WRITE_LATENCY
-        self.learnt(clock - 1)
-        if not layer.reverses:
-            return []
-        first = backward + 1 + product_latency(layer) + adder_tree.levels(layer.units) + 2 + QUEUE_LATENCY
-        return list(range(first, first + layer.inputs))
+def _latest(ready: Sequence[int]) -> list[int]:
+    """From each item on, the greatest of ready[j] - j: with one item a clock, none is waited for from that clock on."""
+    return list(accumulate((ready[j] - j for j in reversed(range(len(ready)))), max))[::-1]
 
 
 class Timing:
@@ -174,7 +286,8 @@ class Timing:
         self.design = design
         self.words = -(-design.network.layers[0] // 4)
         self.flight = len(design.network.layers) - 1 + 4          # as hdl.commands
-        self.layers = self._layers()
+        self.between = 0 if design.arrays[0].time_shared else 1
+        self.arrays = [ArrayClocks(array, self.between) for array in design.arrays]
         self.header = 0                                           # the next one is taken
         self.replied: list[int] = []                              # last word of each reply given to the command decoder
         self.output_free = 0
@@ -188,70 +301,55 @@ class Timing:
             If the image does not fit the design.
         """
         image.check(self.design)
-        started, number = self.header, len(self.replied)
-        released = self._released()
+        started, number, released = self.header, len(self.replied), self.arrays[0].released
         first = max(started + 1, released[number - 2] + 1 if number > 1 else 0,
                     self.replied[number - self.flight] + 1 if number >= self.flight else 0)
-        committed = first + self.words - 1
-        self.header = committed + 1
-        latched = self._work(image, committed + 1)
-        return Event(started=started, answered=self.replied[-1] + 1, latched=latched, finished=self._released()[-1])
+        self.header = first + self.words
+        latched = self._through(image, number, self.header)
+        return Event(started=started, answered=self.replied[-1] + 1, latched=latched, finished=released[-1])
 
-    def _layers(self) -> list[LayerClocks]:
-        return [LayerClocks(layer) for layer in self.design.layers]
-
-    def _released(self) -> list[int]:
-        """The clock of each image's release."""
-        return self.layers[0].released
-
-    def _work(self, image: Image, available: int) -> tuple[tuple[int, ...], ...]:
+    def _through(self, image: Image, number: int, available: int) -> tuple[tuple[int, ...], ...]:
         """One image from the clock on in which it is there, reply included; the latches of its folds by layer."""
-        number, ready = len(self.replied), [0] * (image.nonzero + 1)
-        counts = []
-        outputs: list[int] = []
-        for layer, following in zip(self.layers, [*self.layers[1:], None], strict=True):
-            if number:
-                available = max(available, layer.released[-1] + 1)
-            free = self.output_free + BETWEEN
+        ready, jobs = [0] * (image.nonzero + 1), []
+        for array, following in zip(self.arrays, [*self.arrays[1:], None], strict=True):
+            counts = [sum(map(bool, image.hidden[layer.index - 1])) + 1 for layer in array.array.layers[1:]]
+            job = Job(image=image, learn=image.learn and array.array.learns, available=available,
+                      ready=[ready, *([0] * count for count in counts)], latched=[[] for _ in array.array.layers])
+            free = self.output_free + self.between
             if following is not None:
-                free = following.released[number - 2] + 1 + BETWEEN if number > 1 else 0
-            outputs = [clock + BETWEEN for clock in layer.forward(available, ready, free, image.learn and layer.layer.learns)]
-            counts.append(len(ready))
+                free = following.released[number - 2] + 1 + self.between if number > 1 else 0
+            array.tell("receiver", free)
+            array.tell("image", available, job)
+            array.advance()
+            jobs.append(job)
+            outputs = array.scanned.popleft().outputs
             if following is not None:
-                nonzero = image.hidden[layer.layer.index]
-                through = activation_list.THROUGH
-                ready = [clock + through for clock, value in zip(outputs, nonzero, strict=True) if value] + [
-                    outputs[-1] + through]
+                through, nonzero = activation_list.THROUGH, image.hidden[array.array.last.index]
+                ready = [clock + through for clock, value in zip(outputs, nonzero, strict=True) if value]
+                ready.append(outputs[-1] + through)
                 available = outputs[0] + 1
-        self._reply(outputs, image)
-        if image.learn:
-            self._learn(outputs, image.error, counts)
-        return tuple(tuple(layer.latched) for layer in self.layers)
-
-    def _reply(self, outputs: list[int], image: Image) -> None:
         replied = outputs[-1] + ANSWER_LATENCY - 1 + (CLOCKS_PER_OUTPUT * len(outputs) if image.outputs else 0)
         self.replied.append(replied)
         self.output_free = replied + 1
+        if image.learn:
+            self._learn(jobs, outputs)
+        return tuple(tuple(latches) for job in jobs for latches in job.latched)
 
-    def _learn(self, outputs: list[int], error: bool, counts: list[int]) -> None:
-        verdict = outputs[-1] + 2
+    def _learn(self, jobs: Sequence[Job], outputs: Sequence[int]) -> None:
+        """The verdict comes to all arrays, and errors from the last one to the first."""
         errors = [clock + 1 + QUEUE_LATENCY for clock in outputs]
-        for layer, count in zip(reversed(self.layers), reversed(counts), strict=True):
-            if not layer.layer.learns:
+        for array, job in zip(reversed(self.arrays), reversed(jobs), strict=True):
+            if not job.learn:
                 continue
-            if error:
-                errors = layer.learn(verdict, errors, count)
-            else:
-                layer.learnt(max(verdict, layer.waiting))
-
-
-def create(design: Design) -> Timing:
-    """The timing for this design's arrangement."""
-    from hdl.time_shared.timing import TimeSharedTiming  # which is made of this module
-    return TimeSharedTiming(design) if design.arrangement == "time-shared" else Timing(design)
+            array.tell("verdict", outputs[-1] + VERDICT_LATENCY)
+            if job.image.error:
+                job.errors = errors
+                array.tell("errors", 0)
+            array.advance()
+            errors = array.back.popleft() if array.back else []
 
 
 def answers(design: Design, images: Iterable[Image]) -> list[int]:
     """The clock of each image's reply, all sent without pause; the first header is taken in clock 0."""
-    timing = create(design)
+    timing = Timing(design)
     return [timing.add(image).answered for image in images]

@@ -15,7 +15,7 @@ from golden_model.model import Model
 from golden_model.network import Formats, Integration, Learning, Network
 from hdl import emit
 from hdl.design import Design
-from hdl.timing import Image, LayerClocks, Timing, _latest, answers
+from hdl.timing import ArrayClocks, Image, Timing, answers
 from sim.rtl_model import RtlModel
 
 IMAGES = 8
@@ -68,19 +68,19 @@ def test_every_reply_comes_in_the_clock_of_the_timing(name):
     assert mistakes == []
 
 
-@given(data=st.data(), name=st.sampled_from(["folded, two steps", "programmable"]))
+@given(data=st.data(), name=st.sampled_from(["folded, two steps", "programmable", "time-shared array"]))
 def test_items_are_taken_as_if_each_was_looked_for_clock_by_clock(data, name):
-    clocks = LayerClocks(DESIGNS[name].layers[0])
+    clocks = ArrayClocks(DESIGNS[name].arrays[0], 1)
     clocks.latch = data.draw(st.integers(-clocks.settling - 1, 60))
-    start, steps = data.draw(st.integers(0, 80)), data.draw(st.lists(st.integers(-2, 3), max_size=80))
+    first, steps = data.draw(st.integers(0, 80)), data.draw(st.lists(st.integers(-2, 3), max_size=80))
     ready = [max(0, clock) for clock in accumulate(steps)]
-    expected = start + clocks.list_latency - 1
+    expected = first - 1
     for earliest in ready:
         expected = max(expected + 1, earliest)
         while 0 <= expected - clocks.latch - 1 < clocks.settling and (
-                (expected - clocks.latch - 1) % clocks.layer.phases not in clocks.issue_phases):
+                (expected - clocks.latch - 1) % clocks.array.phases not in clocks.issue_phases):
             expected += 1
-    assert clocks.play(start, ready, _latest(ready)) == expected
+    assert clocks.links(first, ready) == expected
 
 
 def test_an_image_without_error_is_learnt_in_the_time_that_the_verdict_takes():

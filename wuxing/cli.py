@@ -1,5 +1,5 @@
 """The command line, ``wuxing``: train, eval, compare, ranges, info, verilog, cosim, estimate, boards, build, run, cache,
-experiment, sweep.
+experiment, tune, sweep.
 
 Errors are one sentence; what it ends with stands in ``wuxing.exit_codes``.
 """
@@ -35,6 +35,7 @@ from wuxing.commands import (
     run,
     sweep,
     train,
+    tune,
     verilog,
 )
 from wuxing.option_groups import flattened
@@ -70,6 +71,8 @@ COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
         "Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."),
     "cache": (cache.cache, "Show where compiled code is kept and how much there is; with --clear, remove it first."),
     "experiment": (experiment.experiment, "Run an experiment, or what of it was not run before, and show what it says."),
+    "tune": (tune.tune,
+        "Choose settings for your data on held-out training samples, and write a configuration file for wuxing train."),
     "sweep": (sweep.sweep,
         "Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."),
 }

@@ -23,7 +23,7 @@ from golden_model.data.splits import Split
 from golden_model.errors import InputError
 from golden_model.network import Network, parsed
 from golden_model.parameters import check_arithmetic
-from golden_model.sections import Learning
+from golden_model.sections import Learning, brief
 from wuxing import text_file
 from wuxing.tasks import STORE
 from wuxing.training_record import Images
@@ -47,7 +47,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progre
 class Runners:
     """Options that say who runs tasks, and where results are kept; see ``wuxing.option_groups``."""
 
-    workers: Annotated[int, typer.Option("--workers", help="Processes on this machine.")] = 1
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes on this machine; 0: one for each core.")] = 1
     scheduler: Annotated[str | None, typer.Option(
         "--scheduler", help="Address of a Dask scheduler that runs them instead.")] = None
     store: Annotated[Path, typer.Option("--store", help="Folder in which finished runs are kept.")] = STORE
@@ -132,7 +132,8 @@ class Settings:
 
     def recipe(self) -> Recipe | None:
         """What was asked for of the encoding; None: what is usual for such data."""
-        return None if self.encoding is None else Recipe.parse(self.encoding)
+        words = read_encoding(self.config) if self.encoding is None else self.encoding
+        return None if words is None else Recipe.parse(words)
 
     def reading(self) -> Reading:
         """How the files of the data set are read."""
@@ -140,9 +141,10 @@ class Settings:
         return Reading(label=self.label, without=without, split=None if self.split is None else Split.parse(self.split),
                        size=self.size, frames=self.frames)
 
-    def network(self, dataset: Dataset) -> Network:
-        """The network that file and options describe together, checked against the data set."""
-        description = self.described()
+    def network(self, dataset: Dataset, description: dict[str, Any] | None = None) -> Network:
+        """The network that file and options describe together, or that another description does, checked against the data
+        set."""
+        description = self.described() if description is None else description
         platform = self.platform()
         if platform is not None:
             from boards import fit
@@ -234,11 +236,21 @@ def parse_layers(text: str) -> list[int]:
         raise InputError(f"--layers must be whole numbers with commas between them, as 784,128,10, not {text[:80]!r}") from None
 
 
+def read_encoding(path: Path | None) -> str | None:
+    """The words of the encoding in a configuration file; None: it says nothing of it."""
+    words = None if path is None else text_file.read_toml(path, "configuration file").get("encoding")
+    if words is not None and not isinstance(words, str):
+        raise InputError(f"configuration file {path}: encoding must be words such as \"quantile median\", not {brief(words)}")
+    return words
+
+
 def read_description(path: Path | None) -> dict[str, Any]:
-    """The TOML file as plain data, checked as a network description but for layers it leaves out; None: nothing."""
+    """The TOML file as plain data, checked as a network description but for layers it leaves out; None: nothing. An entry
+    ``encoding`` beside it is another's."""
     if path is None:
         return {}
     description = text_file.read_toml(path, "configuration file")
+    description.pop("encoding", None)
     try:
         check(description)
     except InputError as error:

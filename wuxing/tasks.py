@@ -147,6 +147,11 @@ class Store:
         write_atomically(self.path(task), json.dumps(asdict(record), indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
+def cores() -> int:
+    """Those of this machine that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def run(tasks: list[Task], store: Store, *, workers: int = 1, scheduler: str | None = None,
         on_finished: OnFinished | None = None) -> list[Record]:
     """The records of tasks, in their order; what the store has is not run again, what is new is kept there at once.

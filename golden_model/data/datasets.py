@@ -139,6 +139,11 @@ class Dataset:
         return self._samples.kind == "image"
 
     @property
+    def kind(self) -> str:
+        """Of samples: ``table``, ``image`` or ``sequence``."""
+        return self._samples.kind
+
+    @property
     def _samples(self) -> Samples:
         assert self.samples is not None                   # ``__post_init__`` sees to it
         return self.samples

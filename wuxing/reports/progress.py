@@ -3,6 +3,7 @@ so on, and after the last one.
 """
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -127,8 +128,19 @@ def images_bar(quiet: bool) -> Iterator[OnProgress]:
         yield on_progress
 
 
-def run_tasks(title: str, those: list[tasks.Task], runners: Runners, quiet: bool) -> list[tasks.Record]:
-    """``tasks.run`` with a bar; when interrupted it says what is kept."""
+class OutOfTime(Exception):
+    """The time that was given for tasks is over; what is finished is in the store."""
+
+
+def run_tasks(title: str, those: list[tasks.Task], runners: Runners, quiet: bool,
+              until: float | None = None) -> list[tasks.Record]:
+    """``tasks.run`` with a bar; when interrupted it says what is kept.
+
+    Raises
+    ------
+    OutOfTime
+        If ``until``, as ``time.monotonic`` counts, comes before the last task is done; what runs then is given up.
+    """
     screen = console.err()
     finished, total, store = 0, 0, tasks.Store(runners.store)
     with Progress(TextColumn("{task.description}"), BarColumn(None), MofNCompleteColumn(), TimeElapsedColumn(), console=screen,
@@ -139,9 +151,12 @@ def run_tasks(title: str, those: list[tasks.Task], runners: Runners, quiet: bool
             nonlocal finished, total
             finished, total = done, of
             progress.update(bar, completed=done, total=of)
+            if until is not None and done < of and time.monotonic() >= until:
+                raise OutOfTime
 
         try:
-            return tasks.run(those, store, workers=runners.workers, scheduler=runners.scheduler, on_finished=show)
+            return tasks.run(those, store, workers=runners.workers or tasks.cores(), scheduler=runners.scheduler,
+                             on_finished=show)
         except KeyboardInterrupt:
             progress.stop()
             screen.print(f"interrupted: {finished} of {total} runs of {title} are kept in {console.literal(store.folder)}; the "

@@ -109,7 +109,7 @@ class Layer(wiring.Component):
                 o_token=tokens[number], i_fetched=fetched, i_word=word,
                 o_write_data=write_data, o_write_enable=write_enable, o_output=output, o_product=product)
             m.submodules[f"weights_{number}"] = weights.instance(
-                width=layer.word_bits, depth=layer.depth, init=memory_file(layer.index, number) if self.initialised else "",
+                2, width=layer.word_bits, depth=layer.depth, init=memory_file(layer.index, number) if self.initialised else "",
                 address=control.address, fetched=fetched, word=word, write_address=control.write_address, write_data=write_data,
                 write_enable=write_enable)
             outputs.append(output)

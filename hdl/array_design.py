@@ -55,6 +55,14 @@ class ArrayDesign:
         """Errors go back from some layer to the one before it."""
         return any(layer.reverses for layer in self.layers)
 
+    @property
+    def rings(self) -> str:
+        return self.first.rings
+
+    @property
+    def ports(self) -> int:
+        return self.first.ports
+
     # ------------------------------------------------------------- memory map
 
     @cached_property

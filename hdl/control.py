@@ -1,93 +1,105 @@
-"""The control word that a layer's sequencer broadcasts to its processing units, one a clock.
+"""The control word that a sequencer broadcasts to the processing units of its array, one a clock.
 
 Every field is aligned to the clock in which the unit uses it; the sequencer does all delaying, so that a unit has no
-control of its own. Fields that a layer does not need have no bits.
+control of its own.
 """
 from __future__ import annotations
+
+from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
+from hdl.array_design import SLOT, ArrayDesign
 from hdl.layer_design import LayerDesign
 
 CLUSTER = 8                               # units that share one registered copy of the control word
 BRANCH = 4                                # clusters that share one registered copy of theirs, where there are more clusters
 
 
-def control_layout(layer: LayerDesign) -> data.StructLayout:
-    """The fields. Widths in bits; flags have one."""
-    address = max(1, (layer.depth - 1).bit_length())
-    operand = layer.design.operand_bits
-    fields = {
-        "address": address,                             # of the weight that is read
-        "write_address": address,
-        "write": 1,                                     # an updated word, if it does not overflow; else see load
-        "write_one": 1,                                 # only the unit that has the token
-        "load": 1,                                      # write the broadcast data, or a displacement, instead
-        "load_data": layer.word_bits,                   # zero when a displacement is written
-        "bias_row": 1,                                  # what is updated is a bias
-        "word_enable": 1,                               # the word that is being read goes to operand A
-        "broadcast_a": signed(operand),                 # to operand A; zero when unused
-        "broadcast_b": signed(layer.broadcast_bits),    # to operand B; zero when unused
-        "drive_enable": 1,                              # the drive goes into the bracket
-        "reverse_enable": 1,                            # the reverse signal goes to operand B
-        "self_enable": 1,                               # the unit's own displacement goes into the bracket
-        "coupling_enable": 1,                           # generation and overcoming go into the bracket
-        "corrector_gate": 1, "predictor_gate": 1,       # the gate that has just entered its ring goes to operand A
-        "reverse": 1,                                   # the reverse circuit settles
-        "gate_shift": 1, "gate_new": 1,                 # gate ring: rotate; take the gate of the point at the head
-        "gate_floor": 1,                                # that gate is for the reverse circuit
-        "state_shift": 1, "state_new": 1,               # ring of evaluation points: rotate; take a new word
-        "start_shift": 1, "start_new": 1,               # ring of step starts: rotate; take a new word
-        "clear": 1,                                     # both rings to zero
-        "mean_enable": 1,                               # step start + evaluation point goes into the half step
-        "accumulate": 1, "accumulate_one": 1,           # all units; only the one with the token
-        "latch_drive": 1,                               # drive := narrowed accumulator; accumulator := rounding half
-        "latch_output": 1,                              # output register := displacement of the output population
-        "show_word": 1,                                 # the word that was read joins the output
-        "token_first": 1, "token_next": 1,              # the token goes to the first unit; to the next one
-    }
-    if layer.design.kind == "programmable":
-        fields |= {
+def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
+    """The fields in their order, without those that an array of this kind does not need. Widths in bits; flags have one."""
+    design, learns = array.design, array.learns
+    registers, lut, block = (array.rings == rings for rings in ("registers", "lut", "block"))
+    one_port, two_ports = array.ports == 1, array.ports == 2
+    address = max(1, (array.depth - 1).bit_length())
+    parts: tuple[tuple[bool, dict[str, Any]], ...] = (
+        (two_ports, {
+            "address": address, "write_address": address,       # of the word that is read, and of the one that is written
+            "write": 1, "write_one": 1,                 # an updated word, if it fits; only the unit that has the token
+            "load": 1,                                  # write the broadcast data, or a displacement, instead
+            "load_data": array.word_bits,               # zero when a displacement is written
+            "bias_row": 1}),                            # what is updated is a bias
+        (True, {
+            "word_enable": 1,                           # the word that is being read goes to operand A
+            "broadcast_a": signed(design.operand_bits),         # to operand A; zero when unused
+            "broadcast_b": signed(array.broadcast_bits),        # to operand B; zero when unused
+            "drive_enable": 1, "reverse_enable": 1,     # the drive goes into the bracket; the reverse signal to operand B
+            "self_enable": 1, "coupling_enable": 1,     # the unit's own displacement, and its neighbours', into the bracket
+            "corrector_gate": 1, "predictor_gate": 1,   # the gate that comes from its ring goes to operand A
+            "reverse": 1}),                             # the reverse circuit settles
+        (registers or lut, {
+            "gate_shift": 1, "gate_new": 1,             # gate ring: rotate; take the gate of the point at the head
+            "gate_floor": 1}),                          # that gate is for the reverse circuit
+        (block, {
+            "gate_place": range(SLOT), "gate_write": 1,         # word of the memory of gates, within the slot
+            "start_read": range(2 * SLOT),              # word of the memory of step starts
+            "start_write": 1, "start_place": range(SLOT)}),
+        (True, {"state_shift": 1, "state_new": 1}),     # ring of evaluation points: rotate; take a new word
+        (registers or lut, {"start_shift": 1, "start_new": 1}),     # ring of step starts likewise
+        (True, {"clear": 1}),                           # those rings to zero
+        (two_ports, {"mean_enable": 1}),                # step start + evaluation point goes into the half step
+        (True, {
+            "accumulate": 1, "accumulate_one": 1,       # all units; only the selected one
+            "latch_drive": 1}),                         # drive := narrowed accumulator; accumulator := rounding half
+        (two_ports, {
+            "latch_output": 1,                          # output register := displacement of the output population
+            "show_word": 1,                             # the word that was read joins the output
+            "token_first": 1, "token_next": 1}),        # the token goes to the first unit; to the next one
+        (one_port, {
+            "update": 1,                                # updated word := fetched word + product
+            "judge": 1,                                 # write it in the next clock, if it fits
+            "bias_row": 1,                              # it is a bias, whose width may be another than that of a link
+            "load": 1, "load_one": 1,                   # write operand A's word instead; the selected unit, next clock
+            "unit": range(array.units)}),               # the selected one
+        (design.kind == "programmable", {
             "bracket_add": 1,                           # a product joins the bracket
             "bracket_first": 1, "bracket_subtract": 1,  # it is the first one; it is taken off
             "bracket_latch": 1, "bracket_enable": 1,    # the bracket is complete; it goes to operand B
             "result_shift": 1,                          # ring of results: take a new word, or turn
-            "transfer": 1,                              # the results go into the ring of evaluation points
-        }
-    if layer.rings_in_memory:                           # filled in by the register of the cluster
-        # oldest step start of the next clock, or from 8 on the zeros of a cleared ring; where a word enters in this clock
-        fields |= {"start_place": 4, "start_write": 1, "start_written": 3}
-        if layer.learns:
-            fields |= {"gate_place": 3, "gate_last": 3, "gate_write": 1}     # oldest gate, and the one that entered last
-    if needs_populations(layer):
-        fields |= {name: range(POPULATIONS) for name in ("population_difference", "population_self", "population_gate",
-                                                         "population_clamp")}
-    return data.StructLayout({name: shape if not isinstance(shape, int) else unsigned(shape)
-                              for name, shape in fields.items()})
+            "transfer": 1}),                            # the results go into the ring of evaluation points
+        # filled in by the register of the cluster: oldest step start of the next clock, or from 8 on the zeros of a cleared
+        # ring; where a word enters in this clock; oldest gate, and the one that entered last
+        (lut, {"start_place": 4, "start_write": 1, "start_written": 3}),
+        (lut and learns, {"gate_place": 3, "gate_last": 3, "gate_write": 1}),
+        (needs_populations(array), {
+            name: range(POPULATIONS) for name in ("population_difference", "population_self", "population_gate",
+                                                  "population_clamp")}))
+    return data.StructLayout({name: unsigned(shape) if isinstance(shape, int) else shape
+                              for needed, fields in parts if needed for name, shape in fields.items()})
 
 
-def needs_populations(layer: LayerDesign) -> bool:
+def needs_populations(array: ArrayDesign | LayerDesign) -> bool:
     """Whether the five populations of a neuron differ in wired K or rest value: a datapath must know which one it computes."""
-    neuron = layer.network.neuron
-    wired = (neuron.K1, neuron.K2, neuron.K3) if layer.design.kind == "shift" else ()
+    neuron = array.network.neuron
+    wired = (neuron.K1, neuron.K2, neuron.K3) if array.design.kind == "shift" else ()
     return any(len(set(values)) > 1 for values in (*wired, neuron.rest))
 
 
-def clusters(layer: LayerDesign) -> int:
-    return -(-layer.units // CLUSTER)
+def clusters(array: ArrayDesign | LayerDesign) -> int:
+    return -(-array.units // CLUSTER)
 
 
-def branches(layer: LayerDesign) -> int:
+def branches(array: ArrayDesign | LayerDesign) -> int:
     """Copies of the control word between the sequencer and the clusters: a large array spans more than a clock's way."""
-    return 0 if clusters(layer) <= BRANCH else -(-clusters(layer) // BRANCH)
+    return 0 if clusters(array) <= BRANCH else -(-clusters(array) // BRANCH)
 
 
-def control_latency(layer: LayerDesign) -> int:
+def control_latency(array: ArrayDesign | LayerDesign) -> int:
     """Clocks from what the sequencer decides to the units: its own register, the branch's if any, the cluster's."""
-    return 2 if branches(layer) == 0 else 3
+    return 2 if branches(array) == 0 else 3
 
 
 class ControlBranch(wiring.Component):
@@ -100,8 +112,8 @@ class ControlBranch(wiring.Component):
         ``source`` of one clock ago.
     """
 
-    def __init__(self, layer: LayerDesign) -> None:
-        layout = control_layout(layer)
+    def __init__(self, array: ArrayDesign) -> None:
+        layout = control_layout(array)
         super().__init__({"source": In(layout), "control": Out(layout)})
 
     def elaborate(self, platform: object) -> Module:
@@ -123,9 +135,9 @@ class ControlRegister(wiring.Component):
         memory, with their places, which are not in it.
     """
 
-    def __init__(self, layer: LayerDesign) -> None:
-        self.layer = layer
-        layout = control_layout(layer)
+    def __init__(self, array: ArrayDesign) -> None:
+        self.array = array
+        layout = control_layout(array)
         super().__init__({"source": In(layout), "control": Out(layout)})
 
     def elaborate(self, platform: object) -> Module:
@@ -134,7 +146,7 @@ class ControlRegister(wiring.Component):
         write_address = Signal.like(self.source.write_address, reset_less=True, name="write_address")
         m.d.sync += [copy.eq(self.source), write_address.eq(copy.write_address)]
         m.d.comb += [self.control.eq(copy), self.control.write_address.eq(write_address)]
-        if self.layer.rings_in_memory:
+        if self.array.rings == "lut":
             self._places(m, copy)
         return m
 
@@ -158,7 +170,7 @@ class ControlRegister(wiring.Component):
             m.d.sync += [fresh.eq(0), zero.eq(1)]
         m.d.comb += [control.start_place.eq(Cat(start, zero)), control.start_write.eq(start_write),
                      control.start_written.eq(written)]
-        if self.layer.learns:
+        if self.array.learns:
             place, last = Signal(range(POPULATIONS), init=1, name="place"), Signal(range(POPULATIONS), name="last")
             gate_write = Signal(reset_less=True, name="gate_write")
             m.d.sync += gate_write.eq(source.gate_shift & source.gate_new)

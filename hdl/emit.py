@@ -27,7 +27,6 @@ from hdl.layer_design import LayerDesign
 from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.sequencer import WORD_LATENCY
-from hdl.time_shared import single_port_weights
 from hdl.time_shared.array import UNIT_MODULE
 from hdl.time_shared.core import TimeSharedCore
 from hdl.time_shared.unit import TimeSharedUnit
@@ -74,15 +73,15 @@ def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Compone
     if design.arrangement == "time-shared":
         components: list[tuple[wiring.Component, str]] = [
             (TimeSharedCore(design, initialised), TOP), (TimeSharedUnit(design.arrays[0]), UNIT_MODULE)]
-        memory = single_port_weights.verilog(design.target)
+        memory = weights.verilog(1, design.target)
     else:
         components = [(Core(design, initialised), TOP)]
-        memory = f"{RESET_VERILOG}\n{weights.VERILOG}"
-        for layer in design.layers:
-            components.append((ControlRegister(layer), control_module(layer)))
-            if branches(layer):
-                components.append((ControlBranch(layer), branch_module(layer)))
-            components.append((Unit(layer), unit_module(layer)))
+        memory = f"{RESET_VERILOG}\n{weights.verilog(2, design.target)}"
+        for array in design.arrays:
+            components.append((ControlRegister(array), control_module(array.first)))
+            if branches(array):
+                components.append((ControlBranch(array), branch_module(array.first)))
+            components.append((Unit(array.first), unit_module(array.first)))
     return components, memory
 
 

@@ -156,7 +156,7 @@ def unit_cells(layer: LayerDesign) -> Cells:
         registers += 5 * gate
     else:
         registers += gate
-    if layer.rings_in_memory:                                       # not in registers, and without a multiplexer to turn
+    if layer.rings == "lut":                                         # not in registers, and without a multiplexer to turn
         luts += MEMORY_OF_LUTS * -(-s // 4) - s
         registers -= 4 * s
         if layer.learns:

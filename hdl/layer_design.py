@@ -77,10 +77,15 @@ class LayerDesign:
         self.last = index == len(network.layers) - 2
 
     @property
-    def rings_in_memory(self) -> bool:
-        """Whether step starts and gates are kept in memories of LUTs, which save ECP5 a quarter of the flip-flops; iCE40 has
-        none."""
-        return self.design.target == "ecp5" and not self.time_shared
+    def rings(self) -> str:
+        """Where step starts and gates are kept: "block" RAM, with room for the gates of all folds; "lut": memories of LUTs,
+        which save ECP5 a quarter of the flip-flops and which iCE40 does not have; "registers" that shift."""
+        return "block" if self.time_shared else "lut" if self.design.target == "ecp5" else "registers"
+
+    @property
+    def ports(self) -> int:
+        """Of a weight memory: with 2 a word is read and another one written in a clock."""
+        return 1 if self.time_shared else 2
 
     def _rates(self) -> list[str]:
         rate_shifts = self.network.learning.rate_shifts(0)

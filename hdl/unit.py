@@ -90,7 +90,7 @@ class Unit(wiring.Component):
             new_word = Mux(control.transfer, result[0], half_step)
         point = shift_ring(m, "point", s.bits, shift=control.state_shift, new=control.state_new, word=new_word,
                            clear=control.clear)
-        if layer.rings_in_memory:
+        if layer.rings == "lut":
             start = Signal(signed(s.bits), reset_less=True, name="start")
             m.d.sync += start.eq(memory_ring(m, "start", s.bits, write=control.start_write, write_place=control.start_written,
                                              place=control.start_place, word=new_word))
@@ -127,7 +127,7 @@ class Unit(wiring.Component):
         if layer.learns:
             gate = reverse_gate(layer, point[0], population, control.gate_floor)
             entering: Value
-            if layer.rings_in_memory:
+            if layer.rings == "lut":
                 entering = memory_ring(m, "gate", s.bits + 1, write=control.gate_write, write_place=control.gate_place,
                                        place=control.gate_last, word=gate, is_signed=False)
             else:

@@ -144,6 +144,6 @@ MUTANTS = (
            "set(ISSUE_PHASES)", "{ISSUE_PHASES.start - 1, *ISSUE_PHASES}"),
     Mutant("time-shared: sum latched too early", "time_shared/sequencer.py", "DRAIN = TIME_SHARED.drain",
            "DRAIN = TIME_SHARED.drain - 1"),
-    Mutant("time-shared: memory writes whatever happens", "time_shared/single_port_weights.py", "if (write_enable) memory",
-           "if (1) memory"),
+    Mutant("time-shared: memory writes whatever happens", "weights.py", "if (write_enable) memory[address]",
+           "if (1) memory[address]"),
 )

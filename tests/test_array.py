@@ -37,8 +37,9 @@ CONFIGURATIONS = {
 
 def case(configuration, layer_class=Layer, unit=Unit, **options):
     design = Design(**{name: configuration[name] for name in ("network", "units", "kind", "learns")})
-    layer = design.layers[configuration["layer"]]
-    parts = {control_module(layer): ControlRegister(layer), unit_module(layer): unit(layer)}
+    served = design.arrays[configuration["layer"]]
+    layer = served.first
+    parts = {control_module(layer): ControlRegister(served), unit_module(layer): unit(layer)}
     setup = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
     return Case(component=FlatPorts(layer_class(layer)), settings=setup, parts=parts)
 
@@ -48,7 +49,7 @@ def findings(tmp_path_factory):
     right = {name: case(configuration) for name, configuration in CONFIGURATIONS.items()}
     right[NO_STALLS] = case(FOLDED, images=12, stalls=0)
     wrong = {name: case(USUAL, planted("hdl.array", *bug).Layer) for name, bug in BUGS.items()}
-    return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "array_bench", memories=weights.VERILOG)
+    return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "array_bench", memories=weights.verilog(2, "portable"))
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
@@ -58,7 +59,7 @@ def test_a_layer_is_that_of_the_golden_model(findings, name):
 
 @pytest.mark.long                         # compiling takes most of the time
 def test_verilator_sees_the_same_layer(tmp_path):
-    run_bench(tmp_path, case(FOLDED, images=30), "array_bench", simulator="verilator", memories=weights.VERILOG)
+    run_bench(tmp_path, case(FOLDED, images=30), "array_bench", simulator="verilator", memories=weights.verilog(2, "portable"))
 
 
 def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(findings):

@@ -12,7 +12,7 @@ from hdl.design import Design
 from hdl.ring import memory_ring, shift_ring
 from planted_bugs import planted
 
-LAYER = Design(network=Network(layers=(3, 2)), target="ecp5").layers[0]
+ARRAY = Design(network=Network(layers=(3, 2)), target="ecp5").arrays[0]
 WORD = st.integers(-8, 7)
 # a cleared ring of step starts turns any number of times; once new words enter, at least five do before it turns again
 TURNS = st.lists(st.sampled_from([{}, {"start_shift": 1}]), max_size=12)
@@ -27,7 +27,7 @@ GATES = st.lists(st.builds(lambda shift, new, gate: {"gate_shift": shift, "gate_
 def compare(clocks, register_class=control.ControlRegister):
     """Rings of both kinds, side by side behind one control register, show the same in every clock."""
     m = Module()
-    m.submodules.register = register = register_class(LAYER)
+    m.submodules.register = register = register_class(ARRAY)
     source, source_word, source_gate = register.control, Signal(signed(4)), Signal(4)
     word, gate = Signal(signed(4)), Signal(4)                      # as late as the control word
     m.d.sync += [word.eq(source_word), gate.eq(source_gate)]

@@ -150,7 +150,8 @@ def test_lint_sees_what_the_waivers_do_not_mean(folder, tmp_path):
 
 
 @pytest.mark.parametrize(("module", "text"), [
-    (weights.MODULE, weights.VERILOG), ("MULT18X18D", (ROOT / "hdl/MULT18X18D.v").read_text())])
+    *((name, weights.verilog(ports, "portable")) for ports, name in weights.MODULES.items()),
+    ("MULT18X18D", (ROOT / "hdl/MULT18X18D.v").read_text())])
 def test_what_is_written_by_hand_needs_no_waiver(tmp_path, module, text):
     (tmp_path / f"{module}.v").write_text(text)
     assert lint(tmp_path, "--top-module", module, f"{module}.v") == []

@@ -14,7 +14,6 @@ from boards import system
 from golden_model.network import Network
 from hdl import emit, weights
 from hdl.design import Design
-from hdl.time_shared import single_port_weights
 from hdl.verilog_text import keep_hierarchy, plain_names, readable, without_banner
 from planted_bugs import planted
 from small_cores import DESIGNS, every_design, files, parameters
@@ -34,10 +33,10 @@ def test_names_are_plain_and_nothing_tells_where_it_was_made(name):
     modules = re.findall(r"^module (\\\S+|\w+)", text, re.MULTILINE)
     assert modules[0] == emit.TOP
     if DESIGNS[name].arrangement == "time-shared":
-        assert modules[-1] == single_port_weights.MODULE
+        assert modules[-1] == weights.MODULES[1]
         assert {"wuxing_time_shared_unit", "\\wuxing_core.array.sequencer"} < set(modules)
         return
-    assert modules[-1] == weights.MODULE
+    assert modules[-1] == weights.MODULES[2]
     assert {f"wuxing_{part}_{layer}" for part in ("unit", "control") for layer in layers} < set(modules)
     assert {f"\\wuxing_core.layer_{layer}.sequencer" for layer in layers} < set(modules)
     assert text.count("(* keep_hierarchy *)\nmodule wuxing_control_") == len(layers)

@@ -4,11 +4,11 @@ from __future__ import annotations
 from amaranth.hdl import Array, ClockSignal, Const, Instance, Module, ResetSignal, Signal, signed
 from amaranth.lib import wiring
 
+from hdl import weights
 from hdl.array_design import ArrayDesign
-from hdl.time_shared import single_port_weights
+from hdl.control import control_layout
 from hdl.time_shared.sequencer import TimeSharedSequencer
 from hdl.time_shared.tree import TimeSharedTree
-from hdl.time_shared.unit import control_layout
 
 UNIT_MODULE = "wuxing_time_shared_unit"
 
@@ -70,8 +70,8 @@ class TimeSharedArray(wiring.Component):
                 UNIT_MODULE, i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control, i_slot=sequencer.slot,
                 i_number=Const(number, array.numbers), i_fetched=fetched, o_write_data=data,
                 o_write_enable=write_enable, o_output=output, o_product=product)
-            m.submodules[f"weights_{number}"] = single_port_weights.instance(
-                width=array.word_bits, depth=array.depth, init=array.memory_file(number) if self.initialised else "",
+            m.submodules[f"weights_{number}"] = weights.instance(
+                1, width=array.word_bits, depth=array.depth, init=array.memory_file(number) if self.initialised else "",
                 address=sequencer.address, fetched=fetched, write_data=data, write_enable=write_enable)
             outputs.append(output)
             words.append(fetched)

@@ -18,6 +18,7 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
 from hdl.array_design import ArrayDesign
+from hdl.control import control_layout
 from hdl.half_step import SHIFT, issue_phases
 from hdl.image_buffer import item_layout
 from hdl.items import Source, align
@@ -25,7 +26,7 @@ from hdl.layer_design import rate_shift_bits
 from hdl.operands import scaled
 from hdl.operations import TIME_SHARED, Operand
 from hdl.settling import during, settle
-from hdl.time_shared.unit import ZEROS, control_layout
+from hdl.time_shared.unit import ZEROS
 
 KINDS = tuple(TIME_SHARED.operations)
 DRAIN = TIME_SHARED.drain                 # clocks between the last item and the latch of its sum

@@ -18,11 +18,12 @@ of the ring in clock 10 + i.
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, memory, wiring
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
 from hdl.array_design import SLOT, ArrayDesign
+from hdl.control import control_layout
 from hdl.gate import gated, not_extinct, population_size, reverse_gate, wide
 from hdl.memory_ports import read_port, write_port
 from hdl.multiplier import Multiplier
@@ -31,34 +32,6 @@ from hdl.ring import Bracket, shift_ring
 
 ZEROS = SLOT                              # first of the words of the memory of step starts that stay zero
 BLOCK = {"ram_style": "block", "no_rw_check": 1}
-
-
-def control_layout(array: ArrayDesign) -> data.StructLayout:
-    """The control word of a time-shared array. Every field is aligned to the clock in which the units use it."""
-    fields = {
-        "word_enable": 1,                               # the fetched word goes to operand A
-        "broadcast_a": signed(array.design.operand_bits),       # to operand A; zero when unused
-        "broadcast_b": signed(array.broadcast_bits),    # to operand B; zero when unused
-        "drive_enable": 1, "reverse_enable": 1,         # drive, reverse signal go to operand B
-        "self_enable": 1, "coupling_enable": 1,         # terms of the bracket
-        "corrector_gate": 1, "predictor_gate": 1,       # a gate goes to operand A
-        "reverse": 1,                                   # the reverse circuit settles: gates come from their memory
-        "gate_place": range(SLOT), "gate_write": 1,     # word of the memory of gates, within the slot
-        "start_read": range(2 * SLOT),                  # word of the memory of step starts
-        "start_write": 1, "start_place": range(SLOT),
-        "state_shift": 1, "state_new": 1,               # ring of evaluation points: rotate; take a new word
-        "clear": 1,                                     # that ring to zero
-        "accumulate": 1,                                # all units
-        "accumulate_one": 1,                            # the selected one
-        "latch_drive": 1,                               # drive := narrowed accumulator; accumulator := rounding half
-        "update": 1,                                    # updated word := fetched word + product
-        "judge": 1,                                     # write it in the next clock, if it fits
-        "bias_row": 1,                                  # it is a bias, whose width may be another than that of a link
-        "load": 1, "load_one": 1,                       # write operand A's word instead; the selected unit, next clock
-        "unit": range(array.units),                     # the selected one
-    }
-    return data.StructLayout({name: shape if not isinstance(shape, int) else unsigned(shape)
-                              for name, shape in fields.items()})
 
 
 class TimeSharedUnit(wiring.Component):

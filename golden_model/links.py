@@ -19,14 +19,24 @@ FEW = 10_000                                  # products that are summed in less
 def exact_product(a: Array, b: Array) -> Array:
     """``a @ b``, exact for integers: through float64 BLAS where that pays and no partial sum can reach 2**53, else in int64.
 
-    ``a`` (..., n), ``b`` (n, m).
+    ``a`` (..., n), ``b`` (n, m), which may be ``prepared``.
     """
+    if a.dtype.kind == "i" and b.dtype.kind == "f":
+        return (a.astype(np.float64) @ b).astype(np.int64)
     if a.dtype.kind == "f" or a.size * b.shape[-1] < FEW:
         return a @ b
     bound = float(np.abs(a).max(initial=0)) * float(np.abs(b).max(initial=0)) * a.shape[-1]
     if bound < EXACT:
         return (a.astype(np.float64) @ b.astype(np.float64)).astype(np.int64)
     return a @ b
+
+
+def prepared(b: Array, greatest: int) -> Array:
+    """``b`` (n, m) as ``exact_product`` takes it without looking at all its words again, for many ``a`` of magnitude up to
+    ``greatest``: as float64 if no partial sum can reach 2**53, else as it is."""
+    if b.dtype.kind == "i" and float(greatest) * float(np.abs(b).max(initial=0)) * len(b) < EXACT:
+        return b.astype(np.float64)
+    return b
 
 
 def forward(arithmetic: Arithmetic, x: Array, weights: Array, bias: Array, layer: int) -> Array:

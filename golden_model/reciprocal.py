@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from golden_model import circuits
-from golden_model.links import exact_product
+from golden_model.links import exact_product, prepared
 from golden_model.ring import POPULATIONS
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def step(arithmetic: Arithmetic, s: Array, gates: tuple[Array, Array] | None, dr
     Population ``population`` is driven by ``drive`` and by the links from ``other`` populations, which lose in return.
     ``gates``: at the predictor and at the corrector; None: the populations themselves, which do not fall below
     ``neuron.gate_floor``. ``s`` (5, images, N), each gate the same, ``drive`` (images, N), ``coupling`` (3, 5, N), ``links``
-    (N, N).
+    (N, N), which may be ``links.prepared``.
     """
     rest, scale = arithmetic.rest[:, None, None], arithmetic.drive_scale
     low = _least(arithmetic) if gates is None else arithmetic.least
@@ -60,11 +60,17 @@ def _least(arithmetic: Arithmetic) -> Array:
     return arithmetic.low[:, None, None] + arithmetic.floor
 
 
+def _prepared(arithmetic: Arithmetic, links: Array) -> Array:
+    """For products with displacements."""
+    return prepared(links, -arithmetic.formats.displacement.least)
+
+
 def run(arithmetic: Arithmetic, recurrence: Recurrent, drives: list[Array], frames: list[Array], coupling: Array, links: Array,
         layer: int) -> Course:
     """From rest through all frames, each with its drives (images, N)."""
     neuron, name = arithmetic.network.neuron, f"displacement[{layer}]"
     states = [np.zeros((POPULATIONS, *drives[0].shape), drives[0].dtype)]
+    links = _prepared(arithmetic, links)
     for drive in drives:
         for _ in range(recurrence.steps):
             states[-1] = np.maximum(arithmetic.disturbed(states[-1], name, len(states) - 1), _least(arithmetic))
@@ -83,6 +89,7 @@ def run_reverse(arithmetic: Arithmetic, steps: int, course: Course, errors: list
     neuron, mirror = arithmetic.network.neuron, circuits.MIRROR
     population, other = int(mirror[neuron.output_population]), int(mirror[neuron.input_population])
     gates = [circuits.reverse_gate(arithmetic, s)[mirror] for s in course.states]
+    links = _prepared(arithmetic, links)
     turned, silent, last = circuits.mirrored(coupling), np.zeros_like(errors[-1]), len(gates) - 1
     at = {last - back * steps: error for back, error in enumerate(reversed(errors))}
     r = np.zeros_like(course.states[0])

@@ -24,6 +24,7 @@ def test_exact_product_is_exact_on_either_side_of_float64(inner, seed, bits):
     a, b = random.integers(-2**bits, 2**bits, (2, inner)), random.integers(-2**bits, 2**bits, (inner, 3))
     expected = [[sum(int(x) * int(y) for x, y in zip(row, column, strict=True)) for column in b.T] for row in a]
     assert links.exact_product(a, b).tolist() == expected
+    assert links.exact_product(a, links.prepared(b, 2**bits)).tolist() == expected
 
 
 def test_one_weight_per_wire_forward_and_reverse():

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from golden_model.errors import InputError
 from golden_model.network import POPULATIONS, Neuron
+from golden_model.ring import CHILD, MOTHER, PREDATOR, PREY
 
 Reals = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
@@ -325,8 +326,7 @@ def local_products(r: npt.ArrayLike, s: npt.ArrayLike) -> tuple[Reals, Reals, Re
 
 def _cycles(K1: Reals, K2: Reals, x: Reals) -> Reals:
     """A x by its neighbours: gains from mother and prey, losses to child and predator."""
-    return (K1 * np.roll(x, 1, axis=0) - np.roll(K1 * x, -1, axis=0)
-            + K2 * np.roll(x, -2, axis=0) - np.roll(K2 * x, 2, axis=0))
+    return K1 * x.take(MOTHER, 0) - (K1 * x).take(CHILD, 0) + K2 * x.take(PREY, 0) - (K2 * x).take(PREDATOR, 0)
 
 
 def _solve(matrix: Reals, living: Booleans, right: Reals, extinct: Reals) -> Reals:
@@ -358,7 +358,9 @@ def _five(values: npt.ArrayLike, name: str) -> Reals:
 
 def _align(*arrays: Reals) -> tuple[Reals, ...]:
     """The arrays with axes inserted behind the populations until all have as many."""
-    axes = max(array.ndim for array in arrays)
+    if len(present := {array.ndim for array in arrays}) == 1:
+        return arrays
+    axes = max(present)
     return tuple(array.reshape(POPULATIONS, *(1,) * (axes - array.ndim), *array.shape[1:]) for array in arrays)
 
 

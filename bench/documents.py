@@ -128,6 +128,18 @@ def brightness() -> str:
     return table(("images", "encoding", "float", "integers"), rows) + transcribed(result)
 
 
+def own_table() -> str:
+    """From a table to Verilog: each command with its seconds."""
+    result = record("own-table")
+    rows = [[code(command), f"{seconds:.0f} s"] for command, seconds in zip(result["commands"], result["seconds"], strict=True)]
+    size = f"{result['samples']:,} samples, {result['values']} values and {result['classes']} classes"
+    return (f"A table of {size}, to a network that learnt it in integers and its Verilog: {sum(result['seconds']):.0f} seconds "
+            f"on {result['cores']} cores of {result['processor']} ({code(result['command'])} makes the table and measures "
+            f"it).\n\n"
+            + table(("command", "time"), rows) + f"\n\nThe model has {percent(result['accuracy'])} of the test samples right, "
+            f"and {percent(result['usual_accuracy'])} without the first command.") + transcribed(result)
+
+
 def tables() -> str:
     """The classifier beside scikit-learn's on small tables; the best of each in bold."""
     result = record("tables")
@@ -385,6 +397,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {"accuracy": lambda: accuracy(False), "headline": headline, "small": small,
                   "yardsticks": yardsticks, "speed": speed},
     "docs/data.md": {"brightness": brightness},
+    "docs/own_data.md": {"own table": own_table},
     "docs/learning.md": {"results": lambda: accuracy(True), "alternatives": alternatives},
     "docs/classifier.md": {"tables": tables},
     "docs/hardware.md": {"clocks": lambda: clocks(core((784, 128, 10)), "ecp5", True), "untrained": untrained,

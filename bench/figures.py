@@ -140,6 +140,8 @@ RECORDS = {
         command="python bench/brightness.py", adds="--json brightness.json", file="brightness.json", keep=everything),
     "alternatives": Record(
         command="python bench/alternatives.py", adds="--json alternatives.json", file="alternatives.json", keep=everything),
+    "own-table": Record(
+        command="python bench/own_table.py", adds="--json own-table.json", file="own-table.json", keep=everything),
     "speed": Record(command="python bench/speed.py", adds="--json speed.json", file="speed.json", keep=everything),
 }
 

@@ -290,7 +290,7 @@ def test_what_a_newcomer_asks_first_is_answered_by_the_name_of_a_file(concept, f
 
 @pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/arithmetic.md", "docs/model.md", "docs/learning.md",
                                       "docs/registers.md", "docs/verilog.md", "docs/hardware.md", "docs/link.md",
-                                      "docs/boards.md", "docs/data.md", "docs/experiments.md"])
+                                      "docs/boards.md", "docs/data.md", "docs/own_data.md", "docs/experiments.md"])
 def test_links_and_files_that_documents_name_exist(document):
     text = read(document)
     for target in re.findall(r"\]\(([^)#:]+)\)", text):

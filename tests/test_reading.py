@@ -19,6 +19,9 @@ def test_a_reading_is_kept_as_plain_data():
     assert plain == {"label": "kind", "without": ["id", "note"], "split": "group:person:2/3", "size": "20x30x3",
                      "frames": "pad:7"}
     assert Reading.from_dict(plain) == reading
+    named = Reading(categories=("colour", "doors"))
+    assert named.to_dict() == {"categories": ["colour", "doors"]}
+    assert Reading.from_dict(named.to_dict()) == named
     assert (reading.image_shape(), reading.length()) == ((20, 30, 3), ("pad", 7))
     assert Reading(frames="32").length() == ("resample", 32)
     assert Reading().to_dict() == {}
@@ -26,8 +29,9 @@ def test_a_reading_is_kept_as_plain_data():
 
 
 @pytest.mark.parametrize(("data", "text"), [
-    ({"lable": "x"}, "a reading must have entries of label, without, split, size, frames, not {'lable': 'x'}"),
-    ([], "a reading must have entries of label, without, split, size, frames, not []"),
+    ({"lable": "x"}, ("a reading must have entries of label, without, categories, only, split, size, frames, not "
+                       "{'lable': 'x'}")),
+    ([], "a reading must have entries of label, without, categories, only, split, size, frames, not []"),
     ({"label": 3}, "the entries of a reading must be texts, not {'label': 3}"),
     ({"without": "id"}, "the entries of a reading must be texts, not {'without': 'id'}"),
     ({"size": "28x28"}, ("the size of images must be written HEIGHTxWIDTHxCHANNELS, as 28x28x1 for grey or 32x32x3 for "

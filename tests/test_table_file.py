@@ -56,8 +56,13 @@ def test_columns_by_name(tmp_path):
                                                     "the split; choose another")),
     ("a,class\n1,x\n", Reading(without=("a",)), ("must have a column beside 'class' that says something of the samples, but "
                                                 "has none")),
-    ("a,class\n1,x\nred,y\n", Reading(), ("must have numbers in column 'a', but line 3 has 'red'; write its texts as numbers, "
-                                         "one column for each, or leave it out by --without")),
+    ("a,class\n1,x\nred,y\n", Reading(), ("must have numbers in column 'a', but line 3 has 'red'; name it in "
+                                         "--categories if it has names, or leave it out by --without")),
+    ("a,class\n1,x\n", Reading(categories=("b",)), "must have the column 'b', but has 'a', 'class'; mend the name"),
+    ("a,class\n1,x\n", Reading(categories=("class",)), ("the column 'class' of --categories must be one of the values, not "
+                                                        "that of classes or split or one that is left out; choose another")),
+    ("a,class\n,x\n?,y\n", Reading(categories=("a",)), ("the column 'a' of --categories must have 1 to 256 different names, "
+                                                        "not 0; leave it out by --without, or take it as numbers")),
     ("a,class\n1,x\n2\n", Reading(), "must have 2 values in each line, as its header, but line 3 has 1; mend the line"),
     ("a,class\n1,\n", Reading(), "must have a class in column 'class' of each line, but line 2 has none; leave the line out"),
     ("a,class\n\n", Reading(), "must have a line for each sample below its header, but has none; add some"),
@@ -95,8 +100,8 @@ def test_parquet_and_text_read_alike(tmp_path):
 def test_what_is_no_table_in_parquet(tmp_path, monkeypatch):
     path = tmp_path / "t.parquet"
     parquet.write_table(pyarrow.table({"a": ["red"], "class": ["x"]}), path)
-    with pytest.raises(InputError, match=refusal(f"{path} must have numbers in column 'a', not string; write its texts as "
-                                                 "numbers, one column for each, or leave it out by --without")):
+    with pytest.raises(InputError, match=refusal(f"{path} must have numbers in column 'a', not string; name it in "
+                                                 "--categories if it has names, or leave it out by --without")):
         parquet_file.read(path, "t", Reading())
     parquet.write_table(pyarrow.table({"a": [1, 2], "class": ["x", None]}), path)
     with pytest.raises(InputError, match=refusal(f"{path} must have a class in column 'class' of each row, but row 1 has none; "

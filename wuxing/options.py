@@ -64,6 +64,8 @@ class Settings:
         "--label", help="The column of a table with the classes; by default label, class or target.")] = None
     without: Annotated[str | None, typer.Option(
         "--without", help="Columns of a table that are left out, with commas between them.")] = None
+    categories: Annotated[str | None, typer.Option("--categories", help=(
+        "Columns of a table whose entries are names, with commas between them: an input for each name."))] = None
     split: Annotated[str | None, typer.Option("--split", help=(
         "What is tested on: stratified (a fifth of each class), group:COLUMN (persons that are not trained on), time:COLUMN "
         "(the latest), column:COLUMN (where it says test), all; stratified:2/5 is the second of five folds."))] = None
@@ -137,8 +139,10 @@ class Settings:
 
     def reading(self) -> Reading:
         """How the files of the data set are read."""
-        without = tuple(each.strip() for each in self.without.split(",")) if self.without else ()
-        return Reading(label=self.label, without=without, split=None if self.split is None else Split.parse(self.split),
+        without, categories = (tuple(each.strip() for each in (columns or "").split(",") if each.strip())
+                               for columns in (self.without, self.categories))
+        return Reading(label=self.label, without=without, categories=categories,
+                       split=None if self.split is None else Split.parse(self.split),
                        size=self.size, frames=self.frames)
 
     def network(self, dataset: Dataset, description: dict[str, Any] | None = None) -> Network:

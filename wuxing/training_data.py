@@ -40,17 +40,24 @@ def load(name: str | None, record: Mapping[str, object], encoding: Encoding, qui
         If there is no such data set, or the record does not say which one it was, or that one is not found, or its samples are
         not such as the model was trained on.
     """
-    return datasets.encoded(measured(name, record, quiet), encoding=encoding)
+    return datasets.encoded(measured(name, record, encoding, quiet), encoding=encoding)
 
 
-def measured(name: str | None, record: Mapping[str, object], quiet: bool) -> Samples:
+def measured(name: str | None, record: Mapping[str, object], encoding: Encoding, quiet: bool) -> Samples:
     """The samples of that name or, without one, those of the training record."""
     if name is None:
         return trained_on(record)
     reading = USUAL if name in datasets.SHA256 else reading_of(record)
-    dataset, note = datasets.read(name, reading), ""
-    if dataset.divided and not is_that(dataset, record):          # files of before were split: these are all new to the model
-        dataset = datasets.read(name, replace(reading, split=Split(rule="all")))
+    note, column = "", "" if reading.split is None else reading.split.column
+    # files that the model was trained on were split; others are all new to it, and need no column that says nothing of a sample
+    others = replace(reading, split=Split(rule="all"), without=(*reading.without, *([column] if column else [])),
+                     only=encoding.features)
+    try:
+        dataset = datasets.read(name, reading)
+    except InputError:                                            # too few to be split; what else is wrong is said again
+        dataset = datasets.read(name, others)
+    if dataset.divided and not is_that(dataset, record):
+        dataset = datasets.read(name, others)
     if dataset.name == record.get("dataset") and not is_that(dataset, record):
         note = f"{name} is not the {dataset.name} that the model was trained on: their SHA-256 differ"
     if (dataset.sha256, whole_sha256(record)) == (datasets.SHA256["mnist-5k"], datasets.SHA256["mnist"]):

@@ -34,7 +34,8 @@ class TrainingRecord:
     """What a model file says about its training. No times and no paths: the same command gives the same bytes.
 
     ``board``: for which it was trained, if for any. ``dataset_sha256``: of the images that were used, ``whole_dataset_sha256``
-    of all; ``reading``: how its files were read, if not as usual. ``classes_without_images``: outputs that nothing taught.
+    of all; ``reading``: how its files were read, if not as usual; ``recipe``: the words of the encoding.
+    ``classes_without_images``: outputs that nothing taught.
     ``accuracy``: per cent of the images tested on.
     """
 
@@ -52,6 +53,7 @@ class TrainingRecord:
     options: Images
     versions: Mapping[str, str]
     reading: Mapping[str, object] | None = field(default=None, metadata=OPTIONAL)
+    recipe: str | None = field(default=None, metadata=OPTIONAL)
 
 
 def course(training: Training) -> list[CurvePoint]:

@@ -98,7 +98,8 @@ def _samples(arrays: dict[str, Array], place: Path, name: str, reading: Reading)
         kind = kind_of(parts[0], place)
         train, test = (recordings.of_length(each, None, reading) if kind == "sequence" else each
                        for each in (parts[0], parts[2]))
-        return Samples(name=name, kind=kind, source=source, train_values=train, train_labels=_labels(parts[1]),
+        return Samples(name=name, kind=kind, source=source, frames=reading.frame_rule if kind == "sequence" else "",
+                       train_values=train, train_labels=_labels(parts[1]),
                        test_values=test, test_labels=_labels(parts[3]))
     if not {"x", "y"} <= set(arrays):
         raise InputError(f"{place} must have the arrays X and y, or X_train, y_train, X_test and y_test, not "
@@ -111,7 +112,8 @@ def _samples(arrays: dict[str, Array], place: Path, name: str, reading: Reading)
         raise InputError(f"y of {place} must be one label for each of the {len(values)} samples, not of shape {labels.shape}; "
                          "save both from one data set")
     columns = {each: array.tolist() for each, array in arrays.items() if array.shape == labels.shape}
-    return Collection(name=name, kind=kind, values=values, labels=labels.tolist(), columns=columns, source=source)
+    return Collection(name=name, kind=kind, values=values, labels=labels.tolist(), columns=columns, source=source,
+                      frames=reading.frame_rule if kind == "sequence" else "")
 
 
 def kind_of(values: Array, place: object) -> str:

@@ -174,10 +174,11 @@ def encoded(samples: Samples, recipe: Recipe | None = None, *, encoding: Encodin
     if encoding is None:
         recipe = samples.usual_recipe if recipe is None else recipe
         encoding = Encoding.fit(samples.train_values, samples.train_labels, recipe, features=samples.features,
-                                indexed=samples.indexed, channels=samples.has_channels)
+                                indexed=samples.indexed, channels=samples.has_channels, categories=samples.categories,
+                                frames=samples.frames)
     train_labels, test_labels = (encoding.outputs(labels) for labels in (samples.train_labels, samples.test_labels))
     count = len(encoding.classes) or max(classes, 1 + int(max(train_labels.max(), test_labels.max())))
-    train_images, test_images = (encoding.encode(values, samples.features)
+    train_images, test_images = (encoding.encode(values, samples.features, samples.categories)
                                  for values in (samples.train_values, samples.test_values))
     depth = math.prod(samples.shape[2:]) * encoding.levels if samples.kind == "image" else 1
     height = 1 if samples.kind == "table" else samples.shape[0]

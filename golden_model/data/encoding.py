@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model.data import classes, codes, scaling
+from golden_model.data.categories import MOST_NAMES, Category, codes_of, one_hot, recoded
 from golden_model.data.classes import Name, Names
 from golden_model.data.recipe import Recipe
 from golden_model.data.scaling import GREATEST, MOST_KNOTS, MOST_VALUE, Knots, Reals
@@ -35,6 +36,8 @@ Bytes = npt.NDArray[np.uint8]
 CHUNK = 1 << 20                           # values that are encoded together: what there is besides is of their size
 BYTE_KNOTS = (0.0, float(GREATEST))
 ENTRIES = ("shape", "features", "classes", "sample", "knots", "inverted", "missing", "code", "levels")
+OPTIONAL = ("categories", "frames")       # entries that only some encodings have
+FRAMES = ("", "resample", "pad")          # how recordings get their number of frames
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,6 +64,11 @@ class Encoding:
         The byte of a missing value, one for each value; () if none may be missing.
     code, levels : str, int
         As of ``Recipe``.
+    categories : tuple of tuple of str
+        Of a table, for each value the names that it had in the training data, each of which is an input, or () if it is a
+        number; () if all values are.
+    frames : str
+        Of recordings, how all get the same number of frames: ``resample`` or ``pad``; empty if they had it.
 
     Raises
     ------
@@ -77,6 +85,8 @@ class Encoding:
     missing: tuple[int, ...] = ()
     code: str = "value"
     levels: int = 1
+    categories: tuple[Category, ...] = ()
+    frames: str = ""
 
     def __post_init__(self) -> None:
         Recipe(sample=self.sample, code=self.code, levels=self.levels)
@@ -102,8 +112,22 @@ class Encoding:
             allowed = (0, self.values)
             if len(entry := getattr(self, name)) not in allowed:
                 raise InputError(f"{name} of an encoding must be one for each of its {self.values} values, not {len(entry)}")
+        if self.categories:
+            self._check_categories()
+        if self.frames not in FRAMES:
+            raise InputError(f"frames of an encoding must be resample, pad or nothing, not {brief(self.frames)}")
         if self.missing and (not self.knots or self.sample != "as-measured"):
             raise InputError("missing of an encoding must be empty without knots, or if each sample is stretched, but is not")
+
+    def _check_categories(self) -> None:
+        if len(self.shape) != 1 or len(self.categories) != self.values or self.sample != "as-measured":
+            raise InputError(f"categories of an encoding must be of a table, one for each of its {self.values} values, and no "
+                             f"sample must be stretched; choose an encoding without sample-range and sample-polarity")
+        for names in self.categories:
+            if any(not isinstance(name, str) for name in names) or len(names) > MOST_NAMES \
+                    or list(names) != sorted(set(names)):
+                raise InputError(f"categories of an encoding must be different names in order, at most "
+                                 f"{MOST_NAMES}, not {brief(names)}")
 
     @property
     def values(self) -> int:
@@ -113,23 +137,31 @@ class Encoding:
     @property
     def inputs(self) -> int:
         """Inputs of a network that takes these bytes; 0 if the encoding does not say how many."""
+        if self.categories:
+            return sum(len(names) or self.levels for names in self.categories)
         return self.values * self.levels
 
     @property
     def passes_bytes(self) -> bool:
         """Whether bytes stay as they are."""
-        return not self.knots and self.sample == "as-measured" and self.code == "value"
+        return not self.knots and self.sample == "as-measured" and self.code == "value" and not self.categories
+
+    @property
+    def _named(self) -> npt.NDArray[np.bool_]:
+        """Which values are names (values,)."""
+        return np.array([bool(names) for names in self.categories], np.bool_)
 
     @property
     def is_identity(self) -> bool:
         """Whether it says nothing at all, as in the files of models that were trained on bytes with outputs for labels."""
-        return self.passes_bytes and not self.classes and not self.features
+        return self.passes_bytes and not self.classes and not self.features and not self.frames
 
     # ------------------------------------------------------------- fitting
 
     @classmethod
     def fit(cls, values: npt.ArrayLike, labels: npt.ArrayLike, recipe: Recipe | None = None, *,
-            features: Sequence[str] = (), indexed: bool = False, channels: bool = False) -> Encoding:
+            features: Sequence[str] = (), indexed: bool = False, channels: bool = False,
+            categories: Sequence[Category] = (), frames: str = "") -> Encoding:
         """The encoding of these training data, and of nothing else: test data must not be among them.
 
         Parameters
@@ -145,6 +177,10 @@ class Encoding:
             Whether labels are outputs, 0 to 255, though some of them may not occur.
         channels : bool
             Whether the last axis of a sample has channels, each of which is scaled alike in all points or frames.
+        categories : sequence of tuple of str
+            For each value the names whose codes (``golden_model.data.categories``) it has, or () if it is a number.
+        frames : str
+            How recordings got their number of frames.
 
         Raises
         ------
@@ -159,7 +195,8 @@ class Encoding:
         if len(samples) == 0 or samples.shape[1] == 0:
             raise InputError(f"an encoding must be fitted to 1 or more samples of 1 or more values, not {array.shape}; add "
                              f"some")
-        begun = cls(shape=shape, features=features, classes=names, sample=recipe.sample, code=recipe.code, levels=recipe.levels)
+        begun = cls(shape=shape, features=features, classes=names, sample=recipe.sample, code=recipe.code, levels=recipe.levels,
+                    categories=tuple(categories), frames=frames)
         if recipe.scaling == "bytes":
             return begun
         if array.dtype == np.uint8 and recipe.sample == "as-measured" and recipe.scaling == "range":
@@ -172,25 +209,33 @@ class Encoding:
             raise InputError(f"{begun._name(np.isnan(reals).any(axis=0))} must not have missing values, but has; leave out "
                              f"such samples, or choose an encoding with the word median")
         if recipe.scaling == "range":
-            return begun._fit_common(reals, recipe, reals[~np.isnan(reals)])
+            numeric = reals[:, ~begun._named] if categories else reals
+            there = numeric[~np.isnan(numeric)] if numeric.shape[1] else np.zeros(1)
+            return begun._fit_common(reals, recipe, there)
         return begun._fit_each(reals, recipe, shape[-1] if channels else samples.shape[1])
 
     def _fit_common(self, samples: npt.NDArray[Any], recipe: Recipe, there: Reals) -> Encoding:
         if len(there) == 0:
             raise InputError("values must not all be missing, but are; look at how they were read")
         knots = scaling.limits(there)
+        numeric = samples[:, ~self._named] if self.categories else samples
         inverted = recipe.polarity == "polarity" and _bright(scaling.bytes_of(part[~np.isnan(part)], knots)
-                                                             for part in map(_reals, _parts(samples)))
+                                                             for part in map(_reals, _parts(numeric)))
         return self._with(recipe, (knots,), (inverted,), samples)
 
     def _fit_each(self, samples: Reals, recipe: Recipe, count: int) -> Encoding:
-        rows, inverted = [], []
+        rows: list[Knots] = []
+        inverted: list[bool] = []
         for place in range(count):
             column = samples[:, place::count].ravel()
             there = column[~np.isnan(column)]
             if len(there) == 0:
                 raise InputError(f"{self._name(np.arange(samples.shape[1]) == place)} must have a value in some sample of the "
                                  "training data, but has none; leave it out")
+            if self.categories and self.categories[place]:
+                rows.append((0.0,))
+                inverted.append(False)
+                continue
             rows.append(scaling.OF_EACH[recipe.scaling](there))
             inverted.append(recipe.polarity == "polarity" and _bright([scaling.bytes_of(there, rows[-1])]))
         if (total := sum(map(len, rows))) > MOST_KNOTS:
@@ -200,7 +245,7 @@ class Encoding:
 
     def _with(self, recipe: Recipe, knots: tuple[Knots, ...], inverted: tuple[bool, ...],
               samples: npt.NDArray[Any]) -> Encoding:
-        entries = {name: getattr(self, name) for name in ENTRIES} | {"knots": knots, "inverted": inverted}
+        entries = {name: getattr(self, name) for name in ENTRIES + OPTIONAL} | {"knots": knots, "inverted": inverted}
         fitted = Encoding(**entries)
         if recipe.missing != "median":
             return fitted
@@ -213,11 +258,13 @@ class Encoding:
 
     # ------------------------------------------------------------- encoding
 
-    def encode(self, values: npt.ArrayLike, features: Sequence[str] = ()) -> Bytes:
+    def encode(self, values: npt.ArrayLike, features: Sequence[str] = (),
+               categories: Sequence[Category] = ()) -> Bytes:
         """Bytes (samples, inputs) of numbers (samples, ...).
 
         ``features``: names of the values where they have some: they may come in another order than in training, and with
-        others, which are left out.
+        others, which are left out. ``categories``: for each value the names whose codes it has. Without it a table with names
+        has these themselves, as texts between its numbers.
 
         Raises
         ------
@@ -225,6 +272,8 @@ class Encoding:
             If samples are of another shape or lack a feature, or a value is infinite or missing or, where values must be
             bytes, no byte.
         """
+        if self.categories:
+            values, features = self._coded(values, tuple(map(str, features)), tuple(categories)), ()
         array = numbers(values)
         samples = self._ordered(array.reshape(len(array), math.prod(array.shape[1:])), tuple(map(str, features)))
         there = (samples.shape[1],) if features and self.features else tuple(array.shape[1:])
@@ -233,19 +282,53 @@ class Encoding:
                              f"{_by_sizes(there)}; measure them alike, or train anew")
         if self.passes_bytes:
             return self._bytes(samples)
-        result = np.empty((len(samples), samples.shape[1] * self.levels), np.uint8)
+        result = np.empty((len(samples), self.inputs if self.categories else samples.shape[1] * self.levels), np.uint8)
         done = 0
         for part in _parts(samples):
             reals = self._sample_step(part)
             if not self.missing and np.isnan(reals).any():
                 raise InputError(f"{self._name(np.isnan(reals).any(axis=0))} must not have missing values, but has; leave out "
                                  "such samples, or train with an encoding that has the word median")
-            scaled = self._scaled(reals) if self.knots else self._bytes(reals)
+            plain = np.where(self._named, 0.0, reals) if self.categories else reals
+            scaled = self._scaled(plain) if self.knots else self._bytes(plain)
             if self.missing:
                 scaled = np.where(np.isnan(reals), np.array(self.missing, np.uint8), scaled)
-            result[done:done + len(part)] = codes.coded(scaled, self.code, self.levels)
+            coded = codes.coded(scaled, self.code, self.levels)
+            result[done:done + len(part)] = self._with_names(coded, reals) if self.categories else coded
             done += len(part)
         return result
+
+    def _coded(self, values: npt.ArrayLike, features: tuple[str, ...], there: tuple[Category, ...]) -> Reals:
+        """A table (samples, values) with codes in place of names, in the order of training."""
+        array = np.asarray(values, None if there else object)
+        if array.ndim != 2 or (there and len(there) != array.shape[1]):
+            raise InputError(f"samples must be a table (samples, values) for a model that has categories, not of shape "
+                             f"{array.shape}; measure them alike")
+        places = self._places(features) if features and self.features else range(array.shape[1])
+        array = array[:, list(places)]
+        if array.shape[1] != self.values:
+            raise InputError(f"samples must have the shape {self.values} of those that were trained on, not {array.shape[1]}; "
+                             "measure them alike, or train anew")
+        result = np.empty(array.shape)
+        for place, (at, known) in enumerate(zip(places, self.categories, strict=True)):
+            column = array[:, place]
+            if not known:
+                if there and there[at]:
+                    raise InputError(f"{self._name(np.arange(self.values) == place)} must be numbers, as in training, not "
+                                     f"categories; leave it out of --categories")
+                result[:, place] = numbers(column[:, None])[:, 0]
+            elif there and not there[at]:
+                raise InputError(f"{self._name(np.arange(self.values) == place)} must be names, as in training, not numbers; "
+                                 f"put it into --categories")
+            else:
+                result[:, place] = recoded(column, there[at], known) if there else codes_of(column.tolist(), known)
+        return result
+
+    def _with_names(self, coded: Bytes, reals: Reals) -> Bytes:
+        """Inputs (samples, inputs): the levels of numbers, and one for each name."""
+        levels = coded.reshape(len(coded), self.values, self.levels)
+        return np.concatenate([one_hot(reals[:, place], len(names)) if names else levels[:, place]
+                               for place, names in enumerate(self.categories)], axis=1)
 
     def outputs(self, labels: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """The output (samples,) that stands for each label (samples,).
@@ -274,11 +357,15 @@ class Encoding:
         """Columns in the order of training, found by their names."""
         if not features or not self.features or features == self.features:
             return samples
+        return samples[:, self._places(features)]
+
+    def _places(self, features: tuple[str, ...]) -> list[int]:
+        """Where the values of training stand among these."""
         places = {name: place for place, name in enumerate(features)}
         if lacking := [name for name in self.features if name not in places]:
             raise InputError(f"samples must have the features that were trained on, but {', '.join(map(brief, lacking[:8]))} "
                              f"{'is' if len(lacking) == 1 else 'are'} not there; add what is missing, or train anew without")
-        return samples[:, [places[name] for name in self.features]]
+        return [places[name] for name in self.features]
 
     def _bytes(self, samples: npt.NDArray[Any]) -> Bytes:
         if samples.dtype == np.uint8:
@@ -328,27 +415,31 @@ class Encoding:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON; ``from_dict`` gives an equal encoding back."""
-        data = {name: getattr(self, name) for name in ENTRIES}
+        data = {name: getattr(self, name) for name in ENTRIES + OPTIONAL if name in ENTRIES or getattr(self, name)}
         return {name: [list(row) if isinstance(row, tuple) else row for row in entry] if isinstance(entry, tuple) else entry
                 for name, entry in data.items()}
 
     @classmethod
     def from_dict(cls, data: Any) -> Encoding:
-        """An encoding from plain data, all entries of which must be there.
+        """An encoding from plain data, all entries of which must be there but ``OPTIONAL`` ones.
 
         Raises
         ------
         InputError
             If an entry is missing, unknown or not what it must be.
         """
-        if not isinstance(data, dict) or set(data) != set(ENTRIES):
+        if not isinstance(data, dict) or set(data) - set(OPTIONAL) != set(ENTRIES):
             entries = sorted(data) if isinstance(data, dict) else data
             raise InputError(f"an encoding must have the entries {', '.join(ENTRIES)}, not {brief(entries)}")
         lists = [name for name in ENTRIES if name not in ("sample", "code", "levels")]
         if wrong := [name for name in lists if not isinstance(data[name], list)]:
             raise InputError(f"{wrong[0]} of an encoding must be a list, not {brief(data[wrong[0]])}")
         knots = tuple(tuple(map(_float, row)) if isinstance(row, list) else (row,) for row in data["knots"])
-        return cls(**data | {name: tuple(data[name]) for name in lists} | {"knots": knots})
+        names = data.get("categories", [])
+        if not isinstance(names, list) or any(not isinstance(each, list) for each in names):
+            raise InputError(f"categories of an encoding must be a list of lists, not {brief(names)}")
+        return cls(**data | {name: tuple(data[name]) for name in lists} | {"knots": knots,
+                                                                         "categories": tuple(map(tuple, names))})
 
 
 IDENTITY = Encoding()

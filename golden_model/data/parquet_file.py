@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from golden_model.data import table_file
+from golden_model.data.categories import codes_of, names_of
 from golden_model.data.reading import Collection, Reading
 from golden_model.errors import InputError, ToolError
 from golden_model.sections import brief
@@ -36,23 +37,29 @@ def read(path: Path, name: str, reading: Reading) -> Collection:
             rows, header = file.metadata.num_rows, list(file.schema_arrow.names)
             table_file.check_header(header, str(path))
             label, beside = table_file.roles(header, reading, str(path))
-            features = [each for each in header if each != label and each not in beside and each not in reading.without]
+            features = table_file.features_of(header, reading, label, beside)
             if not 1 <= rows * len(header) <= MOST_VALUES:
                 raise InputError(f"{path} must have 1 to {MOST_VALUES} values, but declares {rows} rows of {len(header)}; "
                                  f"split it")
             for each in features:
                 kind = file.schema_arrow.field(each).type
-                if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)):
-                    raise InputError(f"{path} must have numbers in column {brief(each)}, not {kind}; write its texts as "
-                                     f"numbers, one column for each, or leave it out by --without")
+                if each not in reading.categories and not (
+                        pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)):
+                    raise InputError(f"{path} must have numbers in column {brief(each)}, not {kind}; name it in "
+                                     f"--categories if it has names, or leave it out by --without")
             table = file.read([*features, label, *beside])
     except (pyarrow.ArrowException, OSError) as error:
         raise InputError(f"{path} must be a Parquet file that can be read, but: {str(error)[:200]}; save it anew") from None
-    values = np.column_stack([table[each].cast(pyarrow.float64(), safe=False).to_numpy() for each in features])
+    entries = {each: [None if value is None else str(value) for value in table[each].to_pylist()]
+               for each in reading.categories}
+    names = {each: names_of([text for text in entries[each] if text is not None], each) for each in entries}
+    values = np.column_stack([codes_of(entries[each], names[each]) if each in names
+                              else table[each].cast(pyarrow.float64(), safe=False).to_numpy() for each in features])
     texts: dict[str, list[Any]] = {each: table[each].to_pylist() for each in (label, *beside)}
     if None in texts[label]:
         raise InputError(f"{path} must have a class in column {brief(label)} of each row, but row {texts[label].index(None)} "
                          "has none; leave the row out")
     columns = {each: [value if isinstance(value, (int, float)) else str(value) for value in texts[each]] for each in beside}
     return Collection(name=name, kind="table", values=values, labels=texts[label], features=tuple(features), columns=columns,
+                      categories=tuple(names.get(each, ()) for each in features) if names else (),
                       source=f"{rows:,} rows of {path.name}")

@@ -4,6 +4,7 @@ A model file keeps the reading of its data, so that they are read in the same wa
 """
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -11,11 +12,13 @@ from typing import Any
 
 import numpy.typing as npt
 
+from golden_model.data.categories import Category, occurring, recoded
 from golden_model.data.samples import Samples
 from golden_model.data.splits import Split
 from golden_model.errors import InputError
 from golden_model.sections import brief
 
+LISTS = ("without", "categories", "only")         # entries of a reading that are lists
 MOST_SIDE = 1024                          # of an image
 MOST_FRAMES = 65_536                      # of a recording
 
@@ -30,6 +33,10 @@ class Reading:
         The column of a table that has the classes; by default ``label``, ``class`` or ``target``.
     without : tuple of str
         Columns of a table that are not looked at.
+    categories : tuple of str
+        Columns of a table whose entries are names, each of which becomes an input.
+    only : tuple of str
+        Columns of a table that are looked at beside the classes; () for all.
     split : Split
         By default the one of the files where they have one, else ``stratified``.
     size : str
@@ -45,6 +52,8 @@ class Reading:
 
     label: str | None = None
     without: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     split: Split | None = None
     size: str | None = None
     frames: str | None = None
@@ -73,12 +82,17 @@ class Reading:
                              f"not {brief(self.frames)}")
         return "pad" if match[1] else "resample", int(match[2])
 
+    @property
+    def frame_rule(self) -> str:
+        """``resample`` or ``pad``; empty: recordings are as long as they are."""
+        return "" if (rule := self.length()) is None else rule[0]
+
     def to_dict(self) -> dict[str, Any]:
         """What is not so by default, as plain data for JSON."""
         data = {entry.name: getattr(self, entry.name) for entry in fields(self) if getattr(self, entry.name) != entry.default}
         if self.split is not None:
             data["split"] = str(self.split)
-        return data | ({"without": list(self.without)} if self.without else {})
+        return data | {name: list(getattr(self, name)) for name in LISTS if getattr(self, name)}
 
     @classmethod
     def from_dict(cls, data: Any) -> Reading:
@@ -92,12 +106,13 @@ class Reading:
         names = [entry.name for entry in fields(cls)]
         if not isinstance(data, Mapping) or not set(data) <= set(names):
             raise InputError(f"a reading must have entries of {', '.join(names)}, not {brief(data)}")
-        without = data.get("without", [])
-        texts = [data[name] for name in data if name != "without"]
-        if not isinstance(without, list) or any(not isinstance(text, str) for text in [*texts, *without]):
+        lists = {name: data.get(name, []) for name in LISTS}
+        texts = [data[name] for name in data if name not in LISTS]
+        if any(not isinstance(each, list) for each in lists.values()) \
+                or any(not isinstance(text, str) for text in itertools.chain(texts, *lists.values())):
             raise InputError(f"the entries of a reading must be texts, not {brief(data)}")
         split = {"split": Split.parse(data["split"])} if "split" in data else {}
-        return cls(**dict(data) | split | {"without": tuple(without)})
+        return cls(**dict(data) | split | {name: tuple(each) for name, each in lists.items()})
 
 
 USUAL = Reading()
@@ -105,7 +120,8 @@ USUAL = Reading()
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Collection:
-    """Samples of one kind that are not split yet. ``columns``: what is known of each sample besides, groups and times."""
+    """Samples of one kind that are not split yet. ``columns``: what is known of each sample besides, groups and times.
+    ``categories``: for each value the names whose codes it has, or (); ``frames``: as of ``Samples``."""
 
     name: str
     kind: str
@@ -114,6 +130,8 @@ class Collection:
     source: str
     features: tuple[str, ...] = ()
     columns: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    categories: tuple[Category, ...] = ()
+    frames: str = ""
 
     def split(self, split: Split | None = None) -> Samples:
         """Samples to train and to test with; by default ``stratified``."""
@@ -124,8 +142,16 @@ class Collection:
                 "time": f"split by the time {split.column}, fold {split.fold} of {split.folds} from the last is tested on",
                 "column": f"split by the column {split.column}", "all": "all are tested on"}[split.rule]
         rule_again = Split() if split.rule in ("column", "all") else Split(rule=split.rule, column=split.column)
-        return Samples(name=self.name, kind=self.kind, features=self.features, source=f"{self.source}; {rule}",
+        train_values, test_values = self.values[train], self.values[test]
+        known = self.categories
+        if known:                                             # of names that only test samples have nobody may know
+            known = tuple(occurring(train_values[:, place], names) for place, names in enumerate(self.categories))
+            for values in (train_values, test_values):
+                for place, names in enumerate(self.categories):
+                    values[:, place] = recoded(values[:, place], names, known[place]) if names else values[:, place]
+        return Samples(name=self.name, kind=self.kind, features=self.features, categories=known, frames=self.frames,
+                       source=f"{self.source}; {rule}",
                        divided=split.rule != "column", split=rule_again,
                        beside=[self.columns[split.column][place] for place in train] if rule_again.column else (),
-                       train_values=self.values[train], test_values=self.values[test],
+                       train_values=train_values, test_values=test_values,
                        train_labels=[self.labels[place] for place in train], test_labels=[self.labels[place] for place in test])

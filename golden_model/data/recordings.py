@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model.data import npy, table_file
+from golden_model.data.categories import MISSING
 from golden_model.data.reading import MOST_FRAMES, Collection, Reading
 from golden_model.errors import InputError
 from golden_model.sections import brief
@@ -92,7 +93,8 @@ def read(folder: Path, name: str, reading: Reading, listed: Sequence[tuple[str, 
             raise InputError(f"{path} must have {channels} channels, as the recordings before it, not {frames.shape[1]}; take "
                              "all from one instrument")
         recordings.append(frames)
-    return Collection(name=name, kind="sequence", values=equal(recordings, reading), labels=[label for label, _ in listed],
+    return Collection(name=name, kind="sequence", frames=reading.frame_rule, values=equal(recordings, reading),
+                      labels=[label for label, _ in listed],
                       source=f"{len(listed):,} recordings in {folder.name}")
 
 
@@ -133,7 +135,7 @@ def _text(path: Path) -> Reals:
             raise InputError(f"{path} must have {frames.shape[1]} values in each line, but frame {place + 1} has {len(row)}; "
                              f"mend it")
         for channel, text in enumerate(row):
-            if not table_file.is_number(text) and text.lower() not in table_file.MISSING:
+            if not table_file.is_number(text) and text.lower() not in MISSING:
                 raise InputError(f"{path} must have numbers, but frame {place + 1} has {brief(text)}; mend it")
             frames[place, channel] = float(text) if table_file.is_number(text) else np.nan
     return frames

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from golden_model.data import classes, idx
+from golden_model.data.categories import Category
 from golden_model.data.encoding import numbers
 from golden_model.data.recipe import Recipe
 from golden_model.data.splits import Places, Split
@@ -42,6 +43,11 @@ class Samples:
     kind : str
     features : tuple of str
         Names of the values of a table.
+    categories : tuple of tuple of str
+        For each value of a table the names whose codes (``golden_model.data.categories``) it has, () if it is a number; or ()
+        if all are.
+    frames : str
+        How recordings got their number of frames, ``resample`` or ``pad``; empty if they had it.
     indexed : bool
         Whether labels are outputs, though some may not occur, as in files of bytes.
     divided : bool
@@ -68,6 +74,8 @@ class Samples:
     source: str
     kind: str = "table"
     features: tuple[str, ...] = ()
+    categories: tuple[Category, ...] = ()
+    frames: str = ""
     indexed: bool = False
     divided: bool = False
     split: Split = field(default=Split())
@@ -93,6 +101,9 @@ class Samples:
                              f"{self.test_values.shape[1:]}; take both from one data set")
         if self.features and len(self.features) != math.prod(self.shape):
             raise InputError(f"features must be {math.prod(self.shape)} names, one for each value, not {len(self.features)}")
+        if self.categories and len(self.categories) != math.prod(self.shape):
+            raise InputError(f"categories must be {math.prod(self.shape)} lists of names, one for each value, not "
+                             f"{len(self.categories)}")
         object.__setattr__(self, "sha256", self._digest())
         object.__setattr__(self, "whole_sha256", self.whole_sha256 or self.sha256)
 
@@ -160,6 +171,7 @@ class Samples:
             else:
                 plain = values.dtype.newbyteorder("<")
                 head = {"features": self.features, "labels": classes.listed(labels), "shape": values.shape, "type": plain.str}
+                head |= {"categories": self.categories} if self.categories else {}
                 digest.update(json.dumps(head, sort_keys=True, separators=(",", ":")).encode())
                 digest.update(np.ascontiguousarray(values, plain).data.cast("B") if values.size else b"")
         return digest.hexdigest()

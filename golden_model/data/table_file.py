@@ -9,6 +9,7 @@ from typing import TextIO
 
 import numpy as np
 
+from golden_model.data.categories import MISSING, codes_of, names_of
 from golden_model.data.reading import Collection, Reading
 from golden_model.errors import InputError
 from golden_model.sections import brief
@@ -17,7 +18,6 @@ SUFFIXES = (".csv", ".tsv")
 LABELS = ("label", "class", "target")     # of the column with the classes, where nobody names it
 MOST_BYTES = 1 << 30                      # of a file
 MOST_COLUMNS = 65_536
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
 
 
 def read(path: Path, name: str, reading: Reading) -> Collection:
@@ -52,10 +52,10 @@ def _read(file: TextIO, path: Path, name: str, reading: Reading) -> Collection:
     header = [each.strip() for each in next(rows, [])]
     check_header(header, str(path))
     label, beside = roles(header, reading, str(path))
-    features = [each for each in header if each != label and each not in beside and each not in reading.without]
-    numbers = {each: array("d") for each in features}
-    texts: dict[str, list[str]] = {each: [] for each in (label, *beside)}
-    places = {each: header.index(each) for each in (*features, label, *beside)}
+    features = features_of(header, reading, label, beside)
+    numbers = {each: array("d") for each in features if each not in reading.categories}
+    texts: dict[str, list[str]] = {each: [] for each in (label, *beside, *reading.categories)}
+    places = {each: header.index(each) for each in (*numbers, *texts)}
     for line, row in _lines(rows):
         if len(row) != len(header):
             raise InputError(f"{path} must have {len(header)} values in each line, as its header, but line {line} has "
@@ -69,9 +69,12 @@ def _read(file: TextIO, path: Path, name: str, reading: Reading) -> Collection:
                              "the line out")
     if not texts[label]:
         raise InputError(f"{path} must have a line for each sample below its header, but has none; add some")
-    values = np.column_stack([np.frombuffer(column) for column in numbers.values()])
+    names = {each: names_of(texts[each], each) for each in reading.categories}
+    values = np.column_stack([codes_of(texts[each], names[each]) if each in names else np.frombuffer(numbers[each])
+                              for each in features])
     columns = {each: plain(texts[each]) for each in beside}
     return Collection(name=name, kind="table", values=values, labels=plain(texts[label]), features=tuple(features),
+                      categories=tuple(names.get(each, ()) for each in features) if names else (),
                       columns=columns, source=f"{len(values):,} lines of {path.name}")
 
 
@@ -93,15 +96,27 @@ def roles(header: list[str], reading: Reading, what: str) -> tuple[str, list[str
         raise InputError(f"{what} must have a column label, class or target, but has {few}; name the one with the classes by "
                          "--label")
     beside = [reading.split.column] if reading.split is not None and reading.split.column else []
-    for each in (label, *beside, *reading.without):
+    # of samples to be tested on, columns that were left out in training need not be there
+    without = () if reading.split is not None and reading.split.rule == "all" else reading.without
+    for each in (label, *beside, *without, *reading.categories):
         if each not in header:
             raise InputError(f"{what} must have the column {brief(each)}, but has {few}; mend the name")
     if label in beside or label in reading.without:
         raise InputError(f"the column {brief(label)} of the classes must be neither left out nor that of the split; choose "
                          "another")
-    if len(header) == 1 + len({*beside, *reading.without}):
+    for each in reading.categories:
+        if each in (label, *beside, *reading.without):
+            raise InputError(f"the column {brief(each)} of --categories must be one of the values, not that of classes or "
+                             f"split or one that is left out; choose another")
+    if not set(header) - {label, *beside, *reading.without}:
         raise InputError(f"{what} must have a column beside {brief(label)} that says something of the samples, but has none")
     return label, beside
+
+
+def features_of(header: list[str], reading: Reading, label: str, beside: list[str]) -> list[str]:
+    """The columns with the values of a sample."""
+    return [each for each in header if each not in (label, *beside, *reading.without)
+            and (not reading.only or each in reading.only)]
 
 
 def plain(texts: list[str]) -> list[int] | list[str]:
@@ -124,8 +139,8 @@ def _number(text: str, column: str, line: int, path: Path) -> float:
     except ValueError:
         if text.strip().lower() in MISSING:
             return float("nan")
-        raise InputError(f"{path} must have numbers in column {brief(column)}, but line {line} has {brief(text)}; write its "
-                         f"texts as numbers, one column for each, or leave it out by --without") from None
+        raise InputError(f"{path} must have numbers in column {brief(column)}, but line {line} has {brief(text)}; name it in "
+                         f"--categories if it has names, or leave it out by --without") from None
 
 
 def is_number(text: str) -> bool:

@@ -74,4 +74,5 @@ def training_record(network: Network, arithmetic: str, data: Dataset, training: 
         board=settings.board, dataset=data.name, dataset_sha256=data.sha256, whole_dataset_sha256=data.whole_sha256,
         classes_without_images=data.untaught(network.layers[-1]), seed=network.seed, arithmetic=arithmetic, accuracy=reached,
         complete_epochs=training.complete_epochs, interrupted=training.interrupted, epochs=course(training),
-        options=settings.images, versions=versions(), reading=settings.reading().to_dict() or None)
+        options=settings.images, versions=versions(), reading=settings.reading().to_dict() or None,
+        recipe=None if data.recipe is None else str(data.recipe))

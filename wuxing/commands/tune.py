@@ -33,7 +33,8 @@ EPOCHS, MOST_EPOCHS = 60, 240             # of the longest trainings, of 1,000 s
 LESSONS = 60_000                          # samples learnt in the longest trainings of few samples, about
 USUAL = "as usual"
 # Options that say what the data are and how they are learnt: those that the next command needs too
-KEPT = ("dataset", "label", "without", "split", "size", "frames", "board", "shift", "train_images", "test_images")
+KEPT = ("dataset", "label", "without", "categories", "split", "size", "frames", "board", "shift", "flip",
+        "train_images", "test_images")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -181,7 +182,8 @@ class Search:
         settings = self.settings
         return Task(learner.__name__, learner.VERSION, learner.setting_of(
             network, self.arithmetic, settings.dataset, hold_out=None, train_images=settings.train_images, shift=settings.shift,
-            reading=settings.reading().to_dict(), encoding=candidate.encoding, fold=part))
+            reading=settings.reading().to_dict(), encoding=candidate.encoding, fold=part,
+            flip=settings.flip))
 
 
 def parts_of(samples: Dataset, folds: int | None) -> list[str]:
@@ -248,7 +250,7 @@ def _next_command(settings: Settings, output: Path) -> str:
     for entry in fields(settings):
         value = getattr(settings, entry.name)
         if entry.name in KEPT and value != entry.default or entry.name == "dataset":
-            words += [f"--{entry.name.replace('_', '-')}", str(value)]
+            words += [f"--{entry.name.replace('_', '-')}", *([] if value is True else [str(value)])]
     return shlex.join([*words, "--config", str(output)])
 
 

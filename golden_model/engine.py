@@ -172,9 +172,10 @@ class CompiledModel:
         return self._calls[key]
 
     def _instincts(self, epoch: int) -> Instincts:
-        """How parameters learn in this epoch; the last one's are kept for those who learn a few images at a time."""
-        if self._rules is None or self._rules[0] != epoch:
-            self._rules = epoch, tables.instincts(self.network, self._types, epoch)
+        """How parameters learn in this epoch; kept for as long as rates stay, for those who learn a few images at a time."""
+        halvings = self.network.learning.halvings_before(epoch)
+        if self._rules is None or self._rules[0] != halvings:
+            self._rules = halvings, tables.instincts(self.network, self._types, epoch)
         return self._rules[1]
 
     def _brings_coupling(self, values: Parameters) -> bool:

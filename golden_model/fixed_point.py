@@ -123,8 +123,8 @@ class Format:
         """Whether ``value`` is exactly one of the format's values."""
         if not -2.0**MOST_BITS <= value <= 2.0**MOST_BITS:       # NaN and infinities too
             return False
-        scaled = Fraction(value if isinstance(value, int) else float(value)) * self.one
-        return scaled.denominator == 1 and self.least <= scaled <= self.greatest
+        scaled = (value if isinstance(value, int) else float(value)) * self.one        # exact: by a power of two, below 2**125
+        return scaled % 1 == 0 and self.least <= scaled <= self.greatest
 
     def exact(self, value: float, name: str) -> int:
         """The integer of a constant that must be held exactly; ``name`` is for the message."""

@@ -172,7 +172,6 @@ def instincts(network: Network, types: Types, epoch: int) -> Instincts:
 def _instincts(network: Network, types: Types, epoch: int, entries: list[tuple[str, int]]) -> npt.NDArray[np.void]:
     """One record for each parameter set and layer; all of them have the same instinct."""
     learning, formats, fixed = network.learning, network.formats, types.wide is np.int64
-    arithmetic = create_arithmetic(network, "fixed" if fixed else "float")
     result = np.zeros(len(entries), instinct_type(types.word, types.wide))
     result["kind"] = (PROPORTIONAL, SIGN, PID)[INSTINCTS.index(learning.instinct(entries[0][0]))]
     result["leak"] = learning.leak_shift if fixed else learning.leak
@@ -181,13 +180,15 @@ def _instincts(network: Network, types: Types, epoch: int, entries: list[tuple[s
     rate_shifts = learning.rate_shifts(epoch) if fixed else {}
     for record, (name, layer) in zip(result, entries, strict=True):
         record["trains"] = getattr(learning, name) > 0
-        record["gain_P"], record["gain_I"], record["gain_D"] = arithmetic.gains(name, layer)
         if fixed:
-            rate_shift = rate_shifts[name] or 0
+            rate_shift, controller = rate_shifts[name] or 0, network.controller(name, layer)
+            gains: tuple[float, float, float] = (controller.proportional, controller.integral, controller.derivative)
             record["rate"], record["step"] = network.change_shift(name, layer, rate_shift), network.sign_step(name, rate_shift)
-            record["product_shift"] = network.controller(name, layer).product_shift
+            record["product_shift"] = controller.product_shift
         else:
+            gains = learning.gains(name)
             record["rate"] = record["step"] = learning_rate(learning, name, epoch) / 2**network.dwell(layer)
+        record["gain_P"], record["gain_I"], record["gain_D"] = gains
     return result
 
 

@@ -272,10 +272,11 @@ class Encoding:
             If samples are of another shape or lack a feature, or a value is infinite or missing or, where values must be
             bytes, no byte.
         """
+        features = tuple(map(str, features))              # of an Index of pandas, too
         if self.categories:
-            values, features = self._coded(values, tuple(map(str, features)), tuple(categories)), ()
+            values, features = self._coded(values, features, tuple(categories)), ()
         array = numbers(values)
-        samples = self._ordered(array.reshape(len(array), math.prod(array.shape[1:])), tuple(map(str, features)))
+        samples = self._ordered(array.reshape(len(array), math.prod(array.shape[1:])), features)
         there = (samples.shape[1],) if features and self.features else tuple(array.shape[1:])
         if self.shape and there != self.shape and not (there == (self.values,)):         # rows of an image one after the other
             raise InputError(f"samples must have the shape {_by_sizes(self.shape)} of those that were trained on, not "

@@ -6,7 +6,7 @@ from amaranth.lib import wiring
 
 from hdl import weights
 from hdl.adder_tree import AdderTree
-from hdl.array_design import memory_file
+from hdl.array_design import ArrayDesign
 from hdl.control import BRANCH, CLUSTER, branches, control_layout
 from hdl.layer_design import LayerDesign
 from hdl.sequencer import Sequencer
@@ -47,7 +47,8 @@ class Layer(wiring.Component):
 
     Parameters
     ----------
-    layer : LayerDesign
+    array : ArrayDesign
+        Of one layer.
     initialised : bool
         Whether the memories begin with the contents of files (``hdl.emit``).
 
@@ -57,9 +58,10 @@ class Layer(wiring.Component):
     layer before, in the order of its neurons.
     """
 
-    def __init__(self, layer: LayerDesign, initialised: bool = False) -> None:
-        self.layer, self.initialised = layer, initialised
-        self.sequencer = Sequencer(layer, output_latency(layer))
+    def __init__(self, array: ArrayDesign, initialised: bool = False) -> None:
+        self.array, self.layer, self.initialised = array, array.first, initialised
+        layer = self.layer
+        self.sequencer = Sequencer(array, output_latency(layer))
         inner = {"control", "word", "tree_valid", "tree_first", "tree_last"}
         members = {name: member for name, member in self.sequencer.signature.members.items() if name not in inner}
         if layer.reverses:
@@ -109,7 +111,7 @@ class Layer(wiring.Component):
                 o_token=tokens[number], i_fetched=fetched, i_word=word,
                 o_write_data=write_data, o_write_enable=write_enable, o_output=output, o_product=product)
             m.submodules[f"weights_{number}"] = weights.instance(
-                2, width=layer.word_bits, depth=layer.depth, init=memory_file(layer.index, number) if self.initialised else "",
+                2, width=layer.word_bits, depth=layer.depth, init=self.array.memory_file(number) if self.initialised else "",
                 address=control.address, fetched=fetched, word=word, write_address=control.write_address, write_data=write_data,
                 write_enable=write_enable)
             outputs.append(output)

@@ -9,11 +9,6 @@ from hdl.layer_design import Choices, LayerDesign
 SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from POPULATIONS on
 
 
-def memory_file(array: int, unit: int) -> str:
-    """Name of the file with the initial words of one unit's memory."""
-    return f"weights_{array}_{unit}.hex"
-
-
 class ArrayDesign:
     """What an array is made of: as wide as the widest of its layers.
 
@@ -106,7 +101,7 @@ class ArrayDesign:
 
     def memory_file(self, unit: int) -> str:
         """Name of the file with the initial words of one unit's memory."""
-        return memory_file(self.index, unit)
+        return f"weights_{self.index}_{unit}.hex"
 
     @property
     def gate_words(self) -> int:

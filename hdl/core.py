@@ -75,7 +75,7 @@ class Core(wiring.Component):
         commands = commands_of(m, self, design, CENTRE)
         output_unit = OutputStage(design.layers[-1])
         m.submodules.output_unit = central(output_unit)
-        layers = [Layer(layer, self.initialised) for layer in design.layers]
+        layers = [Layer(array, self.initialised) for array in design.arrays]
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
         job = ShiftQueue(commands.job.payload.shape(), 1)
         m.submodules.job = central(job)

@@ -26,7 +26,7 @@ from hdl.design import Design
 from hdl.layer_design import LayerDesign
 from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
-from hdl.sequencer import WORD_LATENCY
+from hdl.parameter_access import WORD_LATENCY
 from hdl.time_shared.array import UNIT_MODULE
 from hdl.time_shared.core import TimeSharedCore
 from hdl.time_shared.unit import TimeSharedUnit

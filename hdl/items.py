@@ -1,4 +1,4 @@
-"""The pipeline of items: what a layer broadcasts one a clock, and the flags that follow it through the units."""
+"""Items: what an array broadcasts one a clock, and the flags that follow it through the units."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
@@ -6,15 +6,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import data, wiring
-from amaranth.lib.wiring import In, Out
+from amaranth.lib import data
 
-from hdl.control import control_latency, control_layout
-from hdl.layer_design import LayerDesign, rate_shift_bits
+from hdl.array_design import ArrayDesign
+from hdl.control import control_latency
+from hdl.layer_design import LayerDesign
 from hdl.operands import encoded, scaled
 from hdl.operations import PARALLEL, Operand, Operation
-
-KINDS = tuple(PARALLEL.operations)
+from hdl.program import datapath
 
 
 def product_latency(layer: LayerDesign) -> int:
@@ -85,12 +84,12 @@ def _any(flags: Sequence[Value]) -> Value:
     return joined
 
 
-class ItemPipeline(wiring.Component):
-    """Address and operands of an issued item, and later, when the units need them, its flags.
+class Items:
+    """Issued items: address and operands, and later, when the units need them, their flags.
 
     ============  =================================================================================================
     ``link``      operand A: the addressed weight, B: the input; the product is accumulated
-    ``error``     an error times a power of two is accumulated by the unit with the token, which goes on
+    ``error``     an error times a power of two is accumulated by the unit that it is for
     ``tree``      operand A: the addressed weight, B: the reverse signal; the product goes to the adder tree
     ``update``    operand A: the input times the rate, B: the reverse signal; the product is added to the addressed weight
     ``restore``   operand A: the addressed displacement, B: a power of two; the half step puts it into the ring
@@ -102,59 +101,49 @@ class ItemPipeline(wiring.Component):
         item      issued   register   control  cluster   fetched      word      (multiplier)  product   sum
                                                address   broadcast   operand A
 
-    Members
-    -------
-    issue : In({kind: 1})
-        At most one in a clock.
-    base, index : In
-        Their sum is the address.
-    input : In({value, last: 1}), error : In
-        Of this clock. The last input is the bias.
-    links_rate_shift, bias_rate_shift : In
-    control : Out(control_layout(layer))
-        Its fields; zero in all others, so that control words can be joined by OR.
-    tree_valid : Out(1)
-        The units' products are those of a tree item.
+    That is of an array that serves one layer; in a time-shared one control is a clock earlier, and there are no clusters.
+    ``issue``: at most one in a clock. ``base``, ``index``: their sum is the address. ``value``, ``last``, ``error``: of this
+    clock; the last input is the bias.
     """
 
-    def __init__(self, layer: LayerDesign) -> None:
-        self.layer = layer
-        super().__init__({
-            "issue": In(data.StructLayout(dict.fromkeys(KINDS, 1))), "base": In(range(layer.depth + 1)),
-            "index": In(range(layer.rows + 1)), "input": In(data.StructLayout({
-                "value": signed(layer.formats.displacement.bits) if layer.index else 8, "last": 1})),
-            "error": In(signed(layer.formats.error.bits)),
-            "links_rate_shift": In(rate_shift_bits(layer.design.links_rate_shifts())),
-            "bias_rate_shift": In(rate_shift_bits(layer.design.bias_rate_shifts())),
-            "control": Out(control_layout(layer)), "tree_valid": Out(1)})
+    def __init__(self, array: ArrayDesign, *, base: Value, index: Value, value: Value, last: Value, error: Value,
+                 rate_shifts: tuple[Value, Value]) -> None:
+        self.array, self.base, self.index, self.path = array, base, index, datapath(array)
+        self.value, self.last, self.error, self.rate_shifts = value, last, error, rate_shifts
+        self.issue = Signal(data.StructLayout(dict.fromkeys(self.path.operations, 1)), name="issue")
+        layer = array.first
+        self.latency = self.path.product + (0 if array.time_shared else control_latency(layer))
+        used = ["link", *["error", "tree", "update"] * array.learns, *["restore"] * layer.saves_state]
+        self.operations = [self.path[name] for name in used]
+        depth = max(self.latency, *(operation.cycles for operation in self.operations))
+        self.stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(depth)]
 
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        layer, issue = self.layer, self.issue
-        stages = [Signal(issue.shape(), name=f"stage_{stage}") for stage in range(product_latency(layer))]
-        m.d.sync += [late.eq(early) for early, late in zip([issue, *stages], stages, strict=False)]
-        used = ["link", *["error", "tree", "update"] * layer.learns, *["restore"] * layer.saves_state]
-        control = {name: self.control[name] for name in self.control.shape().members}
-        align(m, control, [PARALLEL[kind] for kind in used], stages, self._operands(m))
-        if layer.learns:
-            m.d.comb += self.tree_valid.eq(stages[-1].tree)
-        return m
+    def ago(self, kind: str, clocks: int) -> Value:
+        """Whether one of this kind was issued so many clocks ago."""
+        return self.stages[clocks - 1][kind]
+
+    def build(self, m: Module, fields: Mapping[str, Value]) -> None:
+        """The fields of the control word that items set, in the clocks of their tables."""
+        m.d.sync += [late.eq(early) for early, late in zip([self.issue, *self.stages], self.stages, strict=False)]
+        align(m, fields, self.operations, self.stages, self._operands(m))
 
     def _operands(self, m: Module) -> dict[Operand, Source]:
-        layer = self.layer
-        address = Signal(range(layer.depth + 1), reset_less=True, name="address")
-        value = Signal.like(self.input.value, name="value")
+        array, layer, ahead = self.array, self.array.first, not self.array.time_shared
+        value = Signal.like(self.value, name="value")
         last = Signal(reset_less=True, name="last")
-        m.d.sync += [address.eq(self.base + self.index), value.eq(self.input.value), last.eq(self.input.last)]
-        x = encoded(layer, value)
-        sources = {
-            Operand.ADDRESS: Source(address, name="address"), Operand.LAST: Source(last, name="last"),
-            Operand.INPUT: Source(Mux(last, Const(1 << layer.link_shift, signed(layer.broadcast_bits)), x)),
-            Operand.RESTORE: Source(Const(layer.restore_value))}
-        if layer.learns:
-            links, bias = scaled(m, layer, x, self.links_rate_shift, self.bias_rate_shift)
-            sources |= {Operand.POWER: Source(Const(1 << layer.link_shift - layer.error_split)),
+        m.d.sync += [value.eq(self.value), last.eq(self.last)]
+        x = encoded(layer, value) if ahead else value
+        one = Const(1 << array.link_shift, signed(array.broadcast_bits))
+        sources = {Operand.INPUT: Source(Mux(last, one, x)),
+                   Operand.LAST: Source(last, name="last", always=not ahead, reset=not ahead)}
+        if ahead:
+            address = Signal(range(array.depth + 1), reset_less=True, name="address")
+            m.d.sync += address.eq(self.base + self.index)
+            sources |= {Operand.ADDRESS: Source(address, name="address"), Operand.RESTORE: Source(Const(layer.restore_value))}
+        if array.learns:
+            links, bias = scaled(m, layer, x, *self.rate_shifts)
+            sources |= {Operand.POWER: Source(Const(1 << array.link_shift - array.error_split)),
                         Operand.ERROR: Source(self.error, clock=0, name="error", reset=True,
-                                              form=lambda error: error << layer.error_split),
+                                              form=lambda error: error << array.error_split),
                         Operand.SCALED_INPUT: Source(Mux(last, bias, links))}
         return sources

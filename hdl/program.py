@@ -17,7 +17,7 @@ from enum import Enum, auto
 from golden_model.network import POPULATIONS
 from hdl.array_design import ArrayDesign
 from hdl.layer_design import LayerDesign
-from hdl.operations import PARALLEL, TIME_SHARED, Datapath
+from hdl.operations import PARALLEL, TIME_SHARED, At, Datapath, Operation
 
 GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
 RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
@@ -36,10 +36,11 @@ class Count(Enum):
 
 @dataclass(frozen=True)
 class Do:
-    """A state of so many clocks."""
+    """A state of so many clocks. ``table``: the fields of the control word in its clocks, if it has any."""
 
     state: str
     clocks: int | Count = 1
+    table: Operation | None = None
 
 
 @dataclass(frozen=True)
@@ -106,54 +107,78 @@ def datapath(array: ArrayDesign) -> Datapath:
 
 def programs(array: ArrayDesign) -> dict[str, tuple[Node, ...]]:
     """The program of each machine, which it repeats for ever, by the machine's name."""
-    ahead = not array.time_shared
-    if not ahead:
-        return {"links": (Wait("IDLE", "go"), Tell("start"), *_links(array)), "main": _time_shared(array)}
-    links = (Wait("IDLE", "image"), Each("fold", (Tell("start"), *_links(array))),
-             If("learn", (Wait("LEARN", "learnt"), Tell("release"))))
+    played: tuple[Node, ...] = (Play("RUN", "inputs", "link"),)
+    if not array.time_shared:
+        played += (If("last fold", (If("learn", (), (Tell("release"),)),)),)     # the source may take the image after the next
+    sums = Each("fold", (Tell("start"), *played, Do("DRAIN", datapath(array).drain), Wait("FULL", "latch", shows="full")))
+    if array.time_shared:
+        return {"links": (Wait("IDLE", "go"), sums), "main": _time_shared(array)}
+    links = (Wait("IDLE", "image"), sums, If("learn", (Wait("LEARN", "learnt"), Tell("release"))))
     scan = (Each("fold", (Wait("IDLE", "scan", shows="scan free"), Do("SCAN", Count.UNITS), Do("LEAVE", Count.LEAVING))),)
     return {"links": links, "main": _parallel(array.first), "scan": scan}
 
 
-def _links(array: ArrayDesign) -> tuple[Node, ...]:
-    """The sums of one fold."""
-    played: tuple[Node, ...] = (Play("RUN", "inputs", "link"),)
-    if not array.time_shared:
-        played += (If("last fold", (If("learn", (), (Tell("release"),)),)),)     # the source may take the image after the next
-    return (*played, Do("DRAIN", datapath(array).drain), Wait("FULL", "latch", shows="full"))
-
-
 def _parallel(layer: LayerDesign) -> tuple[Node, ...]:
     """Of an array that serves one layer."""
-    kept: tuple[Node, ...] = (If("learn", (Do("SAVE", POPULATIONS),)),) if layer.saves_state else ()
+    kept: tuple[Node, ...] = (If("learn", (Do("SAVE", POPULATIONS, save(layer)),)),) if layer.saves_state else ()
     forward = Each("fold", (Wait("IDLE", "full"), Tell("latch"), Do("SETTLE", Count.SETTLING), Wait("SETTLED", "receiver"),
                             Tell("scan"), *kept))
     if not layer.learns:
         return (forward,)
-    gates = () if layer.saves_state else (Do("GATES", GATE_CLOCKS),)
-    back = Each("fold", _back(PARALLEL, restored=layer.saves_state, tree=(Do("TREE", Count.INPUTS),) if layer.reverses else (),
-                              written=PARALLEL.update_to_read))
+    gates = () if layer.saves_state else (Do("GATES", GATE_CLOCKS, GATES),)
+    restore = (Do("RESTORE", RESTORED, restored(layer)), Do("RESTORE_GATES", POPULATIONS, RESTORE_GATES))
+    back = Each("fold", _back(PARALLEL, restore=restore if layer.saves_state else (), written=PARALLEL.update_to_read,
+                              tree=(Do("TREE", Count.INPUTS),) if layer.reverses else ()))
     return forward, If("learn", (*gates, Wait("VERDICT", "verdict"), If("error", (back,)), Tell("learnt")))
 
 
 def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     """Of an array that does one layer after the other."""
-    kept: tuple[Node, ...] = (If("learn", (Do("SAVE", POPULATIONS),)),) if array.learns else ()
-    fold = (Wait("LINKS", "full"), Tell("latch"), If("last fold", (), (Tell("go"),)), Do("SETTLE", Count.SETTLING),
+    kept: tuple[Node, ...] = (If("learn", (Do("SAVE", POPULATIONS, KEEP_GATES),)),) if array.learns else ()
+    fold = (Wait("LINKS", "full"), Tell("latch"), Do("SETTLE", Count.SETTLING),
             Wait("SETTLED", "receiver"), Do("SCAN", Count.UNITS), *kept)
     forward = Each("layer", (Do("START"), Tell("go"), Each("fold", fold)))
     if not array.learns:
         return Wait("IDLE", "image"), forward, Tell("release")
     tree: tuple[Node, ...] = (If("reverses", (Do("TREE_START"), Do("TREE", Count.INPUTS))),) if array.reverses else ()
-    back = Each("layer", (Tell("ask"), Each("fold", _back(TIME_SHARED, restored=False, tree=tree, written=UPDATED))),
+    back = Each("layer", (Tell("ask"), Each("fold", _back(TIME_SHARED, restore=(), tree=tree, written=UPDATED))),
                 backwards=True)
-    return (Wait("IDLE", "image"), forward, If("learn", (Wait("VERDICT", "verdict"), If("error", (back,)))), Tell("release"))
+    return Wait("IDLE", "image"), forward, If("learn", (Wait("VERDICT", "verdict"), If("error", (back,)))), Tell("release")
 
 
-def _back(path: Datapath, *, restored: bool, tree: tuple[Node, ...], written: int) -> tuple[Node, ...]:
+def _back(path: Datapath, *, restore: tuple[Node, ...], tree: tuple[Node, ...], written: int) -> tuple[Node, ...]:
     """Errors, reverse circuit, reverse links and updates of one fold."""
-    restore = (Do("RESTORE", RESTORED), Do("RESTORE_GATES", POPULATIONS)) if restored else ()
     update = Play("UPDATE", "inputs", "update", every=2 if path is TIME_SHARED else 1)      # a port reads or writes
     return (*restore, Tell("token"), Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN", path.drain + 1), Tell("latch back"),
             Do("SETTLE_BACK", Count.SETTLING), Do("SETTLED_BACK"), *tree, Do("UPDATE_START"), Tell("start"), update,
             Do("UPDATED", written))
+
+
+# ----------------------------------------------------------------- what units do in states that are counted
+
+MIRRORED = [-turn % POPULATIONS for turn in range(POPULATIONS)]          # populations in the order of the reverse circuit
+RESTORE_GATES = Operation("restored gates", tuple(
+    at for turn, population in enumerate(MIRRORED) for at in (
+        At(turn, "state_shift"), At(turn, "gate_shift"), At(turn, "gate_new"), At(turn, "gate_floor"),
+        At(turn, "population_gate", population))))
+GATES = Operation("gates", tuple(
+    at for clock in range(GATE_CLOCKS) for at in (
+        At(clock, "state_shift"), At(clock, "gate_new"), At(clock, "gate_floor"),
+        At(clock, "population_gate", MIRRORED[clock // 4]), *((At(clock, "gate_shift"),) if clock % 4 == 0 else ()))))
+KEEP_GATES = Operation("kept gates", tuple(
+    at for turn, population in enumerate(MIRRORED) for at in (
+        At(turn, "gate_write"), At(turn, "state_shift"), At(turn, "gate_place", population))))
+
+
+def save(layer: LayerDesign) -> Operation:
+    """The displacements of a fold, the output population first, into their rows of weight memory."""
+    return Operation("save", tuple(
+        at for turn in range(POPULATIONS) for at in (
+            At(turn, "state_shift"), At(turn, "load"), At(turn, "write"),
+            At(turn, "row", layer.state_row + (layer.network.neuron.output_population + turn) % POPULATIONS))))
+
+
+def restored(layer: LayerDesign) -> Operation:
+    """And from there into the ring, in the order of the reverse circuit."""
+    return Operation("restored", tuple(at for turn, population in enumerate(MIRRORED) for at in (
+        At(turn, "restore"), At(turn, "row", layer.state_row + population))))

@@ -1,59 +1,43 @@
-"""The sequencer of a layer: what its processing units do in every clock. The units have no control of their own.
+"""The sequencer of an array: what its processing units do in every clock. The units have no control of their own.
 
-Three machines share the units:
-
-- *links*: plays the list of the layer's inputs, once for each fold, into the accumulators. It works ahead: while the neurons
-  of one fold settle, the links of the next fold, or of the next image, use the clocks in which the multiplier idles (5 of 10).
-- *main*: latches complete accumulators as drives and settles; when an image is learnt, also gates, errors, the reverse
-  circuit, the reverse links and the updates.
-- *scan*: sends the settled outputs on, one a clock, while the next fold settles.
-
-An image that is learnt holds the layer until it is finished, so that the next one finds the new parameters.
+Its machines carry out the programs of ``hdl.program``; here is what their states and strobes mean: fields of the control word,
+addresses, and what other parts of the core are told.
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden_model.network import POPULATIONS
-from hdl.control import control_latency, control_layout, needs_populations
+from golden_model.network import Formats
+from hdl.array_design import ArrayDesign
+from hdl.control import control_latency, control_layout
 from hdl.half_step import HALF_STEPS, issue_phases
 from hdl.image_buffer import item_layout
-from hdl.items import ItemPipeline, product_latency
-from hdl.layer_design import LayerDesign, rate_shift_bits
-from hdl.operations import PARALLEL
-from hdl.settling import during, settle
+from hdl.items import Items
+from hdl.layer_design import rate_shift_bits
+from hdl.machine import Machine, Sides
+from hdl.parameter_access import ACCESS, NumberAccess, TokenAccess, access_layout
+from hdl.program import SCAN_REST, Count, Do, datapath, nodes_of, programs
+from hdl.settling import counted, during, settle
 
-GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
-WORD_LATENCY = 2                          # of weight memory
-DRAIN = PARALLEL.drain                    # clocks between the last item and the latch of its sum
-RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
-WRITE_LATENCY = PARALLEL.update_to_read   # clocks after its last update in which a layer does not read
-SCAN_REST = 2                             # clocks after a scan until ``outputs_free`` tells of its outputs
-Enter = Callable[[str], None]             # go to a state of the main machine
+IDLE = Machine("idle", (), 1)             # in place of one that an array lacks
 
 
-def output_layout(layer: LayerDesign) -> data.StructLayout:
+def output_layout(formats: Formats) -> data.StructLayout:
     """One output of a layer. ``learn``: the image is to be learnt. ``last``: no more of this image."""
-    return data.StructLayout({"value": signed(layer.formats.displacement.bits), "last": 1, "learn": 1})
-
-
-def access_layout(layer: LayerDesign) -> data.StructLayout:
-    """A parameter to read or write: neuron, row of its memory, word."""
-    return data.StructLayout({"write": 1, "neuron": range(layer.neurons), "row": range(layer.parameter_rows),
-                              "data": signed(layer.word_bits)})
+    return data.StructLayout({"value": signed(formats.displacement.bits), "last": 1, "learn": 1})
 
 
 class Sequencer(wiring.Component):
-    """Control of one layer.
+    """Control of one array.
 
     Parameters
     ----------
-    layer : LayerDesign
+    array : ArrayDesign
     output_latency : int
         Clocks from a unit's output to ``word``.
 
@@ -62,389 +46,358 @@ class Sequencer(wiring.Component):
     available, learn : In(1)
         The source has an image; it is to be learnt.
     start, release : Out(1)
-        Play its list (again); it is done with.
+        Play its list (again); it is done with, in all layers.
     items : In(stream of hdl.image_buffer.item_layout)
-    outputs : Out(output_layout(layer)), outputs_valid : Out(1), outputs_free : In(1)
-        One output a clock, without pause within a fold; the first one only while the receiver is free for an image, which
-        it may tell ``SCAN_REST`` clocks late.
+        Of a time-shared array aligned (``LayerDesign.alignment``).
+    outputs : Out(output_layout(array.formats)), outputs_valid : Out(1), outputs_free : In(1)
+        One output a clock, without pause within a fold; the first one of the last layer only while the receiver is free for an
+        image, which it may tell ``SCAN_REST`` clocks late if the array serves one layer.
     verdict : In(1), verdict_error : In(1)
         Strobe: the image in learning had an error, or had none.
     errors : In(stream of signed(error bits))
-        One for each neuron, in their order.
+        One for each neuron of the layer, in their order.
     links_rate_shift, bias_rate_shift : In
-    access : In(stream of access_layout(layer)), access_word : Out(signed(word_bits)), access_done : Out(1)
+    access : In(stream of hdl.parameter_access.access_layout(array)), access_done : Out(1)
+    control : Out(control_layout(array))
+    tree_valid, tree_first : Out(1)
+        The units' products are reverse links; of the first fold.
+    idle : Out(1)
+
+    Of an array that serves one layer also
+
     word : In(signed(word_bits))
         Output of the unit with the token.
-    control : Out(control_layout(layer))
-    tree_valid, tree_first, tree_last : Out(1)
-        The units' products are reverse links, of the first and of the last fold.
-    idle : Out(1)
+    access_word : Out(signed(word_bits))
+    tree_last : Out(1)
+        Reverse links are of the last fold.
     watch : Out
         What a simulator looks at: after each whole step ``step`` is high for the clock in which the rings hold the new state.
+
+    and of a time-shared array
+
+    layer : Out(range(layers))
+        Whose inputs, outputs and errors are meant.
+    output : In(signed(displacement bits))
+        Of the selected unit, whose word is there in the clock of ``access_done``.
+    ask : Out(1)
+        Strobe before the first error of a layer.
+    address, slot : Out
+        To weight memories and units.
+    tree_begin : Out(1)
+        Strobe before the reverse links of a fold.
+    trace : Out
+        In ``step_<layer>`` a strobe for the clock in which the rings hold the state after a step.
     """
 
-    def __init__(self, layer: LayerDesign, output_latency: int) -> None:
-        self.layer, self.output_latency = layer, output_latency
-        self.programmable = layer.design.kind == "programmable"
-        value = signed(layer.formats.displacement.bits) if layer.index else 8
-        super().__init__({
+    def __init__(self, array: ArrayDesign, output_latency: int = 0) -> None:
+        self.array, self.output_latency, self.texts = array, output_latency, programs(array)
+        self.layout = control_layout(array)
+        displacement, error = signed(array.formats.displacement.bits), signed(array.formats.error.bits)
+        value = signed(array.input_bits) if array.time_shared else displacement if array.first.index else 8
+        members: dict[str, Any] = {
             "available": In(1), "learn": In(1), "start": Out(1), "release": Out(1),
-            "items": In(stream.Signature(item_layout(layer.inputs, value))),
-            "outputs": Out(output_layout(layer)), "outputs_valid": Out(1), "outputs_free": In(1),
-            "verdict": In(1), "verdict_error": In(1), "errors": In(stream.Signature(signed(layer.formats.error.bits))),
-            "links_rate_shift": In(rate_shift_bits(layer.design.links_rate_shifts())),
-            "bias_rate_shift": In(rate_shift_bits(layer.design.bias_rate_shifts())),
-            "access": In(stream.Signature(access_layout(layer))), "access_word": Out(signed(layer.word_bits)),
-            "access_done": Out(1), "word": In(signed(layer.word_bits)), "control": Out(control_layout(layer)),
-            "tree_valid": Out(1), "tree_first": Out(1), "tree_last": Out(1), "idle": Out(1),
-            "watch": Out(data.StructLayout({"step": 1}))})
+            "items": In(stream.Signature(item_layout(array.most_inputs, value))), "outputs": Out(output_layout(array.formats)),
+            "outputs_valid": Out(1), "outputs_free": In(1), "verdict": In(1), "verdict_error": In(1),
+            "errors": In(stream.Signature(error)),
+            "links_rate_shift": In(rate_shift_bits(array.design.links_rate_shifts())),
+            "bias_rate_shift": In(rate_shift_bits(array.design.bias_rate_shifts())),
+            "access": In(stream.Signature(access_layout(array))), "access_done": Out(1), "control": Out(self.layout),
+            "tree_valid": Out(1), "tree_first": Out(1), "idle": Out(1)}
+        if array.time_shared:
+            members |= {"layer": Out(range(len(array.layers))), "output": In(displacement), "ask": Out(1),
+                        "address": Out(range(array.depth)), "slot": Out(array.all_slots), "tree_begin": Out(1),
+                        "trace": Out(data.StructLayout({f"step_{layer.index}": 1 for layer in array.layers}))}
+        else:
+            members |= {"word": In(signed(array.word_bits)), "access_word": Out(signed(array.word_bits)), "tree_last": Out(1),
+                        "watch": Out(data.StructLayout({"step": 1}))}
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layer = self.layer
-        self.inside: dict[str, Any] = {}           # machines and counters by name, for proofs
-        self.next = next_control = Signal(control_layout(layer), name="next_control")
-        control = Signal(control_layout(layer), name="control")
-        m.submodules.pipeline = self.pipeline = pipeline = ItemPipeline(layer)
-        m.d.sync += control.eq(next_control.as_value() | pipeline.control.as_value())
-        m.d.comb += [self.control.eq(control), pipeline.input.value.eq(self.items.payload.value),
-                     pipeline.input.last.eq(self.items.payload.last), pipeline.error.eq(self.errors.payload),
-                     pipeline.links_rate_shift.eq(self.links_rate_shift), pipeline.bias_rate_shift.eq(self.bias_rate_shift),
-                     self.tree_valid.eq(pipeline.tree_valid)]
-        self.latch, self.learnt, self.full, self.settling = (
-            Signal(name=name) for name in ("latch", "learnt", "full", "settling"))
-        self.phase = Signal(range(layer.phases), name="phase")
-        self.scan_busy, self.scan_go, self.scan_ready = (Signal(name=f"scan_{name}") for name in ("busy", "go", "ready"))
-        self.start_links, self.start_main, self.ready_links = (
-            Signal(name=name) for name in ("start_links", "start_main", "ready_links"))
-        m.d.comb += [self.start.eq(self.start_links | self.start_main),
-                     self.items.ready.eq(self.ready_links | self.pipeline.issue.update)]
-        fresh = Signal(init=1, name="fresh")    # accumulators begin with the half that rounds, after any reset
-        m.d.sync += fresh.eq(0)
-        with m.If(fresh):
-            m.d.comb += next_control.latch_drive.eq(1)
-        self._links(m)
-        self._main(m)
-        self._scan(m)
+        array, texts = self.array, self.texts
+        lasting = [node.clocks for text in texts.values() for node in nodes_of(text) if isinstance(node, Do)]
+        longest = max(array.rows, array.units, *(layer.neurons for layer in array.layers), ACCESS,
+                      *(clocks for clocks in lasting if isinstance(clocks, int)))
+        most = {"links": datapath(array).drain, "main": longest, "scan": max(array.units, self.output_latency + 8)}
+        self.machines = {name: Machine(name, text, most[name] + 1) for name, text in texts.items()}
+        self.main, self.links, self.scan = (self.machines.get(name, IDLE) for name in ("main", "links", "scan"))
+        self.next = Signal(self.layout, name="next_control")          # of the next clock
+        self.count, self.settling, self.reverse = self.main.count, Signal(name="settling"), Signal(name="reverse")
+        m.d.comb += [self.settling.eq(self.main.during("SETTLE", "SETTLE_BACK")),
+                     self.reverse.eq(self.main.during("SETTLE_BACK"))]
+        self._places(m)
+        self._settle(m)
+        self._items(m)
+        self._outputs(m)
+        self._states(m)
+        self._build(m)
+        self._control(m)
         return m
 
-    # ------------------------------------------------------------- links
+    # ------------------------------------------------------------- where machines are
 
-    def _links(self, m: Module) -> None:
-        """Forward links: runs ahead of the main machine by one fold."""
-        layer = self.layer
-        fold = Signal(range(max(2, layer.folds)), name="links_fold")
-        base = Signal(range(layer.depth + 1), name="links_base")
-        drain = Signal(range(DRAIN + 1), name="links_drain")
-        learn, learn_flag = (Signal(name=f"links_{name}") for name in ("learn", "learn_flag"))
-        last_fold = Signal(name="links_last_fold")
-        allowed = Signal(name="allowed")
-        self.pass_learn, self.pass_learn_flag, self.pass_fold, self.pass_base = learn, learn_flag, fold, base
-        issue_phase = Signal(name="issue_phase")
-        if phases := issue_phases(PARALLEL, HALF_STEPS[layer.design.kind]):
-            m.d.sync += issue_phase.eq(during(self.phase, {phase - 1 for phase in phases}, layer.phases))
-        m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), allowed.eq(~self.settling | issue_phase)]
-        with m.FSM(name="links") as machine:
-            with m.State("IDLE"), m.If(self.available):
-                m.d.comb += self.start_links.eq(1)
-                m.d.sync += [fold.eq(0), base.eq(0), learn.eq(self.learn & layer.learns), learn_flag.eq(self.learn)]
-                m.next = "RUN"
-            with m.State("RUN"), m.If(allowed):
-                m.d.comb += self.ready_links.eq(1)
-                with m.If(self.items.valid):
-                    m.d.comb += [self.pipeline.issue.link.eq(1), self.pipeline.index.eq(self.items.payload.index),
-                                 self.pipeline.base.eq(base)]
-                    with m.If(self.items.payload.last):
-                        m.d.comb += self.release.eq(last_fold & ~learn)
-                        m.d.sync += drain.eq(DRAIN - 1)
-                        m.next = "DRAIN"
-            with m.State("DRAIN"):
-                m.d.sync += drain.eq(drain - 1)
-                with m.If(drain == 0):
-                    m.next = "FULL"
-            with m.State("FULL"):
-                m.d.comb += self.full.eq(1)
-                with m.If(self.latch):
-                    with m.If(~last_fold):
-                        m.d.comb += self.start_links.eq(1)
-                        m.d.sync += [fold.eq(fold + 1), base.eq(base + layer.rows)]
-                        m.next = "RUN"
-                    with m.Elif(learn):
-                        m.next = "LEARN"
-                    with m.Else():
-                        m.next = "IDLE"
-            with m.State("LEARN"), m.If(self.learnt):
-                m.d.comb += self.release.eq(1)
-                m.next = "IDLE"
-        self.links_idle = machine.ongoing("IDLE") & ~self.available
-        self.inside |= {"links": machine, "drain": drain, "allowed": allowed}
-
-    # ------------------------------------------------------------- main
-
-    def _main(self, m: Module) -> None:
-        """Settling, and what follows it when the image is learnt."""
-        layer, network, next_control = self.layer, self.layer.network, self.next
-        half_steps = 2 * network.integration.steps
-        fold = Signal(range(max(2, layer.folds)), name="main_fold")
-        base = Signal(range(layer.depth + 1), name="main_base")
-        learn, learn_flag = (Signal(name=f"main_{name}") for name in ("learn", "learn_flag"))
-        reverse = Signal(name="reverse")
-        half_step = Signal(range(half_steps), name="half_step")
-        wait = Signal(range(GATE_CLOCKS + POPULATIONS), name="wait")
-        row = Signal(range(max(layer.rows, layer.units, POPULATIONS) + 1), name="row")
-        last_fold = Signal(name="main_last_fold")
-        last_phase = Signal(name="last_phase")
-        settled = Signal(name="settled")
-        m.d.comb += [last_fold.eq(layer.folds == 1 or fold == layer.folds - 1), last_phase.eq(self.phase == layer.phases - 1),
-                     settled.eq(last_phase & (half_step == half_steps - 1))]
-        self.main_fold, self.main_learn_flag = fold, learn_flag
-        verdict = Signal(name="main_verdict")
-        verdict_error = Signal(name="main_verdict_error")
-        with m.If(self.verdict):
-            m.d.sync += [verdict.eq(1), verdict_error.eq(self.verdict_error)]
-
-        def latch(state: str) -> None:
-            m.d.comb += [next_control.latch_drive.eq(1), next_control.clear.eq(1)]
-            m.d.sync += [half_step.eq(0), self.phase.eq(0)]
-            m.next = state
-
-        def fold_finished(then: str) -> None:
-            """The next fold of the same machine, or the end of the image."""
-            with m.If(last_fold):
-                m.d.comb += self.learnt.eq(1)
-                m.next = "IDLE"
-            if layer.folds > 1:
-                with m.Else():
-                    m.d.sync += [fold.eq(fold + 1), base.eq(base + layer.rows)]
-                    m.next = then
-
-        sought = Signal(name="sought")
-        sought_neuron = Signal(range(layer.neurons), name="sought_neuron")
-        with m.FSM(name="main") as machine:
-            with m.State("IDLE"):
-                with m.If(self.full):
-                    m.d.comb += self.latch.eq(1)
-                    m.d.sync += [sought.eq(0), fold.eq(self.pass_fold), base.eq(self.pass_base), learn.eq(self.pass_learn),
-                                 learn_flag.eq(self.pass_learn_flag), reverse.eq(0)]
-                    latch("SETTLE")
-                with m.Elif(self.access.valid & self.links_idle & ~self.scan_busy):
-                    m.d.comb += next_control.clear.eq(1)
-                    m.d.sync += [wait.eq(0), sought.eq(1), sought_neuron.eq(self.access.payload.neuron)]
-                    m.next = "SEEK"
-                    with m.If(sought & (sought_neuron == self.access.payload.neuron)):
-                        m.next = "ACCESS"              # the token is there already
-            with m.State("SETTLE"):
-                m.d.comb += self.settling.eq(1)
-                m.d.sync += self.phase.eq(Mux(last_phase, 0, self.phase + 1))
-                with m.If(last_phase):
-                    m.d.sync += half_step.eq(half_step + 1)
-                with m.If(settled):
-                    m.next = "SETTLED"
-                settle(m, layer, next_control, phase=self.phase, reverse=reverse, corrector=half_step[0], base=base)
-            with m.State("SETTLED"):
-                m.d.sync += [wait.eq(0), row.eq(0)]
-                with m.If(~reverse), m.If(self.scan_ready):
-                    m.d.comb += self.scan_go.eq(1)
-                    if not layer.learns:
-                        m.next = "IDLE"
-                    else:
-                        with m.If(learn):
-                            m.next = "SAVE" if layer.saves_state else "GATES"
-                        with m.Else():
-                            m.next = "IDLE"
-                if layer.learns:
-                    with m.Else():
-                        m.next = "TREE" if layer.reverses else "UPDATE_START"
-            if layer.learns:
-                self._learning_states(m, fold, base, wait, row, last_fold, verdict, verdict_error, latch, fold_finished,
-                                      reverse)
-            self._access_states(m, base, row, wait)
-        m.d.comb += self.idle.eq(machine.ongoing("IDLE") & self.links_idle & ~self.full & ~self.scan_busy & ~self.access.valid)
-
-        stepped = [Signal(name=f"stepped_{stage}") for stage in range(control_latency(layer) + 1)]
-        m.d.sync += [stepped[0].eq(self.settling & last_phase & half_step[0]),
-                     *(late.eq(early) for early, late in zip(stepped, stepped[1:], strict=False))]
-        m.d.comb += self.watch.step.eq(stepped[-1])
-        self.inside |= {"main": machine, "learn": learn, "reverse": reverse, "half_step": half_step, "wait": wait, "row": row,
-                        "verdict": verdict}
-
-    def _learning_states(self, m: Module, fold: Signal, base: Signal, wait: Signal, row: Signal, last_fold: Signal,
-                         verdict: Signal, verdict_error: Signal, latch: Enter, fold_finished: Enter,
-                         reverse: Signal) -> None:
-        layer, next_control = self.layer, self.next
-        neuron = layer.network.neuron
-        if layer.saves_state:
-            with m.State("SAVE"):
-                order = [(neuron.output_population + turn) % POPULATIONS for turn in range(POPULATIONS)]
-                population = Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait]
-                m.d.comb += [next_control.state_shift.eq(1), next_control.load.eq(1), next_control.write.eq(1),
-                             next_control.write_address.eq(base + population)]
-                m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == POPULATIONS - 1):
-                    m.next = "IDLE"
-                    with m.If(last_fold):
-                        m.next = "VERDICT"
-            with m.State("RESTORE"):
-                order = [-turn % POPULATIONS for turn in range(POPULATIONS)]
-                m.d.sync += wait.eq(wait + 1)
-                with m.If(wait < POPULATIONS):
-                    m.d.comb += [self.pipeline.issue.restore.eq(1), self.pipeline.base.eq(base), self.pipeline.index.eq(
-                        Array([Const(layer.state_row + e, range(layer.rows)) for e in order])[wait])]
-                with m.If(wait == RESTORED - 1):
-                    m.d.sync += wait.eq(0)
-                    m.next = "RESTORE_GATES"
-            with m.State("RESTORE_GATES"):
-                m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(1), next_control.gate_new.eq(1),
-                             next_control.gate_floor.eq(1)]
-                if needs_populations(layer):
-                    m.d.comb += next_control.population_gate.eq(Array([Const(e, 3) for e in order])[wait])
-                m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == POPULATIONS - 1):
-                    m.d.sync += row.eq(0)
-                    m.d.comb += next_control.token_first.eq(1)
-                    m.next = "ERRORS"
+    def _places(self, m: Module) -> None:
+        """Folds and layers, and the first words of their neurons."""
+        array, main, links = self.array, self.main, self.links
+        folds = range(max(2, *(layer.folds for layer in array.layers)))
+        self.fold, self.links_fold = Signal(folds, name="main_fold"), Signal(folds, name="links_fold")
+        self.base, self.links_base, self.following = (
+            Signal(range(array.depth + 1), name=name) for name in ("main_base", "links_base", "following"))
+        m.d.comb += self.following.eq(self.base + self.of_layer([layer.rows for layer in array.layers]))
+        forward, begins = [self.fold.eq(self.fold + 1), self.base.eq(self.following)], [self.fold.eq(0)]
+        if array.time_shared:
+            self.place = Signal(range(array.folds), name="place")     # its slot in the memory of gates
+            m.d.sync += self.slot.eq(self.place)
+            forward.append(self.place.eq(self.place + 1))
         else:
-            with m.State("GATES"):
-                sample = wait[:2] == 0
-                m.d.comb += [next_control.state_shift.eq(1), next_control.gate_shift.eq(sample), next_control.gate_new.eq(1),
-                             next_control.gate_floor.eq(1)]
-                if needs_populations(layer):
-                    m.d.comb += next_control.population_gate.eq(
-                        Array([Const(-(turn >> 2) % POPULATIONS, 3) for turn in range(GATE_CLOCKS)])[wait])
-                m.d.sync += wait.eq(wait + 1)
-                with m.If(wait == GATE_CLOCKS - 1):
-                    m.next = "VERDICT"
-        with m.State("VERDICT"), m.If(verdict):
-            m.d.sync += [verdict.eq(0), wait.eq(0), row.eq(0), fold.eq(0), base.eq(0)]
-            with m.If(verdict_error):
-                if layer.saves_state:
-                    m.next = "RESTORE"
-                else:
-                    m.d.comb += next_control.token_first.eq(1)
-                    m.next = "ERRORS"
-            with m.Else():
-                m.d.comb += self.learnt.eq(1)
-                m.next = "IDLE"
-        with m.State("ERRORS"):
-            m.d.comb += self.errors.ready.eq(1)
-            size = Mux(last_fold, layer.fold_size(layer.folds - 1), layer.units)
-            with m.If(self.errors.valid):
-                m.d.comb += self.pipeline.issue.error.eq(1)
-                m.d.sync += row.eq(row + 1)
-                with m.If(row == size - 1):
-                    m.d.sync += wait.eq(0)
-                    m.next = "ERRORS_DRAIN"
-        with m.State("ERRORS_DRAIN"):
-            m.d.sync += wait.eq(wait + 1)
-            with m.If(wait == DRAIN):
-                m.d.sync += reverse.eq(1)
-                latch("SETTLE")
-        if layer.reverses:
-            with m.State("TREE"):
-                m.d.comb += [next_control.reverse_enable.eq(1), self.pipeline.issue.tree.eq(1), self.pipeline.index.eq(row),
-                             self.pipeline.base.eq(base)]
-                m.d.sync += row.eq(row + 1)
-                with m.If(row == layer.inputs - 1):
-                    m.next = "UPDATE_START"
-            first_fold, last_folds = ([Signal(name=f"tree_{name}_{stage}") for stage in range(product_latency(layer))]
-                                      for name in ("first", "last"))
-            for stages, flag in ((first_fold, fold == 0), (last_folds, last_fold)):
-                m.d.sync += [stages[0].eq(flag), *(late.eq(early) for early, late in zip(stages, stages[1:], strict=False))]
-            m.d.comb += [self.tree_first.eq(first_fold[-1]), self.tree_last.eq(last_folds[-1])]
-        with m.State("UPDATE_START"):
-            m.d.comb += [next_control.reverse_enable.eq(1), self.start_main.eq(1)]
-            m.next = "UPDATE"
-        with m.State("UPDATE"):
-            m.d.comb += next_control.reverse_enable.eq(1)
-            with m.If(self.items.valid):
-                m.d.comb += [self.pipeline.issue.update.eq(1), self.pipeline.index.eq(self.items.payload.index),
-                             self.pipeline.base.eq(base)]
-                with m.If(self.items.payload.last):
-                    m.d.sync += [wait.eq(0), row.eq(0)]
-                    m.next = "UPDATED"
-        with m.State("UPDATED"):                       # no word is read before it has been written
-            m.d.sync += wait.eq(wait + 1)
-            with m.If(wait == WRITE_LATENCY - 1):
-                m.d.sync += wait.eq(0)
-                fold_finished("RESTORE")
+            begins.append(self.base.eq(0))
+        with m.If(main.strobe("next fold")):
+            m.d.sync += forward
+        with m.If(main.strobe("first fold")):
+            m.d.sync += begins
+        if array.time_shared:
+            self._layers(m)
+            return
+        with m.If(links.strobe("next fold")):
+            m.d.sync += [self.links_fold.eq(self.links_fold + 1), self.links_base.eq(self.links_base + array.first.rows)]
+        with m.If(links.strobe("first fold")):
+            m.d.sync += [self.links_fold.eq(0), self.links_base.eq(0)]
+        with m.If(main.strobe("latch")):
+            m.d.sync += [self.fold.eq(self.links_fold), self.base.eq(self.links_base)]
 
-    # ------------------------------------------------------------- access to parameters
+    def _layers(self, m: Module) -> None:
+        """Of a time-shared array."""
+        array, main, links = self.array, self.main, self.links
+        with m.If(links.strobe("first fold")):                         # main is at the words of this fold
+            m.d.sync += self.links_base.eq(self.base)
+        with m.If(links.strobe("next fold")):
+            m.d.sync += self.links_base.eq(self.following)
+        with m.If(main.strobe("first layer")):
+            m.d.sync += [self.layer.eq(0), self.base.eq(0), self.place.eq(0)]
+        with m.If(main.strobe("next layer")):
+            m.d.sync += [self.layer.eq(self.layer + 1), self.base.eq(self.following), self.place.eq(self.place + 1)]
+        for number, layer in enumerate(array.layers):
+            from_behind = main.strobe("next layer backwards") & (self.layer == number + 1)
+            with m.If(main.strobe("first layer backwards") if layer is array.last else from_behind):
+                m.d.sync += [self.layer.eq(number), self.base.eq(array.bases[number]), self.place.eq(array.slots[number])]
 
-    def _access_states(self, m: Module, base: Signal, row: Signal, wait: Signal) -> None:
-        """One parameter of one neuron, while nothing else happens: the token walks to its unit, fold by fold."""
-        layer, next_control = self.layer, self.next
-        access = self.access.payload
-        neuron = Signal(range(layer.neurons + 1), name="access_neuron")
-        unit = Signal(range(layer.units + 1), name="access_unit")
-        self.inside["neuron"] = neuron
-        with m.State("SEEK"):
-            m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
-            m.d.sync += [neuron.eq(access.neuron), unit.eq(0), base.eq(0), wait.eq(0)]
-            m.next = "WALK"
-        with m.State("WALK"):
-            with m.If(neuron == 0):
-                m.next = "ACCESS"
-            with m.Else():
-                m.d.sync += neuron.eq(neuron - 1)
-                with m.If(unit == layer.units - 1):
-                    m.d.comb += next_control.token_first.eq(1)
-                    m.d.sync += [unit.eq(0), base.eq(base + layer.rows)]
-                with m.Else():
-                    m.d.comb += next_control.token_next.eq(1)
-                    m.d.sync += unit.eq(unit + 1)
-        with m.State("ACCESS"):
-            m.d.comb += [next_control.address.eq(base + access.row), next_control.write_address.eq(base + access.row)]
-            with m.If(access.write):
-                m.d.comb += [next_control.load.eq(1), next_control.load_data.eq(access.data), next_control.write.eq(1),
-                             next_control.write_one.eq(1)]
-            m.next = "ACCESS_WAIT"
-        with m.State("ACCESS_WAIT"):
-            latency = control_latency(layer) + WORD_LATENCY + self.output_latency
-            m.d.sync += wait.eq(wait + 1)
-            with m.If(wait == WORD_LATENCY - 1):
-                m.d.comb += next_control.show_word.eq(1)
-            with m.If(wait == latency - 1):
-                m.d.comb += [self.access_done.eq(1), self.access.ready.eq(1)]
-                m.next = "IDLE"
-        m.d.comb += self.access_word.eq(self.word)
+    def of_layer(self, values: Sequence[int]) -> Value:
+        """A constant that each layer has its own of."""
+        if len(set(values)) == 1:
+            return Const(values[0])
+        return Array([Const(value, range(max(values) + 1)) for value in values])[self.layer]
 
-    # ------------------------------------------------------------- scan
+    # ------------------------------------------------------------- settling
 
-    def _scan(self, m: Module) -> None:
-        """Sends the latched outputs of a fold, one a clock, in the order of the neurons."""
-        layer, next_control = self.layer, self.next
-        place = Signal(range(layer.units + 1), name="scan_place")
-        size = Signal(range(layer.units + 1), name="scan_size")
-        last_fold = Signal(name="scan_last_fold")
-        learn = Signal(name="scan_learn")
-        scanning = Signal(name="scanning")
-        self.inside |= {"scanning": scanning, "place": place, "size": size}
-        m.d.comb += self.scan_ready.eq(~self.scan_busy & ((self.main_fold != 0) | self.outputs_free))
-        with m.If(self.scan_go):
-            m.d.comb += [next_control.latch_output.eq(1), next_control.token_first.eq(1)]
-            is_last = self.main_fold == layer.folds - 1
-            m.d.sync += [scanning.eq(1), place.eq(0), last_fold.eq(is_last), learn.eq(self.main_learn_flag),
-                         size.eq(Mux(is_last, layer.fold_size(layer.folds - 1), layer.units))]
-        ending = Signal(name="ending")
-        m.d.comb += ending.eq(scanning & (place == size - 1))
-        with m.If(scanning):
-            m.d.comb += next_control.token_next.eq(1)
-            m.d.sync += place.eq(place + 1)
-            with m.If(ending):
-                m.d.sync += scanning.eq(0)
-        latency = control_latency(layer) + self.output_latency
-        valid, last = scanning, ending & last_fold
-        pending: Value = scanning
-        for stage in range(latency):
-            valid_stage, last_stage = (Signal(name=f"scan_{name}_{stage}") for name in ("valid", "last"))
-            m.d.sync += [valid_stage.eq(valid), last_stage.eq(last)]
-            valid, last = valid_stage, last_stage
-            pending = pending | valid_stage
-        rest = Signal(range(SCAN_REST + 1), name="scan_rest")
-        with m.If(valid):
-            m.d.sync += rest.eq(SCAN_REST)
-        with m.Elif(rest != 0):
-            m.d.sync += rest.eq(rest - 1)
-        pending = pending | (rest != 0)
-        m.d.comb += [self.scan_busy.eq(pending), self.outputs_valid.eq(valid), self.outputs.last.eq(last),
-                     self.outputs.learn.eq(learn), self.outputs.value.eq(self.word)]
+    def _settle(self, m: Module) -> None:
+        array, main = self.array, self.main
+        self.phase = Signal(range(array.phases), name="phase")
+        self.half_step = Signal(range(array.half_steps), name="half_step")
+        last_phase, stepped = Signal(name="last_phase"), Signal(name="stepped")
+        m.d.comb += [last_phase.eq(self.phase == array.phases - 1), stepped.eq(self.settling & last_phase & self.half_step[0])]
+        self.settled = last_phase & (self.half_step == array.half_steps - 1)
+        with m.If(self.settling):
+            m.d.sync += self.phase.eq(Mux(last_phase, 0, self.phase + 1))
+            with m.If(last_phase):
+                m.d.sync += self.half_step.eq(self.half_step + 1)
+            settle(m, array, self.next, phase=self.phase, half_step=self.half_step, reverse=self.reverse, base=self.base)
+        fresh = Signal(init=1, name="fresh")
+        m.d.sync += fresh.eq(0)
+        latches = main.strobe("latch") | main.strobe("latch back")
+        with m.If(latches):
+            m.d.comb += self.next.clear.eq(1)
+            m.d.sync += [self.half_step.eq(0), self.phase.eq(0)]
+        m.d.comb += self.next.latch_drive.eq(latches | fresh)         # accumulators begin with the half that rounds
+        depth = 1 if array.time_shared else control_latency(array.first) + 1
+        stages = [Signal(name=f"stepped_{stage}") for stage in range(depth)]
+        m.d.sync += [late.eq(early) for early, late in zip([stepped, *stages], stages, strict=False)]
+        if not array.time_shared:
+            m.d.comb += self.watch.step.eq(stages[-1])
+            return
+        for number, layer in enumerate(array.layers):
+            step = Signal(name=f"step_{layer.index}")
+            m.d.sync += step.eq(stages[-1] & (self.layer == number))
+            m.d.comb += self.trace[f"step_{layer.index}"].eq(step)
+
+    # ------------------------------------------------------------- inputs and errors
+
+    def _items(self, m: Module) -> None:
+        array, main, item = self.array, self.main, self.items.payload
+        phases, issue_phase = issue_phases(datapath(array), HALF_STEPS[array.design.kind]), Signal(name="issue_phase")
+        if phases:
+            m.d.sync += issue_phase.eq(during(self.phase, {phase - 1 for phase in phases}, array.phases))
+        self.allowed = Signal(name="allowed")
+        m.d.comb += self.allowed.eq(~self.settling | issue_phase)
+        self.index = Signal(range(array.rows + 1), name="index")
+        self.row = Signal(range(array.rows + 1), name="row")          # of those of the states of a neuron
+        m.d.comb += self.index.eq(item.index)
+        base = Signal.like(self.base, name="base")
+        self.pipeline = items = Items(array, base=base, index=self.index, value=item.value, last=item.last,
+                                      error=self.errors.payload, rate_shifts=(self.links_rate_shift, self.bias_rate_shift))
+        updates = main.during("UPDATE")
+        if array.time_shared:                                         # words are fetched in even clocks, written in odd ones
+            self.odd, self.updating = Signal(name="odd"), main.during("UPDATE", "UPDATED")
+            m.d.sync += self.odd.eq(self.updating & ~self.odd)
+            updates = updates & ~self.odd
+        plays, issue = self.links.during("RUN") & self.allowed, items.issue
+        m.d.comb += [
+            base.eq(Mux(issue.link, self.links_base, self.base)),
+            self.start.eq(self.links.strobe("start") | main.strobe("start")),
+            self.items.ready.eq(plays | updates), issue.link.eq(plays & self.items.valid),
+            issue.update.eq(updates & self.items.valid), self.errors.ready.eq(main.during("ERRORS")),
+            issue.error.eq(self.errors.ready & self.errors.valid), issue.tree.eq(main.during("TREE"))]
+        with m.If(issue.tree):
+            m.d.comb += self.index.eq(self.count)
+        self.size = self.of_layer([layer.units for layer in array.layers])     # neurons of this fold
+        self.last_fold = Signal(name="main_last_fold")
+        m.d.comb += self.last_fold.eq(self.fold == self.of_layer([layer.folds - 1 for layer in array.layers]))
+        sizes = [layer.fold_size(layer.folds - 1) for layer in array.layers]
+        if sizes != [layer.units for layer in array.layers]:
+            self.size = Mux(self.last_fold, self.of_layer(sizes), self.size)
+
+    # ------------------------------------------------------------- outputs
+
+    def _outputs(self, m: Module) -> None:
+        """One a clock, in the order of the neurons."""
+        array, main, scan = self.array, self.main, self.scan
+        self.learns, learn = Signal(name="main_learn"), Signal(name="main_learn_flag")     # the latter where none learns, too
+        if array.time_shared:
+            self.chosen = Signal(range(array.units), name="chosen")   # a unit
+            with m.If(main.strobe("first layer")):
+                m.d.sync += [self.learns.eq(self.learn & array.learns), learn.eq(self.learn)]
+            ending = self.count == self.size - 1
+            m.d.comb += [self.outputs_valid.eq(main.during("SCAN")), self.outputs.value.eq(self.output),
+                         self.outputs.learn.eq(learn), self.outputs.last.eq(ending & self.last_fold)]
+            with m.If(self.outputs_valid):
+                m.d.sync += self.chosen.eq(self.chosen + 1)
+            if array.learns:
+                with m.If(self.pipeline.ago("error", datapath(array)["error"].clock("accumulate_one"))):
+                    m.d.sync += self.chosen.eq(self.chosen + 1)
+            with m.If(main.strobe("latch") | main.strobe("token")):
+                m.d.sync += self.chosen.eq(0)
+            return
+        links_learn, links_flag = Signal(name="links_learn"), Signal(name="links_learn_flag")
+        self.links_learns = links_learn
+        with m.If(self.links.during("IDLE")):
+            m.d.sync += [links_learn.eq(self.learn & array.learns), links_flag.eq(self.learn)]
+        with m.If(main.strobe("latch")):
+            m.d.sync += [self.learns.eq(links_learn), learn.eq(links_flag)]
+        self.scan_size = size = Signal(range(array.units + 1), name="scan_size")
+        last, learn_late = Signal(name="scan_last"), Signal(name="scan_learn")
+        with m.If(main.strobe("scan")):
+            m.d.comb += [self.next.latch_output.eq(1), self.next.token_first.eq(1)]
+            m.d.sync += [size.eq(self.size), last.eq(self.last_fold), learn_late.eq(learn)]
+        self.scanned = scan.count == size - 1
+        sending = scan.during("SCAN")
+        with m.If(sending):
+            m.d.comb += self.next.token_next.eq(1)
+        with m.If(main.strobe("token")):
+            m.d.comb += self.next.token_first.eq(1)
+        self.leaving = control_latency(array.first) + self.output_latency
+        flags = [Signal(2, name=f"scan_{stage}") for stage in range(self.leaving)]
+        sent = Cat(sending, sending & self.scanned & last)
+        m.d.sync += [late.eq(early) for early, late in zip([sent, *flags], flags, strict=False)]
+        m.d.comb += [self.outputs_valid.eq(flags[-1][0]), self.outputs.last.eq(flags[-1][1]), self.outputs.learn.eq(learn_late),
+                     self.outputs.value.eq(self.word)]
+
+    # ------------------------------------------------------------- states and what they are told
+
+    def _states(self, m: Module) -> None:
+        """Fields of the control word in states that are counted, and what others are told."""
+        array, main = self.array, self.main
+        fields = {name: self.next[name] for name in self.layout.members} | {
+            "row": self.row, "restore": self.pipeline.issue.restore if not array.time_shared else Signal(name="restore")}
+        for node in nodes_of(main.text):
+            if isinstance(node, Do) and node.table is not None:
+                with m.If(main.during(node.state)):
+                    counted(m, fields, node.table, self.count)
+        if not array.time_shared:
+            with m.If(main.during("SAVE")):
+                m.d.comb += self.next.write_address.eq(self.base + self.row)
+            with m.If(main.during("RESTORE")):
+                m.d.comb += self.index.eq(self.row)
+        with m.If(main.during("TREE_START", "TREE", "UPDATE_START", "UPDATE")):
+            m.d.comb += self.next.reverse_enable.eq(1)
+        self.judged, self.erred = Signal(name="judged"), Signal(name="erred")    # the verdict, until main looks at it
+        with m.If(self.verdict):
+            m.d.sync += [self.judged.eq(1), self.erred.eq(self.verdict_error)]
+        with m.If(main.during("VERDICT") & self.judged):
+            m.d.sync += self.judged.eq(0)
+        if array.time_shared:
+            m.d.comb += [self.release.eq(main.strobe("release")), self.ask.eq(main.strobe("ask")),
+                         self.tree_begin.eq(main.during("TREE_START")), self.tree_first.eq(self.fold == 0)]
+            rests: Value = ~self.available
+        else:
+            m.d.comb += self.release.eq(self.links.strobe("release"))
+            rests = self.links.during("IDLE") & ~self.available & self.scan.during("IDLE")
+            for port, flag in ((self.tree_first, self.fold == 0), (self.tree_last, self.last_fold)):
+                stages = [Signal(name=f"{port.name}_{stage}") for stage in range(self.pipeline.latency)]
+                m.d.sync += [late.eq(early) for early, late in zip([flag, *stages], stages, strict=False)]
+                m.d.comb += port.eq(stages[-1])
+        m.d.comb += [self.tree_valid.eq(self.pipeline.ago("tree", self.pipeline.latency)),
+                     self.idle.eq(main.during("IDLE") & rests & ~self.access.valid)]
+
+    def _build(self, m: Module) -> None:
+        """The machines, with what they wait for and decide by."""
+        array, main, links, item = self.array, self.main, self.links, self.items.payload
+        self.access_of = access = NumberAccess(m, self) if array.time_shared else TokenAccess(m, self)
+        full = links.during("FULL")
+        free = (self.fold != 0) | self.outputs_free
+        ends = {Count.SETTLING: self.settled, Count.UNITS: self.count == self.size - 1,
+                Count.INPUTS: self.count == self.of_layer([layer.inputs - 1 for layer in array.layers])}
+        flags: dict[str, Value | bool] = {
+            "learn": self.learns, "error": self.erred,
+            "last fold": self.last_fold if any(layer.folds > 1 for layer in array.layers) else True}
+        if array.time_shared:
+            learning = [number for number, layer in enumerate(array.layers) if layer.learns]
+            last_layer = self.layer == len(array.layers) - 1
+            flags |= {"reverses": self.of_layer([int(layer.reverses) for layer in array.layers]).bool(),
+                      "last layer": last_layer, "last layer backwards": self.layer == min(learning, default=0)}
+            events = {"image": self.available, "full": full, "receiver": ~last_layer | free, "verdict": self.judged}
+            of_links = Sides(events={"go": main.strobe("go"), "latch": main.strobe("latch")},
+                             flags={"last fold": flags["last fold"]})
+        else:
+            events = {"full": full, "receiver": self.scan.during("IDLE") & free, "verdict": self.judged}
+            of_links = Sides(
+                events={"image": self.available, "latch": main.strobe("latch"), "learnt": main.strobe("learnt")},
+                flags={"learn": self.links_learns if array.learns else False,
+                       "last fold": array.first.folds == 1 or self.links_fold == array.first.folds - 1})
+            self.scan.build(m, Sides(events={"scan": main.strobe("scan")}, flags={"last fold": True}, last={
+                Count.UNITS: self.scanned, Count.LEAVING: self.scan.count == self.leaving + SCAN_REST - 1}))
+        issue = self.pipeline.issue
+        of_links.played = {"RUN": (issue.link, item.last)}
+        links.build(m, of_links)
+        main.build(m, Sides(events=events, flags=flags, last=ends, otherwise={"IDLE": access.begin}, played={
+            "UPDATE": (issue.update, item.last), "ERRORS": (issue.error, self.count == self.size - 1)}), access.states)
+
+    # ------------------------------------------------------------- the control word
+
+    def _control(self, m: Module) -> None:
+        """What is decided, and what items need, joined by OR."""
+        array, items = self.array, Signal(self.layout, name="items_control")
+        fields: dict[str, Value] = {name: items[name] for name in self.layout.members}
+        decided = Signal(self.layout, name="decided")
+        m.d.sync += decided.eq(self.next.as_value() | (0 if array.time_shared else items.as_value()))
+        if not array.time_shared:
+            self.pipeline.build(m, fields)
+            m.d.comb += self.control.eq(decided)
+            return
+        operand = Signal.like(self.control.broadcast_a, name="operand")    # zero when unused
+        next_operand = Signal.like(operand, name="next_operand")
+        self.pipeline.build(m, fields | {"operand": next_operand})
+        m.d.sync += operand.eq(next_operand)
+        m.d.comb += [self.control.eq(decided.as_value() | items.as_value()), self.control.broadcast_a.eq(operand),
+                     self.control.unit.eq(self.chosen)]
+        with m.If(self.control.load):
+            m.d.comb += next_operand.eq(self.access.payload.data)
+        addresses = [Signal(range(array.depth), name=f"address_{stage}") for stage in range(4)]
+        m.d.comb += self.address.eq(addresses[0])
+        if not array.learns:
+            m.d.sync += addresses[0].eq(self.pipeline.base + self.index)
+            return
+        with m.If(~self.updating | ~self.odd):
+            m.d.sync += addresses[0].eq(self.pipeline.base + self.index)
+        with m.If(~self.odd):
+            m.d.sync += [late.eq(early) for early, late in zip(addresses, addresses[1:], strict=False)]
+        with m.If(self.updating):
+            m.d.comb += self.address.eq(Mux(self.odd, addresses[3], addresses[1]))

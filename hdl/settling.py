@@ -1,14 +1,18 @@
-"""The control word of a half step by its phase, from the tables of ``hdl.half_step``."""
+"""The control word by clocks that are counted: of a half step by its phase, of other states by tables of ``hdl.program``."""
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 from amaranth.lib import data
 
 from golden_model.network import POPULATIONS
+from hdl.array_design import ArrayDesign
 from hdl.control import needs_populations
 from hdl.half_step import HALF_STEPS, PERIOD, PRODUCTS, HalfStep, coupling_row
 from hdl.layer_design import LayerDesign
-from hdl.operations import Operand
+from hdl.operations import Operand, Operation
+from hdl.time_shared.unit import ZEROS
 
 # Of programmable neurons: whether a product is issued, and how far it is; by registers, not by comparing the phase
 BY_REGISTERS = ("self_enable", "word_enable", "bracket_add")
@@ -26,9 +30,21 @@ def during(phase: Value, phases: set[int], count: int) -> Value:
     return (phase >= first) & (phase <= last)
 
 
-def settle(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, reverse: Value, corrector: Value,
+def counted(m: Module, fields: Mapping[str, Value], table: Operation, count: Signal) -> None:
+    """The fields of a table, where ``count`` tells the clock; those that ``fields`` lacks are left out."""
+    for name in sorted({at.field for at in table.fields} & fields.keys()):
+        values = {at.clock: at.value for at in table.fields if at.field == name}
+        if set(values.values()) == {1}:
+            m.d.comb += fields[name].eq(during(count, set(values), table.cycles + 1))
+        else:
+            numbers = [value for clock in range(table.cycles + 1) if isinstance(value := values.get(clock, 0), int)]
+            m.d.comb += fields[name].eq(Array([Const(number, len(fields[name])) for number in numbers])[count])
+
+
+def settle(m: Module, array: ArrayDesign, control: data.View, *, phase: Signal, half_step: Signal, reverse: Value,
            base: Value) -> None:
     """The fields of one half step. ``base``: first word of the memory of the neurons that settle."""
+    layer, corrector = array.first, half_step[0]
     table, neuron = HALF_STEPS[layer.design.kind], layer.network.neuron
     programmable, fields = layer.design.kind == "programmable", set(control.shape().members)
 
@@ -57,6 +73,11 @@ def settle(m: Module, layer: LayerDesign, control: data.View, *, phase: Value, r
             m.d.comb += control.start_new.eq(corrector)
     if programmable:
         _products(m, layer, control, table, phase=phase, reverse=reverse, base=base)
+    if array.time_shared:                                             # rings are in memories
+        m.d.comb += [
+            control.gate_place.eq(phase), control.start_place.eq(phase - POPULATIONS),
+            control.start_write.eq(when("state_new") & corrector),
+            control.start_read.eq(Mux(half_step[1:].any(), 0, ZEROS) | (phase - 2)[:3])]
     if needs_populations(layer):
         for field, clock in table.populations.items():
             m.d.comb += control[field].eq(_population(phase, clock, table))

@@ -1,8 +1,15 @@
 """A module with one of its lines changed, to see that a check notices."""
+from __future__ import annotations
+
 import importlib
 import sys
 import types
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from hdl.program import Each, If, Node
 
 
 def planted(module: str, right: str, wrong: str) -> types.ModuleType:
@@ -18,3 +25,33 @@ def planted(module: str, right: str, wrong: str) -> types.ModuleType:
     finally:
         sys.modules[module] = original
     return changed
+
+
+def planted_sequencer(module: str, right: str, wrong: str) -> Any:
+    """The class ``hdl.sequencer.Sequencer`` with a bug in its own source, or in that of a module that it imports from."""
+    if module == "hdl.sequencer":
+        return planted(module, right, wrong).Sequencer
+    original, changed = importlib.import_module(module), planted(module, right, wrong)
+    sequencer = planted("hdl.sequencer", '"""Control of one array.', '"""Control of one array.')
+    for name, value in list(vars(sequencer).items()):
+        if getattr(original, name, None) is value and value is not None:
+            setattr(sequencer, name, getattr(changed, name))
+    return sequencer.Sequencer
+
+
+def altered(nodes: tuple[Node, ...], change: Callable[[Node], tuple[Node, ...]]) -> tuple[Node, ...]:
+    """A program with ``change(node)`` in place of each node, in branches and loops as well."""
+    result: list[Node] = []
+    for node in nodes:
+        inner = node
+        if isinstance(node, If):
+            inner = replace(node, then=altered(node.then, change), otherwise=altered(node.otherwise, change))
+        elif isinstance(node, Each):
+            inner = replace(node, body=altered(node.body, change))
+        result += change(inner)
+    return tuple(result)
+
+
+def without(node: Node) -> Callable[[Node], tuple[Node, ...]]:
+    """For ``altered``: this node is left out."""
+    return lambda other: () if other == node else (other,)

@@ -41,7 +41,7 @@ def case(configuration, layer_class=Layer, unit=Unit, **options):
     layer = served.first
     parts = {control_module(layer): ControlRegister(served), unit_module(layer): unit(layer)}
     setup = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
-    return Case(component=FlatPorts(layer_class(layer)), settings=setup, parts=parts)
+    return Case(component=FlatPorts(layer_class(served)), settings=setup, parts=parts)
 
 
 @pytest.fixture(scope="module")

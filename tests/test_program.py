@@ -48,8 +48,8 @@ def test_a_folded_first_layer():
 def test_a_time_shared_array():
     text = programs(Design(network=Network(layers=(9, 5, 3)), arrangement="time-shared").arrays[0])
     assert {name: outline(nodes) for name, nodes in text.items()} == {
-        "links": "IDLE until go, > start, RUN links, DRAIN 4, FULL until latch",
-        "main": "IDLE until image, each layer [START 1, > go, each fold [LINKS until full, > latch, last fold? [] [> go], "
+        "links": "IDLE until go, each fold [> start, RUN links, DRAIN 4, FULL until latch]",
+        "main": "IDLE until image, each layer [START 1, > go, each fold [LINKS until full, > latch, "
                 "SETTLE SETTLING, SETTLED until receiver, SCAN UNITS, learn? [SAVE 5] []]], learn? [VERDICT until verdict, "
                 f"error? [each layer backwards [> ask, each fold [{BACK.replace('DRAIN 6', 'DRAIN 5')}, reverses? ["
                 "TREE_START 1, TREE INPUTS] [], UPDATE_START 1, > start, UPDATE updates in 2, UPDATED 8]]] []] [], > release"}

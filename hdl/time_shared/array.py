@@ -7,7 +7,7 @@ from amaranth.lib import wiring
 from hdl import weights
 from hdl.array_design import ArrayDesign
 from hdl.control import control_layout
-from hdl.time_shared.sequencer import TimeSharedSequencer
+from hdl.sequencer import Sequencer
 from hdl.time_shared.tree import TimeSharedTree
 
 UNIT_MODULE = "wuxing_time_shared_unit"
@@ -33,7 +33,7 @@ class TimeSharedArray(wiring.Component):
 
     Members
     -------
-    Those of ``TimeSharedSequencer`` that are not between it and the units; ``errors``: of the last layer alone; and
+    Those of ``Sequencer`` that are not between it and the units; ``errors``: of the last layer alone; and
     ``access_word``: Out(signed(word_bits)), which is there with ``access_done``.
     """
 
@@ -41,7 +41,7 @@ class TimeSharedArray(wiring.Component):
 
     def __init__(self, array: ArrayDesign, initialised: bool = False) -> None:
         self.array, self.initialised = array, initialised
-        self.sequencer = TimeSharedSequencer(array)
+        self.sequencer = Sequencer(array)
         members = {name: member for name, member in self.sequencer.signature.members.items() if name not in self.INNER}
         super().__init__(members | {"access_word": wiring.Out(signed(array.word_bits))})
 

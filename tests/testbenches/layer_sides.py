@@ -70,7 +70,7 @@ class Sink:
 
     def __init__(self, ports: Ports, chance: random.Random, stalls: float, layer: LayerDesign) -> None:
         self.ports, self.chance, self.stalls, self.learns = ports, chance, stalls, layer.learns
-        self.packing = Packing(output_layout(layer))
+        self.packing = Packing(output_layout(layer.formats))
         self.expected: list[Image] = []
         self.done: list[Image] = []
         self.free = True

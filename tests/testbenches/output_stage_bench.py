@@ -175,7 +175,7 @@ async def answers_errors_and_verdicts_are_those_of_the_golden_model(dut: Any, op
     source = Images(layer, options["learns"], chance, coverage)
     images = [source.image() for _ in range(options["images"])]
     ports = Ports(dut, OPTIONAL)
-    before = Layer(ports, chance, stalls, images, Packing(output_layout(layer)))
+    before = Layer(ports, chance, stalls, images, Packing(output_layout(layer.formats)))
     host = Host(ports, chance, stalls, images)
     await ports.start(job_valid=0, job_learn=0, job_label=0, job_want_outputs=0, outputs_valid=0, outputs=0, errors_ready=0,
                       result_ready=0)

@@ -13,18 +13,21 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pictures
+import program_tables
 import reference
+from markdown_table import table
 
 from boards import fit
 from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
 from hdl import estimate
 from hdl.design import Design
+from hdl.operations import PARALLEL, TIME_SHARED
 
 ROOT = Path(__file__).resolve().parents[1]
 USUAL = 149                               # of the 784 pixels of an MNIST image are not 0
@@ -53,11 +56,6 @@ def synthesis(command: str) -> Json:
 
 
 # ----------------------------------------------------------------- Markdown
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    names = list(columns)
-    return "\n".join("| " + " | ".join(cells) + " |" for cells in (names, ["---"] * len(names), *rows)).replace("|  |", "| |")
-
 
 def code(command: str) -> str:
     return f"`{command}`"
@@ -400,7 +398,11 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "docs/own_data.md": {"own table": own_table},
     "docs/learning.md": {"results": lambda: accuracy(True), "alternatives": alternatives},
     "docs/classifier.md": {"tables": tables},
-    "docs/hardware.md": {"clocks": lambda: clocks(core((784, 128, 10)), "ecp5", True), "untrained": untrained,
+    "docs/hardware.md": {"phases": program_tables.phases, "items": lambda: program_tables.operations(PARALLEL),
+                         "program": lambda: program_tables.program("parallel"),
+                         "time-shared program": lambda: program_tables.program("time-shared"),
+                         "time-shared items": lambda: program_tables.operations(TIME_SHARED),
+                         "clocks": lambda: clocks(core((784, 128, 10)), "ecp5", True), "untrained": untrained,
                          "time-shared clocks": lambda: clocks(time_shared((784, 32, 10)), "ice40", False), "cells": cells},
     "docs/boards.md": {name: (lambda name=name: build(name)) for name in ("icebreaker-784-32-10", "icebreaker-784-64-10",
                                                                          "ulx3s-85f-784-128-10")},

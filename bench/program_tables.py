@@ -1,0 +1,96 @@
+"""Tables of docs/hardware.md that say what happens in which clock, from the tables and programs of hdl."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from markdown_table import table
+
+from golden_model.network import POPULATIONS, Network
+from hdl.array_design import ArrayDesign
+from hdl.design import Design
+from hdl.half_step import GATE_TO_MULTIPLIER, SHIFT, issue_phases
+from hdl.operations import PARALLEL, TIME_SHARED, Datapath
+from hdl.program import Count, Do, Each, If, Node, Play, Tell, Wait, programs
+
+LASTING = {Count.SETTLING: "all half steps", Count.UNITS: "a clock for each neuron of the fold",
+           Count.INPUTS: "a clock for each input of the layer", Count.LEAVING: "until the outputs have left"}
+PLAYED = {"inputs": "until the last one of the list of inputs is issued",
+          "errors": "until the last error of the fold is issued"}
+WHILE = {"fold": "for each fold", "layer": "for each layer",
+         "layer backwards": "for each layer that learns, the last one first"}
+IF = {"learn": "if the image is learnt", "error": "if it has an error", "last fold": "if it is the last fold",
+      "reverses": "if the layer sends errors back"}
+
+
+def array(arrangement: str) -> ArrayDesign:
+    """The second layer of a network, or the array of all."""
+    return Design(network=Network(layers=(9, 5, 3)), arrangement=arrangement).arrays[-1]
+
+
+def rows(nodes: tuple[Node, ...], under: str = "") -> Iterator[list[str]]:
+    """State, how long it lasts, what is told in its last clock; what a loop or a branch holds is set in."""
+    previous: list[str] | None = None
+    for node in nodes:
+        if isinstance(node, Tell):
+            if previous is None:
+                previous = [under, "", ""]
+            previous[2] = f"{previous[2]}, {node.event}".strip(", ")
+            continue
+        if previous is not None:
+            yield previous
+            previous = None
+        if isinstance(node, If):
+            yield [f"{under}*{IF[node.flag]}*", "", ""]
+            yield from rows(node.then, f"{under}&emsp;")
+            if node.otherwise:
+                yield [f"{under}*else*", "", ""]
+                yield from rows(node.otherwise, f"{under}&emsp;")
+        elif isinstance(node, Each):
+            yield [f"{under}*{WHILE[node.over + ' backwards' * node.backwards]}*", "", ""]
+            yield from rows(node.body, f"{under}&emsp;")
+        else:
+            previous = [f"{under}`{node.state}`", lasts(node), ""]
+    if previous is not None:
+        yield previous
+
+
+def lasts(node: Do | Wait | Play) -> str:
+    if isinstance(node, Wait):
+        return f"until {node.event}" + (f"; shows *{node.shows}*" if node.shows else "")
+    if isinstance(node, Play):
+        return PLAYED[node.stream] + (f", one in {node.every} clocks" if node.every > 1 else "")
+    if isinstance(node.clocks, Count):
+        return LASTING[node.clocks]
+    return f"{node.clocks} clock{'s' * (node.clocks != 1)}"
+
+
+def program(arrangement: str) -> str:
+    """The programs of all machines of an array."""
+    parts = []
+    for name, nodes in programs(array(arrangement)).items():
+        parts.append(f"Machine *{name}*:")
+        parts.append(table(("state", "lasts", "then tells"), rows(nodes)))
+    return "\n\n".join(parts)
+
+
+def phases() -> str:
+    """What a half step of kind shift does in each phase."""
+    count = SHIFT.phases
+    operands = {phase + GATE_TO_MULTIPLIER for phase in SHIFT.when("coupling_enable")}
+    named = {"ring is tapped for population": SHIFT.when("self_enable"),
+             "operands of population enter the multiplier": operands,
+             "new word of population": SHIFT.when("state_new")}
+    lines = [[what, *(str(sorted(when).index(phase)) if phase in when else "" for phase in range(count))]
+             for what, when in named.items()]
+    assert all(len(when) == POPULATIONS for when in named.values())
+    for text, path in (("an item may be issued", PARALLEL), ("the same in a time-shared array", TIME_SHARED)):
+        lines.append([text, *("x" if phase in issue_phases(path, SHIFT) else "" for phase in range(count))])
+    return table(("phase", *map(str, range(count))), lines)
+
+
+def operations(path: Datapath) -> str:
+    """The reservation tables: which fields of the control word an item sets, by clocks since its issue."""
+    clocks = range(1, max(operation.cycles for operation in path.operations.values()) + 1)
+    lines = [[f"`{name}`", *(", ".join(f"`{at.field}`" for at in operation.fields if at.clock == clock) for clock in clocks)]
+             for name, operation in path.operations.items()]
+    return table(("item", *map(str, clocks)), lines)

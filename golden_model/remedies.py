@@ -25,7 +25,11 @@ def remedy(network: Network) -> str:
     The first of these that suffices: one greater rate, one narrower format, all rates greater, fewer halvings, narrower
     formats, these with the greatest rates and with batches of one image.
     """
+    tried: set[frozenset[tuple[Any, Any]]] = set()        # cutting a word at 30 and at 20 bits comes to the same if it has 12
     for changes in _candidates(network):
+        if (key := frozenset(changes.items())) in tried:
+            continue
+        tried.add(key)
         if _suffices(network, changes):
             return ", ".join(f"{section}.{name} = {_text(value)}" for (section, name), value in changes.items())
     return "the default formats, rates and batch, and fewer inputs of a neuron"

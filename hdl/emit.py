@@ -33,7 +33,8 @@ from hdl.time_shared.unit import TimeSharedUnit
 from hdl.unit import Unit
 from hdl.verilog_text import keep_hierarchy, readable
 
-TOP = "wuxing_core"
+PREFIX = "wuxing"                         # of the names of modules
+TOP = f"{PREFIX}_core"
 VERILOG, MANIFEST, INSTANCE, REGISTERS, WAIVERS = f"{TOP}.v", "manifest.json", "instance.v", "registers.md", "lint.vlt"
 CELLS = {"ecp5": ("MULT18X18D.v",)}       # models of the blocks that a target's cores instantiate
 FORMAT = "wuxing manifest 1"
@@ -173,18 +174,37 @@ def _check_wired(layer: LayerDesign, coupling: Any) -> None:
 
 # ----------------------------------------------------------------- all files, and what they are
 
-def core_files(design: Design, parameters: Parameters, encoding: Mapping[str, Any] | None = None) -> dict[str, str]:
+def core_files(design: Design, parameters: Parameters, encoding: Mapping[str, Any] | None = None,
+               prefix: str = PREFIX) -> dict[str, str]:
     """Every file that belongs to a core by its name, ``MANIFEST`` last. Equal arguments give equal texts.
 
     ``encoding``: for the manifest, how what is measured becomes the bytes of an image, as ``Encoding.to_dict`` says it; None:
-    bytes are sent as they are.
+    bytes are sent as they are. ``prefix``: what the names of modules, and if it is another one than usual of memory files,
+    begin with, so that several cores can live in one design; the models of ``cells`` are the same for all.
+
+    Raises
+    ------
+    InputError
+        If parameters are not those of the design, or a prefix is no name in Verilog.
     """
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", prefix) is None:
+        raise InputError(f"prefix must be letters, digits and _, a letter first, not {prefix!r}; choose another one")
     files = {VERILOG: to_verilog(design, initialised=True), **memory_files(design, parameters),
              INSTANCE: templates.instance(TOP, ports(), generator()),
              REGISTERS: templates.registers(design, generator()),
-             WAIVERS: (SOURCES / WAIVERS).read_text("utf-8"), **cells(design)}
-    files[MANIFEST] = json.dumps(manifest(design, files, encoding), indent=2) + "\n"
+             WAIVERS: (SOURCES / WAIVERS).read_text("utf-8")}
+    files = {renamed(name, prefix): renamed(text, prefix) for name, text in files.items()} | cells(design)
+    files[MANIFEST] = renamed(json.dumps(manifest(design, files, encoding), indent=2), prefix) + "\n"
     return files
+
+
+def renamed(text: str, prefix: str) -> str:
+    """A text in which modules and memory files have another prefix."""
+    if prefix == PREFIX:
+        return text
+    text = re.sub(rf"\b{PREFIX}_(?=\w)", f"{prefix}_", text)
+    text = re.sub(r"\bweights_(?=\d+_\d+\.hex)", f"{prefix}_weights_", text)
+    return text.replace("wuxing verilog MODEL -o DIR", f"wuxing verilog MODEL -o DIR --prefix {prefix}")
 
 
 def is_name_of_core(name: str) -> bool:

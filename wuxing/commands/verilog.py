@@ -16,6 +16,8 @@ from wuxing import designs, options
 from wuxing.designs import Choices
 from wuxing.reports import console
 
+PREFIX = "Begin the names of modules and memory files with this, so that several cores can live in one design."
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
@@ -37,6 +39,7 @@ class Result:
 def verilog(model: designs.NetworkArgument, choices: Choices,
             output: Annotated[Path, typer.Option("--output", "-o", metavar="DIR", show_default=False,
                                                  help="The folder to write; an old one of this command is replaced.")],
+            prefix: Annotated[str, typer.Option(metavar="NAME", help=PREFIX)] = "wuxing",
             json: options.JsonOption = None, quiet: options.QuietOption = False) -> None:
     """Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."""
     from hdl import emit
@@ -45,7 +48,7 @@ def verilog(model: designs.NetworkArgument, choices: Choices,
     source = designs.read(model, quiet)
     network = source.network
     design = designs.core(source, choices)
-    files = emit.core_files(design, source.values, source.manifest_encoding)
+    files = emit.core_files(design, source.values, source.manifest_encoding, prefix)
     write_folder(output, files)
     manifest = emit.read_manifest(output)
     entries = [entry.name for entry in fields(Result) if entry.name not in ("folder", "manifest")]
@@ -61,8 +64,9 @@ def verilog(model: designs.NetworkArgument, choices: Choices,
         table.add_row(*(f"{count:,}" for count in (layer.index, layer.inputs, layer.neurons, layer.units, layer.folds,
                                                    layer.depth, layer.word_bits,
                                                    layer.units * layer.depth * layer.word_bits)))
-    screen.print("", table, "", f"{len(files)} files: {emit.VERILOG} and {emit.INSTANCE} for the design, {emit.WAIVERS} for "
-                 f"its lint, {emit.REGISTERS} for its frames, {emit.MANIFEST} for programs, weights_*.hex for its memories",
+    screen.print("", table, "", f"{len(files)} files: {emit.renamed(emit.VERILOG, prefix)} and {emit.INSTANCE} for the design, "
+                 f"{emit.WAIVERS} for its lint, {emit.REGISTERS} for its frames, {emit.MANIFEST} for programs, "
+                 f"{emit.renamed('weights_0_0.hex', prefix)} and others for its memories",
                  sep="\n", soft_wrap=True)
 
 

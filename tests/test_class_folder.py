@@ -149,3 +149,14 @@ def test_what_is_no_recording(tmp_path, text, sentence):
     path.write_text(text)
     with pytest.raises(InputError, match=refusal(f"{path} {sentence}")):
         read(str(folder))
+
+
+def test_a_folder_whose_files_are_in_no_class(tmp_path):
+    """What a newcomer does first: all pictures in one folder."""
+    for number in range(3):
+        Image.fromarray(np.zeros((4, 4), np.uint8)).save(tmp_path / f"{number}.png")
+    with pytest.raises(InputError, match=refusal(
+            f"folder {tmp_path} must have a sub-folder with pictures or recordings for each class, or X.npy and y.npy, or the "
+            "four IDX files of a data set, but none of these is among its 3 entries; sort pictures or recordings into "
+            "sub-folders, one for each class")):
+        read(str(tmp_path))

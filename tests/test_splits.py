@@ -94,8 +94,12 @@ def test_only_what_is_earlier_is_learnt(column):
     ("column:part", "ab", {"part": ["test", ""]}, "column 'part' of the split must say train or test of each sample, not ''"),
     ("column:part", "ab", {"part": ["test", "test"]}, ("a split must leave samples to train and to test with, but column "
                                                       "'part' leaves none to train with; choose other folds or another split")),
-    ("stratified", "ab", {}, ("a split must leave samples to train and to test with, but stratified: fold 1 of 5 leaves none "
-                             "to test with; choose other folds or another split")),
+    ("stratified", "ab", {}, ("a split by class must have two or more samples of some class, but each of 2 has its own; take "
+                             "the column that has the classes, or add samples")),
+    ("stratified:3/5", "aab", {}, ("a split must leave samples to train and to test with, but stratified:3/5: fold 3 of 5 "
+                                  "leaves none to test with; choose other folds or another split")),
+    ("group:who", "ab", {"who": ["p", "p"]}, ("a split by group must have two or more groups, but all samples are of one in "
+                                             "'who'; split by another column or by class (stratified)")),
 ])
 def test_what_cannot_be_split(split, labels, columns, text):
     with pytest.raises(InputError, match=refusal(text)):

@@ -63,6 +63,8 @@ def test_columns_by_name(tmp_path):
                                                         "that of classes or split or one that is left out; choose another")),
     ("a,class\n,x\n?,y\n", Reading(categories=("a",)), ("the column 'a' of --categories must have 1 to 256 different names, "
                                                         "not 0; leave it out by --without, or take it as numbers")),
+    ("a;class\n1,5;x\n", Reading(), ("must have numbers with a point in column 'a', but line 2 has '1,5'; save it with "
+                                     "points")),
     ("a,class\n1,x\n2\n", Reading(), "must have 2 values in each line, as its header, but line 3 has 1; mend the line"),
     ("a,class\n1,\n", Reading(), "must have a class in column 'class' of each line, but line 2 has none; leave the line out"),
     ("a,class\n\n", Reading(), "must have a line for each sample below its header, but has none; add some"),

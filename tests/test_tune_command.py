@@ -179,3 +179,9 @@ def test_one_person_alone_cannot_be_held_out(table, capsys):
     assert capsys.readouterr().err == (
         "wuxing: the training samples must be of two or more in the column who of --split, one of whom is held out, but are of "
         "1; add samples of others, or split by class (stratified)\n")
+
+
+def test_few_samples_are_cut_into_as_many_folds_as_they_fill(table, capsys):
+    (table / "tiny.csv").write_text("a,class\n1,x\n2,x\n3,y\n4,y\n5,x\n6,z\n", "utf-8")
+    assert main(["tune", "--dataset", "tiny.csv", "--settings", "2", "--epochs", "1", "--json", "r.json", "-q"]) == 0
+    assert result()["folds"] == ["1/4", "2/4", "3/4", "4/4"]              # two of x, two of y; the only z is always learnt

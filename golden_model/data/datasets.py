@@ -286,6 +286,10 @@ def _folder(folder: Path, name: str, reading: Reading) -> Samples | Collection:
                 return arrays_file.read_folder(folder, name, reading)
             if class_folder.holds_classes(folder):
                 return class_folder.read(folder, name, reading)
+            count = sum(1 for _ in folder.iterdir())
+            raise InputError(f"folder {folder} must have a sub-folder with pictures or recordings for each class, or X.npy and "
+                             f"y.npy, or the four IDX files of a data set, but none of these is among its {count} entries; "
+                             f"sort pictures or recordings into sub-folders, one for each class")
     except PermissionError as error:
         raise InputError(f"{error.filename} must be a folder that may be read and entered, but: {error.strerror}; give "
                          f"yourself the right to (chmod), or copy what it holds to another folder") from None

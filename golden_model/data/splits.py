@@ -112,6 +112,9 @@ class Split:
             return self._by_column(columns[self.column])
         if self.rule == "time":
             return self._by_time(columns[self.column])
+        if self.rule == "stratified" and len(set(labels)) == count:
+            raise InputError(f"a split by class must have two or more samples of some class, but each of {count} has its own; "
+                             "take the column that has the classes, or add samples")
         folds = self._by_class(labels) if self.rule == "stratified" else self._by_group(columns[self.column])
         return _both(folds == self.fold - 1, f"{self}: fold {self.fold} of {self.folds}")
 
@@ -134,6 +137,9 @@ class Split:
         sizes: dict[Any, int] = {}
         for group in groups:
             sizes[group] = sizes.get(group, 0) + 1
+        if len(sizes) < 2:
+            raise InputError(f"a split by group must have two or more groups, but all samples are of one in "
+                             f"{brief(self.column)}; split by another column or by class (stratified)")
         if len(sizes) < self.folds:
             raise InputError(f"a split by group must have at most as many folds as there are groups in {brief(self.column)}, "
                              f"{len(sizes)}, not {self.folds}; take so many folds, as in "

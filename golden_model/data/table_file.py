@@ -139,6 +139,9 @@ def _number(text: str, column: str, line: int, path: Path) -> float:
     except ValueError:
         if text.strip().lower() in MISSING:
             return float("nan")
+        if is_number(text.strip().replace(",", ".", 1)):
+            raise InputError(f"{path} must have numbers with a point in column {brief(column)}, but line {line} has "
+                             f"{brief(text)}; save it with points") from None
         raise InputError(f"{path} must have numbers in column {brief(column)}, but line {line} has {brief(text)}; name it in "
                          f"--categories if it has names, or leave it out by --without") from None
 

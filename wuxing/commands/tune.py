@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Annotated
 import tomli_w
 import typer
 
+from golden_model.data import classes
 from golden_model.data.datasets import Dataset
 from golden_model.errors import InputError
 from golden_model.network import Network
@@ -204,6 +206,9 @@ def parts_of(samples: Dataset, folds: int | None) -> list[str]:
         if parts < 2:
             raise InputError(f"the training samples must be of two or more in the column {split.column} of --split, one of "
                              f"whom is held out, but are of {parts}; add samples of others, or split by class (stratified)")
+    if split.rule == "stratified":                            # the only one of its class is always learnt
+        sizes = Counter(classes.listed(samples.samples.train_labels)).values()
+        parts = max(2, min(PARTS, sum(size for size in sizes if size > 1)))
     result = [f"{each.fold}/{parts}" for each in split.each(parts)][:number]
     for part in result:
         fold, _, of = part.partition("/")

@@ -243,6 +243,8 @@ class ArrayClocks:
 
     def links(self, first: int, ready: Sequence[int]) -> int:
         """The clock in which the last item is taken. Item j is on offer from ready[j] on, and none before ``first``."""
+        if ready and max(ready) <= first:                     # as in all folds but the first
+            return self._taken(first, len(ready))
         clock, latest = first - 1, _latest(ready)
         for number, earliest in enumerate(ready):
             if latest[number] <= clock + 1 - number:          # none that is left is ever waited for

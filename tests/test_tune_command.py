@@ -185,3 +185,11 @@ def test_few_samples_are_cut_into_as_many_folds_as_they_fill(table, capsys):
     (table / "tiny.csv").write_text("a,class\n1,x\n2,x\n3,y\n4,y\n5,x\n6,z\n", "utf-8")
     assert main(["tune", "--dataset", "tiny.csv", "--settings", "2", "--epochs", "1", "--json", "r.json", "-q"]) == 0
     assert result()["folds"] == ["1/4", "2/4", "3/4", "4/4"]              # two of x, two of y; the only z is always learnt
+
+
+def test_folds_are_cut_out_of_the_images_that_are_used():
+    setting = learner.setting_of(Network(layers=(64, 4, 10)), "fixed", "digits", hold_out=None, train_images=100, fold="2/5")
+    part, whole = learner.images(setting), learner.whole("digits")
+    assert (len(part.train_labels), len(part.test_labels)) == (80, 20)
+    used = {image.tobytes() for image in whole.train_images[:100]}
+    assert {image.tobytes() for image in (*part.train_images, *part.test_images)} == used

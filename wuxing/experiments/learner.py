@@ -145,10 +145,11 @@ def _images(name: str, reading: str, encoding: str | None, sha256: str, hold_out
     if data.sha256 != sha256:
         raise InputError(f"the data set {name} must have SHA-256 {sha256}, with which the run was described, not "
                          f"{data.sha256}; give every machine the same files")
-    data = data if hold_out is None else data.hold_out(hold_out, HOLD_OUT_SEED)
-    if fold is not None:
+    if fold is not None:                                      # of the images that are used at all
         part, _, parts = fold.partition("/")
-        data = data.fold(int(part), int(parts))
+        used = data if train_images is None else data.first(train=train_images)
+        return used.fold(int(part), int(parts))
+    data = data if hold_out is None else data.hold_out(hold_out, HOLD_OUT_SEED)
     return data if train_images is None else data.first(train=train_images)
 
 

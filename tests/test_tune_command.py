@@ -193,3 +193,15 @@ def test_folds_are_cut_out_of_the_images_that_are_used():
     assert (len(part.train_labels), len(part.test_labels)) == (80, 20)
     used = {image.tobytes() for image in whole.train_images[:100]}
     assert {image.tobytes() for image in (*part.train_images, *part.test_images)} == used
+
+
+def test_the_next_command_says_all_that_the_file_does_not(table):
+    (table / "c.toml").write_text("learning.epochs = 1\n", "utf-8")
+    words = ["--dataset", "t.csv", "--label", "class", "--without", "b", "--categories", "who", "--split", "stratified:2/5",
+             "--train-images", "150", "--arithmetic", "float"]
+    assert main(["tune", *words, "--learning-rate", "0.3", "--config", "c.toml", "--settings", "2", "--epochs", "1", "--json",
+                 "r.json", "-q"]) == 0
+    command = result()["next_command"].split()
+    assert command == ["wuxing", "train", *words, "--config", "tuned.toml"]
+    assert main([*command[1:], "-q"]) == 0
+    assert model_file.load("model.npz").network.to_dict() == result()["network"]

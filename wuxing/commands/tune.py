@@ -118,7 +118,7 @@ def tune(settings: Settings, runners: Runners,
     best, usual = search.best(), search.usual()
     chosen = tried[best.number]
     network = chosen.network.with_learning(epochs=best.epochs, average=min(chosen.network.learning.average, best.epochs))
-    follow = _next_command(settings, output)
+    follow = _next_command(settings, output, arithmetic)
     result = Result(config=output, dataset=whole.name, dataset_sha256=samples.sha256, arithmetic=arithmetic, folds=parts,
                     rungs=rungs, complete=complete, best=best, usual=usual, network=network, encoding=chosen.encoding,
                     rows=search.rows, versions=versions(), next_command=follow)
@@ -250,12 +250,13 @@ def _budget(rungs: Sequence[Rung], parts: Sequence[str], whole: Dataset, samples
             f"samples: {epochs:,} epochs of about {learnt:,} samples, or what is not kept of these")
 
 
-def _next_command(settings: Settings, output: Path) -> str:
+def _next_command(settings: Settings, output: Path, arithmetic: str) -> str:
     words = ["wuxing", "train"]
     for entry in fields(settings):
         value = getattr(settings, entry.name)
         if entry.name in KEPT and value != entry.default or entry.name == "dataset":
             words += [f"--{entry.name.replace('_', '-')}", *([] if value is True else [str(value)])]
+    words += [] if arithmetic == "fixed" else ["--arithmetic", arithmetic]
     return shlex.join([*words, "--config", str(output)])
 
 

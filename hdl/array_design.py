@@ -46,6 +46,10 @@ class ArrayDesign:
         return any(layer.learns for layer in self.layers)
 
     @property
+    def saves_state(self) -> bool:
+        return any(layer.saves_state for layer in self.layers)
+
+    @property
     def reverses(self) -> bool:
         """Errors go back from some layer to the one before it."""
         return any(layer.reverses for layer in self.layers)
@@ -140,6 +144,10 @@ class ArrayDesign:
     @property
     def operand_scale(self) -> int:
         return self.first.operand_scale
+
+    @property
+    def product_bits(self) -> int:
+        return self.first.product_bits                # which kind of neurons it has makes them equal
 
     @property
     def update_shift(self) -> int:

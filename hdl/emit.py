@@ -29,7 +29,6 @@ from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.parameter_access import WORD_LATENCY
 from hdl.time_shared.array import UNIT_MODULE
 from hdl.time_shared.core import TimeSharedCore
-from hdl.time_shared.unit import TimeSharedUnit
 from hdl.unit import Unit
 from hdl.verilog_text import keep_hierarchy, readable
 
@@ -73,7 +72,7 @@ def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Compone
     """The modules that are made from Amaranth, each with its name, and the Verilog of the others."""
     if design.arrangement == "time-shared":
         components: list[tuple[wiring.Component, str]] = [
-            (TimeSharedCore(design, initialised), TOP), (TimeSharedUnit(design.arrays[0]), UNIT_MODULE)]
+            (TimeSharedCore(design, initialised), TOP), (Unit(design.arrays[0]), UNIT_MODULE)]
         memory = weights.verilog(1, design.target)
     else:
         components = [(Core(design, initialised), TOP)]
@@ -82,7 +81,7 @@ def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Compone
             components.append((ControlRegister(array), control_module(array.first)))
             if branches(array):
                 components.append((ControlBranch(array), branch_module(array.first)))
-            components.append((Unit(array.first), unit_module(array.first)))
+            components.append((Unit(array), unit_module(array.first)))
     return components, memory
 
 

@@ -4,10 +4,12 @@ Also how words are joined by OR in place of multiplexers: from registers that ar
 """
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Mux, Value, signed
+from collections.abc import Sequence
 
-from hdl.layer_design import LayerDesign, uniform
-from hdl.ring import of_population
+from amaranth.hdl import Array, Cat, Const, Mux, Value, signed
+
+from hdl.array_design import ArrayDesign
+from hdl.layer_design import uniform
 
 
 def wide(value: Value, bits: int) -> Value:
@@ -22,13 +24,19 @@ def gated(value: Value, enable: Value, bits: int) -> Value:
     return wide(value, bits) & enable.replicate(bits)
 
 
-def population_size(layer: LayerDesign, word: Value, population: Value | None = None) -> Value:
+def of_population(choices: Sequence[Value], population: Value) -> Value:
+    """One of five signed values, all widened to the widest."""
+    width = max(len(choice) for choice in choices)
+    return Array([wide(choice.as_signed(), width).as_signed() for choice in choices])[population].as_signed()
+
+
+def population_size(array: ArrayDesign, word: Value, population: Value | None = None) -> Value:
     """rest + s, not negative. With the default rest value 1 and range -1..1 that is s with its top bit inverted.
 
     ``population`` tells which of five rest values; it is not looked at if all are equal.
     """
-    s = layer.formats.displacement
-    rest = _rest(layer)
+    s = array.formats.displacement
+    rest = _rest(array)
     if uniform(rest) and rest[0] == -s.least:
         return word[:s.bits] ^ (1 << s.bits - 1)
     if uniform(rest) or population is None:
@@ -36,23 +44,23 @@ def population_size(layer: LayerDesign, word: Value, population: Value | None = 
     return (word + of_population([Const(value, signed(s.bits + 1)) for value in rest], population))[:s.bits + 1]
 
 
-def reverse_gate(layer: LayerDesign, word: Value, population: Value | None = None, enable: Value | None = None) -> Value:
+def reverse_gate(array: ArrayDesign, word: Value, population: Value | None = None, enable: Value | None = None) -> Value:
     """The gate of the reverse circuit: the population, but the floor where it is below that or ``word`` is the greatest.
 
     Without ``enable`` (of the floor) it is the plain population.
     """
-    s = layer.formats.displacement
-    floor = s.exact(layer.network.neuron.gate_floor, "neuron.gate_floor")
-    there = population_size(layer, word, population).as_unsigned()
+    s = array.formats.displacement
+    floor = s.exact(array.network.neuron.gate_floor, "neuron.gate_floor")
+    there = population_size(array, word, population).as_unsigned()
     low = ~there[floor.bit_length() - 1:].any() if floor & floor - 1 == 0 else there < floor
     floored = low | (word == s.greatest)
     return Mux(floored if enable is None else floored & enable, floor, there)
 
 
-def not_extinct(layer: LayerDesign, word: Value, reverse: Value, population: Value | None = None) -> Value:
+def not_extinct(array: ArrayDesign, word: Value, reverse: Value, population: Value | None = None) -> Value:
     """Forward words are at least -rest; nothing to do where that is the least word."""
-    s = layer.formats.displacement
-    low = [-value for value in _rest(layer)]
+    s = array.formats.displacement
+    low = [-value for value in _rest(array)]
     if all(value == s.least for value in low):
         return word
     least = Const(low[0], signed(s.bits)) if uniform(low) or population is None else of_population(
@@ -60,6 +68,6 @@ def not_extinct(layer: LayerDesign, word: Value, reverse: Value, population: Val
     return Mux(~reverse & (word < least), least, word).as_signed()
 
 
-def _rest(layer: LayerDesign) -> list[int]:
-    s = layer.formats.displacement
-    return [s.exact(value, "neuron.rest") if value < 1 else round(value * s.one) for value in layer.network.neuron.rest]
+def _rest(array: ArrayDesign) -> list[int]:
+    s = array.formats.displacement
+    return [s.exact(value, "neuron.rest") if value < 1 else round(value * s.one) for value in array.network.neuron.rest]

@@ -6,6 +6,8 @@ from __future__ import annotations
 from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.utils import ceil_log2
 
+BLOCK = {"ram_style": "block", "no_rw_check": 1}                         # of a memory in block RAM
+
 
 def write_port(memory: Memory, name: str) -> WritePort:
     """A synchronous port whose signals are ``<name>__addr``, ``__data`` and ``__en``."""

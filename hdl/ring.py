@@ -1,56 +1,22 @@
-"""The ring of five populations, rotating, and the one bracket circuit that serves all five populations.
+"""Rings of five populations, and where those of step starts and gates are kept.
 
-The ring turns by one place a clock, so that the neighbours of the population at its head are always at the same places:
-
-::
-
-    head
-     0     1      2      3      4        at clock i: population i, child, prey, predator, mother
-     |   child   prey  predator mother
-     v
-    b_i = K1_i x[4] - K1_{i+1} x[1] + K2_i x[2] - K2_{i-2} x[3]  - K3_i x[0] + drive
-
-The mirrored ring of the reverse circuit runs through the same taps; its couplings are in mirrored order
-(``docs/arithmetic.md``, Mirror).
+The ring of evaluation points turns by one place a clock, so that the neighbours of the population at its head are always at the
+same places (``hdl.bracket``). What else a neuron has five words of goes round with it, in registers or in a memory.
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed, unsigned
-from amaranth.lib import data, memory
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, signed, unsigned
+from amaranth.lib import memory
+from amaranth.lib.wiring import In
 
 from golden_model.network import POPULATIONS
-from hdl.layer_design import LayerDesign, signed_digits, uniform
-from hdl.memory_ports import read_port, write_port
-from hdl.narrow import clamp, half_up
+from hdl.array_design import SLOT, ArrayDesign
+from hdl.gate import population_size, reverse_gate
+from hdl.memory_ports import BLOCK, read_port, write_port
 
-CHILD, PREY, PREDATOR, MOTHER = 1, 2, 3, 4
-
-
-def multiple(value: Value, factor: int) -> Value:
-    """value * factor by shifts and adders, for factors of one or two signed powers of two."""
-    terms = [(value << shift) if sign > 0 else -(value << shift) for shift, sign in signed_digits(factor)]
-    if not terms:
-        return Const(0, signed(1))
-    return sum(terms[1:], terms[0])
-
-
-def multiple_of_population(value: Value, factors: Sequence[int], population: Value | None) -> Value:
-    """value times the factor of the population that is being computed; ``population`` is not looked at if all are equal."""
-    if uniform(factors) or population is None:
-        return multiple(value, factors[0])
-    return of_population([multiple(value, factor) for factor in factors], population)
-
-
-def of_population(choices: Sequence[Value], population: Value) -> Value:
-    """One of five signed values, all widened to the widest."""
-    width = max(len(choice) for choice in choices)
-    widened = []
-    for choice in choices:
-        wide = choice.as_signed()
-        widened.append(Cat(wide, wide[-1].replicate(width - len(wide))).as_signed() if len(wide) < width else wide)
-    return Array(widened)[population].as_signed()
+ZEROS = SLOT                              # first of the words of the memory of step starts that stay zero
 
 
 def shift_ring(m: Module, name: str, width: int, *, shift: Value, new: Value, word: Value, clear: Value | None = None,
@@ -70,7 +36,7 @@ def shift_ring(m: Module, name: str, width: int, *, shift: Value, new: Value, wo
 
 def memory_ring(m: Module, name: str, width: int, *, write: Value, write_place: Value, place: Value, word: Value,
                 is_signed: bool = True) -> Value:
-    """One word of a ring that stands still in a memory of LUTs while places go round (``hdl.control.Places``): where a ring
+    """One word of a ring that stands still in a memory of LUTs while places go round (``hdl.control``): where a ring
     shifts, nothing moves, and only a new word is written. Words that were never written are 0.
 
     ``place`` is read in the same clock; with one bit more than ``write_place`` it also names words that are never written.
@@ -83,92 +49,94 @@ def memory_ring(m: Module, name: str, width: int, *, write: Value, write_place: 
     return get.data
 
 
-class Bracket:
-    """The bracket circuit of kind ``shift``: adders only, two clocks.
+class RegisterRings:
+    """Rings of registers that shift. Without learning there is no ring of gates: each enters when it is needed."""
 
-    ::
+    def __init__(self, m: Module, unit: Any) -> None:
+        self.m, self.array, self.control, self.bits = m, unit.array, unit.control, unit.array.formats.displacement.bits
 
-        x[4], x[2] --> pair --> before --> - --> coupling --+       (K1 = K2; else two differences)
-        x[0] --> self ------------------> rest -----+--> b
-        broadcast register -------------> (drive, inputs, reverse signals)
+    @staticmethod
+    def members(array: ArrayDesign) -> dict[str, Any]:
+        return {}
 
-    ``self_enable``, ``coupling_enable``: registers that are not enabled are zero, so that what comes through the broadcast
-    register reaches operand B alone.
+    def start(self, word: Value) -> Value:
+        """The step start of the population whose mean is made, from a ring that takes in ``word``."""
+        control = self.control
+        return shift_ring(self.m, "start", self.bits, shift=control.start_shift, new=control.start_new, word=word,
+                          clear=control.clear)[0]
+
+    def gate(self, point: list[Signal]) -> Value:
+        """The gate that entered last: of the point at the head a clock ago, or the one whose turn it is."""
+        array, control, population = self.array, self.control, getattr(self.control, "population_gate", None)
+        if array.learns:
+            return self._gate_ring(reverse_gate(array, point[0], population, control.gate_floor))
+        entering = Signal(self.bits + 1, reset_less=True, name="entering")
+        gate = population_size(array, point[0], population)
+        waits = array.design.kind == "programmable"                       # for its bracket
+        self.m.d.sync += entering.eq(Mux(control.gate_shift, gate, entering) if waits else gate)
+        return entering
+
+    def _gate_ring(self, gate: Value) -> Value:
+        control = self.control
+        return shift_ring(self.m, "gate", self.bits + 1, shift=control.gate_shift, new=control.gate_new, word=gate,
+                          is_signed=False)[-1]
+
+
+class LutRings(RegisterRings):
+    """Rings that stand still in memories of LUTs."""
+
+    def start(self, word: Value) -> Value:
+        control, start = self.control, Signal(signed(self.bits), reset_less=True, name="start")
+        self.m.d.sync += start.eq(memory_ring(
+            self.m, "start", self.bits, write=control.start_write, write_place=control.start_written,
+            place=control.start_place, word=word))
+        return start
+
+    def _gate_ring(self, gate: Value) -> Value:
+        control = self.control
+        return memory_ring(self.m, "gate", self.bits + 1, write=control.gate_write, write_place=control.gate_place,
+                           place=control.gate_last, word=gate, is_signed=False)
+
+
+class BlockRings:
+    """Block RAM: step starts in 16 words, of which eight stay zero; gates of every fold in words of their own, which stay there
+    until the way back.
+
+    Members
+    -------
+    slot : In(array.all_slots)
+        Of the memory of gates, constant while a neuron is worked on.
     """
 
-    def __init__(self, layer: LayerDesign) -> None:
-        self.layer = layer
-        one = layer.formats.coupling.one
-        neuron = layer.network.neuron
-        self.K1, self.K2, self.K3 = ([round(value * one) for value in couplings]
-                                     for couplings in (neuron.K1, neuron.K2, neuron.K3))
+    def __init__(self, m: Module, unit: Any) -> None:
+        self.m, self.array, self.control, self.slot = m, unit.array, unit.control, unit.slot
 
-    def build(self, m: Module, x: list[Signal], broadcast: Signal, control: data.View) -> Value:
-        """The bracket as the multiplier's operand, two clocks after ``x`` was tapped and one after ``broadcast``."""
-        formats, width = self.layer.formats, self.layer.formats.displacement.bits
-        scale = formats.coupling.fraction
-        population = getattr(control, "population_difference", None) if not self._same_coupling else None
-        mirrored = [(1 - e) % POPULATIONS for e in range(POPULATIONS)], [(-e - 2) % POPULATIONS for e in range(POPULATIONS)]
-        own = Signal(signed(width), reset_less=True, name="own")
-        coupling_enable, self_population = control.coupling_enable, getattr(control, "population_self", None)
-        if self._one_rate:
-            # x[child] + x[predator] is what x[mother] + x[prey] was a clock ago; in phase 9 the new words are there already
-            pair = Signal(signed(width + 1), reset_less=True, name="pair")
-            pair_before = Signal(signed(width + 1), reset_less=True, name="pair_before")
-            m.d.sync += [pair.eq(Mux(control.clear, 0, x[MOTHER] + x[PREY])), pair_before.eq(pair)]
-            terms = multiple(pair - pair_before, self.K1[0])
-        elif self._same_coupling:
-            generation = Signal(signed(width + 1), reset_less=True, name="generation")
-            overcoming = Signal(signed(width + 1), reset_less=True, name="overcoming")
-            m.d.sync += [generation.eq(x[MOTHER] - x[CHILD]), overcoming.eq(x[PREY] - x[PREDATOR])]
-            terms = multiple(generation, self.K1[0]) + multiple(overcoming, self.K2[0])
-        else:
-            def couplings(values: list[int], order: list[int], step: int) -> Callable[[Value], Value]:
-                forward = [values[(e + step) % POPULATIONS] for e in range(POPULATIONS)]
-                backward = [values[order[(e + step) % POPULATIONS]] for e in range(POPULATIONS)]
-                return lambda value: (multiple_of_population(value, forward, population) if forward == backward else Mux(
-                    control.reverse, multiple_of_population(value, backward, population),
-                    multiple_of_population(value, forward, population)))
-            generated = couplings(self.K1, mirrored[0], 0)(x[MOTHER]) - couplings(self.K1, mirrored[0], 1)(x[CHILD])
-            overcome = couplings(self.K2, mirrored[1], 0)(x[PREY]) - couplings(self.K2, mirrored[1], -2)(x[PREDATOR])
-            generation = Signal(signed(len(generated)), reset_less=True, name="generation")
-            overcoming = Signal(signed(len(overcome)), reset_less=True, name="overcoming")
-            m.d.sync += [generation.eq(generated), overcoming.eq(overcome)]
-            terms = generation + overcoming
-        coupling = Signal(signed(len(terms)), reset_less=True, name="coupling")
-        m.d.sync += [coupling.eq(Mux(coupling_enable, terms, 0)), own.eq(Mux(control.self_enable, x[0], 0))]
+    @staticmethod
+    def members(array: ArrayDesign) -> dict[str, Any]:
+        return {"slot": In(array.all_slots)}
 
-        common = _common_shift([1 << scale, *self.K3])
-        backward = [self.K3[-e % POPULATIONS] for e in range(POPULATIONS)]
-        limited = multiple_of_population(own, [k >> common for k in self.K3], self_population)
-        if backward != self.K3:
-            limited = Mux(control.reverse, multiple_of_population(own, [k >> common for k in backward], self_population),
-                          limited)
-        driven = (broadcast << (scale - common)) - limited
-        rest = Signal(signed(len(driven)), reset_less=True, name="rest")
-        m.d.sync += rest.eq(driven)
-        exact = coupling + (rest << common)
-        if formats.bracket is None:
-            return exact.as_signed()
-        drop = formats.exact_bracket_fraction - formats.bracket_fraction
-        if drop == 1:                                              # the half comes in as a carry: one adder, not two
-            rounded = (Cat(Const(1, 1), coupling).as_signed() + Cat(Const(1, 1), rest << common).as_signed()) >> 2
-        else:
-            rounded = half_up(exact, drop)
-        return clamp(rounded.as_signed(), formats.bracket.bits)
+    def start(self, word: Value) -> Value:
+        """The step start of the population that was asked for a clock ago."""
+        control, shape = self.control, signed(self.array.formats.displacement.bits)
+        self.m.submodules.starts = starts = memory.Memory(shape=shape, depth=2 * SLOT, init=[], attrs=BLOCK)
+        keep, show = write_port(starts, "keep"), read_port(starts, "show")
+        self.m.d.comb += [show.addr.eq(control.start_read), keep.addr.eq(control.start_place), keep.data.eq(word),
+                          keep.en.eq(control.start_write)]
+        return show.data
 
-    @property
-    def _one_rate(self) -> bool:
-        return uniform([*self.K1, *self.K2])
-
-    @property
-    def _same_coupling(self) -> bool:
-        return uniform(self.K1) and uniform(self.K2)
+    def gate(self, point: list[Signal]) -> Value:
+        """The gate of the population that was tapped a clock ago: of the ring, or of the settled neuron."""
+        array, control = self.array, self.control
+        here = population_size(array, point[-1])
+        if not array.learns:
+            return here
+        settled = reverse_gate(array, point[0])
+        self.m.submodules.gates = gates = memory.Memory(shape=unsigned(len(settled)), depth=array.gate_words, init=[],
+                                                        attrs=BLOCK)
+        keep, show = write_port(gates, "keep"), read_port(gates, "show")
+        address = Cat(control.gate_place, self.slot)[:len(show.addr)]
+        self.m.d.comb += [show.addr.eq(address), keep.addr.eq(address), keep.data.eq(settled), keep.en.eq(control.gate_write)]
+        return Mux(control.reverse, show.data, here)
 
 
-def _common_shift(values: list[int]) -> int:
-    """How many low bits are zero in all of them."""
-    joined = 0
-    for value in values:
-        joined |= value
-    return (joined & -joined).bit_length() - 1
+RINGS: dict[str, type[RegisterRings | BlockRings]] = {"registers": RegisterRings, "lut": LutRings, "block": BlockRings}

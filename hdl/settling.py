@@ -12,7 +12,7 @@ from hdl.control import needs_populations
 from hdl.half_step import HALF_STEPS, PERIOD, PRODUCTS, HalfStep, coupling_row
 from hdl.layer_design import LayerDesign
 from hdl.operations import Operand, Operation
-from hdl.time_shared.unit import ZEROS
+from hdl.ring import ZEROS
 
 # Of programmable neurons: whether a product is issued, and how far it is; by registers, not by comparing the phase
 BY_REGISTERS = ("self_enable", "word_enable", "bracket_add")

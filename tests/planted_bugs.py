@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hdl.array_design import ArrayDesign
 from hdl.program import Each, If, Node
+from hdl.unit import Unit
 
 
 def planted(module: str, right: str, wrong: str) -> types.ModuleType:
@@ -55,3 +57,18 @@ def altered(nodes: tuple[Node, ...], change: Callable[[Node], tuple[Node, ...]])
 def without(node: Node) -> Callable[[Node], tuple[Node, ...]]:
     """For ``altered``: this node is left out."""
     return lambda other: () if other == node else (other,)
+
+
+def planted_unit(module: str, right: str, wrong: str) -> type[Unit]:
+    """The processing unit with a bug in its own module, or in that of a part that is handed to it."""
+    changed = planted(module, right, wrong)
+    if module == Unit.__module__:
+        return changed.Unit  # type: ignore[no-any-return]
+
+    class Wrong(Unit):
+        def __init__(self, array: ArrayDesign) -> None:
+            super().__init__(array)
+            for part in ("selection", "rings", "bracket", "word_update"):
+                right = getattr(self, part)
+                setattr(self, part, getattr(changed, right.__name__, right))
+    return Wrong

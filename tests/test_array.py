@@ -39,7 +39,7 @@ def case(configuration, layer_class=Layer, unit=Unit, **options):
     design = Design(**{name: configuration[name] for name in ("network", "units", "kind", "learns")})
     served = design.arrays[configuration["layer"]]
     layer = served.first
-    parts = {control_module(layer): ControlRegister(served), unit_module(layer): unit(layer)}
+    parts = {control_module(layer): ControlRegister(served), unit_module(layer): unit(served)}
     setup = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
     return Case(component=FlatPorts(layer_class(served)), settings=setup, parts=parts)
 

@@ -8,7 +8,7 @@ from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl.design import Design
 from hdl.unit import Unit
-from planted_bugs import planted
+from planted_bugs import planted_unit
 from testbenches.flat_ports import FlatPorts
 from testbenches.run import Case, run_bench, verdicts
 
@@ -45,7 +45,7 @@ def case(configuration, unit=Unit, neurons=40, coverage=()):
     network = configuration["network"]
     settings = {"target": "portable"} | configuration
     design = Design(**{name: settings[name] for name in ("network", "units", "kind", "target", "learns")})
-    return Case(component=FlatPorts(unit(design.layers[settings["layer"]])), settings=settings | {
+    return Case(component=FlatPorts(unit(design.arrays[settings["layer"]])), settings=settings | {
         "network": network.to_json(), "neurons": neurons, "seed": 1, "coverage": coverage})
 
 
@@ -60,7 +60,7 @@ def right(name):
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory):
-    wrong = {name: case(CONFIGURATIONS[HARDEST], planted("hdl.unit", *bug).Unit) for name, bug in BUGS.items()}
+    wrong = {name: case(CONFIGURATIONS[HARDEST], planted_unit(*bug)) for name, bug in BUGS.items()}
     return verdicts(tmp_path_factory.mktemp("benches"), {name: right(name) for name in CONFIGURATIONS} | wrong, "unit_bench")
 
 
@@ -74,16 +74,16 @@ def test_verilator_sees_the_same_unit(tmp_path):
 
 
 BUGS = {
-    "overflow is written": ("writes & enough", "writes"),
-    "bias is held like a weight": ("control.load | control.bias_row)", "control.load)"),
-    "reverse gate without floor": ("point[0], population, control.gate_floor)", "point[0], population, Const(0, 1))"),
-    "extinct ones fall on": ("clamp(rounded, s.bits), control.reverse,", "clamp(rounded, s.bits), Const(1, 1),"),
-    "half step is not rounded": ("Cat(Const(1, 1), change)", "Cat(Const(0, 1), change)"),
-    "half step wraps": ("clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),
-    "predictor is gated like a corrector": ("Cat(Const(0, 1), predictor_gate)", "predictor_gate"),
-    "drive is not rounded": ("accumulator.eq(half)]", "accumulator.eq(0)]"),
-    "update is cut off": ("(Cat(Const(1, 1), self.word)", "(Cat(Const(0, 1), self.word)"),
-    "all units write": ("& (self.token | ~control.write_one)", ""),
+    "overflow is written": ("hdl.word_update", "writes & enough", "writes"),
+    "bias is held like a weight": ("hdl.word_update", "control.load | control.bias_row)", "control.load)"),
+    "reverse gate without floor": ("hdl.ring", "population, control.gate_floor)", "population, control.gate_floor & 0)"),
+    "extinct ones fall on": ("hdl.unit", "clamp(rounded, s.bits), control.reverse,", "clamp(rounded, s.bits), Const(1, 1),"),
+    "half step is not rounded": ("hdl.unit", "Cat(Const(1, 1), change)", "Cat(Const(0, 1), change)"),
+    "half step wraps": ("hdl.unit", "clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),
+    "predictor is gated like a corrector": ("hdl.unit", 'Cat(Const(0, 1), gates["predictor_gate"])', 'gates["predictor_gate"]'),
+    "drive is not rounded": ("hdl.unit", "accumulator.eq(1 << shift >> 1)", "accumulator.eq(0)"),
+    "update is cut off": ("hdl.word_update", "(Cat(Const(1, 1), word)", "(Cat(Const(0, 1), word)"),
+    "all units write": ("hdl.word_update", "& (selected | ~control.write_one)", ""),
 }
 
 

@@ -15,7 +15,7 @@ from golden_model.network import Network
 from hdl import emit, weights
 from hdl.design import Design
 from hdl.verilog_text import keep_hierarchy, plain_names, readable, without_banner
-from planted_bugs import planted
+from planted_bugs import planted_unit
 from small_cores import DESIGNS, every_design, files, parameters
 
 ROOT = Path(__file__).parent.parent
@@ -98,7 +98,7 @@ def test_no_name_of_the_host_link_comes_from_the_byte_code(monkeypatch):
 
 
 def test_a_name_that_does_is_noticed(monkeypatch):
-    wrong = planted("hdl.unit", 'Signal(signed(s.bits), name="half_step")', "Signal(signed(s.bits))").Unit
+    wrong = planted_unit("hdl.unit", 'Signal(signed(s.bits), name="half_step")', "Signal(signed(s.bits))")
     monkeypatch.setattr(emit, "Unit", wrong)
     text = emit.to_verilog(DESIGNS["least"])
     Poison(monkeypatch)

@@ -8,9 +8,8 @@ from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
 from hdl.array_design import ArrayDesign
-from hdl.memory_ports import read_port, write_port
+from hdl.memory_ports import BLOCK, read_port, write_port
 from hdl.narrow import clamp, half_up
-from hdl.time_shared.unit import BLOCK
 
 
 class TimeSharedTree(wiring.Component):

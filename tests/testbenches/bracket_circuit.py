@@ -1,4 +1,4 @@
-"""The bracket circuit of kind ``shift`` with a ring of points in front of it, as a component that can be driven alone."""
+"""A wired bracket circuit with a ring of points in front of it, as a component that can be driven alone."""
 from __future__ import annotations
 
 from typing import Any
@@ -7,9 +7,10 @@ from amaranth.hdl import Module, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hdl.array_design import ArrayDesign
+from hdl.bracket import WiredBracket
 from hdl.control import control_layout
-from hdl.layer_design import LayerDesign
-from hdl.ring import Bracket, shift_ring
+from hdl.ring import shift_ring
 
 
 class BracketCircuit(wiring.Component):
@@ -17,7 +18,7 @@ class BracketCircuit(wiring.Component):
 
     Members
     -------
-    control : In(control_layout(layer))
+    control : In(control_layout(array))
     word : In(signed(displacement bits))
         What a shift of the ring with ``state_new`` takes in.
     broadcast : In(signed(broadcast_bits))
@@ -25,16 +26,16 @@ class BracketCircuit(wiring.Component):
     operand : Out(signed(multiplier bits))
     """
 
-    def __init__(self, layer: LayerDesign, bracket: Any = Bracket) -> None:
-        self.layer, self.bracket = layer, bracket
+    def __init__(self, array: ArrayDesign, bracket: Any = WiredBracket) -> None:
+        self.array, self.bracket = array, bracket
         super().__init__({
-            "control": In(control_layout(layer)), "word": In(signed(layer.formats.displacement.bits)),
-            "broadcast": In(signed(layer.broadcast_bits)), "operand": Out(signed(layer.design.operand_bits))})
+            "control": In(control_layout(array)), "word": In(signed(array.formats.displacement.bits)),
+            "broadcast": In(signed(array.broadcast_bits)), "operand": Out(signed(array.design.operand_bits))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         control = self.control
-        point = shift_ring(m, "point", self.layer.formats.displacement.bits, shift=control.state_shift,
+        point = shift_ring(m, "point", self.array.formats.displacement.bits, shift=control.state_shift,
                            new=control.state_new, word=self.word, clear=control.clear)
-        m.d.comb += self.operand.eq(self.bracket(self.layer).build(m, point, self.broadcast, control))
+        m.d.comb += self.operand.eq(self.bracket(m, self).operand(point, self.broadcast, self.broadcast, self.broadcast))
         return m

@@ -138,6 +138,23 @@ def own_table() -> str:
             f"and {percent(result['usual_accuracy'])} without the first command.") + transcribed(result)
 
 
+def methods() -> str:
+    """Networks in integers beside the best of what is measured in the same run."""
+    rows = []
+    records = [record(name) for name in ("pictures", "recordings")]
+    for result in records:
+        for dataset, reached in result["values"].items():
+            others = {name: value for name, value in reached.items() if not name.endswith(": integers")}
+            for name, value in reached.items():
+                if name not in others:
+                    kind = name.removesuffix(": integers")
+                    beside = [f"{method.removeprefix(f'{kind}: ')} {other:.2f}" for method, other in others.items()
+                              if method.startswith(f"{kind}: ") or ": " not in method]
+                    rows.append([f"{dataset.rpartition('/')[2].removesuffix('.npz')}, {kind}", percent(value),
+                                 "; ".join(beside), code(result["command"])])
+    return table(("data and network", "integers", "others in the same run, %", "command"), rows) + transcribed(*records)
+
+
 def tables() -> str:
     """The classifier beside scikit-learn's on small tables; the best of each in bold."""
     result = record("tables")
@@ -392,8 +409,8 @@ def speed() -> str:
 # ----------------------------------------------------------------- where it goes
 
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"accuracy": lambda: accuracy(False), "headline": headline, "small": small,
-                  "yardsticks": yardsticks, "speed": speed},
+    "README.md": {"accuracy": lambda: accuracy(False), "methods": methods, "headline": headline,
+                  "small": small, "yardsticks": yardsticks, "speed": speed},
     "docs/data.md": {"brightness": brightness},
     "docs/own_data.md": {"own table": own_table},
     "docs/learning.md": {"results": lambda: accuracy(True), "alternatives": alternatives},

@@ -82,6 +82,12 @@ def ran(runs: list[dict[str, Any]]) -> dict[str, Any]:
             **{phase: {name: whole[phase][name] for name in ("images", "bytes_per_image")} for phase in ("inferred", "learnt")}}
 
 
+def experiment(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of ``wuxing experiment``: the means of all methods by data set."""
+    [whole] = runs[0]["experiments"]
+    return {"seeds": whole["settings"]["seeds"], "values": whole["values"]}
+
+
 def everything(runs: list[dict[str, Any]]) -> dict[str, Any]:
     return runs[0]
 
@@ -142,6 +148,9 @@ RECORDS = {
         command="python bench/alternatives.py", adds="--json alternatives.json", file="alternatives.json", keep=everything),
     "own-table": Record(
         command="python bench/own_table.py", adds="--json own-table.json", file="own-table.json", keep=everything),
+    **{name: Record(command=f"wuxing experiment {name}", adds=f"-q --store ../experiments --json {name}.json",
+                    file=f"{name}.json", keep=experiment)
+       for name in ("pictures", "recordings")},
     "speed": Record(command="python bench/speed.py", adds="--json speed.json", file="speed.json", keep=everything),
 }
 
@@ -150,7 +159,8 @@ def measure(name: str) -> None:
     """Run what a record takes, in build/figures."""
     record = RECORDS[name]
     RUNS.mkdir(parents=True, exist_ok=True)
-    for folder in ("examples", "bench"):                      # the commands name files as seen from the top of the project
+    for folder in ("examples", "bench", "build/recordings"):  # the commands name files as seen from the top of the project
+        (RUNS / folder).parent.mkdir(exist_ok=True)
         if not (RUNS / folder).exists():
             (RUNS / folder).symlink_to(ROOT / folder)
     for needed in record.needs:

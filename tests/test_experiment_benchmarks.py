@@ -23,6 +23,7 @@ from wuxing.experiments.summary import Run
 
 MISSING = ("the networks that are taught by backpropagation must find PyTorch, which is not installed; "
            "pip install 'wuxing[bench]'")
+CONVOLUTIONS = Path(__file__).parent.parent / "examples/convolutions.toml"
 SETTINGS = {"seeds": [4, 5, 6], "hold_out": 0, "train_images": 60}
 DATA = datasets.load("digits").first(60, 20)
 
@@ -108,6 +109,28 @@ def test_networks_of_pytorch_learn_where_it_is_installed(network):
         assert np.mean(taught() == whole.test_labels) > 0.8
 
 
+def test_each_method_is_run_with_what_its_task_says(monkeypatch):
+    """The networks of PyTorch stand in for themselves here: what they are given is looked at, not what they learn."""
+    def answers(data, *given, **options):
+        calls.append((given, options))
+        return data.test_labels
+
+    calls = []
+    monkeypatch.setattr(torch_networks, "gru", answers)
+    monkeypatch.setattr(torch_networks, "same_sizes", answers)
+    monkeypatch.setattr(yardsticks, "mlp", answers)
+    entry = {"name": "full", "beside": [benchmarks.GRU, benchmarks.BACKPROPAGATION, benchmarks.MLP], "passes": 7, "units": 9,
+             "shift": 1, "network": {"layers": [64, 4, 10], "learning": {"dropout": 0.1}}}
+    for setting in benchmarks.tasks(SETTINGS | {"data": [table(once=[], networks=[entry])]}):
+        if setting["method"] != "integers" and setting["seed"] == 5:
+            assert benchmarks.run(setting) == {"accuracy": 100.0, "online": [], "tested": 360}
+    (gru, _), ((network, passes), options), (mlp, _) = calls
+    assert gru == (9, 7, 5)
+    assert (network.layers, network.learning.dropout, network.seed, passes, options) == (
+        (64, 4, 10), 0.1, 5, 7, {"shift": 1, "flip": False})
+    assert mlp == ((4,), 7, 5)
+
+
 def run_of(method, seed, part, accuracy, tested=10, name=""):
     network = Network(layers=(64, 4, 10), learning=Learning(epochs=2), seed=seed)
     return Run({"name": name, "method": method, "seed": seed, "part": part, "dataset": "build/d.npz", "hold_out": None,
@@ -147,8 +170,8 @@ def test_claims_compare_with_what_was_wanted_and_with_the_other_methods():
 
 @pytest.mark.parametrize("name", ["pictures", "recordings"])
 def test_every_goal_is_of_a_network_of_the_full_run(name):
-    settings = description.load(name).settings
-    there = {(data["dataset"], network["name"]) for data in settings["data"] for network in data["networks"]}
+    tables = [*description.load(name).settings["data"], *description.load(str(CONVOLUTIONS)).settings["data"]]
+    there = {(data["dataset"], network["name"]) for data in tables for network in data["networks"]}
     goals = pictures.GOALS if name == "pictures" else recordings.AHEAD
     networks = {(dataset, goal[0]) for dataset, entries in goals.items() for goal in entries if dataset != "digits"}
     assert networks <= there

@@ -67,12 +67,12 @@ def run(setting: Plain) -> Plain:
         return {"accuracy": outcome["accuracy"], "online": outcome["online"], "tested": len(data.test_labels)}
     if method in yardsticks.ONCE:
         classes = yardsticks.ONCE[method](data)
+    elif method == GRU:
+        classes = torch_networks.gru(data, setting["units"], setting["passes"], setting["seed"])
     else:
         network = Network.from_dict(setting["network"])
         if method == MLP:
             classes = yardsticks.mlp(data, network.layers[1:-1], setting["passes"], network.seed)
-        elif method == GRU:
-            classes = torch_networks.gru(data, setting["units"], setting["passes"], network.seed)
         else:
             classes = torch_networks.same_sizes(data, network, setting["passes"], shift=setting["shift"], flip=setting["flip"])
     return {"accuracy": percentage(classes == data.test_labels), "online": [], "tested": len(data.test_labels)}

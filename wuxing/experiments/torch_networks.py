@@ -20,7 +20,7 @@ from wuxing.experiments.yardsticks import Classes
 if TYPE_CHECKING:
     from torch.nn import Module
 
-BATCH = 64
+BATCH = 128
 RATE, GRU_RATE = 1e-3, 4e-3
 
 

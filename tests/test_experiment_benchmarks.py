@@ -23,7 +23,7 @@ from wuxing.experiments.summary import Run
 
 MISSING = ("the networks that are taught by backpropagation must find PyTorch, which is not installed; "
            "pip install 'wuxing[bench]'")
-CONVOLUTIONS = Path(__file__).parent.parent / "examples/convolutions.toml"
+LONGER = Path(__file__).parent.parent / "examples/more-pictures.toml"
 SETTINGS = {"seeds": [4, 5, 6], "hold_out": 0, "train_images": 60}
 DATA = datasets.load("digits").first(60, 20)
 
@@ -110,9 +110,9 @@ def test_networks_of_pytorch_learn_where_it_is_installed(network):
 
 
 def test_each_method_is_run_with_what_its_task_says(monkeypatch):
-    """The networks of PyTorch stand in for themselves here: what they are given is looked at, not what they learn."""
-    def answers(data, *given, **options):
-        calls.append((given, options))
+    """The networks of PyTorch stand in for themselves here: what they are handed is looked at, not what they learn."""
+    def answers(data, *arguments, **options):
+        calls.append((arguments, options))
         return data.test_labels
 
     calls = []
@@ -170,7 +170,7 @@ def test_claims_compare_with_what_was_wanted_and_with_the_other_methods():
 
 @pytest.mark.parametrize("name", ["pictures", "recordings"])
 def test_every_goal_is_of_a_network_of_the_full_run(name):
-    tables = [*description.load(name).settings["data"], *description.load(str(CONVOLUTIONS)).settings["data"]]
+    tables = [*description.load(name).settings["data"], *description.load(str(LONGER)).settings["data"]]
     there = {(data["dataset"], network["name"]) for data in tables for network in data["networks"]}
     goals = pictures.GOALS if name == "pictures" else recordings.AHEAD
     networks = {(dataset, goal[0]) for dataset, entries in goals.items() for goal in entries if dataset != "digits"}

@@ -11,7 +11,8 @@ import wuxing
 GROUPS = {
     "Description": ("Network", "Neuron", "Integration", "Formats", "Format", "Initialisation", "Learning", "Wiring"),
     "Learners": ("Learner", "Model", "CompiledModel", "Layer", "Parameters", "initial_parameters"),
-    "Data and training": ("Dataset", "load_dataset", "Encoding", "Recipe", "train", "Training", "Epoch", "accuracy"),
+    "Data and training": ("Dataset", "load_dataset", "Reading", "Split", "Samples", "encoded_dataset", "Encoding", "Recipe",
+                          "train", "Training", "Epoch", "accuracy"),
     "Estimator": ("WuxingClassifier",),
     "Model files": ("ModelFile", "load_model", "save_model"),
     "Hardware": ("Design", "to_verilog", "core_files", "estimate_clocks", "estimate_cells", "RtlModel", "cosim"),

@@ -15,9 +15,13 @@ if TYPE_CHECKING:
     from boards.platforms import PLATFORMS
     from boards.virtual import VirtualBoard
     from golden_model.data.datasets import Dataset
+    from golden_model.data.datasets import encoded as encoded_dataset
     from golden_model.data.datasets import load as load_dataset
     from golden_model.data.encoding import Encoding
+    from golden_model.data.reading import Reading
     from golden_model.data.recipe import Recipe
+    from golden_model.data.samples import Samples
+    from golden_model.data.splits import Split
     from golden_model.engine import CompiledModel
     from golden_model.errors import DeviceError, InputError, InternalError, ToolError, WuxingError
     from golden_model.fixed_point import Format
@@ -48,6 +52,8 @@ _PLACES = {
     "Layer": "golden_model.parameters", "Parameters": "golden_model.parameters",
     "initial_parameters": "golden_model.parameters:initial",
     "Dataset": "golden_model.data.datasets", "load_dataset": "golden_model.data.datasets:load",
+    "Reading": "golden_model.data.reading", "Split": "golden_model.data.splits", "Samples": "golden_model.data.samples",
+    "encoded_dataset": "golden_model.data.datasets:encoded",
     "Encoding": "golden_model.data.encoding", "Recipe": "golden_model.data.recipe",
     "train": "golden_model.training", "Training": "golden_model.training", "Epoch": "golden_model.training",
     "accuracy": "golden_model.training",
@@ -66,9 +72,10 @@ _PLACES = {
 __all__ = [
     "PLATFORMS", "CompiledModel", "Connection", "Dataset", "Design", "DeviceError", "Encoding", "Epoch", "Format", "Formats",
     "Initialisation", "InputError", "Integration", "InternalError", "Layer", "Learner", "Learning", "Model", "ModelFile",
-    "Network", "Neuron", "Parameters", "Recipe", "RtlModel", "ToolError", "Training", "VirtualBoard", "Wiring",
-    "WuxingClassifier", "WuxingError", "accuracy", "core_files", "cosim", "estimate_cells", "estimate_clocks",
-    "initial_parameters", "load_dataset", "load_model", "network_for", "save_model", "to_verilog", "train",
+    "Network", "Neuron", "Parameters", "Reading", "Recipe", "RtlModel", "Samples", "Split", "ToolError", "Training",
+    "VirtualBoard", "Wiring", "WuxingClassifier", "WuxingError", "accuracy", "core_files", "cosim", "encoded_dataset",
+    "estimate_cells", "estimate_clocks", "initial_parameters", "load_dataset", "load_model", "network_for", "save_model",
+    "to_verilog", "train",
 ]
 
 

@@ -1,15 +1,18 @@
 """A layer: processing units in parallel, their weight memories, their sequencer, and the way back."""
 from __future__ import annotations
 
-from amaranth.hdl import ClockSignal, Const, Instance, Module, ResetSignal, Signal, Value, signed
+from functools import partial
+
+from amaranth.hdl import Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 
-from hdl import weights
 from hdl.adder_tree import AdderTree
 from hdl.array_design import ArrayDesign
-from hdl.control import BRANCH, CLUSTER, branches, control_layout
+from hdl.control import BRANCH, CLUSTER, ControlBranch, ControlRegister, branches, control_layout
 from hdl.layer_design import LayerDesign
+from hdl.parts import Parts
 from hdl.sequencer import Sequencer
+from hdl.unit import Unit
 
 JOINED = 8                                # outputs joined by one registered OR
 
@@ -43,14 +46,12 @@ class Layer(wiring.Component):
         items --> sequencer --control--> register per branch, per cluster --> units --> OR tree --> outputs
                       ^                                             weights <--+--> adder tree --> errors of the layer before
 
-    Units, control registers and memories are instances of Verilog modules that exist once (``hdl.emit``).
-
     Parameters
     ----------
     array : ArrayDesign
         Of one layer.
-    initialised : bool
-        Whether the memories begin with the contents of files (``hdl.emit``).
+    parts : Parts
+        In which form it has units, memories and copies of the control word.
 
     Members
     -------
@@ -58,8 +59,8 @@ class Layer(wiring.Component):
     layer before, in the order of its neurons.
     """
 
-    def __init__(self, array: ArrayDesign, initialised: bool = False) -> None:
-        self.array, self.layer, self.initialised = array, array.first, initialised
+    def __init__(self, array: ArrayDesign, parts: Parts) -> None:
+        self.array, self.layer, self.parts = array, array.first, parts
         layer = self.layer
         self.sequencer = Sequencer(array, output_latency(layer))
         inner = {"control", "word", "tree_valid", "tree_first", "tree_last"}
@@ -70,7 +71,7 @@ class Layer(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layer, sequencer = self.layer, self.sequencer
+        array, layer, sequencer, parts = self.array, self.layer, self.sequencer, self.parts
         m.submodules.sequencer = sequencer
         for name, member in self.signature.members.items():
             if name.startswith("back"):
@@ -91,29 +92,27 @@ class Layer(wiring.Component):
         if branches(layer):
             sources = [Signal(layout, name=f"branch_{number}") for number in range(branches(layer))]
             for number, copy in enumerate(sources):
-                m.submodules[f"branch_{number}"] = Instance(
-                    branch_module(layer), i_clk=ClockSignal(), i_source=sequencer.control, o_control=copy)
+                parts.place(m, f"branch_{number}", branch_module(layer), partial(ControlBranch, array),
+                            {"source": sequencer.control}, {"control": copy}, reset=False)
         control = Signal(layout, name="control")
         for number in range(layer.units):
             if number % CLUSTER == 0:
                 control = Signal(layout, name=f"control_{number // CLUSTER}")
-                m.submodules[f"cluster_{number // CLUSTER}"] = Instance(
-                    control_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(),
-                    i_source=sources[number // CLUSTER // BRANCH % len(sources)], o_control=control)
+                parts.place(m, f"cluster_{number // CLUSTER}", control_module(layer), partial(ControlRegister, array),
+                            {"source": sources[number // CLUSTER // BRANCH % len(sources)]}, {"control": control})
             word, write_data = (Signal(signed(layer.word_bits), name=f"{name}_{number}") for name in ("word", "data"))
             fetched = Signal(signed(layer.word_bits), name=f"fetched_{number}")
             output = Signal(layer.word_bits, name=f"output_{number}")
             write_enable = Signal(name=f"write_enable_{number}")
             product = Signal(signed(layer.formats.weight.bits + layer.formats.displacement.bits), name=f"product_{number}")
-            m.submodules[f"unit_{number}"] = Instance(
-                unit_module(layer), i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control,
-                i_first=Const(int(number == 0), 1), i_token_before=tokens[number - 1] if number else Const(0, 1),
-                o_token=tokens[number], i_fetched=fetched, i_word=word,
-                o_write_data=write_data, o_write_enable=write_enable, o_output=output, o_product=product)
-            m.submodules[f"weights_{number}"] = weights.instance(
-                2, width=layer.word_bits, depth=layer.depth, init=self.array.memory_file(number) if self.initialised else "",
-                address=control.address, fetched=fetched, word=word, write_address=control.write_address, write_data=write_data,
-                write_enable=write_enable)
+            parts.place(m, f"unit_{number}", unit_module(layer), partial(Unit, array), {
+                "control": control, "first": Const(int(number == 0), 1),
+                "token_before": tokens[number - 1] if number else Const(0, 1), "fetched": fetched, "word": word}, {
+                "token": tokens[number], "write_data": write_data, "write_enable": write_enable, "output": output,
+                "product": product})
+            parts.memory(m, f"weights_{number}", array, number, {
+                "address": control.address, "write_address": control.write_address, "write_data": write_data,
+                "write_enable": write_enable}, {"fetched": fetched, "word": word})
             outputs.append(output)
             products.append(product)
 

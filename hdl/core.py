@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Instance, Module, ResetSignal, Signal, signed
+from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal, signed
 from amaranth.lib import fifo, wiring
 
 from hdl.activation_list import ActivationList
@@ -12,21 +12,9 @@ from hdl.core_ports import MEMBERS, commands_of, pass_on
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
 from hdl.output_stage import OutputStage
+from hdl.parts import RESET, Inside, Parts, ResetCopy
 from hdl.skid_buffer import ShiftQueue
-
-RESET = "wuxing_reset"
-RESET_VERILOG = f"""\
-(* keep_hierarchy *)
-module {RESET} (
-  input clk,
-  input source,
-  output reg reset
-);
-  initial reset = 0;
-  always @(posedge clk) reset <= source;
-endmodule
-"""
-
+from hdl.time_shared.core import connect
 
 CENTRE = "centre"                         # clock domain of all that is in no layer
 
@@ -47,8 +35,8 @@ class Core(wiring.Component):
     Parameters
     ----------
     design : Design
-    initialised : bool
-        Whether weight memories begin with the contents of files (``hdl.emit``).
+    parts : Parts, optional
+        In which form it has units, memories and copies of resets: by default inside, weights of zero.
 
     Members
     -------
@@ -59,23 +47,26 @@ class Core(wiring.Component):
     reset. All parts are reset in the same clock, one after the one at the port; in that clock no word passes at the ports.
     """
 
-    def __init__(self, design: Design, initialised: bool = False) -> None:
-        self.design, self.initialised = design, initialised
+    def __init__(self, design: Design, parts: Parts | None = None) -> None:
+        self.design, self.parts = design, parts or Inside()
         super().__init__(MEMBERS)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         design = self.design
+        if design.arrangement == "time-shared":
+            connect(m, self, design, self.parts)
+            return m
         for name in (CENTRE, *map(layer_domain, design.layers)):
             m.domains += ClockDomain(name)
             m.d.comb += ClockSignal(name).eq(ClockSignal())
-            m.submodules[f"reset_{name}"] = Instance(
-                RESET, i_clk=ClockSignal(), i_source=ResetSignal(), o_reset=ResetSignal(name))
+            self.parts.place(m, f"reset_{name}", RESET, ResetCopy, {"source": ResetSignal()}, {"reset": ResetSignal(name)},
+                             reset=False)
         central = DomainRenamer(CENTRE)
         commands = commands_of(m, self, design, CENTRE)
         output_unit = OutputStage(design.layers[-1])
         m.submodules.output_unit = central(output_unit)
-        layers = [Layer(array, self.initialised) for array in design.arrays]
+        layers = [Layer(array, self.parts) for array in design.arrays]
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
         job = ShiftQueue(commands.job.payload.shape(), 1)
         m.submodules.job = central(job)

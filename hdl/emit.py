@@ -1,6 +1,7 @@
 """A core as files: Verilog, the contents of its memories, a manifest that says what they are, and what helps to use them."""
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -11,24 +12,23 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from amaranth.lib import wiring
 
 from golden_model.errors import InputError
 from golden_model.network import POPULATIONS, Network
-from golden_model.parameters import Layer, Parameters, check
-from hdl import frames, templates, weights, yosys
+from golden_model.parameters import Parameters
+from hdl import frames, memory_contents, templates, weights, yosys
 from hdl.array import branch_module, control_module, output_latency, unit_module
 from hdl.array_design import ArrayDesign
 from hdl.control import ControlBranch, ControlRegister, branches, control_latency
-from hdl.core import RESET_VERILOG, Core
+from hdl.core import Core
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
 from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.parameter_access import WORD_LATENCY
+from hdl.parts import RESET_VERILOG, Modules
 from hdl.time_shared.array import UNIT_MODULE
-from hdl.time_shared.core import TimeSharedCore
 from hdl.unit import Unit
 from hdl.verilog_text import keep_hierarchy, readable
 
@@ -42,6 +42,7 @@ SOURCES = Path(__file__).parent
 
 # ----------------------------------------------------------------- Verilog
 
+@functools.lru_cache(maxsize=32)                          # a design is emitted by several commands and tests of one process
 def to_verilog(design: Design, initialised: bool = False) -> str:
     """All modules of the core in one text, the core itself first; the top module is ``TOP``.
 
@@ -72,10 +73,10 @@ def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Compone
     """The modules that are made from Amaranth, each with its name, and the Verilog of the others."""
     if design.arrangement == "time-shared":
         components: list[tuple[wiring.Component, str]] = [
-            (TimeSharedCore(design, initialised), TOP), (Unit(design.arrays[0]), UNIT_MODULE)]
+            (Core(design, Modules(initialised)), TOP), (Unit(design.arrays[0]), UNIT_MODULE)]
         memory = weights.verilog(1, design.target)
     else:
-        components = [(Core(design, initialised), TOP)]
+        components = [(Core(design, Modules(initialised)), TOP)]
         memory = f"{RESET_VERILOG}\n{weights.verilog(2, design.target)}"
         for array in design.arrays:
             components.append((ControlRegister(array), control_module(array.first)))
@@ -129,46 +130,14 @@ def ports() -> list[dict[str, Any]]:
 # ----------------------------------------------------------------- memories
 
 def memory_files(design: Design, parameters: Parameters) -> dict[str, str]:
-    """Initial contents of every weight memory by file name: hexadecimal words for ``$readmemh``, one a line.
-
-    Raises
-    ------
-    InputError
-        If the parameters are not integers of the network's formats, or bring a K that kind ``shift`` does not have.
-    """
-    check(design.network, "fixed", parameters)
-    for layer, values in zip(design.layers, parameters, strict=True):
-        if design.kind == "shift":
-            _check_wired(layer, values.coupling)
-    return {array.memory_file(unit): _hexadecimal(
-                np.concatenate([_memory(layer, unit, parameters[layer.index]) for layer in array.layers]), array.word_bits)
-            for array in design.arrays for unit in range(array.units)}
-
-
-def _memory(layer: LayerDesign, unit: int, values: Layer) -> Any:
-    """The words of a layer in the memory of one unit, which may have no neuron of it."""
-    words = np.zeros(layer.depth, np.int64)
-    for fold in range(layer.folds if unit < layer.units else 0):
-        neuron = fold * layer.units + unit
-        if neuron < layer.neurons:
-            own = [values.weights[neuron], values.bias[neuron:neuron + 1]]
-            if layer.design.kind == "programmable":
-                own.append(values.coupling[:, :, neuron].reshape(3 * POPULATIONS))
-            words[fold * layer.rows:][:layer.parameter_rows] = np.concatenate(own)
-    return words
+    """``memory_contents.words`` as hexadecimal words for ``$readmemh``, one a line."""
+    bits = {array.memory_file(unit): array.word_bits for array in design.arrays for unit in range(array.units)}
+    return {name: _hexadecimal(words, bits[name]) for name, words in memory_contents.words(design, parameters).items()}
 
 
 def _hexadecimal(words: Any, bits: int) -> str:
     mask, digits = (1 << bits) - 1, -(-bits // 4)
     return "".join(f"{int(word) & mask:0{digits}x}\n" for word in words)
-
-
-def _check_wired(layer: LayerDesign, coupling: Any) -> None:
-    neuron, word = layer.network.neuron, layer.formats.coupling
-    wired = word.quantise(np.array([neuron.K1, neuron.K2, neuron.K3]))
-    if not np.array_equal(coupling, np.broadcast_to(wired[:, :, None], coupling.shape)):
-        raise InputError(f"coupling of layer {layer.index} must be that of the description, because kind shift has its K "
-                         f"wired, but the model brings K of its own; choose kind programmable")
 
 
 # ----------------------------------------------------------------- all files, and what they are

@@ -8,9 +8,15 @@ memories are these must be given its parameters over the link before it is of us
 """
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from amaranth.hdl import ClockSignal, Instance, Signal
+from amaranth.hdl import ClockSignal, Instance, Module, Signal, signed
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+
+from hdl.array_design import ArrayDesign
+from hdl.memory_ports import read_port, write_port
 
 MODULES = {2: "wuxing_weights", 1: "wuxing_single_port_weights"}          # by ports
 # no_rw_check: an address is never read and written in the same clock; without it Yosys wraps the memory in comparisons.
@@ -66,10 +72,48 @@ def verilog(ports: int, target: str) -> str:
         initial=f"`ifndef SYNTHESIS\n{INITIAL}`endif\n" if huge else INITIAL, clocked=TWO_PORTS if ports == 2 else ONE_PORT)
 
 
-def instance(ports: int, *, width: int, depth: int, init: str, address: Signal, fetched: Signal, write_data: Any,
-             write_enable: Any, word: Signal | None = None, write_address: Any = None) -> Instance:
-    """An instance of the memory. ``init``: name of a file of hexadecimal words, or empty for zeros. ``word`` and
-    ``write_address`` are of a memory with two ports."""
-    second = {"o_word": word, "i_write_address": write_address} if ports == 2 else {}
-    return Instance(MODULES[ports], p_WIDTH=width, p_DEPTH=depth, p_ADDRESS=len(address), p_INIT=init, i_clk=ClockSignal(),
-                    i_address=address, o_fetched=fetched, **second, i_write_data=write_data, i_write_enable=write_enable)
+def instance(array: ArrayDesign, init: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Instance:
+    """An instance of the memory of one of the array's units. ``init``: name of a file of hexadecimal words, or empty for
+    zeros."""
+    return Instance(MODULES[array.ports], p_WIDTH=array.word_bits, p_DEPTH=array.depth, p_ADDRESS=address_bits(array),
+                    p_INIT=init, i_clk=ClockSignal(), **{f"i_{port}": value for port, value in inputs.items()},
+                    **{f"o_{port}": value for port, value in outputs.items()})
+
+
+def address_bits(array: ArrayDesign) -> int:
+    return max(1, (array.depth - 1).bit_length()) if array.ports == 2 else len(Signal(range(array.depth)))
+
+
+class Weights(wiring.Component):
+    """The same memory as an Amaranth component.
+
+    Members
+    -------
+    address : In, fetched : Out(signed(word_bits))
+        The word of a clock ago's address.
+    write_data : In(signed(word_bits)), write_enable : In(1)
+        With one port a clock that writes, at ``address``, fetches nothing.
+    word : Out(signed(word_bits)), write_address : In
+        Of a memory with two ports: ``fetched`` of a clock ago.
+    """
+
+    def __init__(self, array: ArrayDesign, words: Sequence[int] = ()) -> None:
+        self.array, self.words = array, words
+        word, address = signed(array.word_bits), address_bits(array)
+        members: dict[str, Any] = {"address": In(address), "fetched": Out(word), "write_data": In(word), "write_enable": In(1)}
+        super().__init__(members | ({"word": Out(word), "write_address": In(address)} if array.ports == 2 else {}))
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = kept = memory.Memory(shape=signed(self.array.word_bits), depth=self.array.depth,
+                                                       init=list(map(int, self.words)))
+        into, out_of = write_port(kept, "into"), read_port(kept, "out_of")
+        m.d.comb += [out_of.addr.eq(self.address), self.fetched.eq(out_of.data), into.data.eq(self.write_data),
+                     into.en.eq(self.write_enable)]
+        if self.array.ports == 2:
+            word = Signal(signed(self.array.word_bits), reset_less=True, name="word")
+            m.d.sync += word.eq(self.fetched)
+            m.d.comb += [into.addr.eq(self.write_address), self.word.eq(word)]
+        else:
+            m.d.comb += [into.addr.eq(self.address), out_of.en.eq(~self.write_enable)]
+        return m

@@ -10,6 +10,7 @@ from hdl import array, weights
 from hdl.array import Layer, control_module, unit_module
 from hdl.control import ControlRegister
 from hdl.design import Design
+from hdl.parts import Modules
 from hdl.unit import Unit
 from planted_bugs import planted
 from testbenches.flat_ports import FlatPorts
@@ -41,7 +42,7 @@ def case(configuration, layer_class=Layer, unit=Unit, **options):
     layer = served.first
     parts = {control_module(layer): ControlRegister(served), unit_module(layer): unit(served)}
     setup = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
-    return Case(component=FlatPorts(layer_class(served)), settings=setup, parts=parts)
+    return Case(component=FlatPorts(layer_class(served, Modules())), settings=setup, parts=parts)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(findings):
 
 
 BUGS = {
-    "every unit is the first": ("i_first=Const(int(number == 0), 1)", "i_first=Const(1, 1)"),
+    "every unit is the first": ('"first": Const(int(number == 0), 1)', '"first": Const(1, 1)'),
     "token comes from the wrong side": ("tokens[number - 1] if number else", "tokens[0] if number else"),
     "an output is left out": ("outputs.append(output)", "outputs.append(output if number else Const(0, layer.word_bits))"),
     "products in one place": ("tree.products[number].eq(product)", "tree.products[number].eq(products[0])"),

@@ -1,14 +1,17 @@
 """A time-shared array: processing units in parallel, their weight memories, the sequencer, and the way back."""
 from __future__ import annotations
 
-from amaranth.hdl import Array, ClockSignal, Const, Instance, Module, ResetSignal, Signal, signed
+from functools import partial
+
+from amaranth.hdl import Array, Const, Module, Signal, signed
 from amaranth.lib import wiring
 
-from hdl import weights
 from hdl.array_design import ArrayDesign
 from hdl.control import control_layout
+from hdl.parts import Parts
 from hdl.sequencer import Sequencer
 from hdl.time_shared.tree import TimeSharedTree
+from hdl.unit import Unit
 
 UNIT_MODULE = "wuxing_time_shared_unit"
 
@@ -23,13 +26,11 @@ class TimeSharedArray(wiring.Component):
                       |  '--address--> weights '--> tree --> errors of the layer before --+
                       '--------------------------------------------------------------------+-- errors of the last layer
 
-    Units and memories are instances of Verilog modules that exist once (``hdl.emit``).
-
     Parameters
     ----------
     array : SharedDesign
-    initialised : bool
-        Whether the memories begin with the contents of files (``hdl.emit``).
+    parts : Parts
+        In which form it has units and memories.
 
     Members
     -------
@@ -39,8 +40,8 @@ class TimeSharedArray(wiring.Component):
 
     INNER = ("control", "address", "slot", "output", "tree_begin", "tree_first", "tree_valid", "ask")
 
-    def __init__(self, array: ArrayDesign, initialised: bool = False) -> None:
-        self.array, self.initialised = array, initialised
+    def __init__(self, array: ArrayDesign, parts: Parts) -> None:
+        self.array, self.parts = array, parts
         self.sequencer = Sequencer(array)
         members = {name: member for name, member in self.sequencer.signature.members.items() if name not in self.INNER}
         super().__init__(members | {"access_word": wiring.Out(signed(array.word_bits))})
@@ -66,13 +67,11 @@ class TimeSharedArray(wiring.Component):
             output = Signal(signed(array.formats.displacement.bits), name=f"output_{number}")
             product = Signal(signed(array.formats.weight.bits + array.formats.displacement.bits), name=f"product_{number}")
             write_enable = Signal(name=f"write_enable_{number}")
-            m.submodules[f"unit_{number}"] = Instance(
-                UNIT_MODULE, i_clk=ClockSignal(), i_rst=ResetSignal(), i_control=control, i_slot=sequencer.slot,
-                i_number=Const(number, array.numbers), i_fetched=fetched, o_write_data=data,
-                o_write_enable=write_enable, o_output=output, o_product=product)
-            m.submodules[f"weights_{number}"] = weights.instance(
-                1, width=array.word_bits, depth=array.depth, init=array.memory_file(number) if self.initialised else "",
-                address=sequencer.address, fetched=fetched, write_data=data, write_enable=write_enable)
+            self.parts.place(m, f"unit_{number}", UNIT_MODULE, partial(Unit, array), {
+                "control": control, "slot": sequencer.slot, "number": Const(number, array.numbers), "fetched": fetched}, {
+                "write_data": data, "write_enable": write_enable, "output": output, "product": product})
+            self.parts.memory(m, f"weights_{number}", array, number, {
+                "address": sequencer.address, "write_data": data, "write_enable": write_enable}, {"fetched": fetched})
             outputs.append(output)
             words.append(fetched)
             products.append(product)

@@ -141,7 +141,7 @@ def own_table() -> str:
 def methods() -> str:
     """Networks in integers beside the best of what is measured in the same run."""
     rows = []
-    records = [record(name) for name in ("recordings",)]
+    records = [record(name) for name in ("pictures", "recordings")]
     for result in records:
         for dataset, reached in result["values"].items():
             others = {name: value for name, value in reached.items() if not name.endswith(": integers")}

@@ -150,7 +150,7 @@ RECORDS = {
         command="python bench/own_table.py", adds="--json own-table.json", file="own-table.json", keep=everything),
     **{name: Record(command=f"wuxing experiment {name}", adds=f"-q --store ../experiments --json {name}.json",
                     file=f"{name}.json", keep=experiment)
-       for name in ("recordings",)},
+       for name in ("pictures", "recordings")},
     "speed": Record(command="python bench/speed.py", adds="--json speed.json", file="speed.json", keep=everything),
 }
 

@@ -9,6 +9,7 @@ are there, and then enter the ring.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from golden_model.network import POPULATIONS
 from hdl.operations import PARALLEL, At, Datapath, Operand, Operation
@@ -65,7 +66,7 @@ class HalfStep:
     populations: dict[str, int]
     takes_items: bool
 
-    @property
+    @cached_property
     def phases(self) -> int:
         """Its clocks."""
         return 1 + max(part.start + part.period * (POPULATIONS - 1) + part.table.cycles for part in self.parts)

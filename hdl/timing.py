@@ -170,16 +170,15 @@ class ArrayClocks:
                     yield from self._run(machine, node.body)
 
     def _flag(self, machine: Machine, name: str) -> bool:
-        return {"learn": machine.work.learn, "error": machine.work.image.error, "reverses": machine.layer.reverses,
-                "last fold": machine.fold == machine.layer.folds - 1}[name]
+        if name == "last fold":
+            return machine.fold == machine.layer.folds - 1
+        return {"learn": machine.work.learn, "error": machine.work.image.error, "reverses": machine.layer.reverses}[name]
 
     # ------------------------------------------------------------- states that last, and waits
 
     def _stay(self, machine: Machine, node: Do) -> None:
         layer, begins = machine.layer, machine.clock
-        machine.clock += node.clocks if isinstance(node.clocks, int) else {
-            Count.SETTLING: self.settling, Count.UNITS: layer.fold_size(machine.fold), Count.INPUTS: layer.inputs,
-            Count.LEAVING: self.output_latency + SCAN_REST}[node.clocks]
+        machine.clock += node.clocks if isinstance(node.clocks, int) else self._lasts(machine, node.clocks)
         if node.state == "SCAN":
             if machine.fold == 0:
                 machine.work.outputs = []
@@ -190,6 +189,13 @@ class ArrayClocks:
         elif node.state == "TREE" and layer is self.array.first and self._flag(machine, "last fold"):
             late = datapath(self.array).product + control_latency(layer) + adder_tree.levels(layer.units) + 2 + QUEUE_LATENCY
             self.back.append(list(range(begins + late, machine.clock + late)))
+
+    def _lasts(self, machine: Machine, clocks: Count) -> int:
+        if clocks is Count.SETTLING:
+            return self.settling
+        if clocks is Count.UNITS:
+            return machine.layer.fold_size(machine.fold)
+        return machine.layer.inputs if clocks is Count.INPUTS else self.output_latency + SCAN_REST
 
     def _wait(self, machine: Machine, event: str) -> Steps:
         if event == "receiver":

@@ -1,14 +1,16 @@
-"""The way back: the sum over all processing units of one input's reverse links, and its narrowing to an error."""
+"""The way back: sums over all processing units of one input's reverse links, and their narrowing to errors."""
 from __future__ import annotations
 
-from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
-from amaranth.lib import memory, wiring
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
 
-from hdl.layer_design import LayerDesign
-from hdl.memory_ports import read_port, write_port
-from hdl.narrow import clamp
+from hdl.array_design import ArrayDesign
+from hdl.memory_ports import BLOCK, read_port, write_port
+from hdl.narrow import clamp, half_up
 
 
 def levels(units: int) -> int:
@@ -23,46 +25,43 @@ class AdderTree(wiring.Component):
 
         product 0 --+
                     + --> reg --+
-        product 1 --+           + --> reg --> ... --> + --> narrow --> error
-        product 2 ----> reg ----+                     |
-                                            memory of partial sums (folded layers only)
+        product 1 --+           + --> reg --> ... --> total --> + --> narrow --> errors
+        product 2 ----> reg ----+                               |
+                                                  memory of sums over folds
 
     Parameters
     ----------
-    layer : LayerDesign
-        That sends errors back.
+    array : ArrayDesign
+        Of which some layer sends errors back.
 
     Members
     -------
     products : In(signed(weight bits + displacement bits)) of each unit
-    valid, first, last : In(1)
-        The products are the next input's, of the first and of the last fold.
-    error_valid : Out(1), error : Out(signed(error bits))
-        ceil(log2(units)) + 2 clocks after the products of the last fold.
+    valid : In(1)
+        The products are the next input's.
+    Others are those of what becomes of the totals: ``AtOnce``, or in a time-shared array ``OnRequest``.
 
-    units - 1 adders; folded layers have one memory of ``inputs`` words.
+    units - 1 adders, one more where there are folds.
     """
 
-    def __init__(self, layer: LayerDesign) -> None:
-        self.layer = layer
-        formats = layer.formats
+    def __init__(self, array: ArrayDesign) -> None:
+        self.array, formats = array, array.formats
+        self.result: type[AtOnce | OnRequest] = OnRequest if array.time_shared else AtOnce
         super().__init__({
-            "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(layer.units),
-            "valid": In(1), "first": In(1), "last": In(1),
-            "error_valid": Out(1), "error": Out(signed(formats.error.bits))})
+            "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(array.units), "valid": In(1),
+            **self.result.members(array)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layer = self.layer
         sums: list[Value] = list(self.products)
-        flags: list[Value] = [self.valid, self.first, self.last]
+        flags: list[Value] = [getattr(self, name) for name in self.result.FLAGS]
 
         def late(values: list[Value], name: str) -> list[Value]:
             registers: list[Value] = [Signal.like(value, name=f"{name}_{place}") for place, value in enumerate(values)]
             m.d.sync += [register.eq(value) for register, value in zip(registers, values, strict=True)]
             return registers
 
-        for level in range(levels(layer.units)):
+        for level in range(levels(self.array.units)):
             pairs = [sums[place] + sums[place + 1] if place + 1 < len(sums) else sums[place]
                      for place in range(0, len(sums), 2)]
             registers = [Signal(signed(len(pair)), name=f"sum_{level}_{place}", reset_less=True)
@@ -70,27 +69,105 @@ class AdderTree(wiring.Component):
             m.d.sync += [register.eq(pair) for register, pair in zip(registers, pairs, strict=True)]
             sums, flags = list(registers), late(flags, f"flags_{level}")
 
-        total = Signal(signed(layer.reverse_sum_bits), reset_less=True, name="total")
-        valid, first, last = flags
-        if layer.folds == 1:
-            m.d.sync += total.eq(sums[0])
-            valid, first, last = late(flags, "flags")
-            whole: Value = total
-        else:
-            m.submodules.partial = partial = memory.Memory(shape=signed(layer.reverse_sum_bits), depth=layer.inputs, init=[],
-                                                           attrs={"no_rw_check": 1})
-            index = Signal(range(layer.inputs), name="index")
-            index_late = Signal(range(layer.inputs), name="index_late")
-            into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
-            with m.If(valid):
-                m.d.sync += index.eq(Mux(index == layer.inputs - 1, 0, index + 1))
-            m.d.sync += [total.eq(sums[0]), index_late.eq(index)]
-            m.d.comb += out_of.addr.eq(index)
-            valid, first, last = late(flags, "flags")
-            whole = Signal(signed(layer.reverse_sum_bits), name="whole")
-            m.d.comb += [whole.eq(total + Mux(first, Const(0, signed(layer.reverse_sum_bits)), out_of.data)),
-                         into.addr.eq(index_late), into.data.eq(whole), into.en.eq(valid & ~last)]
-        shift = layer.network.reverse_link_shift
-        rounded = whole if shift == 0 else (whole[shift - 1:].as_signed() + 1) >> 1
-        m.d.sync += [self.error.eq(clamp(rounded, layer.formats.error.bits)), self.error_valid.eq(valid & last)]
+        total = Signal(signed(self.array.reverse_sum_bits), reset_less=True, name="total")
+        m.d.sync += total.eq(sums[0])
+        self.result(m, self).build(total, flags[0], late(flags, "flags"))
         return m
+
+
+def over_folds(total: Value, first: Value, before: Value) -> Value:
+    """The sum so far, of which the first fold has nothing ``before`` it."""
+    return total + Mux(first, Const(0, total.shape()), before)
+
+
+def error_of(array: ArrayDesign, whole: Value) -> Value:
+    return clamp(half_up(whole, array.network.reverse_link_shift), array.formats.error.bits)
+
+
+class AtOnce:
+    """Errors come as soon as the last fold's totals are there: ceil(log2(units)) + 2 clocks after its products.
+
+    Members
+    -------
+    first, last : In(1)
+        The products are those of the first and of the last fold.
+    error_valid : Out(1), error : Out(signed(error bits))
+
+    Folded layers have one memory of ``inputs`` words, in which the inputs follow one another.
+    """
+
+    FLAGS = ("valid", "first", "last")
+
+    def __init__(self, m: Module, tree: Any) -> None:
+        self.m, self.tree, self.array = m, tree, tree.array
+
+    @staticmethod
+    def members(array: ArrayDesign) -> dict[str, Any]:
+        return {"first": In(1), "last": In(1), "error_valid": Out(1), "error": Out(signed(array.formats.error.bits))}
+
+    def build(self, total: Signal, comes: Value, flags: list[Value]) -> None:
+        """``comes``: the total will be valid in the next clock; ``flags``: those of the total."""
+        m, (valid, first, last) = self.m, flags
+        whole: Value = total
+        if self.array.folds > 1:
+            inputs = self.array.most_errors
+            m.submodules.partial = partial = memory.Memory(shape=total.shape(), depth=inputs, init=[],
+                                                           attrs={"no_rw_check": 1})
+            into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
+            index, late = Signal(range(inputs), name="index"), Signal(range(inputs), name="index_late")
+            whole = Signal(total.shape(), name="whole")
+            with m.If(comes):
+                m.d.sync += index.eq(Mux(index == inputs - 1, 0, index + 1))
+            m.d.sync += late.eq(index)
+            m.d.comb += [out_of.addr.eq(index), whole.eq(over_folds(total, first, out_of.data)), into.addr.eq(late),
+                         into.data.eq(whole), into.en.eq(valid & ~last)]
+        m.d.sync += [self.tree.error.eq(error_of(self.array, whole)), self.tree.error_valid.eq(valid & last)]
+
+
+class OnRequest:
+    """Sums are kept in a block RAM, and narrowed when they are asked for.
+
+    Members
+    -------
+    begin : In(1), first : In(1), bank : In(1)
+        Strobe before the first input of a fold; the fold is the layer's first one; which half of the memory the layer writes.
+    ask : In(1), ask_bank : In(1)
+        Strobe: the errors in this bank are wanted from the first one on.
+    errors : Out(stream of signed(error bits))
+        One in two clocks. ``ready`` not while sums are made.
+
+    One memory with a word for each input, twice if errors go back through several layers.
+    """
+
+    FLAGS = ("valid",)
+
+    def __init__(self, m: Module, tree: Any) -> None:
+        self.m, self.tree, self.array = m, tree, tree.array
+        self.banked = len(self.array.reversing()) > 1
+
+    @staticmethod
+    def members(array: ArrayDesign) -> dict[str, Any]:
+        return {"begin": In(1), "first": In(1), "bank": In(1), "ask": In(1), "ask_bank": In(1),
+                "errors": Out(stream.Signature(signed(array.formats.error.bits)))}
+
+    def build(self, total: Signal, comes: Value, flags: list[Value]) -> None:
+        m, tree, inputs = self.m, self.tree, self.array.most_errors
+        m.submodules.partial = partial = memory.Memory(
+            shape=total.shape(), depth=2 << ceil_log2(inputs) if self.banked else inputs, init=[], attrs=BLOCK)
+        into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
+        row, row_late, place = (
+            Signal(range(inputs + 1), name="row"), Signal(range(inputs), name="row_late"),
+            Signal(range(inputs + 1), name="place"))
+        giving, taken = Signal(name="giving"), Signal(name="taken")
+        m.d.sync += [row.eq(Mux(tree.begin, 0, row + comes)), row_late.eq(row), giving.eq(tree.errors.ready & ~taken),
+                     place.eq(Mux(tree.ask, 0, place + taken))]
+        m.d.comb += [
+            taken.eq(giving & tree.errors.ready),
+            out_of.addr.eq(Mux(tree.errors.ready, self._address(place, tree.ask_bank), self._address(row, tree.bank))),
+            into.addr.eq(self._address(row_late, tree.bank)), into.en.eq(flags[0]),
+            into.data.eq(over_folds(total, tree.first, out_of.data)),
+            tree.errors.valid.eq(giving), tree.errors.payload.eq(error_of(self.array, out_of.data))]
+
+    def _address(self, row: Value, bank: Value) -> Value:
+        bits = max(1, ceil_log2(self.array.most_errors))
+        return Cat(row[:bits], bank) if self.banked else row[:bits]

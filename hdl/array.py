@@ -129,7 +129,7 @@ class Layer(wiring.Component):
         m.d.comb += sequencer.word.eq(outputs[0])
 
         if layer.reverses:
-            m.submodules.tree = tree = AdderTree(layer)
+            m.submodules.tree = tree = AdderTree(self.array)
             m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
             m.d.comb += [tree.valid.eq(sequencer.tree_valid), tree.first.eq(sequencer.tree_first),
                          tree.last.eq(sequencer.tree_last), self.back_valid.eq(tree.error_valid), self.back.eq(tree.error)]

@@ -166,5 +166,10 @@ class ArrayDesign:
         """Clocks of a half step."""
         return self.first.phases
 
+    @property
+    def most_errors(self) -> int:
+        """Inputs of the layer that sends back most errors."""
+        return max(layer.inputs for layer in self.reversing())
+
     def reversing(self) -> list[LayerDesign]:
         return [layer for layer in self.layers if layer.reverses]

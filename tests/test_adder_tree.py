@@ -1,5 +1,6 @@
 # amaranth: UnusedElaboratable=no
-"""Adder tree: every error is that of the golden model and comes when it is due, folded or not; planted bugs are found."""
+"""Adder trees: every error is that of the golden model and comes when it is due, or when it is asked for; planted bugs are
+found."""
 import re
 
 import pytest
@@ -15,27 +16,33 @@ from testbenches.side_by_side import SideBySide
 RIGHT = "unchanged"
 SMALL = Formats(displacement=Format(7, 6), drive=Format(9, 6), error=Format(8, 6), weight=Format(8, 6))
 COARSE = Formats(error=Format(14, 12))
-SHAPES = {                                # inputs, neurons, units, formats
-    "one": (1, 1, 1, Formats()), "two": (3, 2, 2, SMALL), "five": (4, 5, 5, COARSE), "eight": (5, 8, 8, Formats()),
-    "two_folds": (4, 5, 3, SMALL), "serial": (3, 4, 1, Formats()), "three_folds": (2, 8, 3, COARSE),
-    "serial_one_input": (1, 3, 1, SMALL),
+SHAPES = {                                # sizes of layers, units of the last one, formats
+    "one": ((1, 1, 1), 1, Formats()), "two": ((1, 3, 2), 2, SMALL), "five": ((1, 4, 5), 5, COARSE),
+    "eight": ((1, 5, 8), 8, Formats()), "two_folds": ((1, 4, 5), 3, SMALL), "serial": ((1, 3, 4), 1, Formats()),
+    "three_folds": ((1, 2, 8), 3, COARSE), "serial_one_input": ((1, 1, 3), 1, SMALL),
+}
+TIME_SHARED = {                           # sizes of layers, units of the array, formats
+    "banks": ((1, 5, 4, 3), 2, SMALL), "one_bank": ((2, 3, 8), 3, COARSE), "one_input": ((1, 1, 3), 1, Formats()),
 }
 
 
 def case(names, tree=AdderTree, passes=25):
     settings, trees = {}, {}
     for name in names:
-        inputs, neurons, units, formats = SHAPES[name]
-        network = Network(layers=(1, inputs, neurons), formats=formats)
-        settings[name] = {"network": network.to_json(), "layer": 1, "units": (1, units)}
-        trees[name] = tree(Design(network=network, units=(1, units)).layers[1])
+        layers, units, formats = (SHAPES | TIME_SHARED)[name]
+        network, before = Network(layers=layers, formats=formats), len(layers) - 2
+        arrangement = "time-shared" if name in TIME_SHARED else "parallel"
+        counts = (units if name in TIME_SHARED else 1,) * before + (units,)
+        settings[name] = {"network": network.to_json(), "units": counts, "arrangement": arrangement}
+        trees[name] = tree(Design(network=network, units=counts, arrangement=arrangement).arrays[-1])
     return Case(component=SideBySide(trees), settings={"trees": settings, "passes": passes, "seed": 1})
 
 
 @pytest.fixture(scope="module")
 def findings(tmp_path_factory):
     wrong = {name: case(["two_folds", "two"], planted("hdl.adder_tree", *bug).AdderTree) for name, bug in BUGS.items()}
-    return verdicts(tmp_path_factory.mktemp("benches"), {RIGHT: case(SHAPES)} | wrong, "adder_tree_bench")
+    wrong |= {name: case(["banks"], planted("hdl.adder_tree", *bug).AdderTree) for name, bug in OF_TIME_SHARED.items()}
+    return verdicts(tmp_path_factory.mktemp("benches"), {RIGHT: case([*SHAPES, *TIME_SHARED])} | wrong, "adder_tree_bench")
 
 
 def test_every_error_is_that_of_the_golden_model(findings):
@@ -44,13 +51,21 @@ def test_every_error_is_that_of_the_golden_model(findings):
 
 BUGS = {
     "odd one is lost": ("if place + 1 < len(sums) else sums[place]", "if place + 1 < len(sums) else sums[place] & 0"),
-    "not rounded": ("(whole[shift - 1:].as_signed() + 1) >> 1", "whole[shift:].as_signed()"),
-    "wraps": ("clamp(rounded, layer.formats.error.bits)", "rounded[:layer.formats.error.bits]"),
-    "sum of the image before": ("Mux(first, Const(0, signed(layer.reverse_sum_bits)), out_of.data)", "out_of.data"),
-    "every fold gives an error": ("self.error_valid.eq(valid & last)", "self.error_valid.eq(valid)"),
+    "not rounded": ("half_up(whole, array.network.reverse_link_shift)", "(whole >> array.network.reverse_link_shift)"),
+    "wraps": ("clamp(half_up(whole, array.network.reverse_link_shift), array.formats.error.bits)",
+              "half_up(whole, array.network.reverse_link_shift)[:array.formats.error.bits]"),
+    "sum of the image before": ("Mux(first, Const(0, total.shape()), before)", "before"),
+    "every fold gives an error": ("self.tree.error_valid.eq(valid & last)", "self.tree.error_valid.eq(valid)"),
+}
+OF_TIME_SHARED = {
+    "one bank for all layers": ("Cat(row[:bits], bank)", "Cat(row[:bits], Const(0, 1))"),
+    "a fold goes on behind the one before": ("row.eq(Mux(tree.begin, 0, row + comes))", "row.eq(row + comes)"),
+    "errors go on behind the ones before": ("place.eq(Mux(tree.ask, 0, place + taken))", "place.eq(place + taken)"),
+    "the first error for all": ("place.eq(Mux(tree.ask, 0, place + taken))", "place.eq(0)"),
+    "only the last fold counts": ("into.data.eq(over_folds(total, tree.first, out_of.data))", "into.data.eq(total)"),
 }
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("name", [*BUGS, *OF_TIME_SHARED])
 def test_a_planted_bug_is_found(findings, name):
     assert re.match("AssertionError: .*must be", findings[name])

@@ -6,11 +6,11 @@ from functools import partial
 from amaranth.hdl import Array, Const, Module, Signal, signed
 from amaranth.lib import wiring
 
+from hdl.adder_tree import AdderTree
 from hdl.array_design import ArrayDesign
 from hdl.control import control_layout
 from hdl.parts import Parts
 from hdl.sequencer import Sequencer
-from hdl.time_shared.tree import TimeSharedTree
 from hdl.unit import Unit
 
 UNIT_MODULE = "wuxing_time_shared_unit"
@@ -80,7 +80,7 @@ class TimeSharedArray(wiring.Component):
         own, source = sequencer.errors, self.errors
         m.d.comb += [own.payload.eq(source.payload), own.valid.eq(source.valid), source.ready.eq(own.ready)]
         if array.reverses:
-            m.submodules.tree = tree = TimeSharedTree(array)
+            m.submodules.tree = tree = AdderTree(array)
             m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
             m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.first.eq(sequencer.tree_first),
                          tree.valid.eq(sequencer.tree_valid), tree.bank.eq(sequencer.layer[0]), tree.ask.eq(sequencer.ask),

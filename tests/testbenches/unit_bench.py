@@ -1,8 +1,8 @@
 """cocotb testbench of one processing unit: whole lives of neurons, against circuits and arithmetic of the golden model.
 
-Settings: ``network`` (JSON), ``layer``, ``units``, ``kind``, ``target``, ``learns``; ``neurons``, how many; ``seed``;
-``coverage``, what must have occurred. The unit is driven by ``unit_program``; its weight memory is a table here. Compared
-are all five words after every half step, forward and reverse, the products of the reverse links, and every word of memory.
+Settings: ``network`` (JSON), ``layer``, ``units``, ``kind``, ``target``, ``learns``, ``arrangement``; ``neurons``, how many;
+``seed``; ``coverage``, what must have occurred. The unit is driven by ``unit_program``; its weight memory is a table here.
+Compared are all five words after every half step, forward and reverse, products of reverse links, and every word of memory.
 """
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ from golden_model import circuits
 from golden_model.arithmetic import Fixed
 from golden_model.fixed_point import Format, Overflow, narrow
 from golden_model.network import POPULATIONS, Network
+from hdl.array_design import ArrayDesign
 from hdl.control import control_layout
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
 from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports
-from testbenches.unit_program import PRODUCT, WORD, Program
+from testbenches.unit_program import PRODUCT, WORD, Program, TimeSharedProgram
 
 
 class Neuron:
@@ -111,20 +112,37 @@ class Neuron:
 
 
 class Bench:
-    """The unit, its weight memory, and the lines on which it is watched."""
+    """The unit, its weight memory, and the lines on which it is watched.
 
-    def __init__(self, dut: Any, layer: LayerDesign) -> None:
-        self.layer, self.ports = layer, Ports(dut)
-        self.packing = Packing(control_layout(layer))
+    What a program says of ``BESIDE`` does not stand in the control word of a time-shared array.
+    """
+
+    BESIDE = ("address", "slot")
+    NUMBER = 1                            # of the unit, where it has one
+
+    def __init__(self, dut: Any, array: ArrayDesign, place: int) -> None:
+        self.array, self.place, self.layer, self.ports = array, place, array.layers[place], Ports(dut)
+        self.packing = Packing(control_layout(array))
         self.memory: dict[int, int] = {}
         self.outputs: list[int] = []
         self.products: list[int] = []
 
     async def start(self) -> None:
-        await self.ports.start(control=0, first=1, token_before=0, fetched=0, word=0)
+        if self.array.time_shared:
+            await self.ports.start(control=0, number=self.NUMBER, slot=0, fetched=0)
+        else:
+            await self.ports.start(control=0, first=1, token_before=0, fetched=0, word=0)
+
+    def program(self, base: int = 0, slot: int = 0) -> Program:
+        if self.array.time_shared:
+            return TimeSharedProgram(self.layer, base, slot, self.NUMBER)
+        return Program(self.layer, base)
 
     async def run(self, program: Program) -> None:
         """Carry a program out. Afterwards ``outputs[k]`` and ``products[k]`` are what was there in clock k."""
+        if self.array.time_shared:
+            await self._run_with_one_port(program)
+            return
         self.outputs, self.products = [], []
         before, requests = (0, 0), dict[str, int]()                        # fetched and word; control a clock ago
         for clock in range(max(program.words, default=0) + 8):
@@ -140,6 +158,25 @@ class Bench:
             await self.ports.tick()
             before, requests = after, control
 
+    async def _run_with_one_port(self, program: Program) -> None:
+        self.outputs, self.products = [], []
+        fetched, earlier = 0, dict[str, int]()                             # and control of a clock ago
+        for clock in range(max(program.words, default=0) + 8):
+            control = program.words.get(clock, {})
+            address, slot = (control.get(name, 0) for name in self.BESIDE)
+            word = {name: value for name, value in control.items() if name not in self.BESIDE}
+            self.ports.set(control=self.packing.pack(word), slot=slot, fetched=fetched)
+            await self.ports.settled()
+            self.outputs.append(self.ports.signed("output"))
+            self.products.append(self.ports.signed("product"))
+            if self.ports.get("write_enable"):
+                assert earlier.get("judge") or earlier.get("load_one"), f"clock {clock} writes, but was not told to"
+                self.memory[address] = self.ports.signed("write_data")
+            else:
+                fetched = self.memory.get(address, 0)
+            await self.ports.tick()
+            earlier = control
+
 
 def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int, what: str) -> None:
     """The ring was shown from each of ``starts`` on: these are the states after one half step, two, and so on."""
@@ -147,8 +184,8 @@ def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int
     for number, start in enumerate(starts):
         right = neuron.half_steps[first + number]
         result = [0] * POPULATIONS
-        for turn in range(POPULATIONS):                                   # the register shows it a clock later
-            result[(output + turn) % POPULATIONS] = bench.outputs[start + turn + 1]
+        for turn in range(POPULATIONS):
+            result[(output + turn) % POPULATIONS] = bench.outputs[start + turn + bench.program().OUTPUT]
         assert result == right, f"{what} half step {number} must be {right}, not {result}"
         neuron.coverage["half steps"] += 1
 
@@ -157,18 +194,20 @@ def check_half_steps(bench: Bench, starts: list[int], neuron: Neuron, first: int
 async def every_neuron_is_that_of_the_golden_model(dut: Any, options: Any) -> None:
     network = Network.from_json(options["network"])
     design = Design(network=network, units=tuple(options["units"]), kind=options["kind"], target=options["target"],
-                    learns=options["learns"])
-    layer, chance, coverage = design.layers[options["layer"]], random.Random(options["seed"]), Counter[str]()
-    bench = Bench(dut, layer)
+                    learns=options["learns"], arrangement=options["arrangement"])
+    chance, coverage = random.Random(options["seed"]), Counter[str]()
+    array, place = next((array, place) for array in design.arrays for place, layer in enumerate(array.layers)
+                        if layer.index == options["layer"])
+    bench = Bench(dut, array, place)
     await bench.start()
-    prepare = Program(layer)
-    prepare.at(0, latch_drive=1, token_first=1)                            # an accumulator begins with the half that rounds
+    prepare = bench.program()
+    prepare.begin()
     await bench.run(prepare)
     for _ in range(options["neurons"]):
-        neuron = Neuron(layer, chance, coverage)
+        neuron = Neuron(bench.layer, chance, coverage)
         bench.memory = neuron.memory()
         await live(bench, neuron)
-    await check_token(bench)
+    await (check_number if array.time_shared else check_token)(bench)
     missing = [name for name in options["coverage"] if not coverage[name]]
     assert not missing, f"{missing} must occur: {coverage}"
 
@@ -176,7 +215,7 @@ async def every_neuron_is_that_of_the_golden_model(dut: Any, options: Any) -> No
 async def check_token(bench: Bench) -> None:
     """Without the token nothing is shown and what is for one unit is not written; with it, both."""
     bench.memory = {}
-    program = Program(bench.layer)
+    program = bench.program()
     program.at(0, token_next=1, clear=1)                                   # no unit before it has the token
     program.at(1, latch_output=1)
     program.at(2, write=1, load=1, load_data=5, write_address=0, write_one=1)
@@ -191,13 +230,37 @@ async def check_token(bench: Bench) -> None:
     assert output == (0, 6), f"the word 6 must be shown once the token is there, but {output} was"
 
 
+async def check_number(bench: Bench) -> None:
+    """What is for one unit is done by the one whose number is named: words are written, errors added."""
+    bench.memory, other = {}, 1 - bench.NUMBER
+    program = bench.program()
+    for address, unit in enumerate((bench.NUMBER, other)):
+        program.at(4 * address + 1, broadcast_a=5 + address, load_one=1, unit=unit)
+        program.at(4 * address + 2, load=1, address=address)
+    program.clock = 8
+    power = bench.array.link_shift - bench.array.error_split               # two errors; only the second one is for this unit
+    for number, unit in enumerate((other, bench.NUMBER)):
+        program.at(program.clock + number, broadcast_b=1 << power)
+        program.at(program.clock + number + 1, broadcast_a=1 + number << bench.array.error_split)
+        program.at(program.clock + number + PRODUCT, accumulate_one=1, unit=unit)
+    program.clock += PRODUCT + 2
+    program.latch()
+    program.at(program.clock, drive_enable=1)                              # alone in the bracket, and times 1
+    program.at(program.clock + 1, broadcast_a=1)
+    await bench.run(program)
+    assert bench.memory == {0: 5}, f"the number decides who writes, but the memory holds {bench.memory}"
+    result = bench.products[program.clock + PRODUCT]
+    assert result == 2, f"the drive must be the error 2 of this unit, not {result}"
+
+
 async def live(bench: Bench, neuron: Neuron) -> None:
     """Links, settling, and if the layer learns, error, reverse circuit, reverse links and update."""
     layer, network = neuron.layer, neuron.network
     half_steps, bias_row = 2 * network.integration.steps, neuron.base + layer.bias_row
-    program = Program(layer, neuron.base)
+    slot = bench.array.slots[bench.place] + neuron.fold
+    program = bench.program(neuron.base, slot)
     items = [(neuron.base + row, value) for row, value in enumerate(neuron.inputs) if value]
-    program.links([*items, (bias_row, 1 << layer.link_shift)])
+    program.links([*((address, value << layer.alignment) for address, value in items), (bias_row, 1 << layer.link_shift)])
     program.latch()
     output = program.settle(False, half_steps)
     if layer.saves_state:
@@ -207,7 +270,7 @@ async def live(bench: Bench, neuron: Neuron) -> None:
     check_half_steps(bench, output, neuron, 0, "forward")
     if not layer.learns:
         return
-    program = Program(layer, neuron.base)
+    program = bench.program(neuron.base, slot)
     if layer.saves_state:
         for population, word in enumerate(neuron.s[:, 0, 0]):
             saved = bench.memory[neuron.base + layer.state_row + population]
@@ -216,6 +279,13 @@ async def live(bench: Bench, neuron: Neuron) -> None:
         program.restore()
     else:
         program.gates()
+    if bench.array.folds > 1 and bench.array.time_shared:                  # as if another fold had been settled in between
+        between = bench.program(slot=(slot + 1) % bench.array.folds)
+        between.clock = program.clock
+        between.settle(False, 1)
+        between.gates()
+        program.words |= between.words
+        program.clock = between.clock
     neuron.reverse()
     program.error(neuron.error)
     program.latch()
@@ -227,10 +297,10 @@ async def live(bench: Bench, neuron: Neuron) -> None:
                    for name, first in ((name, learning.rate_shifts(0)[name]) for name in ("links", "bias")))
     scaled = []
     if links is not None:
-        distance = layer.update_shift - network.update_shift(layer.index, links)
+        distance = bench.array.update_shift - network.update_shift(layer.index, links)
         scaled = [(address, value << distance, False) for address, value in items]
     if bias is not None:
-        scaled.append((bias_row, 1 << layer.update_shift - bias, True))
+        scaled.append((bias_row, 1 << bench.array.update_shift - bias, True))
     program.updates(scaled)
     await bench.run(program)
     check_half_steps(bench, output, neuron, half_steps, "reverse")

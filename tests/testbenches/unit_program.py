@@ -2,7 +2,8 @@
 
 Written from the description of ``hdl.unit`` and ``hdl.control``, not from the sequencer, so that the unit's testbench
 shows that the program gives the neuron of the golden model, and the sequencer's that it keeps the program. Clock 0 of a task
-is the one in which its first address or tap is in the control word.
+is the one in which its first address or tap is there. ``TimeSharedProgram`` is that of a unit with rings in block RAM and a
+weight memory of one port; what does not stand in its control word, the address and the slot, is written beside it.
 """
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from collections import defaultdict
 
 from golden_model.network import POPULATIONS
 from hdl import half_step
+from hdl.array_design import SLOT
 from hdl.control import needs_populations
 from hdl.layer_design import LayerDesign
 
@@ -21,6 +23,8 @@ class Program:
     """Control words by clock, for the fold whose memory begins at ``base``. A task is laid out from ``self.clock`` on, which
     moves behind it."""
 
+    OUTPUT = 1                            # clocks from ``show`` to the output
+
     def __init__(self, layer: LayerDesign, base: int = 0) -> None:
         self.layer, self.base, self.neuron = layer, base, layer.network.neuron
         self.words: dict[int, dict[str, int]] = defaultdict(dict)
@@ -31,6 +35,11 @@ class Program:
         for name, value in fields.items():
             assert name not in self.words[clock], f"clock {clock} has its {name} already"
             self.words[clock][name] = int(value)
+
+    def begin(self) -> None:
+        """An accumulator begins with the half that rounds; the unit is selected."""
+        self.at(self.clock, latch_drive=1, token_first=1)
+        self.clock += 1
 
     def latch(self) -> None:
         """The sum becomes the drive, both rings are cleared."""
@@ -187,3 +196,68 @@ class Program:
 
     def _has_populations(self) -> bool:
         return needs_populations(self.layer)
+
+
+class TimeSharedProgram(Program):
+    """For ``unit``, which is the selected one, and the neuron whose gates are in ``slot``."""
+
+    OUTPUT = 0
+
+    def __init__(self, layer: LayerDesign, base: int = 0, slot: int = 0, unit: int = 0) -> None:
+        super().__init__(layer, base)
+        self.slot, self.unit = slot, unit
+
+    def begin(self) -> None:
+        self.at(self.clock, latch_drive=1)
+        self.clock += 1
+
+    def error(self, word: int) -> None:
+        split = self.layer.error_split
+        self.at(self.clock, broadcast_b=1 << self.layer.link_shift - split)
+        self.at(self.clock + 1, broadcast_a=word << split)
+        self.at(self.clock + PRODUCT, accumulate_one=1, unit=self.unit)
+        self.clock += ADDED
+
+    def settle(self, reverse: bool, half_steps: int) -> list[int]:
+        """The memory of step starts has its zeros for the first step, whose corrector writes the next one's."""
+        starts = []
+        for number in range(half_steps):
+            starts.append(self.clock + self.layer.phases)
+            for phase in range(self.layer.phases):
+                self.at(self.clock + phase, **self._fields(phase, reverse, number % 2 == 1, number < 2))
+            self.clock += self.layer.phases
+        self.turn()
+        return starts
+
+    def _fields(self, phase: int, reverse: bool, corrector: bool, first: bool) -> dict[str, int]:
+        fields = self.half_step_fields(phase, reverse, corrector)
+        for name in ("gate_shift", "gate_new", "mean_enable", "start_shift", "start_new"):
+            del fields[name]
+        read = phase - 2 if 2 <= phase < 2 + POPULATIONS else 0           # its word is there in the clock of the mean
+        fields |= {"gate_place": phase % POPULATIONS, "start_read": read + SLOT * first, "slot": self.slot}
+        if corrector and phase >= TAPS:
+            fields |= {"start_write": 1, "start_place": phase - TAPS}
+        return fields
+
+    def gates(self) -> None:
+        """The populations of a settled ring into the slot, in mirrored order."""
+        for turn in range(POPULATIONS):
+            self.at(self.clock, state_shift=1, gate_write=1, gate_place=-turn % POPULATIONS, slot=self.slot)
+            self.clock += 1
+
+    def updates(self, items: list[tuple[int, int, bool]]) -> None:
+        """A word is fetched in one clock, and the one before the last is written in the next: two clocks an item."""
+        for clock in range(self.clock, self.clock + 2 * len(items) + 2):
+            self.at(clock, reverse_enable=1)
+        for address, value, is_bias in items:
+            self.at(self.clock + 1, broadcast_a=value)
+            self.at(self.clock + PRODUCT - 1, address=address)
+            self.at(self.clock + PRODUCT, update=1)
+            self.at(self.clock + ADDED, judge=1, bias_row=is_bias)
+            self.at(self.clock + ADDED + 1, address=address)
+            self.clock += 2
+        self.clock += ADDED
+
+    def show(self) -> int:
+        """The output is that of the ring."""
+        return self.clock

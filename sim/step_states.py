@@ -16,7 +16,6 @@ from golden_model.circuits import MIRROR
 from golden_model.model import Model
 from golden_model.network import POPULATIONS
 from hdl.array import unit_module
-from hdl.control import control_latency
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
 from hdl.time_shared.array import UNIT_MODULE
@@ -72,7 +71,7 @@ def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
     watched, public = [], []
     for layer in design.layers:
         sequencer = f"layer_{layer.index}.sequencer"
-        watched.append(Probe(strobe=f"{sequencer}.stepped_{control_latency(layer)}", signed=tuple(
+        watched.append(Probe(strobe=f"{sequencer}.watch", signed=tuple(
             _point(layer, number, place) for number in range(layer.units) for place in range(POPULATIONS))))
         public.append((unit_module(layer), "point_?"))
     return watched, public

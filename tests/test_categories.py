@@ -162,3 +162,10 @@ def test_recordings_tell_by_which_rule_they_became_equally_long(tmp_path):
         assert encoding.to_dict()["frames"] == rule
         assert Encoding.from_dict(encoding.to_dict()).frames == rule
     assert "frames" not in datasets.load("digits").encoding.to_dict()
+
+
+def test_arrays_have_no_columns_with_names(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.ones((6, 2)), y=[0, 1] * 3)
+    with pytest.raises(InputError, match=refusal(f"--categories must name columns of a table with a header, but "
+                                                 f"{tmp_path / 'a.npz'} is none; leave it out")):
+        datasets.read(str(tmp_path / "a.npz"), Reading(categories=("colour",)))

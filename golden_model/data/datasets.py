@@ -246,6 +246,13 @@ def folds(name: str, count: int, recipe: Recipe | None = None, reading: Reading 
 
 
 def _gathered(name: str, reading: Reading) -> Samples | Collection:
+    gathered = _read(name, reading)
+    if reading.categories and not gathered.categories:
+        raise InputError(f"--categories must name columns of a table with a header, but {name} is none; leave it out")
+    return gathered
+
+
+def _read(name: str, reading: Reading) -> Samples | Collection:
     if name in SHA256:
         return _named(name, reading)
     path = Path(name)

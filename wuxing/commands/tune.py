@@ -26,8 +26,8 @@ from wuxing.experiments.summary import Table, deviation, mean, spread
 from wuxing.halving import Rung
 from wuxing.options import Runners, Settings
 from wuxing.reports import console
-from wuxing.reports.progress import OutOfTime, run_tasks
-from wuxing.tasks import Record, Store, Task
+from wuxing.reports.progress import run_tasks_until
+from wuxing.tasks import Task
 
 PARTS = 5                                 # into which training samples are cut; each setting is tested on some of them
 SETTINGS = 27
@@ -165,11 +165,7 @@ class Search:
 
     def _rung(self, tried: Sequence[Candidate], numbers: Sequence[int], rung: Rung, title: str) -> list[Row]:
         tasks = [self._task(tried[number], rung.epochs, part) for number in numbers for part in self.parts]
-        try:
-            records: list[Record | None] = [*run_tasks(title, tasks, self.runners, self.quiet, self.until)]
-        except OutOfTime:
-            store = Store(self.runners.store)
-            records = [store.load(task) for task in tasks]
+        records = run_tasks_until(title, tasks, self.runners, self.quiet, self.until)
         rows = []
         for place, number in enumerate(numbers):
             there = [record.result["accuracy"] for record in records[place * len(self.parts):][:len(self.parts)]

@@ -129,7 +129,17 @@ def images_bar(quiet: bool) -> Iterator[OnProgress]:
 
 
 class OutOfTime(Exception):
-    """The time that was given for tasks is over; what is finished is in the store."""
+    """The time for tasks is over."""
+
+
+def run_tasks_until(title: str, those: list[tasks.Task], runners: Runners, quiet: bool,
+                    until: float | None) -> list[tasks.Record | None]:
+    """``run_tasks``, but None for what is not finished when that time comes, as ``time.monotonic`` counts; it is given up."""
+    try:
+        return [*run_tasks(title, those, runners, quiet, until)]
+    except OutOfTime:
+        store = tasks.Store(runners.store)
+        return [store.load(task) for task in those]
 
 
 def run_tasks(title: str, those: list[tasks.Task], runners: Runners, quiet: bool,

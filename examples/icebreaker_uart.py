@@ -71,4 +71,4 @@ if __name__ == "__main__":
     model = load_model(sys.argv[1])
     chosen = Design(network=model.network, arrangement="time-shared", target="ice40", learns=False)
     top = OnIcebreaker(chosen, model.parameters, 12_000_000 // 115_200)
-    ICEBreakerPlatform().build(top, do_program="--program" in sys.argv)
+    ICEBreakerPlatform().build(top, synth_opts="-dsp", do_program="--program" in sys.argv)

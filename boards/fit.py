@@ -9,9 +9,8 @@ from boards.platforms import Platform
 from boards.system import SLOTS, buffer_bytes
 from golden_model.errors import InputError
 from golden_model.network import Network
-from hdl import estimate
+from hdl.cells import Cells, block_rams, core_cells
 from hdl.design import Design, units_within
-from hdl.estimate import Cells
 
 NAMES = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
          "spram": "SPRAM blocks"}
@@ -59,9 +58,9 @@ def fit(platform: Platform, design: Design) -> Fit:
     if design.target != platform.target:
         raise InputError(f"the design must be of target {platform.target} for {platform.name}, not {design.target}; generate "
                          f"it for this board")
-    core = asdict(estimate.cells(design)) | {"spram": _spram(design) if design.arrangement == "time-shared" else 0}
+    core = asdict(core_cells(design)) | {"spram": _spram(design) if design.arrangement == "time-shared" else 0}
     link = asdict(LINK[platform.target])
-    link["block_rams"] += sum(estimate.block_rams(platform.target, words, 8)
+    link["block_rams"] += sum(block_rams(platform.target, words, 8)
                               for words in (buffer_bytes(design.network), SLOT_BYTES * SLOTS[platform.target]))
     return Fit(platform=platform, design=design, parts={name: (core.get(name, 0) + link.get(name, 0), has)
                                                         for name, has in platform.device.has.items()})

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
-from hdl import estimate
+from hdl.cells import block_rams
 from hdl.control import CLUSTER, branches
 from hdl.design import Design
 
@@ -51,7 +51,7 @@ def sites(device: str, design: Design) -> Floorplan:
     """The sites; none for a device or an array that needs no such help, or whose units have several memories each."""
     if device not in BANDS or design.arrangement != "parallel" or not any(map(branches, design.layers)):
         return NONE
-    if any(estimate.block_rams(design.target, layer.depth, layer.word_bits) > 1 for layer in design.layers):
+    if any(block_rams(design.target, layer.depth, layer.word_bits) > 1 for layer in design.layers):
         return NONE
     bands, places = BANDS[device], len(COLUMNS) * len(MULTIPLIERS)
     rows = _rows(design, len(bands))

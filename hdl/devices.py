@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """An FPGA. ``has``: what it offers, by the names of ``hdl.estimate.Cells``, and ``spram`` blocks of 256 kbit.
+    """An FPGA. ``has``: what it offers, by the names of ``hdl.cells.Cells``, and ``spram`` blocks of 256 kbit.
 
     ``option``: how nextpnr is told. ``core_volts``, ``standby_mA``: of the core's supply; the typical standby current.
     ``assumed``: what of that no data sheet says.

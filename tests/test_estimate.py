@@ -18,6 +18,7 @@ from golden_model.network import Integration, Network
 from hdl import emit, estimate
 from hdl.adder_tree import levels
 from hdl.array import output_latency, unit_module
+from hdl.cells import core_cells, unit_cells
 from hdl.control import control_latency
 from hdl.design import Design
 from wuxing import cli
@@ -116,7 +117,7 @@ def described(entry):
 
 @pytest.mark.parametrize("entry", MEASURED, ids=lambda entry: entry["command"].split("synthesis.py ")[1])
 def test_cells_are_within_the_tolerance_of_measured_ones(entry, synthesis):
-    result = estimate.cells(described(entry))
+    result = core_cells(described(entry))
     device = entry["device"]
     assert result.cells == pytest.approx(device[synthesis.AREA[entry["target"]]], rel=TOLERANCE)
     assert result.multipliers == device[{"ecp5": "MULT18X18D", "ice40": "ICESTORM_DSP"}[entry["target"]]]
@@ -130,7 +131,7 @@ def test_an_unit_synthesised_now_has_the_cells_of_the_estimate(learns, synthesis
     design = Design(network=Network(layers=(100, 4, 3)), target="ecp5", learns=learns)
     layer = design.layers[0]
     netlist = synthesis.synthesise("ecp5", {"core.v": emit.to_verilog(design)}, unit_module(layer), tmp_path)
-    result = estimate.unit_cells(layer)
+    result = unit_cells(layer)
     assert result.cells == pytest.approx(netlist["LUT4"] + 2 * netlist["CCU2C"], rel=TOLERANCE)
     assert result.flip_flops - layer.word_bits == pytest.approx(netlist["TRELLIS_FF"], rel=TOLERANCE)
     assert result.multipliers == netlist["MULT18X18D"]
@@ -173,7 +174,7 @@ def test_carry_chains_that_are_not_fed_add_whatever_comes_in_at_their_ends(width
 
 def test_cells_of_a_portable_core_are_not_known():
     with pytest.raises(InputError, match=re.escape("target must be ecp5 or ice40 for an estimate of cells, not portable")):
-        estimate.cells(Design(network=Network(layers=(9, 4, 3))))
+        core_cells(Design(network=Network(layers=(9, 4, 3))))
 
 
 # ----------------------------------------------------------------- command
@@ -186,7 +187,7 @@ def test_the_command_writes_what_the_functions_say(tmp_path, capsys):
     design = Design(network=Network(layers=(20, 7, 3)), units=(4, 3), target="ecp5")
     content = json.loads(output.read_text("utf-8"))
     assert content["clocks"] == asdict(estimate.clocks(design, 5))
-    assert content["cells"] == asdict(estimate.cells(design))
+    assert content["cells"] == asdict(core_cells(design))
     assert content["memory_bits"] == asdict(estimate.memory(design))
     assert content["MHz"] == 80
     screen = capsys.readouterr().out

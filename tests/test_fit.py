@@ -11,7 +11,7 @@ from boards import fit, platforms, synthesis, tools
 from boards.link import HostLink
 from golden_model.errors import InputError
 from golden_model.network import Network
-from hdl import estimate
+from hdl.cells import core_cells
 from hdl.design import Design
 from hdl.yosys import converted
 
@@ -23,7 +23,7 @@ LARGE = platforms.by_name("ulx3s-85f")
 def test_needs_are_the_estimate_and_the_link():
     design = Design(network=Network(layers=(100, 10, 5)), target="ecp5")
     result = fit.fit(SMALL, design)
-    needs = asdict(estimate.cells(design) + fit.LINK["ecp5"])
+    needs = asdict(core_cells(design) + fit.LINK["ecp5"])
     needs["block_rams"] += 2                              # buffers of the link
     assert {name: count for name, (count, _) in result.parts.items()} == needs
     assert {name: has for name, (_, has) in result.parts.items()} == dict(SMALL.device.has)
@@ -34,7 +34,7 @@ def test_needs_are_the_estimate_and_the_link():
 def test_the_buffers_of_the_link_are_block_rams_beside_it():
     platform, network = platforms.by_name("icebreaker"), fit.network_for("ice40", (784, 32, 10))
     result = fit.fit(platform, Design(network=network, target="ice40", arrangement="time-shared"))
-    core = estimate.cells(result.design)
+    core = core_cells(result.design)
     assert result.parts["block_rams"] == (core.block_rams + 4 + 1, 30)          # 2,048 bytes for requests, 512 for replies
     assert result.parts["cells"] == (core.cells + fit.LINK["ice40"].cells, 5280)
 

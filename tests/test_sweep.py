@@ -20,6 +20,7 @@ from golden_model.errors import InputError
 from golden_model.network import Learning, Network
 from golden_model.training import accuracy, train
 from hdl import estimate
+from hdl.cells import core_cells
 from hdl.design import Design
 from wuxing import cost
 from wuxing.cli import main
@@ -200,7 +201,7 @@ def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, 
         core = Design(network=network, target="ecp5")
         clocks = estimate.clocks(core, result["nonzero_inputs"])
         assert (point["cycles_per_image"], point["cycles_per_learnt_image"]) == (clocks.inferred, clocks.learnt)
-        assert point["cells"] == estimate.cells(core).cells
+        assert point["cells"] == core_cells(core).cells
         assert point["units"] == list(network.layers[1:])
         assert [point[name] for name in ("board", "arrangement", "microseconds_per_learnt_image", "fits", "no_core")] == [
             None, "parallel", None, None, ""]
@@ -258,7 +259,7 @@ def test_boards_are_a_setting_and_share_the_runs_of_a_network(grid, tmp_path, ca
         assert (point["board"], point["units"], point["arrangement"]) == (name, list(core.units), core.arrangement)
         assert (point["cycles_per_image"], point["cycles_per_learnt_image"]) == (clocks.inferred, clocks.learnt)
         assert point["microseconds_per_learnt_image"] == clocks.learnt / board.clock
-        assert point["cells"] == estimate.cells(core).cells
+        assert point["cells"] == core_cells(core).cells
         assert point["fits"]
     assert small["arrangement"] == "time-shared"
     text = (tmp_path / "grid.md").read_text("utf-8")

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from golden_model.storage.model_file import load as load_model
     from golden_model.storage.model_file import save as save_model
     from golden_model.training import Epoch, Training, accuracy, train
+    from hdl.cells import core_cells as estimate_cells
     from hdl.design import Design
     from hdl.emit import core_files, to_verilog
-    from hdl.estimate import cells as estimate_cells
     from hdl.estimate import clocks as estimate_clocks
     from sim.cosim import cosim
     from sim.rtl_model import RtlModel
@@ -61,7 +61,7 @@ _PLACES = {
     "ModelFile": "golden_model.storage.model_file", "load_model": "golden_model.storage.model_file:load",
     "save_model": "golden_model.storage.model_file:save",
     "Design": "hdl.design", "to_verilog": "hdl.emit", "core_files": "hdl.emit",
-    "estimate_clocks": "hdl.estimate:clocks", "estimate_cells": "hdl.estimate:cells",
+    "estimate_clocks": "hdl.estimate:clocks", "estimate_cells": "hdl.cells:core_cells",
     "RtlModel": "sim.rtl_model", "cosim": "sim.cosim",
     "PLATFORMS": "boards.platforms", "network_for": "boards.fit", "VirtualBoard": "boards.virtual",
     "Connection": "boards.connection",

@@ -58,6 +58,7 @@ def of(network: Network, arithmetic: str, board: str | None, nonzero: int) -> Co
     except InputError as error:
         return Cost(memory_bits=bits, board=board, no_core=str(error))
     from hdl import estimate
+    from hdl.cells import core_cells
     clocks = estimate.clocks(core, nonzero)
     time = fits = None
     if board is not None and clocks.learnt is not None:
@@ -65,7 +66,7 @@ def of(network: Network, arithmetic: str, board: str | None, nonzero: int) -> Co
         platform = platforms.by_name(board)
         time, fits = clocks.learnt / platform.clock, fit.fit(platform, core).fits
     return Cost(memory_bits=bits, board=board, units=list(core.units), arrangement=core.arrangement,
-                cycles_per_image=clocks.inferred, cycles_per_learnt_image=clocks.learnt, cells=estimate.cells(core).cells,
+                cycles_per_image=clocks.inferred, cycles_per_learnt_image=clocks.learnt, cells=core_cells(core).cells,
                 microseconds_per_learnt_image=time, fits=fits)
 
 

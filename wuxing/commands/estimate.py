@@ -14,7 +14,8 @@ from wuxing.designs import Choices, Circuit
 from wuxing.reports import console
 
 if TYPE_CHECKING:
-    from hdl.estimate import Cells, Clocks, Memory
+    from hdl.cells import Cells
+    from hdl.estimate import Clocks, Memory
 
 USUAL_SHARE = 0.19                        # of the pixels of an MNIST image are not 0
 
@@ -47,12 +48,13 @@ def estimate(model: designs.NetworkArgument, circuit: Circuit, arrangement: desi
              json: options.JsonOption = None) -> None:
     """Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."""
     import hdl.estimate
+    from hdl.cells import core_cells
     from hdl.devices import LARGEST
     console.check_writable(json)
     source = designs.read(model, quiet=True)              # parameters cost the same, rounded or not
     network = source.network
     design = designs.core(source, Choices(**asdict(circuit), arrangement=arrangement, target=target))
-    cells, memory = hdl.estimate.cells(design), hdl.estimate.memory(design)
+    cells, memory = core_cells(design), hdl.estimate.memory(design)
     MHz = hdl.estimate.CLOCKS[target] if clock is None else clock
     if not 0 < MHz < 1000:
         raise InputError(f"--clock must be above 0 and below 1000 MHz, not {MHz:g}")

@@ -1,9 +1,9 @@
-"""A layer: processing units in parallel, their weight memories, their sequencer, and the way back."""
+"""An array: processing units in parallel, their weight memories, their sequencer, and the way back."""
 from __future__ import annotations
 
 from functools import partial
 
-from amaranth.hdl import Const, Module, Signal, Value, signed
+from amaranth.hdl import Array, Const, Module, Signal, Value, signed
 from amaranth.lib import wiring
 
 from hdl.adder_tree import AdderTree
@@ -17,17 +17,17 @@ from hdl.unit import Unit
 JOINED = 8                                # outputs joined by one registered OR
 
 
-def unit_module(layer: LayerDesign) -> str:
-    """Name of the Verilog module of this layer's units."""
-    return f"wuxing_unit_{layer.index}"
+def unit_module(array: ArrayDesign) -> str:
+    """Name of the Verilog module of this array's units."""
+    return "wuxing_time_shared_unit" if array.time_shared else f"wuxing_unit_{array.first.index}"
 
 
-def control_module(layer: LayerDesign) -> str:
-    return f"wuxing_control_{layer.index}"
+def control_module(array: ArrayDesign) -> str:
+    return f"wuxing_control_{array.first.index}"
 
 
-def branch_module(layer: LayerDesign) -> str:
-    return f"wuxing_branch_{layer.index}"
+def branch_module(array: ArrayDesign) -> str:
+    return f"wuxing_branch_{array.first.index}"
 
 
 def output_latency(layer: LayerDesign) -> int:
@@ -38,99 +38,153 @@ def output_latency(layer: LayerDesign) -> int:
     return levels
 
 
-class Layer(wiring.Component):
-    """``layer.units`` processing units and one sequencer.
-
-    ::
+class ProcessingArray(wiring.Component):
+    """Processing units and one sequencer. An array that serves one layer::
 
         items --> sequencer --control--> register per branch, per cluster --> units --> OR tree --> outputs
                       ^                                             weights <--+--> adder tree --> errors of the layer before
 
+    and a time-shared one::
+
+        items --> sequencer --control--> units --> output of the selected one --> outputs
+                      ^  |                  ^ |
+                      |  '--address--> weights '--> tree --> errors of the layer before --+
+                      '--------------------------------------------------------------------+-- errors of the last layer
+
     Parameters
     ----------
     array : ArrayDesign
-        Of one layer.
     parts : Parts
         In which form it has units, memories and copies of the control word.
 
     Members
     -------
-    Those of ``hdl.sequencer.Sequencer`` but for control, word and tree; and ``back_valid``, ``back``: Out, errors of the
-    layer before, in the order of its neurons.
+    Those of ``hdl.sequencer.Sequencer`` that are not between it and the units. Errors are those of the last layer.
+
+    access_word : Out(signed(word_bits))
+        There with ``access_done``.
+    back_valid : Out(1), back : Out(signed(error bits))
+        Of an array that serves one layer and sends errors back: those of the layer before, in the order of its neurons.
     """
 
+    INNER = ("control", "word", "output", "address", "slot", "ask", "tree_begin", "tree_valid", "tree_first",
+             "tree_last")
+
     def __init__(self, array: ArrayDesign, parts: Parts) -> None:
-        self.array, self.layer, self.parts = array, array.first, parts
-        layer = self.layer
-        self.sequencer = Sequencer(array, output_latency(layer))
-        inner = {"control", "word", "tree_valid", "tree_first", "tree_last"}
-        members = {name: member for name, member in self.sequencer.signature.members.items() if name not in inner}
-        if layer.reverses:
-            members |= {"back_valid": wiring.Out(1), "back": wiring.Out(signed(layer.formats.error.bits))}
+        self.array, self.parts = array, parts
+        self.sequencer = Sequencer(array, 0 if array.time_shared else output_latency(array.first))
+        self.passed = [name for name in self.sequencer.signature.members if name not in self.INNER]
+        members = {name: self.sequencer.signature.members[name] for name in self.passed}
+        if array.time_shared:
+            members["access_word"] = wiring.Out(signed(array.word_bits))
+        if array.reverses and not array.time_shared:
+            members |= {"back_valid": wiring.Out(1), "back": wiring.Out(signed(array.formats.error.bits))}
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        array, layer, sequencer, parts = self.array, self.layer, self.sequencer, self.parts
-        m.submodules.sequencer = sequencer
-        for name, member in self.signature.members.items():
-            if name.startswith("back"):
-                continue
-            inner, outer = getattr(sequencer, name), getattr(self, name)
+        m.submodules.sequencer = sequencer = self.sequencer
+        for name in self.passed:
+            inner, outer, member = getattr(sequencer, name), getattr(self, name), self.signature.members[name]
             if member.is_signature:
-                forward, backward = (outer, inner) if member.flow == wiring.In else (inner, outer)
-                m.d.comb += [backward.payload.eq(forward.payload), backward.valid.eq(forward.valid),
-                             forward.ready.eq(backward.ready)]
+                m.d.comb += [inner.payload.eq(outer.payload), inner.valid.eq(outer.valid), outer.ready.eq(inner.ready)]
             else:
                 m.d.comb += inner.eq(outer) if member.flow == wiring.In else outer.eq(inner)
+        if self.array.time_shared:
+            self._time_shared(m)
+        else:
+            self._parallel(m)
+        return m
 
-        layout = control_layout(layer)
-        tokens = [Signal(name=f"token_{number}") for number in range(layer.units)]
-        outputs: list[Value] = []
-        products = []
-        sources = [sequencer.control]
-        if branches(layer):
-            sources = [Signal(layout, name=f"branch_{number}") for number in range(branches(layer))]
-            for number, copy in enumerate(sources):
-                parts.place(m, f"branch_{number}", branch_module(layer), partial(ControlBranch, array),
-                            {"source": sequencer.control}, {"control": copy}, reset=False)
-        control = Signal(layout, name="control")
-        for number in range(layer.units):
-            if number % CLUSTER == 0:
-                control = Signal(layout, name=f"control_{number // CLUSTER}")
-                parts.place(m, f"cluster_{number // CLUSTER}", control_module(layer), partial(ControlRegister, array),
-                            {"source": sources[number // CLUSTER // BRANCH % len(sources)]}, {"control": control})
-            word, write_data = (Signal(signed(layer.word_bits), name=f"{name}_{number}") for name in ("word", "data"))
-            fetched = Signal(signed(layer.word_bits), name=f"fetched_{number}")
-            output = Signal(layer.word_bits, name=f"output_{number}")
-            write_enable = Signal(name=f"write_enable_{number}")
-            product = Signal(signed(layer.formats.weight.bits + layer.formats.displacement.bits), name=f"product_{number}")
-            parts.place(m, f"unit_{number}", unit_module(layer), partial(Unit, array), {
-                "control": control, "first": Const(int(number == 0), 1),
-                "token_before": tokens[number - 1] if number else Const(0, 1), "fetched": fetched, "word": word}, {
-                "token": tokens[number], "write_data": write_data, "write_enable": write_enable, "output": output,
-                "product": product})
-            parts.memory(m, f"weights_{number}", array, number, {
-                "address": control.address, "write_address": control.write_address, "write_data": write_data,
-                "write_enable": write_enable}, {"fetched": fetched, "word": word})
-            outputs.append(output)
+    def _unit(self, m: Module, number: int, control: Value, output: Signal, inputs: dict[str, Value], token: dict[str, Value],
+              memory: dict[str, Value]) -> tuple[Signal, Signal]:
+        """A processing unit and its weight memory, whose ports ``memory`` are beside those of the unit; the word that is
+        fetched, and the product."""
+        array, bits = self.array, self.array.word_bits
+        fetched, data = (Signal(signed(bits), name=f"{name}_{number}") for name in ("fetched", "data"))
+        product = Signal(signed(array.formats.weight.bits + array.formats.displacement.bits), name=f"product_{number}")
+        enable = Signal(name=f"write_enable_{number}")
+        word = {"word": Signal(signed(bits), name=f"word_{number}")} if array.ports == 2 else {}
+        self.parts.place(m, f"unit_{number}", unit_module(array), partial(Unit, array), {
+            "control": control, **inputs, "fetched": fetched, **word}, {
+            **token, "write_data": data, "write_enable": enable, "output": output, "product": product})
+        self.parts.memory(m, f"weights_{number}", array, number, {**memory, "write_data": data, "write_enable": enable},
+                          {"fetched": fetched, **word})
+        return fetched, product
+
+    def _tree(self, m: Module, products: list[Signal]) -> AdderTree:
+        m.submodules.tree = tree = AdderTree(self.array)
+        m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
+        m.d.comb += [tree.valid.eq(self.sequencer.tree_valid), tree.first.eq(self.sequencer.tree_first)]
+        return tree
+
+    # ------------------------------------------------------------- for one layer
+
+    def _parallel(self, m: Module) -> None:
+        array, sequencer = self.array, self.sequencer
+        tokens = [Signal(name=f"token_{number}") for number in range(array.units)]
+        outputs, products = [Signal(array.word_bits, name=f"output_{number}") for number in range(array.units)], []
+        for number, control in enumerate(self._copies(m)):
+            inputs = {"first": Const(int(number == 0), 1), "token_before": tokens[number - 1] if number else Const(0, 1)}
+            _, product = self._unit(m, number, control, outputs[number], inputs, {"token": tokens[number]}, {
+                "address": control.address, "write_address": control.write_address})
             products.append(product)
+        m.d.comb += sequencer.word.eq(self._joined(m, outputs))
+        if array.reverses:
+            tree = self._tree(m, products)
+            m.d.comb += [tree.last.eq(sequencer.tree_last), self.back_valid.eq(tree.error_valid), self.back.eq(tree.error)]
 
-        for level in range(output_latency(layer)):
+    def _copies(self, m: Module) -> list[Signal]:
+        """The copy of the control word that each unit has."""
+        array, layout = self.array, control_layout(self.array)
+        sources = [self.sequencer.control]
+        if branches(array):
+            sources = [Signal(layout, name=f"branch_{number}") for number in range(branches(array))]
+            for number, copy in enumerate(sources):
+                self.parts.place(m, f"branch_{number}", branch_module(array), partial(ControlBranch, array),
+                                 {"source": self.sequencer.control}, {"control": copy}, reset=False)
+        copies = []
+        for number in range(0, array.units, CLUSTER):
+            cluster = number // CLUSTER
+            control = Signal(layout, name=f"control_{cluster}")
+            self.parts.place(m, f"cluster_{cluster}", control_module(array), partial(ControlRegister, array),
+                             {"source": sources[cluster // BRANCH % len(sources)]}, {"control": control})
+            copies += [control] * min(CLUSTER, array.units - number)
+        return copies
+
+    def _joined(self, m: Module, outputs: list[Signal]) -> Signal:
+        """The OR of all."""
+        for level in range(output_latency(self.array.first)):
             joined = []
             for place in range(0, len(outputs), JOINED):
-                register = Signal(layer.word_bits, name=f"joined_{level}_{place // JOINED}", reset_less=True)
-                value: Value = Const(0, layer.word_bits)
+                register = Signal(self.array.word_bits, name=f"joined_{level}_{place // JOINED}", reset_less=True)
+                value: Value = Const(0, self.array.word_bits)
                 for output in outputs[place:place + JOINED]:
                     value = value | output
                 m.d.sync += register.eq(value)
                 joined.append(register)
-            outputs = list(joined)
-        m.d.comb += sequencer.word.eq(outputs[0])
+            outputs = joined
+        return outputs[0]
 
-        if layer.reverses:
-            m.submodules.tree = tree = AdderTree(self.array)
-            m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
-            m.d.comb += [tree.valid.eq(sequencer.tree_valid), tree.first.eq(sequencer.tree_first),
-                         tree.last.eq(sequencer.tree_last), self.back_valid.eq(tree.error_valid), self.back.eq(tree.error)]
-        return m
+    # ------------------------------------------------------------- for one layer after the other
+
+    def _time_shared(self, m: Module) -> None:
+        array, sequencer = self.array, self.sequencer
+        control = Signal(control_layout(array), name="control")
+        m.d.comb += control.eq(sequencer.control)
+        words, products = [], []
+        outputs = [Signal(signed(array.formats.displacement.bits), name=f"output_{number}") for number in range(array.units)]
+        for number in range(array.units):
+            fetched, product = self._unit(m, number, control, outputs[number], {
+                "slot": sequencer.slot, "number": Const(number, array.numbers)}, {}, {"address": sequencer.address})
+            words.append(fetched)
+            products.append(product)
+        m.d.comb += [sequencer.output.eq(Array(outputs)[control.unit]), self.access_word.eq(Array(words)[control.unit])]
+        if array.reverses:
+            own, source = sequencer.errors, self.errors
+            tree = self._tree(m, products)
+            m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.bank.eq(sequencer.layer[0]), tree.ask.eq(sequencer.ask),
+                         tree.ask_bank.eq(~sequencer.layer[0])]
+            with m.If(sequencer.layer != array.last.index):
+                m.d.comb += [own.payload.eq(tree.errors.payload), own.valid.eq(tree.errors.valid),
+                             tree.errors.ready.eq(own.ready), source.ready.eq(0)]

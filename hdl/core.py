@@ -7,7 +7,7 @@ from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetS
 from amaranth.lib import fifo, wiring
 
 from hdl.activation_list import ActivationList
-from hdl.array import Layer
+from hdl.array import ProcessingArray
 from hdl.core_ports import MEMBERS, commands_of, pass_on
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
@@ -66,7 +66,7 @@ class Core(wiring.Component):
         commands = commands_of(m, self, design, CENTRE)
         output_unit = OutputStage(design.layers[-1])
         m.submodules.output_unit = central(output_unit)
-        layers = [Layer(array, self.parts) for array in design.arrays]
+        layers = [ProcessingArray(array, self.parts) for array in design.arrays]
         lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
         job = ShiftQueue(commands.job.payload.shape(), 1)
         m.submodules.job = central(job)
@@ -88,7 +88,7 @@ class Core(wiring.Component):
         m.d[CENTRE] += idle_late.eq(output_unit.idle)
         idle: Any = idle_late & ~commands.available & ~answered
         for number, layer in enumerate(layers):
-            here = layer_domain(layer.layer)
+            here = layer_domain(layer.array.first)
             m.submodules[f"layer_{number}"] = DomainRenamer(here)(layer)
 
             def late(value: Any, name: str, number: int = number, here: str = here) -> Signal:
@@ -112,11 +112,11 @@ class Core(wiring.Component):
                 free, valid, outputs = output_unit.outputs_free, output_unit.outputs_valid, output_unit.outputs
             m.d.comb += layer.outputs_free.eq(late(free, "free"))
             m.d[here] += [valid.eq(layer.outputs_valid), outputs.eq(layer.outputs)]
-            if layer.layer.learns:
+            if layer.array.first.learns:
                 if number == len(layers) - 1:
                     pass_on(m, output_unit.errors, layer.errors)
                 else:
-                    queue = fifo.SyncFIFOBuffered(width=layer.layer.formats.error.bits, depth=layer.layer.neurons + 2)
+                    queue = fifo.SyncFIFOBuffered(width=layer.array.formats.error.bits, depth=layer.array.last.neurons + 2)
                     m.submodules[f"errors_{number}"] = central(queue)
                     after = layers[number + 1]
                     m.d.comb += [queue.w_data.eq(after.back), queue.w_en.eq(after.back_valid),

@@ -28,7 +28,6 @@ from hdl.lint import agreeing
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
 from hdl.parameter_access import WORD_LATENCY
 from hdl.parts import RESET_VERILOG, Modules
-from hdl.time_shared.array import UNIT_MODULE
 from hdl.unit import Unit
 from hdl.verilog_text import keep_hierarchy, readable
 
@@ -71,18 +70,16 @@ def all_to_verilog(designs: Sequence[Design], initialised: bool = False) -> list
 
 def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Component, str]], str]:
     """The modules that are made from Amaranth, each with its name, and the Verilog of the others."""
-    if design.arrangement == "time-shared":
-        components: list[tuple[wiring.Component, str]] = [
-            (Core(design, Modules(initialised)), TOP), (Unit(design.arrays[0]), UNIT_MODULE)]
-        memory = weights.verilog(1, design.target)
-    else:
-        components = [(Core(design, Modules(initialised)), TOP)]
-        memory = f"{RESET_VERILOG}\n{weights.verilog(2, design.target)}"
-        for array in design.arrays:
-            components.append((ControlRegister(array), control_module(array.first)))
+    components: list[tuple[wiring.Component, str]] = [(Core(design, Modules(initialised)), TOP)]
+    for array in design.arrays:
+        if not array.time_shared:
+            components.append((ControlRegister(array), control_module(array)))
             if branches(array):
-                components.append((ControlBranch(array), branch_module(array.first)))
-            components.append((Unit(array), unit_module(array.first)))
+                components.append((ControlBranch(array), branch_module(array)))
+        components.append((Unit(array), unit_module(array)))
+    memory = "\n".join(weights.verilog(ports, design.target) for ports in sorted({array.ports for array in design.arrays}))
+    if not design.arrays[0].time_shared:
+        memory = f"{RESET_VERILOG}\n{memory}"
     return components, memory
 
 

@@ -18,7 +18,6 @@ from golden_model.network import POPULATIONS
 from hdl.array import unit_module
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
-from hdl.time_shared.array import UNIT_MODULE
 from sim.compiled import Probe, Samples
 
 
@@ -67,13 +66,13 @@ def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
         points = {layer.index: tuple(_point(layer, number, place) for number in range(layer.units)
                                      for place in range(POPULATIONS)) for layer in design.layers}
         return ([Probe(strobe=f"array.sequencer.step_{index}", signed=signals) for index, signals in points.items()],
-                [(UNIT_MODULE, "point_?")])
+                [(unit_module(design.arrays[0]), "point_?")])
     watched, public = [], []
     for layer in design.layers:
         sequencer = f"layer_{layer.index}.sequencer"
         watched.append(Probe(strobe=f"{sequencer}.watch", signed=tuple(
             _point(layer, number, place) for number in range(layer.units) for place in range(POPULATIONS))))
-        public.append((unit_module(layer), "point_?"))
+        public.append((unit_module(design.arrays[layer.index]), "point_?"))
     return watched, public
 
 

@@ -132,7 +132,7 @@ MUTANTS = (
     Mutant("time-shared: sums of folds not joined", "adder_tree.py", "Mux(first, Const(0, total.shape()), before)", "0"),
     Mutant("time-shared: sums of the image before", "adder_tree.py",
            "Mux(first, Const(0, total.shape()), before)", "before"),
-    Mutant("time-shared: banks of the tree exchanged", "time_shared/array.py", "tree.ask_bank.eq(~sequencer.layer[0])",
+    Mutant("time-shared: banks of the tree exchanged", "array.py", "tree.ask_bank.eq(~sequencer.layer[0])",
            "tree.ask_bank.eq(sequencer.layer[0])"),
     Mutant("time-shared: errors not rounded", "adder_tree.py", "half_up(whole, array.network.reverse_link_shift)",
            "(whole >> array.network.reverse_link_shift)"),

@@ -7,7 +7,7 @@ import pytest
 from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Neuron
 from hdl import array, weights
-from hdl.array import Layer, control_module, unit_module
+from hdl.array import ProcessingArray, control_module, unit_module
 from hdl.control import ControlRegister
 from hdl.design import Design
 from hdl.parts import Modules
@@ -36,11 +36,10 @@ CONFIGURATIONS = {
 }
 
 
-def case(configuration, layer_class=Layer, unit=Unit, **options):
+def case(configuration, layer_class=ProcessingArray, unit=Unit, **options):
     design = Design(**{name: configuration[name] for name in ("network", "units", "kind", "learns")})
     served = design.arrays[configuration["layer"]]
-    layer = served.first
-    parts = {control_module(layer): ControlRegister(served), unit_module(layer): unit(served)}
+    parts = {control_module(served): ControlRegister(served), unit_module(served): unit(served)}
     setup = configuration | {"network": configuration["network"].to_json(), "images": 6, "stalls": 0.3, "seed": 2} | options
     return Case(component=FlatPorts(layer_class(served, Modules())), settings=setup, parts=parts)
 
@@ -49,7 +48,7 @@ def case(configuration, layer_class=Layer, unit=Unit, **options):
 def findings(tmp_path_factory):
     right = {name: case(configuration) for name, configuration in CONFIGURATIONS.items()}
     right[NO_STALLS] = case(FOLDED, images=12, stalls=0)
-    wrong = {name: case(USUAL, planted("hdl.array", *bug).Layer) for name, bug in BUGS.items()}
+    wrong = {name: case(USUAL, planted("hdl.array", *bug).ProcessingArray) for name, bug in BUGS.items()}
     return verdicts(tmp_path_factory.mktemp("benches"), right | wrong, "array_bench", memories=weights.verilog(2, "portable"))
 
 
@@ -70,7 +69,7 @@ def test_a_layer_keeps_up_with_sides_that_do_not_hesitate(findings):
 BUGS = {
     "every unit is the first": ('"first": Const(int(number == 0), 1)', '"first": Const(1, 1)'),
     "token comes from the wrong side": ("tokens[number - 1] if number else", "tokens[0] if number else"),
-    "an output is left out": ("outputs.append(output)", "outputs.append(output if number else Const(0, layer.word_bits))"),
+    "an output is left out": ("value = value | output", "value = value | (output if output is not outputs[0] else 0)"),
     "products in one place": ("tree.products[number].eq(product)", "tree.products[number].eq(products[0])"),
 }
 

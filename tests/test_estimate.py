@@ -130,7 +130,7 @@ def test_cells_are_within_the_tolerance_of_measured_ones(entry, synthesis):
 def test_an_unit_synthesised_now_has_the_cells_of_the_estimate(learns, synthesis, tmp_path):
     design = Design(network=Network(layers=(100, 4, 3)), target="ecp5", learns=learns)
     layer = design.layers[0]
-    netlist = synthesis.synthesise("ecp5", {"core.v": emit.to_verilog(design)}, unit_module(layer), tmp_path)
+    netlist = synthesis.synthesise("ecp5", {"core.v": emit.to_verilog(design)}, unit_module(design.arrays[0]), tmp_path)
     result = unit_cells(layer)
     assert result.cells == pytest.approx(netlist["LUT4"] + 2 * netlist["CCU2C"], rel=TOLERANCE)
     assert result.flip_flops - layer.word_bits == pytest.approx(netlist["TRELLIS_FF"], rel=TOLERANCE)

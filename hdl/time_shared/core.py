@@ -7,12 +7,12 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import wiring
 
 from hdl.activation_list import ActivationList
+from hdl.array import ProcessingArray
 from hdl.core_ports import commands_of, pass_on
 from hdl.design import Design
 from hdl.operands import encoded
 from hdl.output_stage import OutputStage
 from hdl.parts import Parts
-from hdl.time_shared.array import TimeSharedArray
 
 
 def connect(m: Module, core: wiring.Component, design: Design, parts: Parts) -> None:
@@ -25,7 +25,7 @@ def connect(m: Module, core: wiring.Component, design: Design, parts: Parts) -> 
     """
     commands = commands_of(m, core, design)
     m.submodules.output_unit = output_unit = OutputStage(design.layers[-1])
-    m.submodules.array = array = TimeSharedArray(design.arrays[0], parts)
+    m.submodules.array = array = ProcessingArray(design.arrays[0], parts)
     lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
     pass_on(m, commands.job, output_unit.job)
     pass_on(m, output_unit.result, commands.result)

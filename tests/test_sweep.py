@@ -399,5 +399,5 @@ def test_a_sweep_of_a_table_of_ones_own(tmp_path, monkeypatch, capsys):
     assert result["dataset_sha256"] == datasets.read("t.csv", reading).sha256
     Path("g.toml").write_text('dataset = "t.csv"\n[reading]\nlable = "kind"\n[grid]\nlayers = [[2, 4, 2]]\n', "utf-8")
     assert main(["sweep", "g.toml"]) == 2
-    sentence = "a reading must have entries of label, without, split, size, frames, not {'lable': 'kind'}"
+    sentence = "a reading must have entries of label, without, categories, only, split, size, frames, not {'lable': 'kind'}"
     assert sentence in capsys.readouterr().err

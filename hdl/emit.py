@@ -158,9 +158,10 @@ def core_files(design: Design, parameters: Parameters, encoding: Mapping[str, An
              INSTANCE: templates.instance(TOP, ports(), generator()),
              REGISTERS: templates.registers(design, generator()),
              WAIVERS: (SOURCES / WAIVERS).read_text("utf-8")}
-    files = {renamed(name, prefix): renamed(text, prefix) for name, text in files.items()} | cells(design)
-    files[MANIFEST] = renamed(json.dumps(manifest(design, files, encoding), indent=2), prefix) + "\n"
-    return files
+    files = {name: renamed(text, prefix) for name, text in files.items()} | cells(design)
+    content = json.loads(renamed(json.dumps(manifest(design, files)), prefix))
+    content["encoding"] = None if encoding is None else dict(encoding)        # whose names are not ours to change
+    return {renamed(name, prefix): text for name, text in files.items()} | {MANIFEST: json.dumps(content, indent=2) + "\n"}
 
 
 def renamed(text: str, prefix: str) -> str:

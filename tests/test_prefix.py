@@ -17,7 +17,7 @@ from sim import simulators
 from test_lint import lint, yosys
 from wuxing.cli import main
 
-DESIGNS = {"digits": Design(network=Network(layers=(5, 3, 2)), units=(2, 2)),
+DESIGNS = {"wuxing_digits": Design(network=Network(layers=(5, 3, 2)), units=(2, 2)),
            "words": Design(network=Network(layers=(4, 3, 2)), units=(2, 2), arrangement="time-shared", learns=False)}
 
 
@@ -82,6 +82,13 @@ def test_the_manifest_names_what_is_there(both):
         assert listed <= set(manifest["files"])
 
 
+def test_names_of_classes_stay_as_they_are():
+    design = DESIGNS["words"]
+    encoding = {"classes": ["wuxing_core", "weights_0_0.hex"]}
+    files = emit.core_files(design, initial(design.network, "fixed"), encoding, prefix="words")
+    assert json.loads(files[emit.MANIFEST])["encoding"] == encoding
+
+
 def test_the_command_takes_a_prefix_and_refuses_what_is_no_name(tmp_path, capsys):
     (tmp_path / "network.toml").write_text("layers = [3, 2]", "utf-8")
     model = str(tmp_path / "network.toml")
@@ -93,4 +100,4 @@ def test_the_command_takes_a_prefix_and_refuses_what_is_no_name(tmp_path, capsys
     assert main(["verilog", model, "-o", str(tmp_path / "other"), "--prefix", "2nd core"]) == 2
     assert "prefix must be letters, digits and _, a letter first, not '2nd core'; choose another one" in capsys.readouterr().err
     with pytest.raises(InputError, match="prefix must be letters"):
-        emit.core_files(DESIGNS["digits"], initial(DESIGNS["digits"].network, "fixed"), prefix="")
+        emit.core_files(DESIGNS["wuxing_digits"], initial(DESIGNS["wuxing_digits"].network, "fixed"), prefix="")

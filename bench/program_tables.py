@@ -1,4 +1,5 @@
-"""Tables of docs/hardware.md that say what happens in which clock, from the tables and programs of hdl."""
+"""Tables of docs/hardware.md that say what happens in which clock, from the tables and programs of hdl, and what
+arrangements cost."""
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -6,7 +7,9 @@ from collections.abc import Iterator
 from markdown_table import table
 
 from golden_model.network import POPULATIONS, Network
+from hdl import emit, estimate
 from hdl.array_design import ArrayDesign
+from hdl.cells import core_cells
 from hdl.design import Design
 from hdl.half_step import GATE_TO_MULTIPLIER, SHIFT, issue_phases
 from hdl.operations import PARALLEL, TIME_SHARED, Datapath
@@ -94,3 +97,20 @@ def operations(path: Datapath) -> str:
     lines = [[f"`{name}`", *(", ".join(f"`{at.field}`" for at in operation.fields if at.clock == clock) for clock in clocks)]
              for name, operation in path.operations.items()]
     return table(("item", *map(str, clocks)), lines)
+
+
+def arrangements(layers: tuple[int, ...], most: int, nonzero: int) -> str:
+    """One network in the arrangements that it can have; a time-shared array with at most ``most`` units."""
+    def row(arrangement: str) -> list[str]:
+        network = Network(layers=layers)
+        units = () if arrangement == "parallel" else tuple(
+            min(most, size) if layer.time_shared else size
+            for layer, size in zip(Design(network=network, arrangement=arrangement).layers, layers[1:], strict=True))
+        design = Design(network=network, arrangement=arrangement, units=units, target="ecp5")
+        clocks = estimate.clocks(design, nonzero)
+        assert clocks.learnt is not None
+        return [f"`{arrangement}`", ", ".join(map(str, design.units)), str(emit.multipliers(design)),
+                f"{core_cells(design).cells:,}", f"{clocks.inferred:,.0f}", f"{clocks.learnt:,.0f}"]
+    spans = (f"time-shared {first}-{len(layers) - 2}" for first in range(len(layers) - 3, 0, -1))
+    return table(("arrangement", "units", "multipliers", "cells (estimate)", "clocks, inferred", "learnt, with an error"),
+                 map(row, ("parallel", *spans, "time-shared")))

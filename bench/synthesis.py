@@ -111,10 +111,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
     arguments = parser.parse_args()
     network = fit.network_for(arguments.target, arguments.layers)
-    units: tuple[int, ...] = ()
-    if arguments.most_units:
-        units = ((arguments.most_units,) * (len(network.layers) - 1) if arguments.arrangement == "time-shared"
-                 else units_within(network, arguments.most_units))
+    units = units_within(network, arguments.most_units, arguments.arrangement) if arguments.most_units else ()
     design = Design(network=network, units=units, target=arguments.target, kind=arguments.kind,
                     learns=not arguments.no_learning, arrangement=arguments.arrangement)
     words = sys.argv[1:]

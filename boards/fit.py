@@ -58,7 +58,7 @@ def fit(platform: Platform, design: Design) -> Fit:
     if design.target != platform.target:
         raise InputError(f"the design must be of target {platform.target} for {platform.name}, not {design.target}; generate "
                          f"it for this board")
-    core = asdict(core_cells(design)) | {"spram": _spram(design) if design.arrangement == "time-shared" else 0}
+    core = asdict(core_cells(design)) | {"spram": _spram(design)}
     link = asdict(LINK[platform.target])
     link["block_rams"] += sum(block_rams(platform.target, words, 8)
                               for words in (buffer_bytes(design.network), SLOT_BYTES * SLOTS[platform.target]))
@@ -67,9 +67,9 @@ def fit(platform: Platform, design: Design) -> Fit:
 
 
 def _spram(design: Design) -> int:
-    """Blocks of SPRAM that hold the weights of a time-shared array."""
-    array = design.arrays[0]
-    return array.units * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)
+    """Blocks of SPRAM that hold the weights of time-shared arrays."""
+    return sum(array.units * -(-array.depth // SPRAM_WORDS) * -(-array.word_bits // SPRAM_BITS)
+               for array in design.arrays if array.time_shared)
 
 
 def check(platform: Platform, design: Design) -> Fit:
@@ -97,8 +97,11 @@ def check(platform: Platform, design: Design) -> Fit:
     raise InputError(f"{sentence}; {shrink}, or take a larger board")
 
 
-def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns: bool = True) -> Design:
+def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns: bool = True,
+           arrangement: str | None = None) -> Design:
     """The design with the most processing units that fit; if none fits, that with the fewest, for ``check`` to refuse.
+
+    ``arrangement``: by default the platform's.
 
     Raises
     ------
@@ -106,18 +109,12 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
         If the network cannot be made a circuit for this device.
     """
     most = min(max(network.layers[1:]), platform.device.has["multipliers"])
-    whole = Design(network=network, units=_units(platform, network, max(network.layers[1:])), kind=kind,
-                   target=platform.target, learns=learns, arrangement=platform.arrangement)
+    arrangement = arrangement or platform.arrangement
+    whole = Design(network=network, units=units_within(network, max(network.layers[1:]), arrangement), kind=kind,
+                   target=platform.target, learns=learns, arrangement=arrangement)
     if fit(platform, whole).fits:
         return whole
-    return _within(platform, whole, most) or replace(whole, units=_units(platform, network, 1))
-
-
-def _units(platform: Platform, network: Network, most: int) -> tuple[int, ...]:
-    """Of each layer, when no layer may have more than ``most``."""
-    if platform.arrangement == "time-shared":
-        return tuple(min(most, size) for size in network.layers[1:])
-    return units_within(network, most)
+    return _within(platform, whole, most) or replace(whole, units=units_within(network, 1, arrangement))
 
 
 def _within(platform: Platform, design: Design, most: int | None = None) -> Design | None:
@@ -125,7 +122,7 @@ def _within(platform: Platform, design: Design, most: int | None = None) -> Desi
     network = design.network
     attempts = set()
     for count in range(most or max(network.layers[1:]), 0, -1):
-        units = _units(platform, network, count)
+        units = units_within(network, count, design.arrangement)
         if units not in attempts and fit(platform, smaller := replace(design, units=units)).fits:
             return smaller
         attempts.add(units)
@@ -181,7 +178,7 @@ def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1
             design = chosen(platform, network, learns=learns)
         else:
             design = Design(network=network, target=platform.target, learns=learns, arrangement=platform.arrangement,
-                            units=_units(platform, network, max(network.layers[1:])))
+                            units=units_within(network, max(network.layers[1:]), platform.arrangement))
         return design if fit(platform, design).fits else None
 
     best, low, high = None, 0, 1

@@ -49,7 +49,7 @@ NONE = Floorplan(units={}, central=())
 
 def sites(device: str, design: Design) -> Floorplan:
     """The sites; none for a device or an array that needs no such help, or whose units have several memories each."""
-    if device not in BANDS or design.arrangement != "parallel" or not any(map(branches, design.layers)):
+    if device not in BANDS or any(array.time_shared for array in design.arrays) or not any(map(branches, design.layers)):
         return NONE
     if any(block_rams(design.target, layer.depth, layer.word_bits) > 1 for layer in design.layers):
         return NONE

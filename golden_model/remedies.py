@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from golden_model.errors import InputError
@@ -101,11 +101,11 @@ def _text(value: Any) -> str:
 def _suffices(network: Network, changes: Changes) -> bool:
     if not changes:
         return False
-    sections: dict[str, dict[str, Any]] = {}
+    data = network.to_dict()
     for (section, name), value in changes.items():
-        sections.setdefault(section, {})[name] = Format.parse(value) if section == "formats" else value
+        data[section][name] = value
     try:
-        changed = replace(network, **{name: replace(getattr(network, name), **entries) for name, entries in sections.items()})
+        changed = type(network).from_dict(data)
         changed.check_words()
     except InputError:
         return False

@@ -2,16 +2,20 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
-from amaranth.hdl import Array, Const, Module, Signal, Value, signed
-from amaranth.lib import wiring
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import stream, wiring
 
+from hdl.activation_list import ActivationList
 from hdl.adder_tree import AdderTree
 from hdl.array_design import ArrayDesign
 from hdl.control import BRANCH, CLUSTER, ControlBranch, ControlRegister, branches, control_layout
+from hdl.image_buffer import item_layout
 from hdl.layer_design import LayerDesign
+from hdl.operands import encoded
 from hdl.parts import Parts
-from hdl.sequencer import Sequencer
+from hdl.sequencer import Sequencer, output_layout
 from hdl.unit import Unit
 
 JOINED = 8                                # outputs joined by one registered OR
@@ -19,7 +23,9 @@ JOINED = 8                                # outputs joined by one registered OR
 
 def unit_module(array: ArrayDesign) -> str:
     """Name of the Verilog module of this array's units."""
-    return "wuxing_time_shared_unit" if array.time_shared else f"wuxing_unit_{array.first.index}"
+    if array.time_shared:
+        return "wuxing_time_shared_unit" + (f"_{array.index}" if array.index else "")
+    return f"wuxing_unit_{array.first.index}"
 
 
 def control_module(array: ArrayDesign) -> str:
@@ -67,17 +73,21 @@ class ProcessingArray(wiring.Component):
         Of an array that serves one layer and sends errors back: those of the layer before, in the order of its neurons.
     """
 
-    INNER = ("control", "word", "output", "address", "slot", "ask", "tree_begin", "tree_valid", "tree_first",
+    INNER = ("control", "word", "output", "address", "slot", "ask", "ask_own", "back", "tree_begin", "tree_valid", "tree_first",
              "tree_last")
 
     def __init__(self, array: ArrayDesign, parts: Parts) -> None:
         self.array, self.parts = array, parts
         self.sequencer = Sequencer(array, 0 if array.time_shared else output_latency(array.first))
-        self.passed = [name for name in self.sequencer.signature.members if name not in self.INNER]
+        own = ("items", "start", "outputs", "outputs_valid", "layer") if array.time_shared else ()
+        self.passed = [name for name in self.sequencer.signature.members if name not in (*self.INNER, *own)]
         members = {name: self.sequencer.signature.members[name] for name in self.passed}
         if array.time_shared:
-            members["access_word"] = wiring.Out(signed(array.word_bits))
-        if array.reverses and not array.time_shared:
+            value = signed(array.formats.displacement.bits) if array.first.index else 8
+            members |= {"access_word": wiring.Out(signed(array.word_bits)), "start": wiring.Out(1),
+                        "outputs_valid": wiring.Out(1), "outputs": wiring.Out(output_layout(array.formats)),
+                        "items": wiring.In(stream.Signature(item_layout(array.first.inputs, value)))}
+        if array.first.reverses:
             members |= {"back_valid": wiring.Out(1), "back": wiring.Out(signed(array.formats.error.bits))}
         super().__init__(members)
 
@@ -172,6 +182,7 @@ class ProcessingArray(wiring.Component):
         array, sequencer = self.array, self.sequencer
         control = Signal(control_layout(array), name="control")
         m.d.comb += control.eq(sequencer.control)
+        self._lists(m)
         words, products = [], []
         outputs = [Signal(signed(array.formats.displacement.bits), name=f"output_{number}") for number in range(array.units)]
         for number in range(array.units):
@@ -184,7 +195,30 @@ class ProcessingArray(wiring.Component):
             own, source = sequencer.errors, self.errors
             tree = self._tree(m, products)
             m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.bank.eq(sequencer.layer[0]), tree.ask.eq(sequencer.ask),
-                         tree.ask_bank.eq(~sequencer.layer[0])]
-            with m.If(sequencer.layer != array.last.index):
+                         tree.ask_bank.eq(Mux(sequencer.ask_own, sequencer.layer[0], ~sequencer.layer[0]))]
+            with m.If(sequencer.layer != len(array.layers) - 1):
                 m.d.comb += [own.payload.eq(tree.errors.payload), own.valid.eq(tree.errors.valid),
                              tree.errors.ready.eq(own.ready), source.ready.eq(0)]
+            if array.first.reverses:
+                with m.If(sequencer.back):
+                    m.d.comb += tree.errors.ready.eq(1)
+                m.d.comb += [self.back_valid.eq(sequencer.back & tree.errors.valid), self.back.eq(tree.errors.payload)]
+
+    def _lists(self, m: Module) -> None:
+        """Inputs: what comes from outside for the first layer, the outputs of the layer before for the others."""
+        array, sequencer = self.array, self.sequencer
+        lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in array.layers[1:]]
+        with m.Switch(sequencer.layer):
+            for number, layer in enumerate(array.layers):
+                with m.Case(number):
+                    source: Any = lists[number - 1] if number else self
+                    item, entry = sequencer.items.payload, source.items.payload
+                    m.d.comb += [sequencer.items.valid.eq(source.items.valid), source.items.ready.eq(sequencer.items.ready),
+                                 source.start.eq(sequencer.start), item.last.eq(entry.last), item.index.eq(entry.index),
+                                 item.value.eq(encoded(layer, entry.value))]
+        for number, source in enumerate(lists):
+            m.submodules[f"list_{number + 1}"] = source
+            m.d.comb += [source.release.eq(sequencer.release), source.written.eq(sequencer.outputs),
+                         source.written_valid.eq(sequencer.outputs_valid & (sequencer.layer == number))]
+        m.d.comb += [self.outputs.eq(sequencer.outputs),
+                     self.outputs_valid.eq(sequencer.outputs_valid & (sequencer.layer == len(lists)))]

@@ -3,24 +3,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal, signed
+from amaranth.hdl import Cat, ClockDomain, ClockSignal, DomainRenamer, Module, ResetSignal, Signal, signed
 from amaranth.lib import fifo, wiring
 
 from hdl.activation_list import ActivationList
 from hdl.array import ProcessingArray
+from hdl.array_design import ArrayDesign
 from hdl.core_ports import MEMBERS, commands_of, pass_on
 from hdl.design import Design
-from hdl.layer_design import LayerDesign
 from hdl.output_stage import OutputStage
 from hdl.parts import RESET, Inside, Parts, ResetCopy
 from hdl.skid_buffer import ShiftQueue
-from hdl.time_shared.core import connect
 
 CENTRE = "centre"                         # clock domain of all that is in no layer
 
 
-def layer_domain(layer: LayerDesign) -> str:
-    return f"layer_{layer.index}"
+def domain(array: ArrayDesign) -> str:
+    return f"layer_{array.first.index}"
+
+
+def array_name(design: Design, array: ArrayDesign) -> str:
+    """Of the array among the parts of the core: that of its first layer, unless it is the only one and time-shared."""
+    return f"layer_{array.first.index}" if design.spread else "array"
 
 
 class Core(wiring.Component):
@@ -53,83 +57,101 @@ class Core(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        design = self.design
-        if design.arrangement == "time-shared":
-            connect(m, self, design, self.parts)
-            return m
-        for name in (CENTRE, *map(layer_domain, design.layers)):
+        design, self.spread = self.design, self.design.spread
+        for name in (CENTRE, *map(domain, design.arrays)) if self.spread else ():
             m.domains += ClockDomain(name)
             m.d.comb += ClockSignal(name).eq(ClockSignal())
             self.parts.place(m, f"reset_{name}", RESET, ResetCopy, {"source": ResetSignal()}, {"reset": ResetSignal(name)},
                              reset=False)
-        central = DomainRenamer(CENTRE)
-        commands = commands_of(m, self, design, CENTRE)
-        output_unit = OutputStage(design.layers[-1])
-        m.submodules.output_unit = central(output_unit)
-        layers = [ProcessingArray(array, self.parts) for array in design.arrays]
-        lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in design.layers[1:]]
-        job = ShiftQueue(commands.job.payload.shape(), 1)
-        m.submodules.job = central(job)
-        pass_on(m, commands.job, job.i)
-        pass_on(m, job.o, output_unit.job)
+        self.centre = CENTRE if self.spread else "sync"
+        self.commands = commands = commands_of(m, self, design, self.centre)
+        self.output_unit = output_unit = OutputStage(design.layers[-1])
+        m.submodules.output_unit = DomainRenamer(self.centre)(output_unit)
+        self.arrays = [ProcessingArray(array, self.parts) for array in design.arrays]
+        self.lists = [ActivationList(array.first.inputs, array.formats.displacement.bits) for array in design.arrays[1:]]
+        if self.spread:
+            job = ShiftQueue(commands.job.payload.shape(), 1)
+            m.submodules.job = DomainRenamer(self.centre)(job)
+            pass_on(m, commands.job, job.i)
+            pass_on(m, job.o, output_unit.job)
+        else:
+            pass_on(m, commands.job, output_unit.job)
         pass_on(m, output_unit.result, commands.result)
+        self.answered = Signal(name="answered")
+        rests = self._late(m, output_unit.idle, "idle_late", self.centre) & ~commands.available & ~self.answered
+        for number, array in enumerate(self.arrays):
+            m.submodules[array_name(design, array.array)] = DomainRenamer(domain(array.array) if self.spread else "sync")(array)
+            self._connect(m, number)
+            source = self.lists[number - 1] if number else commands
+            rests = rests & self._late(m, array.idle, f"idle_{number}", domain(array.array)) & ~source.available
+        self._answer(m)
+        m.d.comb += commands.idle.eq(rests)
+        return m
 
-        # one register for the reply to an access; one access is under way at a time, and is taken when it has been done
-        access, reply = commands.access, commands.access_reply
-        answered = Signal(name="answered")
+    def _late(self, m: Module, value: Any, name: str, where: str) -> Any:
+        """A register between two parts of a core that lie far from each other."""
+        if not self.spread:
+            return value
+        register = Signal.like(value, name=name)
+        m.d[where] += register.eq(value)
+        return register
+
+    def _connect(self, m: Module, number: int) -> None:
+        """An array with its source of inputs, its receiver, and the way back."""
+        array, commands, output_unit = self.arrays[number], self.commands, self.output_unit
+        here, central = domain(array.array), DomainRenamer(self.centre)
+        source = self.lists[number - 1] if number else commands
+        release = self._late(m, array.release, f"release_{number}", here)
+        waits = source.available & ~release if self.spread else source.available
+        m.d.comb += [array.available.eq(waits), array.learn.eq(source.learn), source.start.eq(array.start),
+                     source.release.eq(release), array.links_rate_shift.eq(commands.links_rate_shift),
+                     array.bias_rate_shift.eq(commands.bias_rate_shift), array.verdict.eq(output_unit.verdict),
+                     array.verdict_error.eq(output_unit.verdict_error)]
+        pass_on(m, source.items, array.items)
+        if number < len(self.lists):
+            sink = self.lists[number]
+            m.submodules[f"list_{number + 1}"] = central(sink)
+            free, valid, outputs = sink.free, sink.written_valid, sink.written
+        else:
+            free, valid, outputs = output_unit.outputs_free, output_unit.outputs_valid, output_unit.outputs
+        m.d.comb += array.outputs_free.eq(self._late(m, free, f"free_{number}", here))
+        m.d[here if self.spread else "comb"] += [valid.eq(array.outputs_valid), outputs.eq(array.outputs)]
+        if not array.array.learns:
+            return
+        if number == len(self.arrays) - 1:
+            pass_on(m, output_unit.errors, array.errors)
+            return
+        queue = fifo.SyncFIFOBuffered(width=array.array.formats.error.bits, depth=array.array.last.neurons + 2)
+        m.submodules[f"errors_{number}"] = central(queue)
+        after = self.arrays[number + 1]
+        m.d.comb += [queue.w_data.eq(after.back), queue.w_en.eq(after.back_valid),
+                     array.errors.payload.eq(queue.r_data.as_signed()), array.errors.valid.eq(queue.r_rdy),
+                     queue.r_en.eq(array.errors.ready)]
+
+    def _answer(self, m: Module) -> None:
+        """One register for the reply to an access; one access is under way at a time."""
+        access, reply, answered = self.commands.access, self.commands.access_reply, self.answered
         word = Signal(signed(32), name="word")
-        m.d.comb += [reply.valid.eq(answered), reply.payload.eq(word), access.ready.eq(answered)]
+        request = self._late(m, access.payload, "request", self.centre)
+        m.d.comb += [reply.valid.eq(answered), reply.payload.eq(word)]
         with m.If(answered & reply.ready):
-            m.d[CENTRE] += answered.eq(0)
-
-        request = Signal.like(access.payload, name="request")
-        m.d[CENTRE] += request.eq(access.payload)
-        idle_late = Signal(name="idle_late")
-        m.d[CENTRE] += idle_late.eq(output_unit.idle)
-        idle: Any = idle_late & ~commands.available & ~answered
-        for number, layer in enumerate(layers):
-            here = layer_domain(layer.array.first)
-            m.submodules[f"layer_{number}"] = DomainRenamer(here)(layer)
-
-            def late(value: Any, name: str, number: int = number, here: str = here) -> Signal:
-                register = Signal.like(value, name=f"{name}_{number}")
-                m.d[here] += register.eq(value)
-                return register
-
-            source = lists[number - 1] if number else commands
-            release = late(layer.release, "release")
-            m.d.comb += [layer.available.eq(source.available & ~release), layer.learn.eq(source.learn),
-                         source.start.eq(layer.start), source.release.eq(release),
-                         layer.links_rate_shift.eq(commands.links_rate_shift),
-                         layer.bias_rate_shift.eq(commands.bias_rate_shift), layer.verdict.eq(output_unit.verdict),
-                         layer.verdict_error.eq(output_unit.verdict_error)]
-            pass_on(m, source.items, layer.items)
-            if number < len(lists):
-                sink = lists[number]
-                m.submodules[f"list_{number + 1}"] = central(sink)
-                free, valid, outputs = sink.free, sink.written_valid, sink.written
-            else:
-                free, valid, outputs = output_unit.outputs_free, output_unit.outputs_valid, output_unit.outputs
-            m.d.comb += layer.outputs_free.eq(late(free, "free"))
-            m.d[here] += [valid.eq(layer.outputs_valid), outputs.eq(layer.outputs)]
-            if layer.array.first.learns:
-                if number == len(layers) - 1:
-                    pass_on(m, output_unit.errors, layer.errors)
-                else:
-                    queue = fifo.SyncFIFOBuffered(width=layer.array.formats.error.bits, depth=layer.array.last.neurons + 2)
-                    m.submodules[f"errors_{number}"] = central(queue)
-                    after = layers[number + 1]
-                    m.d.comb += [queue.w_data.eq(after.back), queue.w_en.eq(after.back_valid),
-                                 layer.errors.payload.eq(queue.r_data.as_signed()), layer.errors.valid.eq(queue.r_rdy),
-                                 queue.r_en.eq(layer.errors.ready)]
-            port, done = layer.access, late(layer.access_done, "done")
-            asks = access.valid & (access.payload.layer == number) & ~layer.access_done & ~done & ~answered
-            m.d.comb += [port.valid.eq(late(asks, "asks")), port.payload.write.eq(request.write),
+            m.d[self.centre] += answered.eq(0)
+        for number, array in enumerate(self.arrays):
+            here, layers, port = domain(array.array), array.array.layers, array.access
+            done = self._late(m, array.access_done, f"done_{number}", here)
+            asks = access.valid & ~answered
+            if self.spread:
+                meant = Cat(access.payload.layer == layer.index for layer in layers).any()
+                asks = asks & meant & ~array.access_done & ~done
+            m.d.comb += [port.valid.eq(self._late(m, asks, f"asks_{number}", here)), port.payload.write.eq(request.write),
                          port.payload.neuron.eq(request.neuron), port.payload.row.eq(request.index),
                          port.payload.data.eq(request.data)]
-            read = late(layer.access_word, "read")
+            if array.array.time_shared:
+                m.d.comb += port.payload.layer.eq(request.layer - layers[0].index)
+            read = self._late(m, array.access_word, f"read_{number}", here)
             with m.If(done):
-                m.d[CENTRE] += [answered.eq(1), word.eq(read)]
-            idle = idle & late(layer.idle, "idle") & ~source.available
-        m.d.comb += commands.idle.eq(idle)
-        return m
+                m.d[self.centre] += [answered.eq(1), word.eq(read)]
+            if not self.spread:
+                m.d.comb += access.ready.eq(done)
+        if self.spread:
+            m.d.comb += access.ready.eq(answered)

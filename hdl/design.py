@@ -1,6 +1,7 @@
 """``Design``: a network description and the choices that make it a circuit, checked before anything is elaborated."""
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from golden_model.errors import InputError
@@ -10,7 +11,6 @@ from hdl.layer_design import Choices, LayerDesign, uniform
 from hdl.multiplier import check_target
 
 KINDS = ("shift", "programmable")
-ARRANGEMENTS = ("parallel", "time-shared")
 UNITS_BY_DEFAULT = 4                      # of a time-shared array by default: an iCE40UP5K has four large memories
 MOST_LAYERS = 256                         # frames name a layer in 8 bits
 MOST_ADDRESS = 0xFFFF                     # neurons and parameters of a frame's address have 16 bits
@@ -33,9 +33,10 @@ class Design(Choices):
         Which DSP block the multiplier is.
     learns : bool
         Whether the core can learn.
-    arrangement : "parallel" or "time-shared"
+    arrangement : "parallel", "time-shared", or for example "time-shared 0-1"
         ``parallel``: an array for each layer; layers work on successive images at the same time. ``time-shared``: one array, as
         large as the largest of ``units``, that does one layer after the other, with memories of a single port.
+        ``time-shared 0-1``: such an array for layers 0 and 1, and one for each of the others.
 
     Raises
     ------
@@ -55,20 +56,16 @@ class Design(Choices):
             raise InputError(f"kind must be shift or programmable, not {self.kind!r}")
         if self.arrangement == "shared":
             raise InputError("arrangement shared is called time-shared now; give time-shared in its place")
-        if self.arrangement not in ARRANGEMENTS:
-            raise InputError(f"arrangement must be parallel or time-shared, not {self.arrangement!r}")
         network = self.network
         network.check_fixed()
-        if self.arrangement == "time-shared":
+        groups = served(self.arrangement, len(network.layers) - 1)
+        if any(time_shared for _, time_shared in groups):
             self._check_time_shared()
         if self.learns and network.learning.trains_K:
             raise InputError("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or "
                              "generate a core that only infers")
         if self.learns and network.learning.batch != 1:
             raise InputError(f"a core learns one image at a time, so learning.batch must be 1, not {network.learning.batch}")
-        if self.learns and network.learning.magnification:
-            raise InputError("a core that learns must have errors as they are, but learning.magnification is not empty; leave "
-                             "it out, or generate a core that only infers")
         for name in ("links", "bias"):
             if self.learns and network.learning.instinct(name) != "proportional":
                 raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "
@@ -91,26 +88,36 @@ class Design(Choices):
             raise InputError(f"a core must have at most {MOST_LAYERS} layers of neurons, not {len(neurons)}")
         if max(network.layers) > MOST_ADDRESS - 32:
             raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")
-        units = tuple(self.units) or (neurons if self.arrangement == "parallel" else (UNITS_BY_DEFAULT,) * len(neurons))
-        if self.arrangement == "time-shared" and len(set(units)) == 1 and len(units) == len(neurons):
-            units = tuple(min(units[0], size) for size in neurons)
+        units = tuple(self.units) or tuple(UNITS_BY_DEFAULT if time_shared else neurons[layer]
+                                           for layers, time_shared in groups for layer in layers)
         if len(units) != len(neurons):
             raise InputError(f"units must name one number for each of {len(neurons)} layers, not {len(units)}")
+        units = tuple(units[layer] for layer in range(len(neurons)))
+        for layers, time_shared in groups:                                # equal numbers stand for all units of an array
+            if time_shared and len({units[layer] for layer in layers}) == 1:
+                units = tuple(min(count, size) if layer in layers else count
+                              for layer, (count, size) in enumerate(zip(units, neurons, strict=True)))
         for index, (count, size) in enumerate(zip(units, neurons, strict=True)):
             if not 1 <= count <= size:
                 raise InputError(f"layer {index} must have 1 to {size} processing units, one per neuron at most, "
                                  f"not {count}")
-        if self.arrangement == "time-shared" and units != tuple(min(max(units), size) for size in neurons):
-            raise InputError(f"every layer of a time-shared array must use all of its {max(units)} processing units, or as "
-                             f"many as it has neurons, not {list(units)}; give one number for all layers")
+        for layers, time_shared in groups:
+            own = [units[layer] for layer in layers]
+            if time_shared and own != [min(max(own), neurons[layer]) for layer in layers]:
+                raise InputError(f"every layer of a time-shared array must use all of its {max(own)} processing units, or as "
+                                 f"many as it has neurons, not {own}; give one number for all layers")
         object.__setattr__(self, "units", units)
-        time_shared, numbers = self.arrangement == "time-shared", range(len(neurons))
         arrays = tuple(ArrayDesign(self, index, layers, [units[layer] for layer in layers], time_shared=time_shared)
-                       for index, layers in enumerate([numbers] if time_shared else [[layer] for layer in numbers]))
+                       for index, (layers, time_shared) in enumerate(groups))
         object.__setattr__(self, "arrays", arrays)
         object.__setattr__(self, "layers", tuple(layer for array in arrays for layer in array.layers))
         for layer in self.layers:
             layer.check()
+
+    @property
+    def spread(self) -> bool:
+        """Whether registers lie between the parts of the core: its arrays lie far from one another and from the rest."""
+        return len(self.arrays) > 1 or not self.arrays[0].time_shared
 
     def _check_time_shared(self) -> None:
         if self.kind != "shift":
@@ -122,10 +129,36 @@ class Design(Choices):
                                  f"{list(getattr(neuron, name))}; choose arrangement parallel")
 
 
-def units_within(network: Network, most: int) -> tuple[int, ...]:
-    """Processing units of each layer when no layer may have more than ``most``: as few folds as that needs."""
+def served(arrangement: str, count: int) -> list[tuple[range, bool]]:
+    """The layers that each array serves, in order, and whether it is time-shared."""
+    if arrangement == "parallel":
+        return [(range(layer, layer + 1), False) for layer in range(count)]
+    if arrangement == "time-shared":
+        return [(range(count), True)]
+    spans = re.fullmatch(r"time-shared (\d+-\d+(?:, ?\d+-\d+)*)", arrangement)
+    if spans is None:
+        raise InputError("arrangement must be parallel, time-shared, or time-shared with the layers that share an array, as "
+                         f"'time-shared 0-1', not {arrangement!r}")
+    groups: list[tuple[range, bool]] = []
+    following = 0
+    for span in spans[1].split(","):
+        first, last = map(int, span.split("-"))
+        if not following <= first <= last < count:
+            raise InputError(f"layers that share an array must be of 0 to {count - 1}, in order and each in one array, not "
+                             f"{span.strip()} in {arrangement!r}")
+        groups += [(range(layer, layer + 1), False) for layer in range(following, first)]
+        groups.append((range(first, last + 1), True))
+        following = last + 1
+    return [*groups, *((range(layer, layer + 1), False) for layer in range(following, count))]
+
+
+def units_within(network: Network, most: int, arrangement: str = "parallel") -> tuple[int, ...]:
+    """Processing units of each layer when no layer may have more than ``most``: as few folds as that needs, and of those that
+    a layer of its own has as few units."""
     if most < 1:
         raise InputError(f"a layer must have at least 1 processing unit, not {most}")
-    return tuple(-(-size // -(-size // most)) for size in network.layers[1:])
+    sizes = network.layers[1:]
+    return tuple(min(most, sizes[layer]) if time_shared else -(-sizes[layer] // -(-sizes[layer] // most))
+                 for layers, time_shared in served(arrangement, len(sizes)) for layer in layers)
 
 

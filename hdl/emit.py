@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from importlib import metadata
@@ -78,7 +79,7 @@ def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Compone
                 components.append((ControlBranch(array), branch_module(array)))
         components.append((Unit(array), unit_module(array)))
     memory = "\n".join(weights.verilog(ports, design.target) for ports in sorted({array.ports for array in design.arrays}))
-    if not design.arrays[0].time_shared:
+    if design.spread:
         memory = f"{RESET_VERILOG}\n{memory}"
     return components, memory
 
@@ -88,12 +89,21 @@ def _heading(design: Design, generated: str) -> str:
     does = "infers and learns" if design.learns else "infers"
     return (f"// {TOP}: a network {'-'.join(map(str, network.layers))} that {does}; kind {design.kind}, target "
             f"{design.target}, processing units {'-'.join(map(str, design.units))}"
-            f"{' of one array for all layers' if design.arrangement == 'time-shared' else ''}.\n"
+            f"{_arranged(design)}.\n"
             f"// Digest of the network: {network.digest}\n"
             f"// Written by {generator()} through Amaranth {metadata.version('amaranth')}.\n"
             f"// {generated}\n"
             f"// Do not edit. To write it again, from a model or a description of that network:\n"
             f"//   {command(design)}\n")
+
+
+def _arranged(design: Design) -> str:
+    """Which layers share an array, as the end of a sentence."""
+    spans = [f"{array.first.index} to {array.last.index}" for array in design.arrays if array.time_shared]
+    if not spans:
+        return ""
+    named = f"layers {', '.join(spans)}" if design.spread else "all layers"
+    return f" of one array for {named}"
 
 
 def multipliers(design: Design) -> int:
@@ -110,7 +120,7 @@ def command(design: Design) -> str:
     """The command line that writes this design."""
     return (f"wuxing verilog MODEL -o DIR --units {','.join(map(str, design.units))} --kind {design.kind} "
             f"--target {design.target}{'' if design.learns else ' --no-learning'}"
-            f"{' --arrangement time-shared' if design.arrangement == 'time-shared' else ''}")
+            f"{'' if design.arrangement == 'parallel' else f' --arrangement {shlex.quote(design.arrangement)}'}")
 
 
 def ports() -> list[dict[str, Any]]:
@@ -212,7 +222,8 @@ def manifest(design: Design, files: Mapping[str, str], encoding: Mapping[str, An
         "rate_shifts": {name: {"least_rate_shift": allowed.start, "greatest_rate_shift": allowed.stop - 1,
                                "initial_rate_shift": allowed.start} if design.learns and allowed else None
                         for name, allowed in rate_shifts.items()},
-        "latencies": {"multiplier": MULTIPLIER_LATENCY, "weight_memory": 1 if design.arrays[0].time_shared else WORD_LATENCY,
+        "latencies": {"multiplier": MULTIPLIER_LATENCY,
+                      "weight_memory": [1 if layer.time_shared else WORD_LATENCY for layer in design.layers],
                       "control": [1 if layer.time_shared else control_latency(layer) for layer in design.layers],
                       "half_step": phases, "settling": 2 * network.integration.steps * phases,
                       "output": [0 if layer.time_shared else output_latency(layer) for layer in design.layers]},

@@ -31,6 +31,7 @@ class Count(Enum):
     SETTLING = auto()                     # of all half steps
     UNITS = auto()                        # neurons of this fold
     INPUTS = auto()                       # of this layer
+    BACK = auto()                         # of the errors that a time-shared array sends to the array before it
     LEAVING = auto()                      # from a unit's output to the receiver, and the rest after a scan
 
 
@@ -143,7 +144,9 @@ def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     tree: tuple[Node, ...] = (If("reverses", (Do("TREE_START"), Do("TREE", Count.INPUTS))),) if array.reverses else ()
     back = Each("layer", (Tell("ask"), Each("fold", _back(TIME_SHARED, restore=(), tree=tree, written=UPDATED))),
                 backwards=True)
-    return Wait("IDLE", "image"), forward, If("learn", (Wait("VERDICT", "verdict"), If("error", (back,)))), Tell("release")
+    send = (Tell("ask back"), Do("BACK", Count.BACK)) if array.first.reverses else ()
+    return (Wait("IDLE", "image"), forward, If("learn", (Wait("VERDICT", "verdict"), If("error", (back, *send)))),
+            Tell("release"))
 
 
 def _back(path: Datapath, *, restore: tuple[Node, ...], tree: tuple[Node, ...], written: int) -> tuple[Node, ...]:

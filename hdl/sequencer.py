@@ -105,7 +105,8 @@ class Sequencer(wiring.Component):
             "tree_valid": Out(1), "tree_first": Out(1), "idle": Out(1)}
         if array.time_shared:
             members |= {"layer": Out(range(len(array.layers))), "output": In(displacement), "ask": Out(1),
-                        "address": Out(range(array.depth)), "slot": Out(array.all_slots), "tree_begin": Out(1),
+                        "ask_own": Out(1), "back": Out(1), "address": Out(range(array.depth)), "slot": Out(array.all_slots),
+                        "tree_begin": Out(1),
                         "trace": Out(data.StructLayout({f"step_{layer.index}": 1 for layer in array.layers}))}
         else:
             members |= {"word": In(signed(array.word_bits)), "access_word": Out(signed(array.word_bits)), "tree_last": Out(1),
@@ -116,8 +117,8 @@ class Sequencer(wiring.Component):
         m = Module()
         array, texts = self.array, self.texts
         lasting = [node.clocks for text in texts.values() for node in nodes_of(text) if isinstance(node, Do)]
-        longest = max(array.rows, array.units, *(layer.neurons for layer in array.layers), ACCESS,
-                      *(clocks for clocks in lasting if isinstance(clocks, int)))
+        longest = max(array.rows, array.units, 2 * array.first.inputs * array.first.reverses, ACCESS,
+                      *(layer.neurons for layer in array.layers), *(clocks for clocks in lasting if isinstance(clocks, int)))
         most = {"links": datapath(array).drain, "main": longest, "scan": max(array.units, self.output_latency + 8)}
         self.machines = {name: Machine(name, text, most[name] + 1) for name, text in texts.items()}
         self.main, self.links, self.scan = (self.machines.get(name, IDLE) for name in ("main", "links", "scan"))
@@ -324,7 +325,8 @@ class Sequencer(wiring.Component):
         with m.If(main.during("VERDICT") & self.judged):
             m.d.sync += self.judged.eq(0)
         if array.time_shared:
-            m.d.comb += [self.release.eq(main.strobe("release")), self.ask.eq(main.strobe("ask")),
+            m.d.comb += [self.release.eq(main.strobe("release")), self.ask.eq(main.strobe("ask") | main.strobe("ask back")),
+                         self.back.eq(main.during("BACK")), self.ask_own.eq(main.strobe("ask back") | main.during("BACK")),
                          self.tree_begin.eq(main.during("TREE_START")), self.tree_first.eq(self.fold == 0)]
             rests: Value = ~self.available
         else:
@@ -344,6 +346,7 @@ class Sequencer(wiring.Component):
         full = links.during("FULL")
         free = (self.fold != 0) | self.outputs_free
         ends = {Count.SETTLING: self.settled, Count.UNITS: self.count == self.size - 1,
+                Count.BACK: self.count == 2 * array.first.inputs - 1,
                 Count.INPUTS: self.count == self.of_layer([layer.inputs - 1 for layer in array.layers])}
         flags: dict[str, Value | bool] = {
             "learn": self.learns, "error": self.erred,

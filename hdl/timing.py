@@ -186,7 +186,10 @@ class ArrayClocks:
             machine.work.outputs += range(begins + late, machine.clock + late)
             if layer is self.array.last and self._flag(machine, "last fold"):
                 self.scanned.append(machine.work)
-        elif node.state == "TREE" and layer is self.array.first and self._flag(machine, "last fold"):
+        elif node.state == "BACK":
+            self.back.append(list(range(begins + 1 + QUEUE_LATENCY, machine.clock + 1 + QUEUE_LATENCY, CLOCKS_PER_ERROR)))
+        elif (node.state == "TREE" and not self.array.time_shared and layer is self.array.first
+              and self._flag(machine, "last fold")):
             late = datapath(self.array).product + control_latency(layer) + adder_tree.levels(layer.units) + 2 + QUEUE_LATENCY
             self.back.append(list(range(begins + late, machine.clock + late)))
 
@@ -195,6 +198,8 @@ class ArrayClocks:
             return self.settling
         if clocks is Count.UNITS:
             return machine.layer.fold_size(machine.fold)
+        if clocks is Count.BACK:
+            return CLOCKS_PER_ERROR * machine.layer.inputs
         return machine.layer.inputs if clocks is Count.INPUTS else self.output_latency + SCAN_REST
 
     def _wait(self, machine: Machine, event: str) -> Steps:
@@ -294,7 +299,7 @@ class Timing:
         self.design = design
         self.words = -(-design.network.layers[0] // 4)
         self.flight = len(design.network.layers) - 1 + 4          # as hdl.commands
-        self.between = 0 if design.arrays[0].time_shared else 1
+        self.between = int(design.spread)
         self.arrays = [ArrayClocks(array, self.between) for array in design.arrays]
         self.header = 0                                           # the next one is taken
         self.replied: list[int] = []                              # last word of each reply given to the command decoder

@@ -16,6 +16,7 @@ from golden_model.circuits import MIRROR
 from golden_model.model import Model
 from golden_model.network import POPULATIONS
 from hdl.array import unit_module
+from hdl.core import array_name
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
 from sim.compiled import Probe, Samples
@@ -62,23 +63,14 @@ class StateMismatch:
 
 def probes(design: Design) -> tuple[list[Probe], list[tuple[str, str]]]:
     """For ``Compiled``: a probe of each layer, and the names that must be public for them."""
-    if design.arrangement == "time-shared":
-        points = {layer.index: tuple(_point(layer, number, place) for number in range(layer.units)
-                                     for place in range(POPULATIONS)) for layer in design.layers}
-        return ([Probe(strobe=f"array.sequencer.step_{index}", signed=signals) for index, signals in points.items()],
-                [(unit_module(design.arrays[0]), "point_?")])
-    watched, public = [], []
-    for layer in design.layers:
-        sequencer = f"layer_{layer.index}.sequencer"
-        watched.append(Probe(strobe=f"{sequencer}.watch", signed=tuple(
-            _point(layer, number, place) for number in range(layer.units) for place in range(POPULATIONS))))
-        public.append((unit_module(design.arrays[layer.index]), "point_?"))
-    return watched, public
-
-
-def _point(layer: LayerDesign, number: int, place: int) -> str:
-    array = "array" if layer.time_shared else f"layer_{layer.index}"
-    return f"{array}.unit_{number}.point_{place}"
+    watched = []
+    for array in design.arrays:
+        name = array_name(design, array)
+        for layer in array.layers:
+            strobe = f"step_{layer.index}" if array.time_shared else "watch"
+            watched.append(Probe(strobe=f"{name}.sequencer.{strobe}", signed=tuple(
+                f"{name}.unit_{number}.point_{place}" for number in range(layer.units) for place in range(POPULATIONS))))
+    return watched, [(unit_module(array), "point_?") for array in design.arrays]
 
 
 def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSteps]:
@@ -127,8 +119,7 @@ def rows(layer: LayerDesign, images: Sequence[Sequence[LayerSteps]], first: int 
 
 def compare(layer: LayerDesign, rows: Sequence[Row], samples: Samples) -> tuple[int, list[StateMismatch]]:
     """How many words were compared, and every one that differs, in the order of time."""
-    states = np.stack([samples.values[_point(layer, number, place)]
-                       for number in range(layer.units) for place in range(POPULATIONS)], axis=1)
+    states = np.stack(list(samples.values.values()), axis=1)
     states = states.reshape(len(samples.clocks), layer.units, POPULATIONS)
     compared, wrong = 0, []
     for row, words in zip(rows, states, strict=False):

@@ -30,7 +30,9 @@ FORMATS = {
     "narrow": {"displacement": "Q1.6", "drive": "Q3.6", "error": "Q2.6", "weight": "Q2.8", "input": "Q2.8", "bracket": "Q6.6"}}
 OPTIONS: dict[str, dict[str, Any]] = {
     "kind": {"shift": "shift", "programmable": "programmable"},
-    "arrangement": {"parallel": "parallel", "time-shared": "time-shared"},
+    "arrangement": {"parallel": lambda layers: "parallel", "time-shared": lambda layers: "time-shared",
+                    "time-shared first": lambda layers: f"time-shared 0-{max(layers - 2, 0)}",
+                    "time-shared last": lambda layers: f"time-shared {min(1, layers - 1)}-{layers - 1}"},
     "learns": {"learns": True, "infers": False},
     "target": {"portable": "portable", "ecp5": "ecp5", "ice40": "ice40"},
     "units": {"one": 1, "two": 2, "all": 0},
@@ -48,14 +50,16 @@ OPTIONS: dict[str, dict[str, Any]] = {
 ONE_K = "a time-shared array must have one neuron.K1 for all five populations"
 OWN_K = "coupling of layer 0 must be that of the description, because kind shift"
 REFUSED = {
-    (("kind", "programmable"), ("arrangement", "time-shared")): "a time-shared array must be of kind shift",
-    (("arrangement", "time-shared"), ("rest", "unequal")): "a time-shared array must have one neuron.rest for all five "
-                                                           "populations",
-    (("arrangement", "time-shared"), ("K", "unequal")): ONE_K,
-    (("arrangement", "time-shared"), ("K", "of the model")): OWN_K,        # for it is of kind shift
     (("learns", "learns"), ("wiring", "random")): "a core that learns must have full wiring",
     (("kind", "shift"), ("K", "of the model")): OWN_K,
 }
+for arrangement in ("time-shared", "time-shared first", "time-shared last"):
+    REFUSED |= {
+        (("kind", "programmable"), ("arrangement", arrangement)): "a time-shared array must be of kind shift",
+        (("arrangement", arrangement), ("rest", "unequal")): "a time-shared array must have one neuron.rest for all five "
+                                                             "populations",
+        (("arrangement", arrangement), ("K", "unequal")): ONE_K,
+        (("arrangement", arrangement), ("K", "of the model")): OWN_K}      # for it is of kind shift
 
 
 def design_of(choice: Choice) -> Design:
@@ -69,11 +73,8 @@ def design_of(choice: Choice) -> Design:
         integration=Integration(dt=at["settling"][0], steps=at["settling"][1]),
         wiring=Wiring(layers=(at["wiring"],) * (len(layers) - 1) if at["wiring"] != "full" else ()),
         learning=Learning(links=links, bias=bias, epochs=2, halvings=1, frozen=at["frozen"], dropout=0.0))
-    units = tuple(min(at["units"] or size, size) for size in layers[1:])
-    if at["arrangement"] == "time-shared":
-        units = (at["units"] or max(layers[1:]),) * (len(layers) - 1)
-    return Design(network=network, units=units, kind=at["kind"], target=at["target"], learns=at["learns"],
-                  arrangement=at["arrangement"])
+    return Design(network=network, units=tuple(min(at["units"] or size, size) for size in layers[1:]), kind=at["kind"],
+                  target=at["target"], learns=at["learns"], arrangement=at["arrangement"](len(layers) - 1))
 
 
 def pairs(choice: Choice) -> set[Choice]:

@@ -37,7 +37,7 @@ def designs() -> dict[str, Design]:
     chosen = {f"covering {number}": design_of(choice) for number, choice in enumerate(covering())}
     for layers, target, most, arrangement in SYNTHESISED:
         network = fit.network_for(target, layers)
-        units = units_within(network, most) if arrangement == "parallel" else (most,) * (len(layers) - 1)
+        units = units_within(network, most, arrangement)
         chosen[f"{'-'.join(map(str, layers))} {target} {arrangement} {most}"] = Design(
             network=network, target=target, arrangement=arrangement, units=units)
     for kind in ("shift", "programmable"):

@@ -11,7 +11,7 @@ from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import POPULATIONS, Formats, Initialisation, Integration, Learning, Network, Neuron
 from golden_model.parameters import Layer, Parameters, layer_shapes
-from hdl.design import Design
+from hdl.design import Design, served
 from hdl.layer_design import signed_digits
 
 
@@ -51,8 +51,8 @@ def neurons(draw: Any, one: int, fraction: int) -> Neuron:
 
 @st.composite
 def designs(draw: Any, most_neurons: int = 6) -> Design:
-    """Sizes, folding, time-shared arrays, rings in registers or in memory, formats, K, steps, rates, frozen layers, cores that
-    only infer."""
+    """Sizes, folding, arrays time-shared by all layers or some, rings in registers or in memory, formats, K, steps, rates,
+    frozen layers, cores that only infer."""
     fraction = draw(st.sampled_from([6, 9, 12]))
     one = 2 ** draw(st.sampled_from([1, 1, 2]))
     coupling = Format(2 + one.bit_length() - 1, one.bit_length() - 1)
@@ -72,13 +72,19 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
                         frozen=min(draw(st.sampled_from([0, 0, 0, 1, 3])), len(sizes) - 1), dropout=0.0)
     neuron = draw(neurons(one, fraction))
     integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
-    arrangement = draw(st.sampled_from(["parallel", "parallel", "time-shared"]))
+    arrangement = draw(st.sampled_from(["parallel", "parallel", "time-shared", "some time-shared"]))
     if any(len(set(values)) > 1 for values in (neuron.K1, neuron.K2, neuron.K3, neuron.rest)):
         arrangement = "parallel"
     units = tuple(draw(st.integers(1, size)) for size in sizes[1:])
-    if arrangement == "time-shared":
-        units = (max(units),) * len(units)
-    target = draw(st.sampled_from(["portable", "ecp5"])) if arrangement == "parallel" else "portable"
+    if arrangement == "some time-shared":
+        first, last = sorted(draw(st.tuples(*[st.integers(0, len(units) - 1)] * 2)))
+        arrangement = f"time-shared {first}-{last}"
+    for layers, time_shared in served(arrangement, len(units)):
+        if time_shared:
+            most = max(units[layers.start:layers.stop])
+            units = tuple(min(most, size) if layer in layers else count
+                          for layer, (count, size) in enumerate(zip(units, sizes[1:], strict=True)))
+    target = draw(st.sampled_from(["portable", "ecp5"]))
     seed = draw(st.integers(0, 1000))
     # what the multiplier or the exact sums have no room for becomes narrower or slower, step by step
     for changes, slower in (({}, {}), ({"bracket": Format(18, fraction)}, {}), ({"bracket": Format(18, fraction)},

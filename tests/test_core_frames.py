@@ -25,6 +25,8 @@ NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=L
 DESIGNS = {"parallel": Design(network=NETWORK, units=(2, 3)),
            "time-shared": Design(network=NETWORK, units=(2, 2), arrangement="time-shared"),
            "programmable": Design(network=NETWORK, units=(2, 3), kind="programmable")}
+BOTH = {arrangement: Design(network=NETWORK, units=(2, 3), arrangement=arrangement)
+        for arrangement in ("time-shared 0-0", "time-shared 1-1")}
 
 
 verilog = functools.cache(emit.to_verilog)
@@ -99,7 +101,7 @@ class Conversation:
 
 
 def converse(arrangement, count):
-    conversation = Conversation(DESIGNS[arrangement], 1, cut=0.25)
+    conversation = Conversation((DESIGNS | BOTH)[arrangement], 1, cut=0.25)
     conversation.go(count)
     conversation.end()
     assert conversation.resets > count // 3000
@@ -114,7 +116,7 @@ def test_10_000_random_frames(arrangement):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("arrangement", DESIGNS)
+@pytest.mark.parametrize("arrangement", [*DESIGNS, *BOTH])
 def test_100_000_random_frames(arrangement):
     converse(arrangement, 100_000)
 

@@ -81,7 +81,16 @@ REFUSED = [
     # one array for all layers
     ({"network": NETWORK, "arrangement": "shared"},
      "arrangement shared is called time-shared now; give time-shared in its place"),
-    ({"network": NETWORK, "arrangement": "serial"}, "arrangement must be parallel or time-shared, not 'serial'"),
+    ({"network": NETWORK, "arrangement": "serial"},
+     ("arrangement must be parallel, time-shared, or time-shared with the layers that share an array, as 'time-shared 0-1', "
+      "not 'serial'")),
+    ({"network": NETWORK, "arrangement": "time-shared 0-2"},
+     "layers that share an array must be of 0 to 1, in order and each in one array, not 0-2 in 'time-shared 0-2'"),
+    ({"network": NETWORK, "arrangement": "time-shared 0-1, 1-1"},
+     "layers that share an array must be of 0 to 1, in order and each in one array, not 1-1 in 'time-shared 0-1, 1-1'"),
+    ({"network": Network(layers=(6, 4, 4, 3)), "arrangement": "time-shared 0-1", "units": (2, 3, 3)},
+     ("every layer of a time-shared array must use all of its 3 processing units, or as many as it has neurons, not [2, 3]; "
+      "give one number for all layers")),
     ({"network": NETWORK, "arrangement": "time-shared", "kind": "programmable"},
      "a time-shared array must be of kind shift, not programmable; choose arrangement parallel"),
     ({"network": with_neuron(K3=(1.0, 0.5, 1.0, 1.0, 1.0)), "arrangement": "time-shared"},

@@ -95,9 +95,36 @@ def test_cosim_and_verilog_make_the_core_of_a_board(tmp_path, capsys):
     assert (content["target"], content["units"]) == ("ice40", [2, 2])
     manifest = json.loads((tmp_path / "core/manifest.json").read_text("utf-8"))
     assert manifest["arrangement"] == "time-shared"
-    for option in ("--target", "--arrangement"):
-        assert refused(capsys, ["cosim", model, "--board", "icebreaker", option, "none"]) == (
-            "--arrangement and --target must not be given with --board, which decides them; leave them out")
+    assert refused(capsys, ["cosim", model, "--board", "icebreaker", "--target", "ice40"]) == (
+        "--target must not be given with --board, which decides it; leave it out")
+
+
+def test_every_command_takes_layers_that_share_an_array_beside_others_for_a_board_too(tmp_path, capsys):
+    """That of ``build`` is in the long tests of builds."""
+    model, result = tmp_path / "model.npz", tmp_path / "result.json"
+    assert main(["train", "--board", "ulx3s-25f", "--layers", "64,6,5,10", *QUICK, "-o", str(model)]) == 0
+    core = ["--arrangement", "time-shared 1-2", "--units", "6,2,2", "--json", str(result)]
+    assert main(["cosim", str(model), *core, "--board", "ulx3s-25f", "--images", "3", "--learn", "2", "-q"]) == 0
+    content = json.loads(result.read_text("utf-8"))
+    assert (content["mismatches"], content["units"], content["learnt"]) == (0, [6, 2, 2], 2)
+    assert main(["verilog", str(model), "-o", str(tmp_path / "core"), *core, "--board", "ulx3s-25f"]) == 0
+    manifest = json.loads((tmp_path / "core/manifest.json").read_text("utf-8"))
+    assert (manifest["arrangement"], manifest["units"], manifest["target"]) == ("time-shared 1-2", [6, 2, 2], "ecp5")
+    assert manifest["latencies"]["weight_memory"] == [2, 1, 1]
+    assert [layer["memory"]["files"] for layer in manifest["layers"]] == [
+        [f"weights_0_{unit}.hex" for unit in range(6)], ["weights_1_0.hex", "weights_1_1.hex"],
+        ["weights_1_0.hex", "weights_1_1.hex"]]
+    text = (tmp_path / "core/wuxing_core.v").read_text("utf-8")
+    assert "processing units 6-2-2 of one array for layers 1 to 2." in text
+    assert "--arrangement 'time-shared 1-2'" in text
+    assert main(["run", str(model), *core, "--images", "3", "--learn", "2", "-q"]) == 0
+    content = json.loads(result.read_text("utf-8"))
+    assert (content["board"], content["arrangement"], content["mismatches"]) == ("ulx3s-25f", "time-shared 1-2", 0)
+    assert main(["estimate", str(model), *core, "--target", "ecp5"]) == 0
+    content = json.loads(result.read_text("utf-8"))
+    assert (content["cells"]["multipliers"], content["units"]) == (8, [6, 2, 2])
+    assert refused(capsys, ["verilog", model, "-o", tmp_path / "other", "--arrangement", "time-shared 2-3"]) == (
+        "layers that share an array must be of 0 to 2, in order and each in one array, not 2-3 in 'time-shared 2-3'")
 
 
 def test_compare_and_sweep_take_a_board(tmp_path, capsys):

@@ -35,12 +35,13 @@ CONFIGURATIONS = {
     "learns, folded": time_shared((1, 2, 3)),
     "first layer frozen, folded": time_shared((1, 2, 3, 2), learning=Learning(frozen=1)),
     "infers, folded": time_shared((2, 3, 3)) | {"learns": False},
+    "sends errors to the array before, folded": time_shared((1, 2, 3, 2)) | {"arrangement": "time-shared 1-2"},
 }
 
 
 def proof(configuration, base=Sequencer, change=None):
     """A sequencer of class ``base`` with its claims; ``change`` (``altered``) is made to its programs."""
-    array = Design(arrangement="time-shared", **configuration).arrays[0]
+    array, = (array for array in Design(**{"arrangement": "time-shared"} | configuration).arrays if array.time_shared)
     layers, final = array.layers, len(array.layers) - 1
 
     class Proof(base):
@@ -107,7 +108,8 @@ def proof(configuration, base=Sequencer, change=None):
             left = {node.state: node.clocks - 1 - count for node in nodes_of(main.text)
                     if isinstance(node, Do) and isinstance(node.clocks, int) and node.clocks > 1}
             left |= {"LINKS": sum_left, "SETTLE": settling, "SETTLE_BACK": settling, "SCAN": size - 1 - count,
-                     "ERRORS": size - 1 - count, "TREE": self.inputs - 1 - count}
+                     "ERRORS": size - 1 - count, "TREE": self.inputs - 1 - count,
+                     "BACK": 2 * array.first.inputs - 1 - count}
             waits = main.ongoing("LINKS") & playing & ~(self.items.valid & self.items.payload.last)
             waits |= main.ongoing("SETTLED") & (self.layer == final) & (self.fold == 0) & ~self.outputs_free
             if array.learns:
@@ -116,7 +118,7 @@ def proof(configuration, base=Sequencer, change=None):
                 waits |= (main.ongoing("ERRORS") & ~self.errors.valid) | (main.ongoing("UPDATE") & ~ending)
             self._claim(~(main.ongoing("LINKS") & playing) | (self.items.ready | ~self.items.valid),
                         "main waits for items alone")
-            lowest = min((layer.index for layer in layers if layer.learns), default=0)
+            lowest = min((place for place, layer in enumerate(layers) if layer.learns), default=0)
             again = {"fold": self.folds - 1 - self.fold, "layer": final - self.layer, "layer backwards": self.layer - lowest}
             walks = self._in(self.walks)
             left = {state: word for state, word in left.items() if state in main.states}
@@ -181,8 +183,12 @@ def proof(configuration, base=Sequencer, change=None):
             self._claim(~main.ongoing("VERDICT") | ((self.layer == final) & (self.fold == self.folds - 1)),
                         "an image is judged after its last output")
             errs = main.ongoing("ERRORS")
-            self._claim(self._before(self.ask) == (errs & ~self._before(errs) & (self.fold == 0)),
+            sends_back = main.ongoing("BACK") if array.first.reverses else Const(0)
+            self._claim(self._before(self.ask) == ((errs & ~self._before(errs) & (self.fold == 0))
+                                                   | (sends_back & ~self._before(sends_back))),
                         "errors of a layer are asked for once")
+            self._claim(self.back == sends_back, "errors go to the array before when all layers have learnt")
+            self._claim(~sends_back | ((self.layer == 0) & (self.fold == self.folds - 1)), "those of the first layer")
             if array.reverses:
                 sent = self._of([int(layer.reverses) for layer in layers])
                 self._claim(~(main.ongoing("TREE_START") | main.ongoing("TREE")) | sent, "errors go to layers that learn")
@@ -276,6 +282,7 @@ BUGS = {
     "not released after the last layer": without(Tell("release")),
     "the layer before is not the one before": ("hdl.sequencer", "m.d.sync += [self.layer.eq(number), self.base",
                                                "m.d.sync += [self.layer.eq(number + 1), self.base"),
+    "errors are not asked for by the array before": without(Tell("ask back")),
     "an access reaches the neuron beside": ("hdl.parameter_access", "[sequencer.chosen.eq(count), count.eq(0)]",
                                             "[sequencer.chosen.eq(count + 1), count.eq(0)]"),
     "at rest while an image waits": ("hdl.sequencer", "rests: Value = ~self.available", "rests: Value = Const(1)"),
@@ -284,7 +291,9 @@ BUGS = {
 
 @pytest.mark.parametrize("name", BUGS)
 def test_of_a_sequencer_with_a_planted_bug_it_cannot_be_proved(name):
-    configuration, bug = CONFIGURATIONS["learns, folded" if "next fold" in name else "learns and sends errors back"], BUGS[name]
+    where = {"next fold": "learns, folded", "array before": "sends errors to the array before, folded"}
+    chosen, = [where[part] for part in where if part in name] or ["learns and sends errors back"]
+    configuration, bug = CONFIGURATIONS[chosen], BUGS[name]
     planted = {"change": bug} if callable(bug) else {"base": planted_sequencer(*bug)}
     verdict = check(proof(configuration, **planted), depth=DEPTH)
     assert not verdict.passed

@@ -84,7 +84,7 @@ def test_every_waiver_has_its_reason_and_is_needed(folder, tmp_path):
 
 BEFORE = {"parallel": 1607 + 140 + 24, "time-shared": 668 + 103 + 17}     # when each signal had its name in each module
 MOST = {"parallel": {"UNUSEDSIGNAL": 368, "WIDTHEXPAND": 25, "WIDTHTRUNC": 6},
-        "time-shared": {"UNUSEDSIGNAL": 175, "WIDTHEXPAND": 15, "WIDTHTRUNC": 3}}
+        "time-shared": {"UNUSEDSIGNAL": 174, "WIDTHEXPAND": 15, "WIDTHTRUNC": 3}}
 
 
 @pytest.mark.parametrize("arrangement", MOST)
@@ -98,6 +98,9 @@ def test_few_places_are_waived(arrangement, tmp_path):
     most = MOST[arrangement]
     assert {rule: result[rule] for rule in most} == most
     assert sum(most.values()) < BEFORE[arrangement] / 3
+    counts, before = [sum(MOST[name].values()) for name in MOST], [BEFORE[name] for name in MOST]
+    assert (f"In a 64-16-10 that is {counts[0]} places ({counts[1]} with a time-shared array), of {before[0]:,} ({before[1]})"
+            in (Path(__file__).parent.parent / "docs/verilog.md").read_text("utf-8"))
 
 
 def test_a_waiver_holds_for_its_module_alone(tmp_path):

@@ -55,6 +55,16 @@ def test_a_time_shared_array():
                 "TREE_START 1, TREE INPUTS] [], UPDATE_START 1, > start, UPDATE updates in 2, UPDATED 8]]] []] [], > release"}
 
 
+def test_a_time_shared_array_sends_errors_to_the_array_before_when_all_its_layers_have_learnt():
+    first, middle, last = Design(network=Network(layers=(9, 5, 4, 3, 2)), arrangement="time-shared 1-2").arrays
+    text = outline(programs(middle)["main"])
+    assert text.endswith("UPDATED 8]], > ask back, BACK BACK] []] [], > release")
+    assert [outline(programs(array)["main"]) for array in (first, last)] == [
+        outline(programs(array)["main"]) for array in Design(network=Network(layers=(9, 5, 3))).arrays]
+    frozen = Design(network=Network(layers=(9, 5, 4, 3), learning=Learning(frozen=1)), arrangement="time-shared 1-2").arrays[1]
+    assert "BACK BACK" not in outline(programs(frozen)["main"])
+
+
 def test_what_a_core_does_not_need_is_not_in_its_program():
     infers = Design(network=Network(layers=(9, 5, 3)), learns=False)
     states = {node.state for name, text in programs(infers.arrays[0]).items() for node in nodes_of(text)

@@ -36,8 +36,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_table_has_every_command():
-    from wuxing.cli import complete
-    assert {words[0] for words in commands()} == set(complete().commands)
+    from typer.main import get_command
+
+    from wuxing.cli import app
+    assert {words[0] for words in commands()} == set(get_command(app).commands)
 
 
 @pytest.mark.early

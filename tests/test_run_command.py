@@ -128,7 +128,7 @@ def test_a_difference_is_told(model, capsys, monkeypatch):
 @pytest.mark.parametrize(("options", "sentence"), [
     (["--board", "ulx3s-25f", "--port", "/dev/none"], "port /dev/none must be there, but it is not; plug the board in or"),
     (["--board", "ulx3s-25f", "--port", "/dev/none", "--units", "2"],
-     "--units and --most-units are for a virtual board; a real one has those of its bitstream"),
+     "--units, --most-units and --arrangement are for a virtual board; a real one has those of its bitstream"),
     (["--board", "none"], "--board must be one of icebreaker, "),
     (["--board", "icebreaker"], "needs "),
     (["--board", "ulx3s-25f", "--images", "5000"], "--images must be at most the 360 test images that there are, not 5000")])

@@ -28,6 +28,14 @@ DESIGNS = {
         network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
         units=(3, 3, 3), arrangement="time-shared"),
     "time-shared array": Design(network=Network(layers=(30, 9, 5)), arrangement="time-shared"),
+    "layers before and after a time-shared array, folded": Design(
+        network=Network(layers=(12, 9, 7, 5, 3), integration=Integration(steps=2)), units=(5, 2, 2, 3),
+        arrangement="time-shared 1-2"),
+    "two time-shared arrays": Design(network=Network(layers=(12, 9, 7, 5, 3), integration=Integration(steps=2)),
+                                     units=(3, 3, 2, 2), arrangement="time-shared 0-1, 2-3"),
+    "time-shared last, first layer frozen": Design(
+        network=Network(layers=(12, 9, 7, 5), integration=Integration(steps=2), learning=Learning(frozen=1)),
+        units=(9, 3, 3), arrangement="time-shared 1-2"),
     "branches to many units": Design(network=Network(layers=(12, 70, 33, 3), integration=Integration(steps=2))),
     "folded, two steps": Design(network=Network(layers=(21, 5, 4), integration=Integration(steps=2)), units=(2, 3)),
     "programmable": Design(network=Network(layers=(9, 4, 3), formats=Formats(bracket="Q6.12")), kind="programmable"),
@@ -45,7 +53,7 @@ def described(model, image, label, learn, outputs):
                  hidden=tuple(state.displacement[unit][0] != 0 for state in states[:-1]))
 
 
-@pytest.mark.parametrize("name", list(DESIGNS)[:5])
+@pytest.mark.parametrize("name", list(DESIGNS)[:8])
 def test_every_reply_comes_in_the_clock_of_the_timing(name):
     design = DESIGNS[name]
     network = design.network

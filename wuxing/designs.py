@@ -27,8 +27,6 @@ NetworkArgument = Annotated[Path, typer.Argument(metavar="MODEL", show_default=F
     "A model file, or a network description (.toml, .json), whose memories then begin as before learning."))]
 BoardOption = Annotated[str | None, typer.Option("--board", help="One of those that wuxing boards lists; by default the "
                                                  "one that the model was trained for.")]
-ArrangementOption = Annotated[str | None, typer.Option("--arrangement", help="parallel: an array for each layer; time-shared: "
-                                                       "one array does all layers. By default parallel.")]
 DESCRIPTIONS = {".toml": Network.from_toml, ".json": Network.from_json}
 
 
@@ -51,7 +49,7 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Units:
-    """Options that say how many processing units serve the neurons, None where they say nothing. ``units``: as it was typed.
+    """Options that say which processing units serve the neurons, None where they say nothing. ``units``: as it was typed.
 
     These three classes are groups of options, see ``wuxing.option_groups``.
     """
@@ -61,6 +59,9 @@ class Units:
         "as fit."))] = None
     most_units: Annotated[int | None, typer.Option(
         "--most-units", help="At most so many in a layer, instead of --units.")] = None
+    arrangement: Annotated[str | None, typer.Option("--arrangement", help=(
+        "parallel: an array for each layer; time-shared: one array does all layers in turn; 'time-shared 0-1': one does layers "
+        "0 and 1, all others have their own. By default what suits the board, else parallel."))] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +77,7 @@ class Choices(Circuit):
     """And those that say what it is for: all that is asked of a core that no board decides."""
 
     board: Annotated[str | None, typer.Option("--board", help="The core that wuxing build makes for this board, instead of "
-                                              "--arrangement and --target.")] = None
-    arrangement: ArrangementOption = None
+                                              "--target.")] = None
     target: Annotated[str | None, typer.Option("--target", help="The multiplier: portable, ecp5 or ice40. By default "
                                                "portable.")] = None
 
@@ -133,7 +133,7 @@ def units(network: Network, choices: Units, arrangement: str) -> tuple[int, ...]
         raise InputError("--units and --most-units must not both be given; choose one")
     if most is None:
         return counts(text, layers)
-    return (most,) * layers if arrangement == "time-shared" else units_within(network, most)
+    return units_within(network, most, arrangement)
 
 
 # ----------------------------------------------------------------- boards
@@ -164,12 +164,13 @@ def for_board(platform: Platform, source: Source, choices: Circuit = USUAL) -> D
     from boards import fit
     from hdl.design import Design
     network, kind, learns = source.network, choices.kind, choices.learns
-    counts = units(network, choices, platform.arrangement)
+    arrangement = choices.arrangement or platform.arrangement
+    counts = units(network, choices, arrangement)
     try:
         if not counts:
-            return fit.check(platform, fit.chosen(platform, network, kind=kind, learns=learns)).design
+            return fit.check(platform, fit.chosen(platform, network, kind=kind, learns=learns, arrangement=arrangement)).design
         return fit.check(platform, Design(network=network, units=counts, kind=kind, target=platform.target, learns=learns,
-                                          arrangement=platform.arrangement)).design
+                                          arrangement=arrangement)).design
     except InputError as error:
         if kind != "shift" or _fits(platform, network, learns):       # the network is not at fault
             raise
@@ -186,8 +187,8 @@ def core(source: Source, choices: Choices) -> Design:
     """
     from hdl.design import Design
     if choices.board is not None:
-        if choices.arrangement is not None or choices.target is not None:
-            raise InputError("--arrangement and --target must not be given with --board, which decides them; leave them out")
+        if choices.target is not None:
+            raise InputError("--target must not be given with --board, which decides it; leave it out")
         return for_board(platform_of(choices.board, source.record), source, choices)
     arrangement = choices.arrangement or "parallel"
     return Design(network=source.network, units=units(source.network, choices, arrangement), kind=choices.kind,

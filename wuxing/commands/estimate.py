@@ -40,7 +40,7 @@ class Result:
     device_has: Mapping[str, int]
 
 
-def estimate(model: designs.NetworkArgument, circuit: Circuit, arrangement: designs.ArrangementOption = None,
+def estimate(model: designs.NetworkArgument, circuit: Circuit,
              target: Annotated[str, typer.Option("--target", help="The FPGA: ecp5 or ice40.")] = "ecp5",
              clock: Annotated[float | None, typer.Option("--clock", help="MHz; by default 100 for ecp5, 24 for ice40.")] = None,
              nonzero: Annotated[int | None, typer.Option("--nonzero", help="Inputs of an image that are not 0; by default "
@@ -53,7 +53,7 @@ def estimate(model: designs.NetworkArgument, circuit: Circuit, arrangement: desi
     console.check_writable(json)
     source = designs.read(model, quiet=True)              # parameters cost the same, rounded or not
     network = source.network
-    design = designs.core(source, Choices(**asdict(circuit), arrangement=arrangement, target=target))
+    design = designs.core(source, Choices(**asdict(circuit), target=target))
     cells, memory = core_cells(design), hdl.estimate.memory(design)
     MHz = hdl.estimate.CLOCKS[target] if clock is None else clock
     if not 0 < MHz < 1000:

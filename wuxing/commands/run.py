@@ -139,7 +139,8 @@ def run(model: options.ModelArgument, parallelism: Units,
     platform = designs.platform_of(board, source.record)
     design = designs.for_board(platform, source, Circuit(**asdict(parallelism))) if port == VIRTUAL else None
     if design is None and parallelism != Units():
-        raise InputError("--units and --most-units are for a virtual board; a real one has those of its bitstream")
+        raise InputError("--units, --most-units and --arrangement are for a virtual board; a real one has those of its "
+                         "bitstream")
     data = training_data.load(dataset, source.record, source.encoding, quiet)
     datasets.check_fits(data, network)
     random = np.random.default_rng(seed)

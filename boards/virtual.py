@@ -23,6 +23,15 @@ PORTS = {"clk": ("IN", 1), "rst": ("IN", 1), "rx": ("IN", 1), "tx": ("OUT", 1)}
 DIVISOR = 2                               # clocks of a bit: the fewest, because every clock costs time
 
 
+def check_system() -> None:
+    """Raise a ``ToolError`` on a system that has no pseudo-terminals."""
+    try:
+        import pty  # noqa: F401
+    except ImportError:
+        raise ToolError("a virtual board must have the pseudo-terminals of Linux or macOS, which this system lacks; run it in "
+                        "WSL on Windows, or a real board with --port COM7") from None
+
+
 def library(design: Design, divisor: int = DIVISOR, core: str | None = None) -> Path:
     """The compiled top level with a core, from the cache or new; ``core``: its Verilog, by default that of the design.
 
@@ -33,11 +42,7 @@ def library(design: Design, divisor: int = DIVISOR, core: str | None = None) -> 
     ToolError, InputError
         As ``sim.verilate.build``; also on a system without pseudo-terminals.
     """
-    try:
-        import pty  # noqa: F401
-    except ImportError:
-        raise ToolError("a virtual board must have the pseudo-terminals of Linux or macOS, which this system lacks; run it in "
-                        "WSL on Windows, or a real board with --port COM7") from None
+    check_system()
     text = "\n".join([system.system_verilog(design, divisor, core), *emit.cells(design).values()])
     return verilate.build(text, system.TOP, wrapper=WRAPPER, ports=PORTS)
 

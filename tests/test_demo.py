@@ -3,6 +3,7 @@ import json
 import re
 import shlex
 import shutil
+import sys
 
 import pytest
 
@@ -58,6 +59,18 @@ def test_without_compilers_the_story_ends_with_the_verilog(monkeypatch, capsys):
     compared = json.loads(demo.Path("build/demo/compare.json").read_text("utf-8"))
     row = next(line for line in lines if line.startswith("   integers, which never see a float"))
     assert f" {compared['fixed_accuracy']:.2f} %" in row
+    check_folder(lines)
+
+
+def test_without_pseudo_terminals_it_ends_with_the_model_for_the_board(monkeypatch, capsys):
+    """As on Windows: it is said what lacks, and the end names no file that is not there."""
+    monkeypatch.setitem(sys.modules, "pty", None)
+    monkeypatch.setattr(demo.Demonstration, "simulate", lambda self: None)       # which compiles a core
+    monkeypatch.setattr(datasets, "available", lambda name: name == "digits")
+    assert main(["demo"]) == 0
+    lines = screens(capsys)
+    assert "a virtual board must have the pseudo-terminals of Linux or macOS" in " ".join(" ".join(lines).split())
+    assert [shlex.split(line)[2] for line in lines if line.startswith("   $ ")][-2:] == ["verilog", "train"]
     check_folder(lines)
 
 

@@ -9,6 +9,7 @@ import json
 import shlex
 import shutil
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ import typer
 from rich.console import Console
 
 from golden_model.data import datasets
-from golden_model.errors import InputError
+from golden_model.errors import InputError, ToolError
 from wuxing.reports import console
 
 COMPILERS = ("g++", "make", "perl")       # what Verilator needs to compile a core
@@ -27,6 +28,7 @@ IMAGES, LEARN = 300, 100                  # through the Verilog: every data set 
 BOARD_IMAGES = 100                        # on the virtual board, as many again are learnt there
 CLOCK = 100                               # MHz for which clocks are told as time
 BOARD = "icebreaker"
+WIDTH = 96                                # of a sentence that comes from elsewhere
 CONTESTANTS = {"float": "floating point", "fixed": "integers, which never see a float",
                "quantised": "floating point, rounded to integers afterwards",
                "last_layer_only": "for comparison: only the last layer learns",
@@ -94,8 +96,7 @@ class Demonstration:
                 f"With {', '.join(COMPILERS)}: {self.command('cosim', self.path('model.npz'))}")
         else:
             self.simulate()
-            self.board()
-        self.end(bool(missing), time.monotonic() - began)
+        self.end(not missing, not missing and self.board(), time.monotonic() - began)
 
     def learn(self) -> None:
         say("", "1. Learn, once in floating point and once in the integers of the hardware, from the same start")
@@ -136,11 +137,18 @@ class Demonstration:
             f"   An image takes {inferred:,.0f} clocks to classify and {learnt:,.0f} to learn: at {CLOCK} MHz "
             f"{inferred / CLOCK:,.1f} and {learnt / CLOCK:,.1f} us.")
 
-    def board(self) -> None:
-        say("", "4. On a board: an iCEBreaker (iCE40UP5K), simulated down to its serial line, behind a port of this machine")
+    def board(self) -> bool:
+        """Whether a virtual board ran; where there can be none, a model for a real one is left all the same."""
+        from boards import virtual
+        say("", "4. On a board: an iCEBreaker (iCE40UP5K), simulated down to its serial line, behind a serial port")
         model, learnt = self.path(f"{BOARD}.npz"), self.path("learnt-on-board.npz")
         self.step(f"train-{BOARD}", "train", "--dataset", self.data.name, "--board", BOARD, "--epochs", str(self.data.trained),
                   "-o", model)
+        try:
+            virtual.check_system()
+        except ToolError as error:
+            say(*(f"   {line}" for line in textwrap.wrap(f"{error}.", WIDTH)))
+            return False
         result = self.step("run", "run", model, "--images", str(BOARD_IMAGES), "--learn", str(BOARD_IMAGES), "-o", learnt,
                            json=True, patience="the board is compiled first, which takes a minute")
         for name, what in (("inferred", "classified"), ("learnt", "learnt")):
@@ -149,8 +157,9 @@ class Demonstration:
                 f"{part['clocks_per_image']:,.0f} clocks and {part['bytes_per_image']:,.0f} bytes of the line.")
         say(f"   {result['mismatches']:,} of {result['words_compared']:,} words differ from the model, the parameters among "
             f"them, read back at the end.")
+        return True
 
-    def end(self, shortened: bool, seconds: float) -> None:
+    def end(self, compiled: bool, simulated: bool, seconds: float) -> None:
         board = self.path(f"{BOARD}.npz")
         pages = [("index.html", "the comparison: learning curves, confusions, ranges of all signals"),
                 ("model.npz", "the network that learnt: wuxing info, eval, ranges and cosim take it"),
@@ -158,9 +167,9 @@ class Demonstration:
                 ("*.log, *.json", "what each command printed, and what it found, for programs")]
         tries = [("your own digits, letters, clothes", "wuxing compare --dataset FOLDER   # with four IDX files"),
                  ("one neuron, by experiment", "wuxing experiment neuron --quick")]
-        if not shortened:
+        if compiled:
             pages[3:3] = [(f"{BOARD}.npz", "a network that the board takes"),
-                         ("learnt-on-board.npz", "the same, after learning there")]
+                          *([("learnt-on-board.npz", "the same, after learning there")] if simulated else [])]
             tries += [("a bitstream for a real iCEBreaker", f"wuxing build {board} -o build/{BOARD}"),
                       ("the run above on that board", f"wuxing run {board} --port /dev/ttyUSB1")]
         say("", f"In {self.folder}, made in {seconds / 60:.1f} minutes:", *(f"   {name:<22}{what}" for name, what in pages))

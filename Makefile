@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test test-long bench documents clean
+.PHONY: help demo test types tests test-long bench documents clean
 .DELETE_ON_ERROR:
 
 help:
@@ -19,9 +19,15 @@ help:
 demo: $(READY)
 	$(BIN)/python -m wuxing demo -o build/demo
 
+# The check of types has one process, so tests run beside it
 test: $(READY)
 	$(BIN)/python -m ruff check .
+	@$(MAKE) --no-print-directory -j 2 types tests
+
+types: $(READY)
 	$(BIN)/python -m mypy
+
+tests: $(READY)
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 test-long: $(READY)

@@ -100,7 +100,7 @@ class Fixed:
     def error(self, sums: Array, layer: int, exponent: int = 0) -> Array:
         """e = narrow(2**-exponent * reverse link sum), the error of ``layer``."""
         self.observe(f"reverse_link_sum[{layer + 1}]", sums, None)
-        word = narrow(sums, self.network.reverse_link_shift + exponent, self.formats.error, UP, SATURATE)
+        word = narrow(sums, self.network.reverse_shift(layer) + exponent, self.formats.error, UP, SATURATE)
         return self.observe(f"error[{layer}]", word, self.formats.error)
 
     def updated_weights(self, weights: Array, changes: Array, layer: int, epoch: int) -> Array:

@@ -51,11 +51,12 @@ class Interval:
         return Interval(-self.greatest, -self.least)
 
     def __sub__(self, other: Interval) -> Interval:
-        return self + -other
+        return Interval(self.least - other.greatest, self.greatest - other.least)
 
     def __mul__(self, other: Interval) -> Interval:
-        ends = [a * b for a in (self.least, self.greatest) for b in (other.least, other.greatest)]
-        return Interval(min(ends), max(ends))
+        a, b = self.least * other.least, self.least * other.greatest      # no list: most of the time of a description's checks
+        c, d = self.greatest * other.least, self.greatest * other.greatest
+        return Interval(min(a, b, c, d), max(a, b, c, d))
 
     def times(self, count: int) -> Interval:
         """The sum of ``count`` independent values."""

@@ -90,9 +90,15 @@ class Network:
         if self.learning.frozen >= len(self.layers):
             raise InputError(f"learning.frozen must be 0 to {len(self.layers) - 1} for layers {self.layers}, not "
                              f"{self.learning.frozen}")
+        hidden = len(self.layers) - 2
+        if self.learning.magnification and len(self.learning.magnification) != hidden:
+            raise InputError(f"learning.magnification must be one whole number for each of {hidden} hidden layers, not "
+                             f"{brief(self.learning.magnification)}")
         self.wiring.check(self.layers)
         if all(wiring == Full() for wiring in self.wirings):                          # one way to say it, one digest
             object.__setattr__(self, "wiring", Wiring())
+        if self.learning.magnification and any(wiring.reciprocal for wiring in self.wirings):
+            raise InputError("learning.magnification must be empty in a network with a recurrent layer, but is not")
         if self.learning.trains_K and not all(wiring.learns_K for wiring in self.wirings):
             raise InputError("learning.K1, K2 and K3 must be 0 in a network with a recurrent layer, whose K is not trained, "
                              "but are not")
@@ -130,8 +136,12 @@ class Network:
 
     @property
     def reverse_link_shift(self) -> int:
-        """Bits that a reverse link sum drops to become an error."""
+        """Bits that a reverse link sum drops to become an error that is not magnified."""
         return self.formats.weight.fraction + self.formats.displacement.fraction - self.formats.error.fraction
+
+    def reverse_shift(self, layer: int) -> int:
+        """Bits that a reverse link sum drops to become an error of ``layer``, magnified against those of the next layer."""
+        return self.reverse_link_shift - self.learning.magnified(layer) + self.learning.magnified(layer + 1)
 
     def update_shift(self, layer: int, rate_shift: int) -> int:
         """Bits that a product r x drops to become a change of weight at learning rate 2**-``rate_shift``."""
@@ -160,7 +170,8 @@ class Network:
         """Bits that the exact sum of a proportional or pid instinct drops to become a change at 2**-``rate_shift``."""
         pid = self.learning.instinct(name) == "pid"
         fraction = self.controller(name, layer).fraction if pid else self.product_fraction(name, layer)
-        return fraction - self.parameter_format(name).fraction + rate_shift + self.dwell(layer)
+        taken_back = self.dwell(layer) + self.learning.magnified(layer)
+        return fraction - self.parameter_format(name).fraction + rate_shift + taken_back
 
     def dwell(self, layer: int) -> int:
         """d, where the learning rates of a layer are divided by 2**d; 0 unless it is recurrent."""
@@ -199,6 +210,9 @@ class Network:
         """That no sum would have to be shifted left on its way to a word: of all layers and sets at once."""
         formats, rate_shifts, layers = self.formats, self.learning.rate_shifts(0), range(len(self.layers) - 1)
         weight, coupling = formats.weight.fraction, formats.coupling.fraction
+        if (least := min([self.reverse_shift(layer) for layer in layers[:-1]], default=0)) < 0:
+            raise InputError(f"learning.magnification must rise by at most {self.reverse_link_shift} from a hidden layer to "
+                             f"the one before it, not by {self.reverse_link_shift - least}")
         layer = min(layers, key=self.link_shift)
         if (missing := -self.link_shift(layer)) > 0:
             raise InputError(f"formats.weight must have at least {weight + missing} fraction bits for the drive of layer "
@@ -268,6 +282,8 @@ class Network:
             if name == "formats":
                 entries = {key: "exact" if value is None else str(value) for key, value in entries.items()}
             data[name] = {key: list(value) if isinstance(value, tuple) else value for key, value in entries.items()}
+        if not self.learning.magnification:                    # files and digests of before have no such entry
+            del data["learning"]["magnification"]
         return data
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from golden_model.errors import InputError
@@ -101,11 +101,11 @@ def _text(value: Any) -> str:
 def _suffices(network: Network, changes: Changes) -> bool:
     if not changes:
         return False
-    data = network.to_dict()
+    sections: dict[str, dict[str, Any]] = {}
     for (section, name), value in changes.items():
-        data[section][name] = value
+        sections.setdefault(section, {})[name] = Format.parse(value) if section == "formats" else value
     try:
-        changed = type(network).from_dict(data)
+        changed = replace(network, **{name: replace(getattr(network, name), **entries) for name, entries in sections.items()})
         changed.check_words()
     except InputError:
         return False

@@ -16,6 +16,7 @@ from golden_model.ring import POPULATIONS
 from golden_model.wirings import EXAMPLES, LayerWiring, parse
 
 PARAMETER_SETS = ("links", "bias", "K1", "K2", "K3")
+MOST_MAGNIFICATION = 12                   # bits of an error behind its point, by default: more, and the least of them saturates
 INSTINCTS = ("proportional", "sign", "pid")
 PerPopulation = tuple[float, float, float, float, float]
 Gains = tuple[float, float, float]
@@ -157,6 +158,7 @@ class Learning:
     batch: int = 1                        # images between two updates
     dropout: float = 0.2                  # share of the input words set to zero at random when an image is learnt
     frozen: int = 0                       # layers, from the first, that are not trained
+    magnification: tuple[int, ...] = ()   # bits by which the errors of each hidden layer are magnified in integers; empty: 0
     average: int = 0                      # last epochs whose parameters are averaged into the result; 0: a sixth of all
     links_instinct: str = "proportional"  # or sign, or pid
     bias_instinct: str = "proportional"
@@ -182,7 +184,22 @@ class Learning:
             raise InputError(f"learning.dropout must be a share from 0 to below 1, not {self.dropout:g}")
         set_whole(self, "learning.frozen", 0, 1_000)
         set_whole(self, "learning.average", 0, self.epochs)
+        self._check_magnification()
         self._check_instincts()
+
+    def _check_magnification(self) -> None:
+        magnification = sequence(self.magnification)
+        if magnification is None:
+            raise InputError(f"learning.magnification must be one whole number for each hidden layer, not "
+                             f"{brief(self.magnification)}")
+        bits = tuple(whole(each, "each of learning.magnification", 0, MOST_MAGNIFICATION) for each in magnification)
+        object.__setattr__(self, "magnification", bits if any(bits) else ())      # one way to say it, one digest
+        if self.magnification and self.trains_K:
+            raise InputError("learning.magnification must be empty where K is trained, whose rate is one for all layers; leave "
+                             "it out, or set learning.K1, K2 and K3 to 0")
+        if self.magnification and {self.links_instinct, self.bias_instinct} != {"proportional"}:
+            raise InputError("learning.magnification must be empty unless the instincts of links and biases are proportional; "
+                             "leave it out, or choose proportional instincts")
 
     def _check_instincts(self) -> None:
         for group in ("links", "bias", "K"):
@@ -219,6 +236,10 @@ class Learning:
     @property
     def trains_K(self) -> bool:
         return max(self.K1, self.K2, self.K3) > 0
+
+    def magnified(self, layer: int) -> int:
+        """Bits by which errors of a layer (0: the first with neurons) are magnified in integers, and its changes reduced."""
+        return self.magnification[layer] if layer < len(self.magnification) else 0
 
     def instinct(self, name: str) -> str:
         """The instinct of a parameter set: ``proportional``, ``sign`` or ``pid``."""

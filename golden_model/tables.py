@@ -48,7 +48,8 @@ def types(network: Network, fixed: bool, any_coupling: bool) -> Types:
     exact = [bits for name, bits in widths.items() if name in ("bracket", "product") or name.startswith("update[")]
     held = [word.bits + 2 for word in (formats.drive, formats.weight, formats.error, formats.coupling, formats.input)]
     rates = network.learning.greatest_rate_shifts()["links"] or 0
-    shifts = [network.update_shift(layer, rates) for layer in range(len(network.layers) - 1)]
+    shifts = [network.update_shift(layer, rates) + network.learning.magnified(layer)
+              for layer in range(len(network.layers) - 1)]
     narrow = max(exact + held) <= 31 and max([network.corrector_shift, *shifts]) <= 30
     word: Any = np.int32 if narrow else np.int64
     return Types(word, np.int64, _over_reciprocal_links(network), np.int16 if formats.weight.bits <= 16 else word)
@@ -92,7 +93,7 @@ def layer_records(network: Network, types: Types) -> npt.NDArray[np.void]:
         "lane_at": _starts(positions * emissions * blocks * LANES),
         "signal_at": _starts(network.layers[:-1]), "output_at": np.cumsum(network.layers[:-1]),
         "link_shift": [network.link_shift(layer) for layer in range(len(inputs))],
-        "reverse_shift": network.reverse_link_shift + held,
+        "reverse_shift": [network.reverse_shift(max(layer - 1, 0)) for layer in range(len(inputs))] + held,
         "chunk": np.maximum(most // (reach * -formats.weight.least), 1) if types.word is np.int32 else np.iinfo(np.int64).max,
         "windowed": (positions > 1) | (~recurrent & (np.array(taps) != network.layers[:-1])),
         "spread": np.concatenate([[False], (positions * emissions > 1)[:-1]]),

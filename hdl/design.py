@@ -61,28 +61,7 @@ class Design(Choices):
         groups = served(self.arrangement, len(network.layers) - 1)
         if any(time_shared for _, time_shared in groups):
             self._check_time_shared()
-        if self.learns and network.learning.trains_K:
-            raise InputError("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or "
-                             "generate a core that only infers")
-        if self.learns and network.learning.batch != 1:
-            raise InputError(f"a core learns one image at a time, so learning.batch must be 1, not {network.learning.batch}")
-        for name in ("links", "bias"):
-            if self.learns and network.learning.instinct(name) != "proportional":
-                raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "
-                                 f"{network.learning.instinct(name)}; change it, or generate a core that only infers")
-        if any(wiring.tied for wiring in network.wirings):
-            raise InputError("a core must have links of its own for each neuron, but wiring.layers has a convolution, for "
-                             "which there is no hardware yet; replace it by a full layer")
-        if any(wiring.reciprocal for wiring in network.wirings):
-            raise InputError("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there "
-                             "is no hardware yet; replace it by a full layer")
-        for wiring, *sizes in zip(network.wirings, network.layers, network.layers[1:], strict=False):
-            if wiring.shape(*sizes) != tuple(reversed(sizes)):
-                raise InputError("a core must have a link from every input of a layer to each of its neurons, but "
-                                 f"wiring.layers has {wiring}, for which there is no hardware yet; replace it by a full layer")
-        if self.learns and network.wiring.layers:
-            raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
-                             "empty, or generate a core that only infers")
+        self._check_network()
         neurons = network.layers[1:]
         if len(neurons) > MOST_LAYERS:
             raise InputError(f"a core must have at most {MOST_LAYERS} layers of neurons, not {len(neurons)}")
@@ -113,6 +92,35 @@ class Design(Choices):
         object.__setattr__(self, "layers", tuple(layer for array in arrays for layer in array.layers))
         for layer in self.layers:
             layer.check()
+
+    def _check_network(self) -> None:
+        """Refuse what has no hardware."""
+        network = self.network
+        if self.learns and network.learning.trains_K:
+            raise InputError("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or "
+                             "generate a core that only infers")
+        if self.learns and network.learning.batch != 1:
+            raise InputError(f"a core learns one image at a time, so learning.batch must be 1, not {network.learning.batch}")
+        if self.learns and network.learning.magnification:
+            raise InputError("a core that learns must have errors as they are, but learning.magnification is not empty; leave "
+                             "it out, or generate a core that only infers")
+        for name in ("links", "bias"):
+            if self.learns and network.learning.instinct(name) != "proportional":
+                raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "
+                                 f"{network.learning.instinct(name)}; change it, or generate a core that only infers")
+        if any(wiring.tied for wiring in network.wirings):
+            raise InputError("a core must have links of its own for each neuron, but wiring.layers has a convolution, for "
+                             "which there is no hardware yet; replace it by a full layer")
+        if any(wiring.reciprocal for wiring in network.wirings):
+            raise InputError("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there "
+                             "is no hardware yet; replace it by a full layer")
+        for wiring, *sizes in zip(network.wirings, network.layers, network.layers[1:], strict=False):
+            if wiring.shape(*sizes) != tuple(reversed(sizes)):
+                raise InputError("a core must have a link from every input of a layer to each of its neurons, but "
+                                 f"wiring.layers has {wiring}, for which there is no hardware yet; replace it by a full layer")
+        if self.learns and network.wiring.layers:
+            raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
+                             "empty, or generate a core that only infers")
 
     @property
     def spread(self) -> bool:

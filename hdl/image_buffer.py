@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import data, memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -94,8 +94,16 @@ class ImageBuffer(wiring.Component):
         entry = data.StructLayout({"number": bits, "nonzero": 4, "bytes": data.ArrayLayout(8, 4)})
         m.submodules.bank = bank = memory.Memory(shape=entry, depth=2 << bits, init=[], attrs={"no_rw_check": 1})
         into, out_of = write_port(bank, "into"), read_port(bank, "out_of")
+        writing, playing, counts = self._banks(m)
+        following = self._write(m, into, writing, bits)
+        for k, count in enumerate(counts):
+            with m.If(self.commit & (writing == k)):
+                m.d.sync += count.eq(following)
+        self._play(m, out_of, playing, Mux(playing, counts[1], counts[0]))
+        return m
 
-        # banks: who writes, who plays, how many wait
+    def _banks(self, m: Module) -> tuple[Signal, Signal, list[Signal]]:
+        """Which bank is written, which is played, and how many entries each has."""
         writing, playing = Signal(name="writing"), Signal(name="playing")
         waiting = Signal(2, name="waiting")    # committed, not released: 0, 1 or 2
         counts = [Signal(range(self.words + 1), name=f"count_{k}") for k in range(2)]
@@ -109,8 +117,10 @@ class ImageBuffer(wiring.Component):
             m.d.sync += waiting.eq(waiting + 1)
         with m.Elif(self.release & ~self.commit):
             m.d.sync += waiting.eq(waiting - 1)
+        return writing, playing, counts
 
-        # write side
+    def _write(self, m: Module, into: memory.WritePort, writing: Signal, bits: int) -> Signal:
+        """Words that are not zero become entries; how many there are after this clock."""
         entries, following = Signal(range(self.words + 1), name="entries"), Signal(range(self.words + 1), name="following")
         for k in range(4):
             beyond = 4 * (self.words - 1) + k >= self.inputs           # of the last word
@@ -124,11 +134,11 @@ class ImageBuffer(wiring.Component):
             following.eq(entries + into.en),
         ]
         m.d.sync += entries.eq(Mux(self.commit | self.discard, 0, following))
-        for k, count in enumerate(counts):
-            with m.If(self.commit & (writing == k)):
-                m.d.sync += count.eq(following)
+        return following
 
-        # read side: row on offer (memory output) -> entry being taken apart -> item
+    def _play(self, m: Module, out_of: memory.ReadPort, playing: Signal, count: Value) -> None:
+        """Row on offer (memory output) -> entry being taken apart -> item."""
+        bits, entry = len(out_of.addr) - 1, out_of.data.shape()
         row = Signal(range(self.words + 1), name="row")    # next one to fetch
         fetching, fetched, fetched_end = Signal(name="fetching"), Signal(name="fetched"), Signal(name="fetched_end")
         # an entry is there; it is the end of the list, whatever it says
@@ -151,7 +161,7 @@ class ImageBuffer(wiring.Component):
             out_of.en.eq(fetch),
         ]
         with m.If(fetch):
-            at_end = position == Mux(playing, counts[1], counts[0])
+            at_end = position == count
             m.d.sync += [row.eq(position + 1), fetched.eq(1), fetched_end.eq(at_end), fetching.eq(~at_end)]
         with m.Elif(advance):
             m.d.sync += fetched.eq(0)
@@ -170,4 +180,3 @@ class ImageBuffer(wiring.Component):
             m.d.sync += [active.eq(0), self.items.valid.eq(0)]
         with m.If(self.release):
             m.d.sync += [fetching.eq(0), fetched.eq(0)]
-        return m

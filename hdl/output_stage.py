@@ -50,87 +50,82 @@ class OutputStage(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        layer, formats = self.layer, self.layer.formats
-        s = formats.displacement
-        neurons, job, value = layer.neurons, self.job.payload, self.outputs.value
-
-        index = Signal(range(neurons), name="index")
+        neurons, word = self.layer.neurons, signed(self.layer.formats.displacement.bits)
+        self.index = index = Signal(range(neurons), name="index")
+        self.error_valid, self.answering, begun = Signal(name="error_valid"), Signal(name="answering"), Signal(name="begun")
         best = Signal(range(neurons), name="best")
-        error_valid = Signal(name="error_valid")
-        greatest = Signal(signed(s.bits), name="greatest")
-        begun = Signal(name="begun")
-        answering = Signal(name="answering")
-        m.submodules.kept = kept = memory.Memory(shape=signed(s.bits), depth=neurons, init=[], attrs={"no_rw_check": 1})
+        m.submodules.kept = kept = memory.Memory(shape=word, depth=neurons, init=[], attrs={"no_rw_check": 1})
         keep, show = write_port(kept, "keep"), read_port(kept, "show")
-        m.d.comb += [keep.addr.eq(index), keep.data.eq(value), keep.en.eq(self.outputs_valid),
-                     self.outputs_free.eq(~answering & ~begun & ~error_valid & self.job.valid)]
-        following = Signal.like(index, name="following")
+        m.d.comb += [keep.addr.eq(index), keep.data.eq(self.outputs.value), keep.en.eq(self.outputs_valid),
+                     self.outputs_free.eq(~self.answering & ~begun & ~self.error_valid & self.job.valid)]
+        self.following = following = Signal.like(index, name="following")
         m.d.comb += following.eq(index)
         m.d.sync += index.eq(following)
         with m.If(self.outputs_valid):
             m.d.comb += following.eq(Mux(self.outputs.last, 0, index + 1))
             m.d.sync += begun.eq(~self.outputs.last)
+        self._compare(m, best)
+        self.last, self.learning = Signal(name="last"), Signal(name="learning")
+        self.judged = Signal(name="judged")
+        m.d.comb += self.judged.eq(self.error_valid & self.last)
+        m.d.sync += [self.error_valid.eq(self.outputs_valid), self.last.eq(self.outputs.last),
+                     self.learning.eq(self.job.payload.learn)]
+        busy = self._errors(m) if self.layer.design.learns else Signal(name="busy")
+        self._answer(m, show, best)
+        m.d.comb += self.idle.eq(~self.answering & ~begun & ~self.error_valid & ~busy)
+        return m
 
-        # the greatest, a clock later
-        first, candidate, place_late = (
-            Signal(name="first"), Signal(signed(s.bits), reset_less=True, name="candidate"),
-            Signal.like(index, name="place_late"))
-        m.d.sync += [first.eq(index == 0), candidate.eq(value), place_late.eq(index)]
-        with m.If(error_valid & (first | (candidate > greatest))):
+    def _compare(self, m: Module, best: Signal) -> None:
+        """``best``: the place of the greatest output, two clocks after it came."""
+        word = self.outputs.value.shape()
+        greatest, first = Signal(word, name="greatest"), Signal(name="first")
+        candidate, place_late = Signal(word, reset_less=True, name="candidate"), Signal.like(self.index, name="place_late")
+        m.d.sync += [first.eq(self.index == 0), candidate.eq(self.outputs.value), place_late.eq(self.index)]
+        with m.If(self.error_valid & (first | (candidate > greatest))):
             m.d.sync += [best.eq(place_late), greatest.eq(candidate)]
 
-        # errors, a clock later
-        last = Signal(name="last")
-        learning = Signal(name="learning")
-        any_error = Signal(name="any_error")
-        judged = Signal(name="judged")
-        changed = Signal(name="changed")
-        error = Signal(signed(formats.error.bits), name="error")
-        m.d.comb += judged.eq(error_valid & last)
-        m.d.sync += [error_valid.eq(self.outputs_valid), last.eq(self.outputs.last), learning.eq(job.learn)]
-        if layer.design.learns:
-            margin = s.exact(self.layer.network.learning.margin, "learning.margin")
-            is_label = Signal(name="wanted")    # whether index is the label: known a clock ahead
-            missing = Signal(signed(s.bits + 2), name="missing")    # to the margin on the side where it is to be
-            m.d.sync += is_label.eq(job.label == following)
-            m.d.comb += missing.eq(Mux(is_label, margin, -margin) - value)
-            m.d.sync += error.eq(Mux(is_label ^ missing[-1], clamp(missing, formats.error.bits), 0))
-            # the list of an image without error is dropped
-            flush = Signal(name="flush")
-            queue = fifo.SyncFIFOBuffered(width=formats.error.bits, depth=neurons + 2)
-            drop = Signal(name="drop")
-            m.submodules.queue = queue
-            m.d.comb += [queue.w_data.eq(error), queue.w_en.eq(error_valid & learning),
-                         self.errors.valid.eq(queue.r_rdy & ~flush), self.errors.payload.eq(queue.r_data.as_signed()),
-                         drop.eq(flush & queue.r_rdy), queue.r_en.eq(Mux(flush, drop, self.errors.ready & self.errors.valid)),
-                         self.verdict_error.eq(any_error | (error != 0)), self.verdict.eq(judged & learning)]
-            dropped = Signal(range(neurons + 1), name="dropped")
-            with m.If(error_valid):
-                m.d.sync += any_error.eq(Mux(last, 0, any_error | (error != 0)))
-            with m.If(self.verdict):
-                m.d.sync += [flush.eq(~self.verdict_error), dropped.eq(0)]
-            with m.Elif(drop):
-                m.d.sync += dropped.eq(dropped + 1)
-                with m.If(dropped == neurons - 1):
-                    m.d.sync += flush.eq(0)
-            busy = flush
-        else:
-            busy = Signal(name="busy")
+    def _errors(self, m: Module) -> Signal:
+        """The error of each output, a clock after it came, and the verdict; while the list of an image without error is
+        dropped, what is returned is high."""
+        formats, neurons = self.layer.formats, self.layer.neurons
+        error, any_error = Signal(signed(formats.error.bits), name="error"), Signal(name="any_error")
+        margin = formats.displacement.exact(self.layer.network.learning.margin, "learning.margin")
+        is_label = Signal(name="wanted")                               # whether index is the label: known a clock ahead
+        missing = Signal(signed(formats.displacement.bits + 2), name="missing")   # to the margin on the side where it is to be
+        m.d.sync += is_label.eq(self.job.payload.label == self.following)
+        m.d.comb += missing.eq(Mux(is_label, margin, -margin) - self.outputs.value)
+        m.d.sync += error.eq(Mux(is_label ^ missing[-1], clamp(missing, formats.error.bits), 0))
+        flush, drop = Signal(name="flush"), Signal(name="drop")
+        m.submodules.queue = queue = fifo.SyncFIFOBuffered(width=formats.error.bits, depth=neurons + 2)
+        m.d.comb += [queue.w_data.eq(error), queue.w_en.eq(self.error_valid & self.learning),
+                     self.errors.valid.eq(queue.r_rdy & ~flush), self.errors.payload.eq(queue.r_data.as_signed()),
+                     drop.eq(flush & queue.r_rdy), queue.r_en.eq(Mux(flush, drop, self.errors.ready & self.errors.valid)),
+                     self.verdict_error.eq(any_error | (error != 0)), self.verdict.eq(self.judged & self.learning)]
+        dropped = Signal(range(neurons + 1), name="dropped")
+        with m.If(self.error_valid):
+            m.d.sync += any_error.eq(Mux(self.last, 0, any_error | (error != 0)))
+        with m.If(self.verdict):
+            m.d.sync += [flush.eq(~self.verdict_error), dropped.eq(0)]
+        with m.Elif(drop):
+            m.d.sync += dropped.eq(dropped + 1)
+            with m.If(dropped == neurons - 1):
+                m.d.sync += flush.eq(0)
+        return flush
 
-        # the answer
-        place = Signal(range(neurons + 1), name="place")
-        want = Signal(name="want")
-        class_sent = Signal(name="class_sent")
-        loaded = Signal(name="loaded")
-        with m.If(judged):
+    def _answer(self, m: Module, show: memory.ReadPort, best: Signal) -> None:
+        """The class, and if they are asked for all outputs, one in two clocks."""
+        job, payload, answering = self.job.payload, self.result.payload, self.answering
+        place = Signal(range(self.layer.neurons + 1), name="place")
+        want, changed = Signal(name="want"), Signal(name="changed")
+        class_sent, loaded = Signal(name="class_sent"), Signal(name="loaded")
+        with m.If(self.judged):
             m.d.sync += [answering.eq(1), want.eq(job.want_outputs), changed.eq(self.verdict & self.verdict_error),
                          class_sent.eq(0), place.eq(0), loaded.eq(0)]
             m.d.comb += self.job.ready.eq(1)
-        payload = self.result.payload
         m.d.comb += [show.addr.eq(place), self.result.valid.eq(answering & (~class_sent | loaded)),
                      payload.first.eq(~class_sent), payload.changed.eq(changed),
                      payload.value.eq(Mux(class_sent, show.data, best)),
-                     payload.last.eq(Mux(class_sent, place == neurons - 1, ~want))]
+                     payload.last.eq(Mux(class_sent, place == self.layer.neurons - 1, ~want))]
         with m.If(answering):
             m.d.sync += loaded.eq(class_sent)                          # the memory needs a clock for each place
             with m.If(self.result.valid & self.result.ready):
@@ -139,5 +134,3 @@ class OutputStage(wiring.Component):
                     m.d.sync += place.eq(place + 1)
                 with m.If(payload.last):
                     m.d.sync += answering.eq(0)
-        m.d.comb += self.idle.eq(~answering & ~begun & ~error_valid & ~busy)
-        return m

@@ -9,6 +9,7 @@ import hashlib
 import json
 import platform
 import sys
+import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
@@ -28,48 +29,48 @@ FORGOTTEN = ("generator", "top", "src", "amaranth.hierarchy", "amaranth.decoding
 # it makes up are numbered from the beginning, whatever was converted before. Its machine code is a file with its SHA-256 in the
 # name: wasmtime's own cache looks through all of the WebAssembly each time, which takes longer than the rest of the start
 EACH = f"""
-import hashlib, importlib.resources, json, os, pathlib, sys, tempfile, wasmtime
+import hashlib, json, pathlib, sys
+place, kept_in, version, *sys.path = sys.argv[1:]            # which without -S would be looked for once more
+import wasmtime
 engine = wasmtime.Engine()
 linker = wasmtime.Linker(engine)
 linker.define_wasi()
-module, folder = None, sys.argv[1] and pathlib.Path(sys.argv[1])
-for kept in folder.glob(sys.argv[2] + "-*.cwasm") if folder else ():
-    code = kept.read_bytes()
-    if kept.stem.endswith("-" + hashlib.sha256(code).hexdigest()):
+module, folder = None, kept_in and pathlib.Path(kept_in)
+for kept in folder.glob(version + "-*.cwasm") if folder else ():
+    if kept.stem.endswith("-" + hashlib.sha256(kept.read_bytes()).hexdigest()):
         try:
-            module = wasmtime.Module.deserialize(engine, code)
+            module = wasmtime.Module.deserialize_file(engine, str(kept))
         except wasmtime.WasmtimeError:                    # made for another processor
             pass
 if module is None:
+    import importlib.resources, os, tempfile
     module = wasmtime.Module(engine, (importlib.resources.files("{PACKAGE}") / "yosys.wasm").read_bytes())
     if folder:
         code, old = module.serialize(), list(folder.glob("*.cwasm"))
         try:
             with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
                 file.write(code)
-            os.replace(file.name, folder / (sys.argv[2] + "-" + hashlib.sha256(code).hexdigest() + ".cwasm"))
+            os.replace(file.name, folder / (version + "-" + hashlib.sha256(code).hexdigest() + ".cwasm"))
             for each in old:
-                if each.stem != sys.argv[2] + "-" + hashlib.sha256(code).hexdigest():
+                if each.stem != version + "-" + hashlib.sha256(code).hexdigest():
                     each.unlink(missing_ok=True)
         except OSError:
             pass
-texts = []
-with tempfile.TemporaryDirectory(prefix="wuxing-yosys-") as name:
-    source, target = pathlib.Path(name, "input"), pathlib.Path(name, "output")
-    for script in json.load(sys.stdin):
-        source.write_text(script, "utf-8")
-        program = wasmtime.WasiConfig()
-        program.argv = ("yosys", "-q", "-")
-        program.stdin_file, program.stdout_file = str(source), str(target)
-        program.inherit_stderr()
-        store = wasmtime.Store(engine)
-        store.set_wasi(program)
-        try:
-            linker.instantiate(store, module).exports(store)["_start"](store)
-        except wasmtime.ExitTrap as end:
-            if end.code:
-                sys.exit(end.code)
-        texts.append(target.read_text("utf-8"))
+texts, source, target = [], pathlib.Path(place, "input"), pathlib.Path(place, "output")
+for script in json.load(sys.stdin):
+    source.write_text(script, "utf-8")
+    program = wasmtime.WasiConfig()
+    program.argv = ("yosys", "-q", "-")
+    program.stdin_file, program.stdout_file = str(source), str(target)
+    program.inherit_stderr()
+    store = wasmtime.Store(engine)
+    store.set_wasi(program)
+    try:
+        linker.instantiate(store, module).exports(store)["_start"](store)
+    except wasmtime.ExitTrap as end:
+        if end.code:
+            sys.exit(end.code)
+    texts.append(target.read_text("utf-8"))
 json.dump(texts, sys.stdout)
 """
 
@@ -107,8 +108,9 @@ def _written(designs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
     kept = ""
     with suppress(InputError):                            # then it is compiled each time
         kept = str(part("wasmtime"))
-    ran = run([sys.executable, "-c", EACH, kept, _version()], "Yosys", environment=environment(),
-              stdin=json.dumps(scripts))
+    with tempfile.TemporaryDirectory(prefix="wuxing-yosys-") as place:
+        ran = run([sys.executable, "-S", "-c", EACH, place, kept, _version(), *sys.path], "Yosys", environment=environment(),
+                  stdin=json.dumps(scripts))
     if ran.code:
         reason = " ".join(ran.complaints.split()) or "nothing"
         raise ToolError(f"Yosys must write the Verilog of {designs[0][0]}, but it ended with {ran.code} and said "

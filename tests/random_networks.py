@@ -60,6 +60,9 @@ def networks(draw: Any, most_neurons: int = 20, trains_K: bool | None = None, wi
     instincts = draw(strategies())
     trained = {name: draw(rate) for name in ("K1", "K2", "K3")} if rates_of_K else {}
     sizes = draw(st.lists(st.integers(1, most_neurons), min_size=2, max_size=4))
+    plain = not any(trained.values()) and instincts["links_instinct"] == instincts["bias_instinct"] == "proportional"
+    if plain and draw(st.booleans()):
+        instincts["magnification"] = tuple(draw(st.integers(0, 5)) for _ in sizes[2:])
     wiring = Wiring()
     if wired and draw(st.booleans()):
         wiring = Wiring(layers=tuple(draw(st.sampled_from(

@@ -177,7 +177,8 @@ def random_circuits(monkeypatch, examples):
         with reached(monkeypatch) as limits:
             compared(case)
         count.update(name for name in limits if limits[name])
-        count.update(["all", "folded" if any(layer.folds > 1 for layer in case.design.layers) else "unfolded"])
+        count.update(["all", "folded" if any(layer.folds > 1 for layer in case.design.layers) else "unfolded",
+                      f"{len({array.time_shared for array in case.design.arrays})} kinds of arrays"])
     equal()
     return count
 
@@ -187,7 +188,7 @@ def test_200_random_circuits(monkeypatch):
     count = random_circuits(monkeypatch, 200)
     assert count["all"] == 200
     assert min(count["saturated"], count["folded"], count["unfolded"]) >= 40, count
-    assert min(count["held"], count["extinct"]) >= 20, count
+    assert min(count["held"], count["extinct"], count["2 kinds of arrays"]) >= 20, count
 
 
 # ---------------------------------------------------------------- differences are named

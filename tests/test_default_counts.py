@@ -3,13 +3,12 @@ import json
 
 import numpy as np
 import pytest
-from typer.main import get_command
 
 from boards import fit
 from golden_model import parameters
 from golden_model.data import datasets
 from golden_model.storage import model_file
-from wuxing.cli import app, main
+from wuxing.cli import complete, main
 from wuxing.commands import cosim, ranges, run
 
 LAYERS = (4, 2, 2)
@@ -61,7 +60,7 @@ def test_a_count_that_was_given_is_refused_if_there_are_fewer(command, option, t
 def test_no_command_that_reads_a_data_set_has_a_number_of_images_by_default():
     """A number that is there by default cannot be told from one that was given."""
     met = set()
-    for name, command in get_command(app).commands.items():
+    for name, command in complete().commands.items():
         options = {option: parameter for parameter in command.params for option in parameter.opts}
         if "--dataset" in options:
             for option in {"--images", "--learn", "--train-images", "--test-images", "--hold-out"} & set(options):
@@ -74,7 +73,7 @@ def test_no_command_that_reads_a_data_set_has_a_number_of_images_by_default():
 @pytest.mark.parametrize(("command", "option"), [("cosim", "--images"), ("cosim", "--learn"), ("run", "--images"),
                                                  ("ranges", "--images"), ("ranges", "--learn")])
 def test_help_says_that_a_default_is_a_most(command, option):
-    parameter = next(entry for entry in get_command(app).commands[command].params if option in entry.opts)
+    parameter = next(entry for entry in complete().commands[command].params if option in entry.opts)
     assert f"by default at most {getattr({'cosim': cosim, 'run': run, 'ranges': ranges}[command], option[2:].upper())}" in (
         parameter.help)
 

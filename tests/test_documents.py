@@ -12,9 +12,8 @@ from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
-from typer.main import get_command
 
-from wuxing.cli import app
+from wuxing.cli import complete
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
@@ -147,7 +146,7 @@ def problem(command: str) -> str | None:
     words = arguments(command)
     program, rest = words[0], words[1:]
     if program == "wuxing":
-        group = get_command(app)
+        group = complete()
         if rest and rest[0].startswith("-"):
             return None if rest[0] in ("--version", "--help") else f"no option {rest[0]}"
         if rest[0] not in group.commands:

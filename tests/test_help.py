@@ -3,10 +3,9 @@ import subprocess
 import sys
 
 import pytest
-from typer.main import get_command
 
 from wuxing import cli
-from wuxing.cli import COMMANDS, SUMMARY, app, main
+from wuxing.cli import COMMANDS, SUMMARY, complete, main
 
 
 def without_docstrings(*arguments):
@@ -44,13 +43,12 @@ def test_the_list_of_commands_has_whole_sentences(capsys, monkeypatch):
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_help_says_what_the_docstring_says(name):
-    function, sentence = COMMANDS[name]
-    assert sentence == function.__doc__
+    assert COMMANDS[name][1] == cli.function(name).__doc__
     assert cli.wuxing.__doc__ == SUMMARY
 
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_option_has_a_sentence(name, capsys):
     assert main([name, "--help"]) == 0
-    for option in get_command(app).commands[name].params:
+    for option in complete().commands[name].params:
         assert option.help

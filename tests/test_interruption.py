@@ -131,12 +131,14 @@ def test_a_signal_within_a_finaliser_interrupts_all_the_same(tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (143, "", "wuxing: interrupted: the result was not written\n")
 
 
-def test_ctrl_c_while_the_program_is_imported_is_one_sentence(tmp_path):
-    """An import that is interrupted stands for all: numba's takes the most of them."""
-    (tmp_path / "numba.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
-    done = subprocess.run([sys.executable, "-m", "wuxing", "--version"], capture_output=True, text=True, check=False,
+@pytest.mark.parametrize(("module", "arguments", "sentence"), [
+    ("numpy", ["--version"], "nothing was done"), ("numba", ["train", "--dataset", "digits"], "the result was not written")])
+def test_ctrl_c_while_the_program_is_imported_is_one_sentence(tmp_path, module, arguments, sentence):
+    """An import that is interrupted stands for all: of the program, and of a command."""
+    (tmp_path / f"{module}.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n", "utf-8")
+    done = subprocess.run([sys.executable, "-m", "wuxing", *arguments], capture_output=True, text=True, check=False,
                           env=os.environ | {"PYTHONPATH": str(tmp_path)})
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "wuxing: interrupted: nothing was done\n")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", f"wuxing: interrupted: {sentence}\n")
 
 
 def test_a_comparison_keeps_the_seeds_that_are_complete(tmp_path, capsys, monkeypatch):

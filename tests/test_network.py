@@ -118,7 +118,7 @@ def changes():
              "rest": (1.0, 1.0, 1.0, 1.0, 0.5), "input_population": 2, "output_population": 3, "gate_floor": 1 / 32, "dt": 0.25,
              "steps": 7, "displacement": "Q2.12", "drive": "Q5.12", "weight": "Q3.14", "input": "UQ1.8", "error": "Q2.12",
              "coupling": "Q3.1", "bracket": "Q4.12", "local_product": "Q3.14", "integral": "Q5.14",
-             "layers": ["full", "random 3"],
+             "layers": ["full", "random 3"], "magnification": [2],
              **{f"{name}_instinct": "pid" for name in ("links", "bias", "K")}}
     pid = {"links_instinct": "pid", "bias_instinct": "pid", "K_instinct": "pid"}
     for section, kind in SECTIONS.items():
@@ -130,7 +130,7 @@ def changes():
                 then = 0.5 if entry.name == "leak" else [0.5, 1, 2]
                 yield pytest.param({section: {**pid, entry.name: then}}, id=f"{section}.{entry.name}")
                 continue
-            counts = section == "learning" and not isinstance(now, str)
+            counts = section == "learning" and not isinstance(now, (str, tuple))
             then = now + (1 if isinstance(now, int) else 2**-6) if counts else other[entry.name]
             yield pytest.param({section: {entry.name: then}}, id=f"{section}.{entry.name}")
     yield pytest.param({"layers": [784, 128, 11]}, id="layers")

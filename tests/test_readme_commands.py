@@ -36,10 +36,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_the_table_has_every_command():
-    from typer.main import get_command
-
-    from wuxing.cli import app
-    assert {words[0] for words in commands()} == set(get_command(app).commands)
+    from wuxing.cli import complete
+    assert {words[0] for words in commands()} == set(complete().commands)
 
 
 @pytest.mark.early

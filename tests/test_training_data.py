@@ -4,14 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.main import get_command
 
 from golden_model import parameters
 from golden_model.data import datasets, download
 from golden_model.network import Network
 from golden_model.storage import model_file
 from wuxing import training_data
-from wuxing.cli import app, main
+from wuxing.cli import complete, main
 
 
 def write(folder, seed, pixels=8):
@@ -43,7 +42,7 @@ def nothing_of_this_machine(tmp_path, monkeypatch):
 
 
 # The commands that take a model and a data set that may be left out
-COMMANDS = [name for name, command in get_command(app).commands.items()
+COMMANDS = [name for name, command in complete().commands.items()
             if {"model", "dataset"} <= {option.name for option in command.params}]
 OPTIONS = {"run": ["--board", "ulx3s-12f"]}             # which takes the brackets of the default description
 

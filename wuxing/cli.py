@@ -10,34 +10,17 @@ import sys
 import tempfile
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
-from importlib import metadata
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module, metadata
 from typing import Annotated, TextIO
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
 from golden_model.errors import InternalError, WuxingError
 from golden_model.storage.cache import CacheWarning
 from wuxing import exit_codes, interruption, streams
-from wuxing.commands import (
-    boards,
-    build,
-    cache,
-    compare,
-    cosim,
-    demo,
-    estimate,
-    evaluate,
-    experiment,
-    info,
-    ranges,
-    run,
-    sweep,
-    train,
-    tune,
-    verilog,
-)
 from wuxing.option_groups import flattened
 from wuxing.reports import console
 
@@ -46,38 +29,68 @@ TRACEBACK = "WUXING_TRACEBACK"            # set: the traceback of a fault of thi
 
 app = typer.Typer(name="wuxing", add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False,
                   context_settings={"help_option_names": ["-h", "--help"]})
-# Each command, and what --help says of it: in strings, because python -OO has no docstrings
-COMMANDS: dict[str, tuple[Callable[..., None], str]] = {
-    "demo": (demo.demo,
+# Each command: its function, called as its module in ``wuxing.commands``, and what --help says of it: in strings, because
+# python -OO has no docstrings
+COMMANDS = {
+    "demo": ("demo",
         "Learn digits in float and in integers, become Verilog, compare every word, end on a simulated board."),
-    "train": (train.train,
+    "train": ("train",
         "Train a network and write a model file; if interrupted (Ctrl-C, SIGTERM, SIGHUP), with the last complete epoch."),
-    "eval": (evaluate.evaluate, "Measure the accuracy of a model on test images."),
-    "compare": (compare.compare,
+    "eval": ("evaluate", "Measure the accuracy of a model on test images."),
+    "compare": ("compare",
         "Train in float and in fixed from the same start, and compare them with each other and with two baselines."),
-    "ranges": (ranges.ranges,
+    "ranges": ("ranges",
         "Show least, greatest and saturation of every signal, worst cases of all sums, and propose formats."),
-    "info": (info.info, "Show the description, sizes, memory, exact sums and training record of a model."),
-    "verilog": (verilog.verilog, "Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."),
-    "cosim": (cosim.cosim,
+    "info": ("info", "Show the description, sizes, memory, exact sums and training record of a model."),
+    "verilog": ("verilog", "Write a core for a network: Verilog, contents of its memories, manifest, instance, frames."),
+    "cosim": ("cosim",
         "Run images through a model's Verilog and compare every word with the golden model; exit code 1 if any differs."),
-    "estimate": (estimate.estimate,
+    "estimate": ("estimate",
         "Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."),
-    "boards": (boards.boards,
+    "boards": ("boards",
         "List the boards: chip, clock, serial line, and the largest 784-H-10 with on-chip learning that fits."),
-    "build": (build.build,
+    "build": ("build",
         "Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."),
-    "run": (run.run,
+    "run": ("run",
         "Run a model on a board: load it, classify, learn there, read it back, and compare every word with the golden model."),
-    "cache": (cache.cache, "Show where compiled code is kept and how much there is; with --clear, remove it first."),
-    "experiment": (experiment.experiment, "Run an experiment, or what of it was not run before, and show what it says."),
-    "tune": (tune.tune,
+    "cache": ("cache", "Show where compiled code is kept and how much there is; with --clear, remove it first."),
+    "experiment": ("experiment", "Run an experiment, or what of it was not run before, and show what it says."),
+    "tune": ("tune",
         "Choose settings for your data on held-out training samples, and write a configuration file for wuxing train."),
-    "sweep": (sweep.sweep,
+    "sweep": ("sweep",
         "Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."),
 }
-for _name, (_command, _sentence) in COMMANDS.items():
-    app.command(_name, help=_sentence, short_help=_sentence)(flattened(_command))       # which is not cut
+
+
+def _not_loaded() -> None:
+    """In the place of a command until it is asked for."""
+
+
+for _name, (_, _sentence) in COMMANDS.items():
+    app.command(_name, help=_sentence, short_help=_sentence)(_not_loaded)               # which is not cut
+
+
+def load(names: Iterable[str]) -> None:
+    """Import these commands; what only others need takes longer to import than many a command to run."""
+    chosen = set(names)
+    for info in app.registered_commands:
+        if info.callback is _not_loaded and info.name is not None and info.name in chosen:
+            info.callback = flattened(function(info.name))
+
+
+def complete() -> TyperGroup:
+    """All commands with all their options, as the documents and the tests look at them."""
+    load(COMMANDS)
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group
+
+
+def function(name: str) -> Callable[..., None]:
+    """The function of a command."""
+    place = COMMANDS[name][0]
+    command: Callable[..., None] = getattr(import_module(f"wuxing.commands.{place}"), place)
+    return command
 
 
 # Options, by their names of before.
@@ -137,6 +150,7 @@ def _ended(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     """The command line through Typer, but without Typer's own handling of Ctrl-C, closed pipes and errors."""
+    load(arguments)
     command = get_command(app)
     try:
         with command.make_context("wuxing", arguments) as context:

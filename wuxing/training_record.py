@@ -3,9 +3,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from golden_model.training import Training
 from wuxing.reports.console import OPTIONAL
+
+if TYPE_CHECKING:                         # whose engine takes longer to import than many a command to run
+    from golden_model.training import Training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

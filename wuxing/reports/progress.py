@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 from rich.progress import (
@@ -24,10 +24,12 @@ from rich.progress import (
 from rich.text import Text
 
 from golden_model.data.datasets import Dataset
-from golden_model.training import Epoch
 from wuxing import interruption, tasks
 from wuxing.options import Runners
 from wuxing.reports import console
+
+if TYPE_CHECKING:
+    from golden_model.training import Epoch
 
 
 class Speed(ProgressColumn):

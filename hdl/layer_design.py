@@ -14,6 +14,7 @@ from golden_model.fixed_point import Format
 from golden_model.network import POPULATIONS, Network
 from hdl.half_step import HALF_STEPS
 from hdl.multiplier import OPERAND_BITS
+from hdl.operand_remedies import remedy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,17 +259,13 @@ class LayerDesign:
         available = self.design.operand_bits
         for name, bits in self.operand_bits_needed.items():
             if bits > available:
-                remedy = {"the bracket": f'set formats.bracket, for example "Q{available - self.formats.displacement.fraction}'
-                                         f'.{self.formats.displacement.fraction}"',
-                          "inputs times rate": "choose fewer learning.halvings"}.get(name, "choose a narrower format")
                 raise InputError(f"{name} must fit the {available}-bit operand of target {self.design.target}, but layer "
-                                 f"{self.index} needs {bits} bits; {remedy}")
+                                 f"{self.index} needs {bits} bits; {remedy(self.design)}")
         if self.design.kind == "shift" and (bracket := self.formats.bracket) is not None:
             bits = self.passing_bits + self.operand_scale
             if bracket.bits < bits:
                 raise InputError(f"formats.bracket must have at least {bits} bits in layer {self.index}, because inputs of "
-                                 f"kind shift pass through it, not {bracket.bits}; choose a wider one or kind "
-                                 f"programmable")
+                                 f"kind shift pass through it, not {bracket.bits}; {remedy(self.design)}")
         if self.design.kind == "shift":
             one = self.formats.coupling.one
             for name in ("K1", "K2", "K3"):

@@ -54,19 +54,21 @@ REFUSED = [
      "neuron.K1 of kind shift must be signed powers of two or sums of two, not 0.6875; choose kind programmable"),
     # what the DSP block takes
     ({"network": with_formats(weight="Q5.14")},
-     "formats.weight must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; choose a narrower format"),
+     ("formats.weight must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; set "
+      'formats.weight = "Q4.14"')),
     ({"network": with_formats(drive="Q5.12", bracket="Q4.12"), "target": "ice40"},
-     "formats.drive (bias) must fit the 16-bit operand of target ice40, but layer 0 needs 17 bits; choose a narrower format"),
+     ("formats.drive (bias) must fit the 16-bit operand of target ice40, but layer 0 needs 17 bits; set "
+      'formats.drive = "Q4.12", learning.halvings = 3')),
     ({"network": NETWORK, "target": "ice40"},
-     ('the bracket must fit the 16-bit operand of target ice40, but layer 0 needs 18 bits; set formats.bracket, for example '
-      '"Q4.12"')),
+     ('the bracket must fit the 16-bit operand of target ice40, but layer 0 needs 18 bits; set formats.bracket = "Q4.12", '
+      'learning.halvings = 3')),
     ({"network": with_formats(bracket="Q4.12"), "target": "ice40"},
-     ("inputs times rate must fit the 16-bit operand of target ice40, but layer 1 needs 18 bits; choose fewer "
-      "learning.halvings")),
+     ("inputs times rate must fit the 16-bit operand of target ice40, but layer 1 needs 18 bits; set "
+      "learning.halvings = 3")),
     ({"network": Network(layers=(6, 4, 3), formats=Formats(displacement="Q1.16", drive="Q2.16", error="Q1.16", weight="Q2.14",
                                                            bracket="Q1.16"))},
-     ("formats.displacement (gate) must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; choose a "
-      "narrower format")),
+     ("formats.displacement (gate) must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; set "
+      'formats.displacement = "Q1.15", formats.drive = "Q2.15", formats.error = "Q1.15", learning.halvings = 0')),
     # what the contract refuses before
     ({"network": with_learning(links=0.06)},
      "learning.links must be a power of two for integer arithmetic, not 0.06; the nearest is 2**-4"),

@@ -150,7 +150,7 @@ def test_compare_and_sweep_take_a_board(tmp_path, capsys):
 
 @pytest.mark.parametrize(("options", "sentence"), [
     (["--layers", "64,5000,10"], "; of 64-H-10 the largest that fits has H = "),
-    (["--layers", "64,32,10", "--halvings", "9"], "; choose fewer learning.halvings"),
+    (["--layers", "64,32,10", "--halvings", "9"], "; set learning.halvings = "),
     (["--layers", "70,32,10"], "layers must begin with 64 for images of 8x8, not 70")])
 def test_what_does_not_fit_is_refused_before_it_is_trained(options, sentence, tmp_path, capsys):
     model = tmp_path / "model.npz"

@@ -1,6 +1,10 @@
 """Magnified errors: written anew from docs/arithmetic.md, the same in the engine, and what they are for."""
 from __future__ import annotations
 
+import re
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -14,6 +18,7 @@ from golden_model.network import Learning, Network, Wiring
 from hdl.design import Design
 from random_networks import pictures
 
+ROOT = Path(__file__).resolve().parents[1]
 CONVOLUTIONS = ("convolution 3x3 stride 1 of 8x8x1", "convolution 2x2 stride 2 of 6x6x4", "full", "full")
 
 
@@ -85,6 +90,17 @@ def test_what_rounding_does_to_the_sums_of_a_convolution_is_less_where_errors_ar
     reals = first_biases("float", ())
     plain, magnified = (np.abs(first_biases("fixed", bits) - reals).mean() for bits in ((), (5, 4, 2)))
     assert magnified < plain / 2
+
+
+def test_documented_rounding_is_what_the_bench_prints():
+    text = (ROOT / "docs/learning.md").read_text("utf-8")
+    rows = re.findall(r"^\| (Q1\.(\d+)) \| ([\d.]+) \| ([\d.]+) \| \+([\d.]+) \| ([\d.]+) \|$", text, re.MULTILINE)
+    assert len(rows) == 5
+    added = runpy.run_path(str(ROOT / "bench/reverse_rounding.py"))["added"]
+    for _, fraction, deviation, *documented in rows:
+        figures = added(int(fraction), float(deviation), 100_000, 0)
+        assert [float(each) for each in documented] == pytest.approx(
+            [figures["signal"], figures["mean"], figures["rms"]], rel=0.02, abs=0.001)
 
 
 def test_a_description_without_it_is_what_it_was():

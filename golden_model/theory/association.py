@@ -20,6 +20,7 @@ from golden_model.arithmetic import Array
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
+from golden_model.links import exact_product
 from golden_model.model import Model
 from golden_model.network import Formats, Initialisation, Integration, Learning, Network, Wiring
 from golden_model.parameters import Layer
@@ -89,14 +90,13 @@ class AssociativeMemory:
         model = self._model
         state = model.forward(words)[0]
         assert isinstance(state, RecurrentState)
-        a = self.network.neuron.input_population
-        signals = [np.zeros_like(s) for s in state.course.states]
-        for signal, s in zip(signals, state.course.states, strict=True):
-            signal[a, :, self.visible:] = -s[a, :, self.visible:]
-        products, _ = self._wiring.products(model.arithmetic, state, signals)
-        products[:self.visible] = products[:, :self.visible] = products[:, 2 * self.visible:] = 0    # those links are not there
-        layer = model.layers[0]
-        model.layers[0] = Layer(model.arithmetic.updated_weights(layer.weights, products, 0, 0), layer.bias, layer.coupling)
+        neuron, visible, layer = self.network.neuron, self.visible, model.layers[0]
+        course = np.stack(state.course.states)
+        after = course[1:, neuron.input_population, :, visible:].reshape(-1, self.neurons - visible)
+        before = course[:-1, neuron.output_population, :, :visible].reshape(-1, visible)
+        changes = np.zeros_like(layer.weights)                # of links that are not there, too
+        changes[visible:, visible:2 * visible] = -exact_product(after.T, before)          # of all images and steps
+        model.layers[0] = Layer(model.arithmetic.updated_weights(layer.weights, changes, 0, 0), layer.bias, layer.coupling)
 
     def recall(self, cues: npt.ArrayLike, rounds: int = 1) -> npt.NDArray[np.int64]:
         """The signs (cues, visible) at which the visible neurons settle; what a cue knows is kept as it is.

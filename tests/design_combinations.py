@@ -98,20 +98,20 @@ def covering() -> tuple[Choice, ...]:
     left, chosen = all_pairs() - set(REFUSED), []
     while left:
         pair = min(left)
-        results = [choice for _ in range(40) for choice in [_around(pair, left, chance)] if choice is not None]
-        tries = 0
-        while not results and tries < 400:
+        results = [choice for _ in range(40) if (choice := _around(pair, left, chance)) is not None]
+        results.sort(key=lambda choice: len(pairs(choice) & left), reverse=True)
+        best, tries = next(filter(built, results), None), 0
+        while best is None and tries < 400:
             choice, tries = _around(pair, set(), chance), tries + 1
-            results = [] if choice is None else [choice]
-        assert results, f"{pair} must be built in some design, or be in REFUSED"
-        best = max(results, key=lambda choice: len(pairs(choice) & left))
+            best = choice if choice is not None and built(choice) else None
+        assert best is not None, f"{pair} must be built in some design, or be in REFUSED"
         left -= pairs(best)
         chosen.append(best)
     return tuple(chosen)
 
 
 def _around(start: Choice, left: set[Choice], chance: random.Random) -> Choice | None:
-    """A choice with these two values, the others one by one as they meet most pairs that are left; None if it is refused."""
+    """A choice with these two values, the others one by one as they meet most pairs that are left; None if one is refused."""
     values = dict(start)
     for option in chance.sample(list(OPTIONS), len(OPTIONS)):
         if option not in values:
@@ -122,13 +122,16 @@ def _around(start: Choice, left: set[Choice], chance: random.Random) -> Choice |
                 return -1_000 if together & set(REFUSED) else len(together & left)
             values[option] = max(chance.sample(list(OPTIONS[option]), len(OPTIONS[option])), key=met)
     choice = tuple((option, values[option]) for option in OPTIONS)
-    if pairs(choice) & set(REFUSED):
-        return None
+    return None if pairs(choice) & set(REFUSED) else choice
+
+
+def built(choice: Choice) -> bool:
+    """Whether there is such a design."""
     try:
         design_of(choice)
     except InputError:
-        return None
-    return choice
+        return False
+    return True
 
 
 def case_of(choice: Choice, seed: int, count: int = 6) -> Case:

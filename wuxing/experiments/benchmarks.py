@@ -103,7 +103,8 @@ def claims(values: Plain, goals: Mapping[str, Iterable[tuple[str, float]]],
     for dataset, reached in values.items():
         for name, goal in goals.get(dataset, ()):
             if (ours := f"{name}: {OURS}") in reached:
-                result.append(Claim(f"{short(dataset)}, {name}: {goal:.1f} % in the mean over seeds", reached[ours] >= goal))
+                percent = f"{goal:.1f}" if round(goal, 1) == goal else f"{goal:.2f}"
+                result.append(Claim(f"{short(dataset)}, {name}: {percent} % in the mean over seeds", reached[ours] >= goal))
         for name, method, points in ahead.get(dataset, ()):
             if (ours := f"{name}: {OURS}") in reached and method in reached:
                 comparison = f"at least {points:g} points better than" if points > 0 else (

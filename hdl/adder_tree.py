@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.utils import ceil_log2
@@ -80,8 +80,10 @@ def over_folds(total: Value, first: Value, before: Value) -> Value:
     return total + Mux(first, Const(0, total.shape()), before)
 
 
-def error_of(array: ArrayDesign, whole: Value) -> Value:
-    return clamp(half_up(whole, array.network.reverse_link_shift), array.formats.error.bits)
+def error_of(array: ArrayDesign, whole: Value, sender: Value | int = 0) -> Value:
+    """What the layer at place ``sender`` of the array sends back: sums of layers with magnified errors drop other bits."""
+    errors = [clamp(half_up(whole, layer.reverse_shift), array.formats.error.bits) for layer in array.layers]
+    return Array(errors)[sender] if array.mixes_reverse_shifts else errors[-1]
 
 
 class AtOnce:
@@ -133,6 +135,8 @@ class OnRequest:
         Strobe before the first input of a fold; the fold is the layer's first one; which half of the memory the layer writes.
     ask : In(1), ask_bank : In(1)
         Strobe: the errors in this bank are wanted from the first one on.
+    sender : In(range(layers))
+        The layer, by its place in the array, whose errors those are; where layers drop different bits.
     errors : Out(stream of signed(error bits))
         One in two clocks. ``ready`` not while sums are made.
 
@@ -147,7 +151,8 @@ class OnRequest:
 
     @staticmethod
     def members(array: ArrayDesign) -> dict[str, Any]:
-        return {"begin": In(1), "first": In(1), "bank": In(1), "ask": In(1), "ask_bank": In(1),
+        sender = {"sender": In(range(len(array.layers)))} if array.mixes_reverse_shifts else {}
+        return {"begin": In(1), "first": In(1), "bank": In(1), "ask": In(1), "ask_bank": In(1), **sender,
                 "errors": Out(stream.Signature(signed(array.formats.error.bits)))}
 
     def build(self, total: Signal, comes: Value, flags: list[Value]) -> None:
@@ -166,7 +171,7 @@ class OnRequest:
             out_of.addr.eq(Mux(tree.errors.ready, self._address(place, tree.ask_bank), self._address(row, tree.bank))),
             into.addr.eq(self._address(row_late, tree.bank)), into.en.eq(flags[0]),
             into.data.eq(over_folds(total, tree.first, out_of.data)),
-            tree.errors.valid.eq(giving), tree.errors.payload.eq(error_of(self.array, out_of.data))]
+            tree.errors.valid.eq(giving), tree.errors.payload.eq(error_of(self.array, out_of.data, getattr(tree, "sender", 0)))]
 
     def _address(self, row: Value, bank: Value) -> Value:
         bits = max(1, ceil_log2(self.array.most_errors))

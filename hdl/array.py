@@ -194,8 +194,12 @@ class ProcessingArray(wiring.Component):
         if array.reverses:
             own, source = sequencer.errors, self.errors
             tree = self._tree(m, products)
-            m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.bank.eq(sequencer.layer[0]), tree.ask.eq(sequencer.ask),
-                         tree.ask_bank.eq(Mux(sequencer.ask_own, sequencer.layer[0], ~sequencer.layer[0]))]
+            m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.ask.eq(sequencer.ask)]
+            if len(array.layers) > 1:
+                bank = sequencer.layer[0]
+                m.d.comb += [tree.bank.eq(bank), tree.ask_bank.eq(Mux(sequencer.ask_own, bank, ~bank))]
+            if array.mixes_reverse_shifts:
+                m.d.comb += tree.sender.eq(Mux(sequencer.back, 0, sequencer.layer + 1))
             with m.If(sequencer.layer != len(array.layers) - 1):
                 m.d.comb += [own.payload.eq(tree.errors.payload), own.valid.eq(tree.errors.valid),
                              tree.errors.ready.eq(own.ready), source.ready.eq(0)]

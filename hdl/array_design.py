@@ -32,8 +32,10 @@ class ArrayDesign:
         self.design, self.network, self.formats = design, design.network, design.network.formats
         self.index, self.time_shared = index, time_shared
         fractions = [design.network.input_fraction(layer) for layer in layers]
+        magnified = max(map(design.network.learning.magnified, layers))
         self.layers = tuple(
-            LayerDesign(design, layer, count, time_shared=time_shared, alignment=max(fractions) - fraction)
+            LayerDesign(design, layer, count, time_shared=time_shared, alignment=max(fractions) - fraction,
+                        most_magnified=magnified)
             for layer, count, fraction in zip(layers, units, fractions, strict=True))
         self.first, self.last = self.layers[0], self.layers[-1]
 
@@ -156,6 +158,11 @@ class ArrayDesign:
     @property
     def reverse_sum_bits(self) -> int:
         return max(layer.reverse_sum_bits for layer in self.layers)
+
+    @property
+    def mixes_reverse_shifts(self) -> bool:
+        """Layers with differently magnified errors drop different bits of their sums of reverse links."""
+        return len({layer.reverse_shift for layer in self.reversing()}) > 1
 
     @property
     def half_steps(self) -> int:

@@ -138,7 +138,7 @@ def tree_cells(array: ArrayDesign) -> Cells:
         count = -(-count // 2)
         registers += count * (width + level + 1)
     total, error, inputs = array.reverse_sum_bits, array.formats.error.bits, max(layer.inputs for layer in array.reversing())
-    cells += adder(total - array.network.reverse_link_shift + 2) + error + 5
+    cells += adder(total - array.reversing()[0].reverse_shift + 2) + error + 5
     registers += total
     blocks = 0
     if array.time_shared:

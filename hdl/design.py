@@ -101,9 +101,6 @@ class Design(Choices):
                              "generate a core that only infers")
         if self.learns and network.learning.batch != 1:
             raise InputError(f"a core learns one image at a time, so learning.batch must be 1, not {network.learning.batch}")
-        if self.learns and network.learning.magnification:
-            raise InputError("a core that learns must have errors as they are, but learning.magnification is not empty; leave "
-                             "it out, or generate a core that only infers")
         for name in ("links", "bias"):
             if self.learns and network.learning.instinct(name) != "proportional":
                 raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "

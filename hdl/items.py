@@ -141,7 +141,7 @@ class Items:
             m.d.sync += address.eq(self.base + self.index)
             sources |= {Operand.ADDRESS: Source(address, name="address"), Operand.RESTORE: Source(Const(layer.restore_value))}
         if array.learns:
-            links, bias = scaled(m, layer, x, *self.rate_shifts)
+            links, bias = scaled(m, array, x, *self.rate_shifts)
             sources |= {Operand.POWER: Source(Const(1 << array.link_shift - array.error_split)),
                         Operand.ERROR: Source(self.error, clock=0, name="error", reset=True,
                                               form=lambda error: error << array.error_split),

@@ -64,11 +64,14 @@ class LayerDesign:
         Whether its array does other layers too, and keeps all that a neuron has in memories.
     alignment : int
         Bits by which inputs are shifted left: in a time-shared array the products of all layers have their point at one place.
+    most_magnified : int
+        Greatest ``magnified`` of the layers of its array, which all drop the same bits of a product.
     """
 
-    def __init__(self, design: Choices, index: int, units: int, *, time_shared: bool = False, alignment: int = 0) -> None:
+    def __init__(self, design: Choices, index: int, units: int, *, time_shared: bool = False, alignment: int = 0,
+                 most_magnified: int = 0) -> None:
         self.design, self.index, self.units = design, index, units
-        self.time_shared, self.alignment = time_shared, alignment
+        self.time_shared, self.alignment, self.most_magnified = time_shared, alignment, most_magnified
         network = design.network
         self.network, self.formats = network, network.formats
         self.inputs, self.neurons = network.layers[index], network.layers[index + 1]
@@ -234,8 +237,9 @@ class LayerDesign:
         """Bits that the product of an update drops, at every rate: slower rates shift the other operand less."""
         greatest_rate_shifts = self.network.learning.greatest_rate_shifts()
         links = greatest_rate_shifts["links"]
-        shifts = [] if links is None else [self.network.update_shift(self.index, links) + self.alignment]
-        return max([*shifts, *([] if greatest_rate_shifts["bias"] is None else [greatest_rate_shifts["bias"]]), 1])
+        bias = greatest_rate_shifts["bias"]
+        shifts = [] if links is None else [self.network.update_shift(self.index, links + self.most_magnified) + self.alignment]
+        return max([*shifts, *([] if bias is None else [bias + self.most_magnified]), 1])
 
     @cached_property
     def update_operand_bits(self) -> int:
@@ -243,16 +247,26 @@ class LayerDesign:
         bits = [2]
         if rate_shifts["links"] is not None:
             bits.append(self.input_bits + self.update_shift - self.alignment
-                        - self.network.update_shift(self.index, rate_shifts["links"]))
+                        - self.network.update_shift(self.index, rate_shifts["links"] + self.magnified))
         if rate_shifts["bias"] is not None:
-            bits.append(2 + self.update_shift - rate_shifts["bias"])
+            bits.append(2 + self.update_shift - rate_shifts["bias"] - self.magnified)
         return max(bits)
+
+    @property
+    def magnified(self) -> int:
+        """Bits by which errors are greater and rates less than those of the description."""
+        return self.network.learning.magnified(self.index)
+
+    @property
+    def reverse_shift(self) -> int:
+        """Bits that a sum of reverse links drops to become an error of the layer before."""
+        return self.network.reverse_shift(max(self.index - 1, 0))
 
     @property
     def reverse_sum_bits(self) -> int:
         """The sum of all reverse links of one input, with room for the half that rounds."""
         words = words_of_formats(self.network)
-        return ((words.reverse * words.weight).times(self.neurons) + Interval.of(1 << self.network.reverse_link_shift)).bits
+        return ((words.reverse * words.weight).times(self.neurons) + Interval.of(1 << self.reverse_shift)).bits
 
     def check(self) -> None:
         """Raise an ``InputError`` if the multiplier cannot take the network's words."""

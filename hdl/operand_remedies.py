@@ -35,6 +35,8 @@ def remedy(design: Choices) -> str:
 
 def _candidates(design: Choices) -> Iterator[dict[str, dict[str, Any]]]:
     most, formats, halvings = design.operand_bits, design.network.formats, design.network.learning.halvings
+    if design.learns and design.network.learning.magnification:
+        yield {"learning": {"magnification": []}}
     for fraction in range(min(formats.displacement.fraction, most - 2), LEAST - 1, -1):
         narrow = {"displacement": _cut(formats.displacement, fraction, most - 2),            # it is doubled, and a gate
                   "drive": _cut(formats.drive, fraction, most), "error": _cut(formats.error, fraction, most)}

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Signal, Value, signed
 
+from hdl.array_design import ArrayDesign
 from hdl.layer_design import LayerDesign
 from hdl.narrow import clamp, half_up
 
@@ -17,22 +18,23 @@ def encoded(layer: LayerDesign, value: Value) -> Value:
     return clamp(word, layer.input_bits - layer.alignment) << layer.alignment
 
 
-def scaled(m: Module, layer: LayerDesign, x: Value, links_rate_shift: Value, bias_rate_shift: Value) -> tuple[Value, Value]:
-    """Inputs ``x`` and the bias' one times their learning rates 2**-n.
+def scaled(m: Module, array: ArrayDesign, x: Value, links_rate_shift: Value, bias_rate_shift: Value) -> tuple[Value, Value]:
+    """Inputs ``x`` and the bias' one times their learning rates 2**-n, those of layers with magnified errors as they use them.
 
-    Slower rates shift less, so that every product drops the same bits (``LayerDesign.update_shift``). Adds a register for each
+    Slower rates shift less, so that every product drops the same bits (``ArrayDesign.update_shift``). Adds a register for each
     rate shift; learning rates change only while nothing is learnt.
     """
-    rate_shifts = layer.network.learning.rate_shifts(0)
+    layer, rate_shifts = array.first, array.network.learning.rate_shifts(0)
+    least = min(layer.magnified for layer in array.layers)
     links: Value = Const(0, signed(2))
     bias: Value = Const(0, signed(2))
     if rate_shifts["links"] is not None:
-        unscaled = layer.update_shift - layer.alignment - layer.network.update_shift(layer.index, 0)    # x is not shifted there
-        links_places = Signal(range(unscaled - rate_shifts["links"] + 1), reset_less=True, name="links_places")
+        unscaled = array.update_shift - layer.alignment - layer.network.update_shift(layer.index, 0)    # x is not shifted there
+        links_places = Signal(range(unscaled - rate_shifts["links"] - least + 1), reset_less=True, name="links_places")
         m.d.sync += links_places.eq(unscaled - links_rate_shift)
         links = x << links_places
     if rate_shifts["bias"] is not None:
-        bias_places = Signal(range(layer.update_shift - rate_shifts["bias"] + 1), reset_less=True, name="bias_places")
-        m.d.sync += bias_places.eq(layer.update_shift - bias_rate_shift)
+        bias_places = Signal(range(array.update_shift - rate_shifts["bias"] - least + 1), reset_less=True, name="bias_places")
+        m.d.sync += bias_places.eq(array.update_shift - bias_rate_shift)
         bias = Cat(Const(1, 1) << bias_places, Const(0, 1)).as_signed()
     return links, bias

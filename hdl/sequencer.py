@@ -234,7 +234,7 @@ class Sequencer(wiring.Component):
         m.d.comb += self.index.eq(item.index)
         base = Signal.like(self.base, name="base")
         self.pipeline = items = Items(array, base=base, index=self.index, value=item.value, last=item.last,
-                                      error=self.errors.payload, rate_shifts=(self.links_rate_shift, self.bias_rate_shift))
+                                      error=self.errors.payload, rate_shifts=self._rate_shifts())
         updates = main.during("UPDATE")
         if array.time_shared:                                         # words are fetched in even clocks, written in odd ones
             self.odd, self.updating = Signal(name="odd"), main.during("UPDATE", "UPDATED")
@@ -255,6 +255,13 @@ class Sequencer(wiring.Component):
         sizes = [layer.fold_size(layer.folds - 1) for layer in array.layers]
         if sizes != [layer.units for layer in array.layers]:
             self.size = Mux(self.last_fold, self.of_layer(sizes), self.size)
+
+    def _rate_shifts(self) -> tuple[Value, Value]:
+        """Of links and biases of the layer that learns, whose errors may be magnified."""
+        magnified = [layer.magnified for layer in self.array.layers]
+        if not any(magnified):
+            return self.links_rate_shift, self.bias_rate_shift
+        return self.links_rate_shift + self.of_layer(magnified), self.bias_rate_shift + self.of_layer(magnified)
 
     # ------------------------------------------------------------- outputs
 

@@ -51,9 +51,9 @@ def test_every_error_is_that_of_the_golden_model(findings):
 
 BUGS = {
     "odd one is lost": ("if place + 1 < len(sums) else sums[place]", "if place + 1 < len(sums) else sums[place] & 0"),
-    "not rounded": ("half_up(whole, array.network.reverse_link_shift)", "(whole >> array.network.reverse_link_shift)"),
-    "wraps": ("clamp(half_up(whole, array.network.reverse_link_shift), array.formats.error.bits)",
-              "half_up(whole, array.network.reverse_link_shift)[:array.formats.error.bits]"),
+    "not rounded": ("half_up(whole, layer.reverse_shift)", "(whole >> layer.reverse_shift)"),
+    "wraps": ("clamp(half_up(whole, layer.reverse_shift), array.formats.error.bits)",
+              "half_up(whole, layer.reverse_shift)[:array.formats.error.bits]"),
     "sum of the image before": ("Mux(first, Const(0, total.shape()), before)", "before"),
     "every fold gives an error": ("self.tree.error_valid.eq(valid & last)", "self.tree.error_valid.eq(valid)"),
 }

@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 
 from equal_models import same
+from golden_model import parameters
 from golden_model.data import datasets
 from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.learning import output_error
 from golden_model.model import Model
-from golden_model.network import Learning, Network, Wiring
+from golden_model.network import Integration, Learning, Network, Wiring
 from hdl.design import Design
 from random_networks import pictures
+from sim.cosim import cosim
 
 ROOT = Path(__file__).resolve().parents[1]
 CONVOLUTIONS = ("convolution 3x3 stride 1 of 8x8x1", "convolution 2x2 stride 2 of 6x6x4", "full", "full")
@@ -138,8 +140,22 @@ def test_a_rise_beyond_the_words_is_refused():
         Network.from_dict(data).check_fixed()
 
 
-def test_a_core_that_learns_refuses_it_and_one_that_infers_takes_it():
-    network = Network(layers=(8, 4, 3), learning=Learning(magnification=(2,)))
-    with pytest.raises(InputError, match="a core that learns must have errors as they are"):
-        Design(network=network, learns=True)
-    Design(network=network, learns=False)
+@pytest.mark.parametrize(("arrangement", "units"), [("parallel", (9, 3, 5, 3)), ("time-shared", (3, 3, 3, 3)),
+                                                    ("time-shared 2-3", (4, 7, 2, 2))])
+def test_a_core_learns_with_it(arrangement, units):
+    """Layers of one array magnify differently, less behind as well as more."""
+    network = Network(layers=(12, 9, 7, 5, 3), integration=Integration(steps=3), learning=Learning(
+        magnification=(3, 0, 2), links=0.125, bias=0.0625, halvings=0))
+    random = np.random.default_rng(1)
+    images, labels = random.integers(0, 256, (16, 12), dtype=np.uint8), random.integers(0, 3, 16)
+    design = Design(network=network, arrangement=arrangement, units=units)
+    report = cosim(design, parameters.initial(network, "fixed"), images[:2], images, labels, states=2)
+    assert (report.mismatches, report.learnt) == (0, 16)
+
+
+def test_magnification_that_a_multiplier_has_no_room_for_is_refused():
+    network = Network(layers=(8, 4, 4, 3), learning=Learning(magnification=(2, 8)))
+    with pytest.raises(InputError, match="^inputs times rate must fit the 18-bit operand of target portable, but layer 0 needs "
+                       r"24 bits; set learning.magnification = \[\]$"):
+        Design(network=network, arrangement="time-shared")
+    Design(network=network)

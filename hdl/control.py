@@ -40,6 +40,7 @@ def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
             "self_enable": 1, "coupling_enable": 1,     # the unit's own displacement, and its neighbours', into the bracket
             "corrector_gate": 1, "predictor_gate": 1,   # the gate that comes from its ring goes to operand A
             "reverse": 1}),                             # the reverse circuit settles
+        (learns and design.signs, {"reverse_sign": 1}),     # of the reverse signal only the sign goes to operand B
         (registers or lut, {
             "gate_shift": 1, "gate_new": 1,             # gate ring: rotate; take the gate of the point at the head
             "gate_floor": 1}),                          # that gate is for the reverse circuit

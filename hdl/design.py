@@ -102,9 +102,9 @@ class Design(Choices):
         if self.learns and network.learning.batch != 1:
             raise InputError(f"a core learns one image at a time, so learning.batch must be 1, not {network.learning.batch}")
         for name in ("links", "bias"):
-            if self.learns and network.learning.instinct(name) != "proportional":
-                raise InputError(f"a core that learns must have learning.{name}_instinct proportional, not "
-                                 f"{network.learning.instinct(name)}; change it, or generate a core that only infers")
+            if self.learns and network.learning.instinct(name) == "pid":
+                raise InputError(f"a core that learns must have learning.{name}_instinct proportional or sign, not pid; change "
+                                 "it, or generate a core that only infers")
         if any(wiring.tied for wiring in network.wirings):
             raise InputError("a core must have links of its own for each neuron, but wiring.layers has a convolution, for "
                              "which there is no hardware yet; replace it by a full layer")

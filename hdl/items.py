@@ -145,5 +145,6 @@ class Items:
             sources |= {Operand.POWER: Source(Const(1 << array.link_shift - array.error_split)),
                         Operand.ERROR: Source(self.error, clock=0, name="error", reset=True,
                                               form=lambda error: error << array.error_split),
-                        Operand.SCALED_INPUT: Source(Mux(last, bias, links))}
+                        Operand.SCALED_INPUT: Source(Mux(last, bias, links), name="scaled_input"),
+                        Operand.BY_SIGN: Source(Mux(last, *(int(array.design.by_sign(name)) for name in ("bias", "links"))))}
         return sources

@@ -38,6 +38,21 @@ class Choices:
     def bias_rate_shifts(self) -> range:
         return self._rate_shifts("bias")
 
+    def by_sign(self, name: str) -> bool:
+        """Whether the core learns links or biases by the sign of their products."""
+        learning = self.network.learning
+        return self.learns and learning.instinct(name) == "sign" and learning.rate_shifts(0)[name] is not None
+
+    @property
+    def signs(self) -> bool:
+        """Whether it learns any of them so."""
+        return self.by_sign("links") or self.by_sign("bias")
+
+    @property
+    def sign_shift(self) -> int:
+        """The reverse signal's sign comes to operand B as plus or minus 2**sign_shift, a half."""
+        return self.network.formats.displacement.fraction - 1
+
     def _rate_shifts(self, name: str) -> range:
         if not self.learns:
             return range(0)
@@ -238,17 +253,27 @@ class LayerDesign:
         greatest_rate_shifts = self.network.learning.greatest_rate_shifts()
         links = greatest_rate_shifts["links"]
         bias = greatest_rate_shifts["bias"]
-        shifts = [] if links is None else [self.network.update_shift(self.index, links + self.most_magnified) + self.alignment]
-        return max([*shifts, *([] if bias is None else [bias + self.most_magnified]), 1])
+        shifts = [self.design.sign_shift if self.design.signs else 1]
+        if links is not None and not self.design.by_sign("links"):
+            shifts.append(self.network.update_shift(self.index, links + self.most_magnified) + self.alignment)
+        if bias is not None and not self.design.by_sign("bias"):
+            shifts.append(bias + self.most_magnified)
+        return max(shifts)
+
+    def step_shift(self, name: str) -> int:
+        """Bits by which a sign is shifted on operand A so that what is left of the product is 1, at learning rate 1."""
+        word = self.formats.weight if name == "links" else self.formats.drive
+        return word.fraction + self.update_shift - self.design.sign_shift
 
     @cached_property
     def update_operand_bits(self) -> int:
         rate_shifts = self.network.learning.rate_shifts(0)
         bits = [2]
-        if rate_shifts["links"] is not None:
+        bits += [2 + self.step_shift(name) - (rate_shifts[name] or 0) for name in rate_shifts if self.design.by_sign(name)]
+        if rate_shifts["links"] is not None and not self.design.by_sign("links"):
             bits.append(self.input_bits + self.update_shift - self.alignment
                         - self.network.update_shift(self.index, rate_shifts["links"] + self.magnified))
-        if rate_shifts["bias"] is not None:
+        if rate_shifts["bias"] is not None and not self.design.by_sign("bias"):
             bits.append(2 + self.update_shift - rate_shifts["bias"] - self.magnified)
         return max(bits)
 

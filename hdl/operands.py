@@ -18,8 +18,14 @@ def encoded(layer: LayerDesign, value: Value) -> Value:
     return clamp(word, layer.input_bits - layer.alignment) << layer.alignment
 
 
+def sign_of(value: Value) -> Value:
+    """-1, 0 or 1, of a signed value."""
+    return Cat(value.any(), value[-1]).as_signed()
+
+
 def scaled(m: Module, array: ArrayDesign, x: Value, links_rate_shift: Value, bias_rate_shift: Value) -> tuple[Value, Value]:
-    """Inputs ``x`` and the bias' one times their learning rates 2**-n, those of layers with magnified errors as they use them.
+    """Inputs ``x`` and the bias' one times their learning rates 2**-n, those of layers with magnified errors as they use them;
+    for what learns by sign a step, with the sign of the input.
 
     Slower rates shift less, so that every product drops the same bits (``ArrayDesign.update_shift``). Adds a register for each
     rate shift; learning rates change only while nothing is learnt.
@@ -28,13 +34,19 @@ def scaled(m: Module, array: ArrayDesign, x: Value, links_rate_shift: Value, bia
     least = min(layer.magnified for layer in array.layers)
     links: Value = Const(0, signed(2))
     bias: Value = Const(0, signed(2))
-    if rate_shifts["links"] is not None:
+    if array.design.by_sign("links"):
+        unscaled = layer.step_shift("links")
+        links_places = Signal(range(unscaled + 1), reset_less=True, name="links_places")
+        m.d.sync += links_places.eq(unscaled - links_rate_shift)
+        links = sign_of(x) << links_places
+    elif rate_shifts["links"] is not None:
         unscaled = array.update_shift - layer.alignment - layer.network.update_shift(layer.index, 0)    # x is not shifted there
         links_places = Signal(range(unscaled - rate_shifts["links"] - least + 1), reset_less=True, name="links_places")
         m.d.sync += links_places.eq(unscaled - links_rate_shift)
         links = x << links_places
     if rate_shifts["bias"] is not None:
-        bias_places = Signal(range(array.update_shift - rate_shifts["bias"] - least + 1), reset_less=True, name="bias_places")
-        m.d.sync += bias_places.eq(array.update_shift - bias_rate_shift)
+        unscaled = layer.step_shift("bias") if array.design.by_sign("bias") else array.update_shift
+        bias_places = Signal(range(unscaled - rate_shifts["bias"] - least + 1), reset_less=True, name="bias_places")
+        m.d.sync += bias_places.eq(unscaled - bias_rate_shift)
         bias = Cat(Const(1, 1) << bias_places, Const(0, 1)).as_signed()
     return links, bias

@@ -10,7 +10,7 @@ with the fields of half steps, and how long fields take to the multiplier.
 """
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
@@ -25,6 +25,7 @@ class Operand(Enum):
     ERROR = auto()
     SCALED_INPUT = auto()                 # times the learning rate
     LAST = auto()                         # whether the item is the bias
+    BY_SIGN = auto()                      # whether it learns by the sign of its product
     RESTORE = auto()                      # the power of two with which a half step gives back the other operand
     ENTRANCE = auto()                     # the population is the one that takes the drive
     CORRECTOR = auto()                    # the half step is a corrector
@@ -118,7 +119,7 @@ A, Op = At, Operand
 # Two ports to the weight memory: a word is read and another one written in every clock. The control word is registered twice
 # or thrice on its way, so that addresses stand in it; operand A may come from it at the last moment.
 PARALLEL = _datapath(
-    {"broadcast_a": 0, "broadcast_b": 2, "word_enable": 1}, lead=0, written=2,
+    {"broadcast_a": 0, "broadcast_b": 2, "reverse_sign": 2, "word_enable": 1}, lead=0, written=2,
     link=(A(1, "address", Op.ADDRESS), A(1, "broadcast_b", Op.INPUT), A(2, "word_enable"), A(5, "accumulate")),
     error=(A(1, "address", Op.ADDRESS), A(1, "broadcast_b", Op.POWER), A(3, "broadcast_a", Op.ERROR), A(5, "accumulate"),
            A(5, "accumulate_one"), A(5, "token_next")),
@@ -128,11 +129,18 @@ PARALLEL = _datapath(
     restore=(A(1, "address", Op.ADDRESS), A(1, "broadcast_b", Op.RESTORE), A(2, "word_enable"), A(6, "state_shift"),
              A(6, "state_new"), A(6, "reverse")))
 
+# Learning by sign: the sign of the reverse signal takes its way to operand B, so that operand A is waited for.
+PARALLEL_BY_SIGN = replace(PARALLEL, operations=PARALLEL.operations | {"update": Operation("update", (
+    A(1, "reverse_sign", Op.BY_SIGN), A(3, "address", Op.ADDRESS), A(3, "broadcast_a", Op.SCALED_INPUT), A(5, "write"),
+    A(5, "write_address", Op.ADDRESS), A(5, "bias_row", Op.LAST)))})
+
 # One port to the weight memory, whose address does not stand in the control word; ``operand`` is the register of the sequencer
 # behind which broadcast_a is. An updated word is judged before it is written.
 TIME_SHARED = _datapath(
-    {"operand": 2, "broadcast_b": 2, "word_enable": 1}, lead=1, written=2,
+    {"operand": 2, "broadcast_b": 2, "reverse_sign": 2, "word_enable": 1}, lead=1, written=2,
     link=(A(1, "broadcast_b", Op.INPUT), A(2, "word_enable"), A(5, "accumulate")),
     error=(A(1, "broadcast_b", Op.POWER), A(1, "operand", Op.ERROR), A(5, "accumulate_one")),
     tree=(A(2, "word_enable"),),
     update=(A(1, "operand", Op.SCALED_INPUT), A(5, "update"), A(6, "judge"), A(6, "bias_row", Op.LAST)))
+TIME_SHARED_BY_SIGN = replace(TIME_SHARED, operations=TIME_SHARED.operations | {"update": Operation("update", (
+    A(1, "reverse_sign", Op.BY_SIGN), *TIME_SHARED["update"].fields))})

@@ -17,7 +17,7 @@ from enum import Enum, auto
 from golden_model.network import POPULATIONS
 from hdl.array_design import ArrayDesign
 from hdl.layer_design import LayerDesign
-from hdl.operations import PARALLEL, TIME_SHARED, At, Datapath, Operation
+from hdl.operations import PARALLEL, PARALLEL_BY_SIGN, TIME_SHARED, TIME_SHARED_BY_SIGN, At, Datapath, Operation
 
 GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
 RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
@@ -103,6 +103,8 @@ def nodes_of(nodes: tuple[Node, ...]) -> Iterator[Node]:
 
 def datapath(array: ArrayDesign) -> Datapath:
     """Of the array's units."""
+    if array.design.signs:
+        return TIME_SHARED_BY_SIGN if array.time_shared else PARALLEL_BY_SIGN
     return TIME_SHARED if array.time_shared else PARALLEL
 
 
@@ -116,10 +118,10 @@ def programs(array: ArrayDesign) -> dict[str, tuple[Node, ...]]:
         return {"links": (Wait("IDLE", "go"), sums), "main": _time_shared(array)}
     links = (Wait("IDLE", "image"), sums, If("learn", (Wait("LEARN", "learnt"), Tell("release"))))
     scan = (Each("fold", (Wait("IDLE", "scan", shows="scan free"), Do("SCAN", Count.UNITS), Do("LEAVE", Count.LEAVING))),)
-    return {"links": links, "main": _parallel(array.first), "scan": scan}
+    return {"links": links, "main": _parallel(array.first, datapath(array)), "scan": scan}
 
 
-def _parallel(layer: LayerDesign) -> tuple[Node, ...]:
+def _parallel(layer: LayerDesign, path: Datapath) -> tuple[Node, ...]:
     """Of an array that serves one layer."""
     kept: tuple[Node, ...] = (If("learn", (Do("SAVE", POPULATIONS, save(layer)),)),) if layer.saves_state else ()
     forward = Each("fold", (Wait("IDLE", "full"), Tell("latch"), Do("SETTLE", Count.SETTLING), Wait("SETTLED", "receiver"),
@@ -128,8 +130,8 @@ def _parallel(layer: LayerDesign) -> tuple[Node, ...]:
         return (forward,)
     gates = () if layer.saves_state else (Do("GATES", GATE_CLOCKS, GATES),)
     restore = (Do("RESTORE", RESTORED, restored(layer)), Do("RESTORE_GATES", POPULATIONS, RESTORE_GATES))
-    back = Each("fold", _back(PARALLEL, restore=restore if layer.saves_state else (), written=PARALLEL.update_to_read,
-                              tree=(Do("TREE", Count.INPUTS),) if layer.reverses else ()))
+    back = Each("fold", _back(path, restore=restore if layer.saves_state else (), written=path.update_to_read,
+                              every=1, tree=(Do("TREE", Count.INPUTS),) if layer.reverses else ()))
     return forward, If("learn", (*gates, Wait("VERDICT", "verdict"), If("error", (back,)), Tell("learnt")))
 
 
@@ -142,16 +144,16 @@ def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     if not array.learns:
         return Wait("IDLE", "image"), forward, Tell("release")
     tree: tuple[Node, ...] = (If("reverses", (Do("TREE_START"), Do("TREE", Count.INPUTS))),) if array.reverses else ()
-    back = Each("layer", (Tell("ask"), Each("fold", _back(TIME_SHARED, restore=(), tree=tree, written=UPDATED))),
+    back = Each("layer", (Tell("ask"), Each("fold", _back(datapath(array), restore=(), tree=tree, every=2, written=UPDATED))),
                 backwards=True)
     send = (Tell("ask back"), Do("BACK", Count.BACK)) if array.first.reverses else ()
     return (Wait("IDLE", "image"), forward, If("learn", (Wait("VERDICT", "verdict"), If("error", (back, *send)))),
             Tell("release"))
 
 
-def _back(path: Datapath, *, restore: tuple[Node, ...], tree: tuple[Node, ...], written: int) -> tuple[Node, ...]:
+def _back(path: Datapath, *, restore: tuple[Node, ...], tree: tuple[Node, ...], every: int, written: int) -> tuple[Node, ...]:
     """Errors, reverse circuit, reverse links and updates of one fold."""
-    update = Play("UPDATE", "inputs", "update", every=2 if path is TIME_SHARED else 1)      # a port reads or writes
+    update = Play("UPDATE", "inputs", "update", every=every)               # a single port reads or writes
     return (*restore, Tell("token"), Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN", path.drain + 1), Tell("latch back"),
             Do("SETTLE_BACK", Count.SETTLING), Do("SETTLED_BACK"), *tree, Do("UPDATE_START"), Tell("start"), update,
             Do("UPDATED", written))

@@ -324,7 +324,8 @@ class Sequencer(wiring.Component):
                 m.d.comb += self.next.write_address.eq(self.base + self.row)
             with m.If(main.during("RESTORE")):
                 m.d.comb += self.index.eq(self.row)
-        with m.If(main.during("TREE_START", "TREE", "UPDATE_START", "UPDATE")):
+        still = ("UPDATED",) if array.design.signs else ()               # the sign is needed later than the whole signal
+        with m.If(main.during("TREE_START", "TREE", "UPDATE_START", "UPDATE", *still)):
             m.d.comb += self.next.reverse_enable.eq(1)
         self.judged, self.erred = Signal(name="judged"), Signal(name="erred")    # the verdict, until main looks at it
         with m.If(self.verdict):

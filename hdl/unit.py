@@ -33,6 +33,7 @@ from hdl.control import control_layout
 from hdl.gate import gated, not_extinct, wide
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp
+from hdl.operands import sign_of
 from hdl.ring import RINGS, shift_ring
 from hdl.selection import SELECTIONS
 from hdl.word_update import WORD_UPDATES
@@ -85,6 +86,9 @@ class Unit(wiring.Component):
         output, reverse_signal = point[neuron.output_population], point[-neuron.input_population % POPULATIONS]
         drive = self._drive(m, product, selection.accumulates())
 
+        if array.learns and array.design.signs:
+            half = sign_of(reverse_signal).shift_left(array.design.sign_shift)
+            reverse_signal = Mux(control.reverse_sign, half, reverse_signal)
         broadcast = Signal(signed(array.broadcast_bits), reset_less=True, name="broadcast")
         m.d.sync += broadcast.eq(bracket.own(point, drive) | control.broadcast_b
                                  | gated(reverse_signal, control.reverse_enable, array.broadcast_bits))

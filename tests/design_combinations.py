@@ -42,6 +42,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "K": {"default": {}, "oscillator": {"K3": (0.0,) * 5}, "unequal": UNEQUAL_K, "of the model": {}},
     "rates": {"both": (0.0625, 0.125), "links": (0.25, 0.0), "bias": (0.0, 0.5), "none": (0.0, 0.0)},
     "frozen": {"none": 0, "first": 1},
+    "instincts": {"proportional": {}, "sign": {"links_instinct": "sign", "bias_instinct": "sign"},
+                  "links by sign": {"links_instinct": "sign"}, "biases by sign": {"bias_instinct": "sign"}},
     "magnification": {"none": lambda hidden: (), "more in front": lambda hidden: tuple(range(1 + 2 * hidden, 1, -2))},
     "wiring": {"full": "full", "random": "random 1"},
     "populations": {"default": {}, "others": {"input_population": 3, "output_population": 0}},
@@ -74,7 +76,7 @@ def design_of(choice: Choice) -> Design:
         integration=Integration(dt=at["settling"][0], steps=at["settling"][1]),
         wiring=Wiring(layers=(at["wiring"],) * (len(layers) - 1) if at["wiring"] != "full" else ()),
         learning=Learning(links=links, bias=bias, epochs=2, halvings=1, frozen=at["frozen"], dropout=0.0,
-                          magnification=at["magnification"](len(layers) - 2)))
+                          magnification=at["magnification"](len(layers) - 2), **at["instincts"]))
     return Design(network=network, units=tuple(min(at["units"] or size, size) for size in layers[1:]), kind=at["kind"],
                   target=at["target"], learns=at["learns"], arrangement=at["arrangement"](len(layers) - 1))
 

@@ -68,10 +68,12 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     sizes = tuple(draw(st.lists(st.integers(1, most_neurons), min_size=2, max_size=4)))
     learns = draw(st.sampled_from([True, True, True, False]))
     margin = draw(st.sampled_from([0.5, 0.5, 0.75]))
-    magnification = tuple(draw(st.sampled_from([0, 0, 1, 3])) for _ in sizes[2:])
+    instincts = {f"{name}_instinct": draw(st.sampled_from(["proportional", "proportional", "sign"]))
+                 for name in ("links", "bias")}
+    magnification = () if "sign" in instincts.values() else tuple(draw(st.sampled_from([0, 0, 1, 3])) for _ in sizes[2:])
     learning = Learning(links=draw(rate), bias=draw(rate), epochs=4, halvings=draw(st.sampled_from([0, 3])), margin=margin,
                         frozen=min(draw(st.sampled_from([0, 0, 0, 1, 3])), len(sizes) - 1), dropout=0.0,
-                        magnification=magnification)
+                        magnification=magnification, **instincts)
     neuron = draw(neurons(one, fraction))
     integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
     arrangement = draw(st.sampled_from(["parallel", "parallel", "time-shared", "some time-shared"]))

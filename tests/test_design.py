@@ -31,12 +31,12 @@ REFUSED = [
      ("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or generate a core that only "
       "infers")),
     ({"network": with_learning(batch=16)}, "a core learns one image at a time, so learning.batch must be 1, not 16"),
-    ({"network": with_learning(links_instinct="sign")},
-     ("a core that learns must have learning.links_instinct proportional, not sign; change it, or generate a core that only "
-      "infers")),
+    ({"network": with_learning(links_instinct="pid")},
+     ("a core that learns must have learning.links_instinct proportional or sign, not pid; change it, or generate a core that "
+      "only infers")),
     ({"network": with_learning(bias_instinct="pid")},
-     ("a core that learns must have learning.bias_instinct proportional, not pid; change it, or generate a core that only "
-      "infers")),
+     ("a core that learns must have learning.bias_instinct proportional or sign, not pid; change it, or generate a core that "
+      "only infers")),
     ({"network": Network.from_dict({"layers": [6, 4, 3], "wiring": {"layers": ["random 2", "full"]}})},
      ("a core that learns must have full wiring, because it updates every link; leave wiring.layers empty, or generate a core "
       "that only infers")),

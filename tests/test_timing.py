@@ -33,6 +33,8 @@ DESIGNS = {
         arrangement="time-shared 1-2"),
     "two time-shared arrays": Design(network=Network(layers=(12, 9, 7, 5, 3), integration=Integration(steps=2)),
                                      units=(3, 3, 2, 2), arrangement="time-shared 0-1, 2-3"),
+    "links learn by sign, folded": Design(network=Network(
+        layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(links_instinct="sign")), units=(3, 4, 2)),
     "a time-shared array that serves one layer": Design(network=Network(layers=(8, 5, 3), integration=Integration(steps=2)),
                                                         units=(5, 2), arrangement="time-shared 1-1"),
     "time-shared last, first layer frozen": Design(
@@ -55,7 +57,7 @@ def described(model, image, label, learn, outputs):
                  hidden=tuple(state.displacement[unit][0] != 0 for state in states[:-1]))
 
 
-@pytest.mark.parametrize("name", list(DESIGNS)[:9])
+@pytest.mark.parametrize("name", list(DESIGNS)[:10])
 def test_every_reply_comes_in_the_clock_of_the_timing(name):
     design = DESIGNS[name]
     network = design.network

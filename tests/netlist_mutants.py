@@ -57,6 +57,8 @@ memory_map
 opt_clean
 techmap
 setundef -zero -undriven
+setattr -unset init w:*
+setundef -init -zero
 dfflegalize -cell $_DFF_P_ 01
 opt_clean
 write_json gates.json
@@ -76,7 +78,8 @@ class Mutation:
 def mutated(design: Design, count: int, seed: int = 1) -> tuple[Gates, list[Mutation]]:
     """The gates of a core with about so many mutations, and these; number k lies behind input ``mutant<k>``.
 
-    Left out are those of clocks, of asynchronous resets, and of enables that a memory does not have.
+    Left out are those of clocks, of asynchronous resets, and of enables that a memory does not have. Registers begin with
+    zeros: Yosys finds no first value for one whose output was mutated, and a conversation begins with a reset.
     """
     with tempfile.TemporaryDirectory(prefix="wuxing-netlist-", dir=Path.cwd()) as name:
         folder = Path(name)

@@ -76,12 +76,13 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
                         magnification=magnification, **instincts)
     neuron = draw(neurons(one, fraction))
     integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
-    arrangement = draw(st.sampled_from(["parallel", "parallel", "time-shared", "some time-shared"]))
+    arrangement = draw(st.sampled_from(["parallel", "time-shared", "some time-shared", "some time-shared"]))
     if any(len(set(values)) > 1 for values in (neuron.K1, neuron.K2, neuron.K3, neuron.rest)):
         arrangement = "parallel"
     units = tuple(draw(st.integers(1, size)) for size in sizes[1:])
     if arrangement == "some time-shared":
         first, last = sorted(draw(st.tuples(*[st.integers(0, len(units) - 1)] * 2)))
+        first += (first, last) == (0, len(units) - 1) and len(units) > 1               # not all of them
         arrangement = f"time-shared {first}-{last}"
     for layers, time_shared in served(arrangement, len(units)):
         if time_shared:

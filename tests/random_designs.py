@@ -65,7 +65,8 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     if draw(st.booleans()):
         formats, fraction, one = {"bracket": formats["bracket"] and Format(16, 12)}, 12, 2
     rate = st.sampled_from([2.0**-k for k in range(6)] + [0.0])
-    sizes = tuple(draw(st.lists(st.integers(1, most_neurons), min_size=2, max_size=4)))
+    depth = draw(st.sampled_from([2, 3, 3, 4]))
+    sizes = tuple(draw(st.lists(st.integers(1, most_neurons), min_size=depth, max_size=depth)))
     learns = draw(st.sampled_from([True, True, True, False]))
     margin = draw(st.sampled_from([0.5, 0.5, 0.75]))
     instincts = {f"{name}_instinct": draw(st.sampled_from(["proportional", "proportional", "sign"]))

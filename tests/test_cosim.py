@@ -178,7 +178,9 @@ def random_circuits(monkeypatch, examples):
             compared(case)
         count.update(name for name in limits if limits[name])
         count.update(["all", "folded" if any(layer.folds > 1 for layer in case.design.layers) else "unfolded",
-                      f"{len({array.time_shared for array in case.design.arrays})} kinds of arrays"])
+                      f"{len({array.time_shared for array in case.design.arrays})} kinds of arrays",
+                      "by sign" if case.design.signs else "in proportion",
+                      "magnified" if case.design.learns and case.design.network.learning.magnification else "not magnified"])
     equal()
     return count
 
@@ -188,7 +190,7 @@ def test_200_random_circuits(monkeypatch):
     count = random_circuits(monkeypatch, 200)
     assert count["all"] == 200
     assert min(count["saturated"], count["folded"], count["unfolded"]) >= 40, count
-    assert min(count["held"], count["extinct"], count["2 kinds of arrays"]) >= 20, count
+    assert min(count[name] for name in ("held", "extinct", "2 kinds of arrays", "by sign", "magnified")) >= 20, count
 
 
 # ---------------------------------------------------------------- differences are named

@@ -21,9 +21,8 @@ BRANCH = 4                                # clusters that share one registered c
 
 def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
     """The fields in their order, without those that an array of this kind does not need. Widths in bits; flags have one."""
-    design, learns = array.design, array.learns
+    design, learns, one_port, two_ports = array.design, array.learns, array.ports == 1, array.ports == 2
     registers, lut, block = (array.rings == rings for rings in ("registers", "lut", "block"))
-    one_port, two_ports = array.ports == 1, array.ports == 2
     address = max(1, (array.depth - 1).bit_length())
     parts: tuple[tuple[bool, dict[str, Any]], ...] = (
         (two_ports, {

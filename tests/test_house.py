@@ -215,6 +215,13 @@ MODULES = sorted(path for package in ("golden_model", "hdl", "sim", "boards", "w
                  for path in (ROOT / package).rglob("*.py") if path.name != "__init__.py")
 
 
+def test_no_function_of_the_gateware_is_longer_than_a_screen():
+    long = {f"{path.name}: {node.name}": node.end_lineno - node.lineno + 1 for path in (ROOT / "hdl").rglob("*.py")
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.FunctionDef)}
+    assert len(long) > 300
+    assert {name: lines for name, lines in long.items() if lines > 60} == {}
+
+
 def test_every_module_has_its_tests_by_name_or_in_the_table():
     """Two modules of one name cannot both have the test of that name: the deeper one stands in the table."""
     listing = {}

@@ -166,6 +166,8 @@ def test_recordings_tell_by_which_rule_they_became_equally_long(tmp_path):
 
 def test_arrays_have_no_columns_with_names(tmp_path):
     np.savez(tmp_path / "a.npz", X=np.ones((6, 2)), y=[0, 1] * 3)
-    with pytest.raises(InputError, match=refusal(f"--categories must name columns of a table with a header, but "
-                                                 f"{tmp_path / 'a.npz'} is none; leave it out")):
-        datasets.read(str(tmp_path / "a.npz"), Reading(categories=("colour",)))
+    for option, reading in (("--categories", Reading(categories=("colour",))), ("--label", Reading(label="y")),
+                            ("--without", Reading(without=("colour",)))):
+        with pytest.raises(InputError, match=refusal(f"{option} must name columns of a table with a header, but "
+                                                     f"{tmp_path / 'a.npz'} is none; leave it out")):
+            datasets.read(str(tmp_path / "a.npz"), reading)

@@ -249,6 +249,11 @@ def _gathered(name: str, reading: Reading) -> Samples | Collection:
     gathered = _read(name, reading)
     if reading.categories and not gathered.categories:
         raise InputError(f"--categories must name columns of a table with a header, but {name} is none; leave it out")
+    if not gathered.features:
+        known = gathered.columns if isinstance(gathered, Collection) else {}          # a split may have left one out
+        for option, names in (("--label", [reading.label] if reading.label else []), ("--without", reading.without)):
+            if any(each not in known for each in names):
+                raise InputError(f"{option} must name columns of a table with a header, but {name} is none; leave it out")
     return gathered
 
 

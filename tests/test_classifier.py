@@ -2,6 +2,7 @@
 import copy
 import pickle
 import re
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -275,14 +276,15 @@ def test_a_model_file_has_all_that_a_prediction_needs(quick, tmp_path):
 
 def test_parameters_of_a_classifier_from_a_file_can_be_changed(tmp_path):
     """What the description of the file says stands in no parameter's way, and what no parameter stands for is kept."""
-    network = Network(layers=(6, 4, 3), seed=5, integration=Integration(steps=4), learning=Learning(bias=2**-5, epochs=9))
+    network = Network(layers=(6, 4, 3), seed=5, integration=Integration(steps=4), learning=Learning(
+        bias=2**-5, epochs=9, magnification=(2,)))
     model_file.save(tmp_path / "model.npz", network, "fixed", parameters.initial(network, "fixed"), {})
     read = WuxingClassifier.from_file(tmp_path / "model.npz")
-    assert read.description == {"integration": {"steps": 4}, "learning": {"bias": 2**-5}}
+    assert read.description == {"integration": {"steps": 4}, "learning": {"bias": 2**-5, "magnification": [2]}}
     assert read._network(6, 3, 100) == network
     read.set_params(epochs=3, dropout=0.5, learning_rate=2**-3, hidden=(8,), random_state=6)
     assert read._network(6, 3, 100) == Network(layers=(6, 8, 3), seed=6, integration=Integration(steps=4), learning=Learning(
-        links=2**-3, bias=2**-5, epochs=3, dropout=0.5))
+        links=2**-3, bias=2**-5, epochs=3, dropout=0.5, magnification=(2,)))
 
 
 def test_a_model_file_of_the_command_line_says_how_its_samples_were_encoded(tmp_path):
@@ -333,7 +335,7 @@ def test_missing_values_pass_where_the_encoding_takes_them():
     ({"encoding": 4}, 'encoding must be words such as "standard median" or a Recipe, not 4'),
     ({"description": {"seed": 1}}, "description must not have seed, for which hidden and random_state stand; leave it out"),
     ({"description": {"learning": {"lambda": 1}}}, "learning has no entry 'lambda'; it has " + ", ".join(
-        entry for entry in Network(layers=(1, 1)).to_dict()["learning"])),
+        entry.name for entry in fields(Learning))),
 ])
 def test_parameters_that_cannot_be_used(parameters, text):
     with refused(text):

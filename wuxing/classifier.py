@@ -379,7 +379,7 @@ def _unusual(network: Network) -> dict[str, dict[str, Any]] | None:
     """The description that gives this network, without what parameters of the estimator stand for and what is so by default."""
     usual = Network(layers=network.layers).with_learning(links=network.learning.links, bias=network.learning.links,
                                                          epochs=network.learning.epochs, dropout=network.learning.dropout)
-    differing = {name: {entry: value for entry, value in section.items() if value != usual.to_dict()[name][entry]}
+    differing = {name: {entry: value for entry, value in section.items() if value != usual.to_dict()[name].get(entry)}
                  for name, section in network.to_dict().items() if name not in OWN}
     return {name: section for name, section in differing.items() if section} or None
 

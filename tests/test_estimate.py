@@ -191,8 +191,15 @@ def test_the_command_writes_what_the_functions_say(tmp_path, capsys):
     assert content["memory_bits"] == asdict(estimate.memory(design))
     assert content["MHz"] == 80
     screen = capsys.readouterr().out
-    assert "20-7-3 that infers and learns, shift, on 7 units (4, 3)" in screen
+    assert "20-7-3 that infers and learns, shift, on 7 units (4, 3 of a layer)" in screen
     assert f"{1e6 * 80 / estimate.clocks(design, 5).inferred:,.0f}" in screen
+
+
+def test_units_that_layers_share_are_counted_once(tmp_path, capsys):
+    description = tmp_path / "small.toml"
+    description.write_text("layers = [20, 7, 5, 3]\n", "utf-8")
+    assert cli.main(["estimate", str(description), "--units", "2", "--arrangement", "time-shared 0-1", "--nonzero", "5"]) == 0
+    assert "shift, on 4 units (2, 2, 2 of a layer)" in capsys.readouterr().out
 
 
 def test_the_command_says_what_does_not_fit(tmp_path, capsys):

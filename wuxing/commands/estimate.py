@@ -69,7 +69,7 @@ def estimate(model: designs.NetworkArgument, circuit: Circuit,
     screen = console.out(json)
     does = "infers and learns" if design.learns else "infers"
     screen.print(f"[bold]{console.literal(model)}[/bold]: {'-'.join(map(str, network.layers))} that {does}, {design.kind}, on "
-                 f"{sum(design.units)} units ({', '.join(map(str, design.units))})", soft_wrap=True)
+                 f"{cells.multipliers} units ({', '.join(map(str, design.units))} of a layer)", soft_wrap=True)
     table = console.table(f"Per image with {inputs} nonzero inputs, images without pause, at {MHz:g} MHz",
                           right=("clocks", "us", "images per s"), left=("",))
     for name, count in (("inferred", clocks.inferred), ("learnt, with an error", clocks.learnt),
@@ -84,7 +84,7 @@ def estimate(model: designs.NetworkArgument, circuit: Circuit,
     for name, count in asdict(cells).items():
         table.add_row(names[name], f"{count:,}", f"{limits[name]:,}", f"{100 * count / limits[name]:.0f}")
     screen.print(table, "", sep="\n")
-    screen.print(f"{cells.cells / sum(design.units):.0f} logic cells a unit, all counted; memory: weights "
+    screen.print(f"{cells.cells / cells.multipliers:.0f} logic cells a unit, all counted; memory: weights "
                  f"{memory.weights:,} bits, lists {memory.lists:,}, queues {memory.queues:,}", soft_wrap=True)
     too_much = [names[name] for name, count in asdict(cells).items() if count > limits[name]]
     if too_much:

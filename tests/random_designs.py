@@ -80,7 +80,7 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     arrangement = draw(st.sampled_from(["parallel", "time-shared", "some time-shared", "some time-shared"]))
     if any(len(set(values)) > 1 for values in (neuron.K1, neuron.K2, neuron.K3, neuron.rest)):
         arrangement = "parallel"
-    units = tuple(draw(st.integers(1, size)) for size in sizes[1:])
+    units = sizes[1:] if draw(st.integers(0, 3)) == 0 else tuple(draw(st.integers(1, size)) for size in sizes[1:])
     if arrangement == "some time-shared":
         first, last = sorted(draw(st.tuples(*[st.integers(0, len(units) - 1)] * 2)))
         first += (first, last) == (0, len(units) - 1) and len(units) > 1               # not all of them

@@ -187,7 +187,7 @@ def test_integers_are_the_rounded_reals_of_the_contract(name, layer, gains, expo
 
 
 def with_instincts(learning, instinct, gains=(1.0, 0.0, 0.0)):
-    return replace(learning, leak=0.0, **{f"{name}_instinct": instinct for name in ("links", "bias", "K")},
+    return replace(learning, leak=0.0, magnification=(), **{f"{name}_instinct": instinct for name in ("links", "bias", "K")},
                    **{f"{name}_gains": gains for name in ("links", "bias", "K")})
 
 

@@ -4,7 +4,8 @@ Everything random follows from ``network.seed`` and the epoch alone, so float an
 order: the order of epoch t is the permutation of ``default_rng([seed, 1, t])``, and the offsets of shifted images are
 drawn from ``default_rng([seed, 2, t])`` in that order, the pixels that input dropout loses from
 ``default_rng([seed, 3, t])``, with weights of images what is left to chance of them from ``default_rng([seed, 4, t])``, and
-the tosses for images that are flipped, before they are shifted, from ``default_rng([seed, 5, t])``.
+the tosses for images that are flipped, before they are shifted, from ``default_rng([seed, 5, t])``, and the rectangles that are
+erased from images, after they are shifted, from ``default_rng([seed, 6, t])``.
 """
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from golden_model.parameters import Layer, Parameters
 AnyModel = Model | CompiledModel
 Engine = Callable[[Network, str, Parameters | None], Learner]
 
-ORDER_STREAM, SHIFT_STREAM, DROPOUT_STREAM, WEIGHTS_STREAM, FLIP_STREAM = 1, 2, 3, 4, 5       # 0 draws the initial links
+ORDER_STREAM, SHIFT_STREAM, DROPOUT_STREAM, WEIGHTS_STREAM, FLIP_STREAM, ERASE_STREAM = range(1, 7)    # 0 draws the first links
 CHUNK = 2000                              # images between two reports of progress, about; Ctrl-C is heard there
 
 
@@ -68,7 +69,7 @@ class Training:
 
 
 def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parameters | None = None, shift: int = 0,
-          flip: bool = False, weights: npt.ArrayLike | None = None, evaluate_each_epoch: bool = False,
+          flip: bool = False, erase: int = 0, weights: npt.ArrayLike | None = None, evaluate_each_epoch: bool = False,
           engine: Engine = CompiledModel,
           on_progress: Callable[[int, int, int, int], None] | None = None,
           on_epoch: Callable[[Epoch], None] | None = None) -> Training:
@@ -85,6 +86,9 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
         Most pixels by which an image is moved at random before it is learnt, anew in each epoch.
     flip : bool
         Whether half of the images, drawn anew in each epoch, are learnt as in a mirror, left for right.
+    erase : int
+        Most pixels in height and in width of a rectangle of zeros that covers a part of half of the images as they are learnt,
+        drawn anew in each epoch (``transforms.erased``); 0: none.
     weights : reals (images,), optional
         How often each training image is learnt in an epoch: as often as the whole part says, and once more with the chance of
         the rest. By default once.
@@ -113,7 +117,7 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     KeyboardInterrupt
         If no epoch is complete.
     """
-    _check(network, dataset, shift)
+    _check(network, dataset, shift, erase)
     times = _weights(weights, len(dataset.train_labels))
     model = engine(network, arithmetic, values)
     first_averaged = network.learning.epochs - network.learning.averaged_epochs
@@ -121,7 +125,7 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     try:
         model.learn(dataset.train_images[:0], dataset.train_labels[:0], 0)   # compiles before the clock runs
         for epoch in range(network.learning.epochs):
-            record = _pass(model, network, dataset, times, shift, flip, epoch, on_progress)
+            record = _pass(model, network, dataset, times, shift, flip, erase, epoch, on_progress)
             before, records = done if done is not None else (None, [])
             total = _Sum.of(model.parameters, before if epoch > first_averaged else None)
             done = total, [*records, record]
@@ -139,13 +143,14 @@ def train(network: Network, arithmetic: str, dataset: Dataset, *, values: Parame
     return Training(parameters=all_pixels(network, arithmetic, done[0].mean()), epochs=done[1])
 
 
-def _check(network: Network, dataset: Dataset, shift: int) -> None:
+def _check(network: Network, dataset: Dataset, shift: int, erase: int) -> None:
     """Raise an ``InputError`` unless such a training can begin."""
     datasets.check_fits(dataset, network)
     height, width = dataset.image_shape
     if not 0 <= shift < min(height, width):
         raise InputError(f"images of {height}x{width} must be shifted by at most 0 to {min(height, width) - 1} pixels, "
                          f"not {shift}")
+    transforms.check_erased(dataset.image_shape, erase)
     if network.learning.frozen and network.learning.dropout:
         raise InputError(f"learning.dropout must be 0 when the first layer is frozen, not {network.learning.dropout:g}, "
                          "because its links did not learn to do without the lost pixels; set dropout or frozen to 0")
@@ -187,12 +192,14 @@ def presented(weights: npt.NDArray[np.float64], seed: int, epoch: int) -> npt.ND
 
 
 def changed(images: npt.NDArray[np.uint8], image_shape: tuple[int, int], seed: int, epoch: int, *, shift: int,
-            flip: bool) -> npt.NDArray[np.uint8]:
-    """The images of an epoch, in their order, flipped and shifted as ``train`` does it. ``images`` (n, pixels)."""
+            flip: bool, erase: int = 0) -> npt.NDArray[np.uint8]:
+    """The images of an epoch, in their order, flipped, shifted and erased as ``train`` does it. ``images`` (n, pixels)."""
     if flip:
         images = transforms.flipped(images, image_shape, np.random.default_rng([seed, FLIP_STREAM, epoch]))
     if shift:
         images = transforms.shift(images, image_shape, np.random.default_rng([seed, SHIFT_STREAM, epoch]), shift)
+    if erase:
+        images = transforms.erased(images, image_shape, np.random.default_rng([seed, ERASE_STREAM, epoch]), erase)
     return images
 
 
@@ -206,21 +213,22 @@ def _weights(weights: npt.ArrayLike | None, count: int) -> npt.NDArray[np.float6
 
 
 def _pass(model: Learner, network: Network, dataset: Dataset, weights: npt.NDArray[np.float64] | None, shift: int, flip: bool,
-          epoch: int, on_progress: Callable[[int, int, int, int], None] | None) -> Epoch:
+          erase: int, epoch: int, on_progress: Callable[[int, int, int, int], None] | None) -> Epoch:
     seed, batch = network.seed, network.learning.batch
     chosen = np.arange(len(dataset.train_labels)) if weights is None else presented(weights, seed, epoch)
     count = len(chosen)
     order = chosen[np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(count)]
     images = dataset.train_images
-    if flip or shift:
-        images = changed(images[order], dataset.image_shape, seed, epoch, shift=shift, flip=flip)
+    as_they_are = not (flip or shift or erase)
+    if not as_they_are:
+        images = changed(images[order], dataset.image_shape, seed, epoch, shift=shift, flip=flip, erase=erase)
     losses = np.random.default_rng([seed, DROPOUT_STREAM, epoch])
     dropout = np.float32(network.learning.dropout)
     step = max(CHUNK // batch, 1) * batch                     # whole batches, so that chunks change no bit
     right, seconds = 0, 0.0
     for start in range(0, count, step):
         part = order[start:start + step]
-        chunk = images[start:start + step] if flip or shift else images[part]
+        chunk = images[part] if as_they_are else images[start:start + step]
         if dropout:
             chunk = chunk * (losses.random(chunk.shape, dtype=np.float32) >= dropout)
         labels = dataset.train_labels[part]

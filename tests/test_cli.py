@@ -63,6 +63,18 @@ def test_options_override_the_configuration(tmp_path):
     assert network.learning.dropout == 0.125
 
 
+def test_changes_of_images_reach_the_training_and_its_record(model, tmp_path):
+    weights = [model_file.load(model).parameters[0].weights]
+    for number, (option, name, value) in enumerate(
+            [(["--shift", "1"], "shift", 1), (["--flip"], "flip", True), (["--erase", "4"], "erase", 4)]):
+        path = tmp_path / f"{number}.npz"
+        assert main(["train", *QUICK, *option, "-o", str(path)]) == 0
+        loaded = model_file.load(path)
+        assert loaded.record["options"][name] == value
+        weights.append(loaded.parameters[0].weights)
+    assert len({array.tobytes() for array in weights}) == 4
+
+
 def test_default_layers_follow_the_data(tmp_path):
     path = tmp_path / "m.npz"
     assert main(["train", "--dataset", "digits", "--train-images", "20", "--epochs", "1", "-q", "-o", str(path)]) == 0

@@ -88,7 +88,7 @@ def test_nearest_neighbours_by_warping_are_those_of_the_whole_table_of_distances
 def test_without_pytorch_its_networks_are_refused_in_one_sentence(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     for taught in (lambda: torch_networks.gru(DATA, 4, 1, 0),
-                   lambda: torch_networks.same_sizes(DATA, Network(layers=(64, 4, 10)), 1, shift=0, flip=False)):
+                   lambda: torch_networks.same_sizes(DATA, Network(layers=(64, 4, 10)), 1, shift=0, flip=False, erase=0)):
         with pytest.raises(ToolError, match=f"^{re.escape(MISSING)}$"):
             taught()
 
@@ -100,7 +100,7 @@ def test_networks_of_pytorch_learn_where_it_is_installed(network):
     whole = datasets.load("digits")
 
     def taught():
-        return torch_networks.same_sizes(whole, network.with_learning(dropout=0.0), 10, shift=0, flip=False)
+        return torch_networks.same_sizes(whole, network.with_learning(dropout=0.0), 10, shift=0, flip=False, erase=0)
     if find_spec("torch") is None:
         with pytest.raises(ToolError, match=f"^{re.escape(MISSING)}$"):
             taught()
@@ -119,21 +119,21 @@ def test_each_method_is_run_with_what_its_task_says(monkeypatch):
     monkeypatch.setattr(torch_networks, "same_sizes", answers)
     monkeypatch.setattr(yardsticks, "mlp", answers)
     entry = {"name": "full", "beside": [benchmarks.GRU, benchmarks.BACKPROPAGATION, benchmarks.MLP], "passes": 7, "units": 9,
-             "shift": 1, "network": {"layers": [64, 4, 10], "learning": {"dropout": 0.1}}}
+             "shift": 1, "erase": 3, "network": {"layers": [64, 4, 10], "learning": {"dropout": 0.1}}}
     for setting in benchmarks.tasks(SETTINGS | {"data": [table(once=[], networks=[entry])]}):
         if setting["method"] != "integers" and setting["seed"] == 5:
             assert benchmarks.run(setting) == {"accuracy": 100.0, "online": [], "tested": 360}
     (gru, _), ((network, passes), options), (mlp, _) = calls
     assert gru == (9, 7, 5)
     assert (network.layers, network.learning.dropout, network.seed, passes, options) == (
-        (64, 4, 10), 0.1, 5, 7, {"shift": 1, "flip": False})
+        (64, 4, 10), 0.1, 5, 7, {"shift": 1, "flip": False, "erase": 3})
     assert mlp == ((4,), 7, 5)
 
 
 def run_of(method, seed, part, accuracy, tested=10, name=""):
     network = Network(layers=(64, 4, 10), learning=Learning(epochs=2), seed=seed)
     return Run({"name": name, "method": method, "seed": seed, "part": part, "dataset": "build/d.npz", "hold_out": None,
-                "shift": 1, "flip": True, "passes": 3, "units": 5, "network": network.to_dict()},
+                "shift": 1, "flip": True, "erase": 4, "passes": 3, "units": 5, "network": network.to_dict()},
                {"accuracy": accuracy, "online": [], "tested": tested})
 
 
@@ -146,7 +146,8 @@ def test_figures_are_means_of_folds_first_and_of_seeds_then():
     [first] = summary.tables
     assert first.title == "d: 20 samples in 2 folds, mean and spread over seeds, and the least seed"
     assert first.rows == [("logistic regression", "", "55.00", "55.00"),
-                          ("**integers**", "64-4-10; shifted by 1; flipped; 2 epochs", "76.50 ± 7.07", "71.50"),
+                          ("**integers**", "64-4-10; shifted by 1; flipped; erased up to 4x4; 2 epochs", "76.50 ± 7.07",
+                           "71.50"),
                           ("PyTorch, GRU", "5 units, 3 epochs", "60.00 ± 0.00", "60.00")]
 
 

@@ -104,7 +104,7 @@ def test_the_number_of_points_is_the_product_of_the_choices(counts):
     ("", "grid {path}: the entry grid must be given, but is not"),
     ("shift = 1.5\n[grid]", "grid {path}: shift must be int, not 1.5"),
     ("speed = 1\n[grid]", ("grid {path}: there must be no entry 'speed'; known are dataset, reading, encoding, arithmetic, "
-                           "board, seeds, hold_out, train_images, shift, flip, network, grid")),
+                           "board, seeds, hold_out, train_images, shift, flip, erase, network, grid")),
     ("board = 5\n[grid]", "grid {path}: board must be str, not 5"),
     ("board = 'desk'\n[grid]", "grid {path}: " + NO_BOARD),
     ("[grid]\nboard = ['ulx3s-85f', 'desk']", ("every combination of a grid must be a network, but {{'board': 'desk'}}: "

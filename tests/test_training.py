@@ -24,7 +24,7 @@ def same(a, b):
                for x, y in zip(a, b, strict=True) for name in ("weights", "bias", "coupling"))
 
 
-def by_hand(description, arithmetic, epochs, shift=0, flip=False):
+def by_hand(description, arithmetic, epochs, shift=0, flip=False, erase=0):
     """Parameters after each epoch, from the documented streams alone."""
     model, result = CompiledModel(description, arithmetic), []
     for epoch in range(epochs):
@@ -34,16 +34,18 @@ def by_hand(description, arithmetic, epochs, shift=0, flip=False):
             images = transforms.flipped(images, DATA.image_shape, np.random.default_rng([description.seed, 5, epoch]))
         if shift:
             images = transforms.shift(images, DATA.image_shape, np.random.default_rng([description.seed, 2, epoch]), shift)
+        if erase:
+            images = transforms.erased(images, DATA.image_shape, np.random.default_rng([description.seed, 6, epoch]), erase)
         model.learn(images, DATA.train_labels[order], epoch)
         result.append(model.parameters)
     return result
 
 
-@pytest.mark.parametrize(("shift", "flip"), [(0, False), (1, False), (0, True), (1, True)])
+@pytest.mark.parametrize(("shift", "flip", "erase"), [(0, False, 0), (1, False, 0), (0, True, 0), (0, False, 8), (1, True, 3)])
 @pytest.mark.parametrize("arithmetic", ["float", "fixed"])
-def test_an_epoch_is_the_documented_permutation_flip_and_shift(arithmetic, shift, flip):
-    training = train(network(), arithmetic, DATA, shift=shift, flip=flip)
-    assert same(training.parameters, by_hand(network(), arithmetic, 3, shift, flip)[-1])
+def test_an_epoch_is_the_documented_permutation_and_changes(arithmetic, shift, flip, erase):
+    training = train(network(), arithmetic, DATA, shift=shift, flip=flip, erase=erase)
+    assert same(training.parameters, by_hand(network(), arithmetic, 3, shift, flip, erase)[-1])
     assert not training.interrupted
     assert training.complete_epochs == 3
 
@@ -137,16 +139,17 @@ def test_frozen_layers_stay():
     assert not np.array_equal(training.parameters[1].weights, start[1].weights)
 
 
-@pytest.mark.parametrize(("change", "shift", "message"), [
-    ({"layers": (63, 10)}, 0, "layers must begin with 64 for images of 8x8, not 63"),
-    ({"layers": (64, 9)}, 0, "layers must end with at least 10 for labels 0..9, not 9"),
-    ({}, 8, "images of 8x8 must be shifted by at most 0 to 7 pixels, not 8"),
-    ({}, -1, "images of 8x8 must be shifted by at most 0 to 7 pixels, not -1"),
-    ({"learning": Learning(frozen=3)}, 0, "learning.frozen must be 0 to 2 for layers (64, 6, 10), not 3"),
+@pytest.mark.parametrize(("change", "options", "message"), [
+    ({"layers": (63, 10)}, {}, "layers must begin with 64 for images of 8x8, not 63"),
+    ({"layers": (64, 9)}, {}, "layers must end with at least 10 for labels 0..9, not 9"),
+    ({}, {"shift": 8}, "images of 8x8 must be shifted by at most 0 to 7 pixels, not 8"),
+    ({}, {"shift": -1}, "images of 8x8 must be shifted by at most 0 to 7 pixels, not -1"),
+    ({}, {"erase": 9}, "rectangles erased from images of 8x8 must have sides of at most 0 to 8 pixels, not 9"),
+    ({"learning": Learning(frozen=3)}, {}, "learning.frozen must be 0 to 2 for layers (64, 6, 10), not 3"),
 ])
-def test_what_does_not_fit_is_refused(change, shift, message):
+def test_what_does_not_fit_is_refused(change, options, message):
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
-        train(replace(network(), **change), "fixed", DATA, shift=shift)
+        train(replace(network(), **change), "fixed", DATA, **options)
 
 
 class Recorder(CompiledModel):

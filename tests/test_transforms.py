@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from golden_model.data.datasets import load
-from golden_model.data.transforms import flipped, inverted, moved, rotated, shift
+from golden_model.data.transforms import erased, flipped, inverted, moved, rotated, shift
 from golden_model.errors import InputError
 
 SHAPE = (3, 4)
@@ -57,6 +57,42 @@ def test_each_toss_turns_an_image_left_for_right_with_its_channels_in_place():
         IMAGES[0].tolist(), [16, 15, 14, 13, 20, 19, 18, 17, 24, 23, 22, 21]]
     assert flipped(IMAGES, (3, 2), Drawn())[1].tolist() == [15, 16, 13, 14, 19, 20, 17, 18, 23, 24, 21, 22]
     assert np.array_equal(IMAGES, before)
+
+
+def test_a_toss_covers_a_part_of_an_image_with_its_channels():
+    """The second of two images, from the second row and the second column, two rows high and one column wide."""
+    class Drawn:
+        def __init__(self):
+            self.answers = iter([((0, 2, 2), [0, 1]), ((1, 4, (2, 2)), [[3, 3], [2, 1]]), ((0, [1, 2]), [0, 1]),
+                                 ((0, [2, 4]), [0, 1])])
+
+        def integers(self, *arguments):
+            expected, answer = next(self.answers)
+            assert tuple(each.tolist() if isinstance(each, np.ndarray) else each for each in arguments) == expected
+            return np.array(answer)
+
+    before = IMAGES.copy()
+    assert erased(IMAGES, SHAPE, Drawn(), 3).tolist() == [
+        IMAGES[0].tolist(), [13, 14, 15, 16, 17, 0, 19, 20, 21, 0, 23, 24]]
+    assert np.array_equal(IMAGES, before)
+    both = np.stack([IMAGES, IMAGES], 2).reshape(2, 24)              # two bytes a point
+    for byte in range(2):
+        assert erased(both, SHAPE, Drawn(), 3)[1, byte::2].tolist() == [13, 14, 15, 16, 17, 0, 19, 20, 21, 0, 23, 24]
+
+
+def test_half_of_the_images_are_covered_everywhere_alike():
+    images = np.full((4000, HEIGHT * WIDTH), 255, np.uint8)
+    covered = (erased(images, (HEIGHT, WIDTH), np.random.default_rng(5), 2) == 0).reshape(-1, HEIGHT, WIDTH)
+    assert 0.47 < covered.any((1, 2)).mean() < 0.53
+    assert covered.any(2).sum(1).max() == covered.any(1).sum(1).max() == 2
+    assert covered.mean(0).min() > 0.01                              # corners are met least: by 2 %
+
+
+@pytest.mark.parametrize("most", [0, 6])
+def test_what_is_erased_fits_into_the_image(most):
+    with pytest.raises(InputError, match=f"^rectangles erased from images of 6x5 must have sides of at most 1 to 5 pixels, "
+                                         f"not {most}$"):
+        erased(np.zeros((2, HEIGHT * WIDTH), np.uint8), (HEIGHT, WIDTH), np.random.default_rng(0), most)
 
 
 @pytest.mark.parametrize("most", [-1, 5])

@@ -46,6 +46,30 @@ def test_gaps_are_told(tmp_path, capsys, command):
         assert len(model_file.load(tmp_path / "m.npz").record["classes_without_images"]) == 198
 
 
+@pytest.mark.parametrize("command", ["train", "compare", "sweep", "tune"])
+def test_a_single_class_is_refused_quiet_or_not(tmp_path, capsys, command):
+    data = write(tmp_path / "one", [3])
+    arguments = ["--dataset", data, "--epochs", "1"]
+    if command == "tune":
+        arguments += ["--store", str(tmp_path / "store"), "--output", str(tmp_path / "tuned.toml")]
+    if command == "sweep":
+        grid = tmp_path / "grid.toml"
+        grid.write_text(f"dataset = {json.dumps(data)}\n[grid]\n\"learning.epochs\" = [1]\n")
+        arguments = [str(grid), "--store", str(tmp_path / "store")]
+    assert main([command, *arguments, "-q"]) == 2
+    assert capsys.readouterr().err == ("wuxing: training samples must be of two or more classes, but all 30 are of class 3; "
+                                       "give samples of another class as well\n")
+    assert not (tmp_path / "tuned.toml").exists()
+
+
+def test_a_single_class_has_its_name(tmp_path, capsys):
+    table = tmp_path / "plants.csv"
+    table.write_text("length,kind\n" + "".join(f"{n},iris\n" for n in range(60)))
+    assert main(["train", "--dataset", str(table), "--label", "kind", "-q"]) == 2
+    assert ("training samples must be of two or more classes, but all 48 are of class 'iris'; give samples of another class as "
+            "well\n") in capsys.readouterr().err
+
+
 def test_following_the_remedy_silences_it(tmp_path, capsys):
     data = write(tmp_path / "renumbered", [0, 1, 2])
     assert main(["train", "--dataset", data, "--layers", "16,4,3", "--epochs", "1", "-o", str(tmp_path / "m.npz")]) == 0

@@ -252,7 +252,8 @@ def _trained(network: Network, arithmetic: str, data: Dataset, images: Images, v
              progress: TrainingProgress) -> Training:
     progress.begin(f"{title}, seed {network.seed}", network.learning.epochs, len(data.train_labels))
     training = train(network, arithmetic, data, values=values, shift=images.shift, flip=bool(images.flip),
-                     evaluate_each_epoch=True, on_progress=progress.on_progress, on_epoch=progress.on_epoch)
+                     erase=images.erase or 0, evaluate_each_epoch=True, on_progress=progress.on_progress,
+                     on_epoch=progress.on_epoch)
     if training.interrupted:                              # half a comparison compares nothing
         raise KeyboardInterrupt
     return training

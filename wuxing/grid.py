@@ -18,7 +18,7 @@ from wuxing.reports.console import OPTIONAL
 MOST_POINTS = 10_000                      # combinations of a grid; more is a mistake
 ENTRIES: Entries = {
     "dataset": str, "reading": dict, "encoding": str, "arithmetic": str, "board": str, "seeds": [int], "hold_out": int,
-    "train_images": int, "shift": int, "flip": bool, "network": dict, "grid": dict}
+    "train_images": int, "shift": int, "flip": bool, "erase": int, "network": dict, "grid": dict}
 
 Tables = dict[str, Any]                   # of a TOML file: entries of a network's description, or choices for them
 
@@ -26,10 +26,10 @@ Tables = dict[str, Any]                   # of a TOML file: entries of a network
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
     """A grid file with its defaults filled in. ``seeds``: of the runs of each combination. ``hold_out``: training images that
-    are tested on; ``train_images``: how many of the others are learnt; None: all. ``shift``, ``flip``: as
-    of ``wuxing train``. ``network``: what all networks have. ``grid``: what is varied. ``reading``, ``encoding``: how files
-    become samples and these bytes, as ``label``, ``without``, ``split``, ``size``, ``frames`` and ``encoding`` of ``wuxing
-    train`` say it.
+    are tested on; ``train_images``: how many of the others are learnt; None: all. ``shift``, ``flip``,
+    ``erase``: as of ``wuxing train``. ``network``: what all networks have. ``grid``: what is varied. ``reading``,
+    ``encoding``: how files become samples and these bytes, as ``label``, ``without``, ``split``, ``size``, ``frames`` and
+    ``encoding`` of ``wuxing train`` say it.
     """
 
     dataset: str = "mnist"
@@ -43,6 +43,7 @@ class Grid:
     reading: Tables | None = field(default=None, metadata=OPTIONAL)
     encoding: str | None = field(default=None, metadata=OPTIONAL)
     flip: bool | None = field(default=None, metadata=OPTIONAL)
+    erase: int | None = field(default=None, metadata=OPTIONAL)
     grid: Tables
 
 

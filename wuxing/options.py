@@ -96,6 +96,8 @@ class Settings:
         "--shift", min=0, help="Most pixels by which training images are shifted at random.")] = 0
     flip: Annotated[bool, typer.Option(
         "--flip", help="Learn half of the training images as in a mirror, left for right, drawn anew in each epoch.")] = False
+    erase: Annotated[int, typer.Option("--erase", min=0, help=(
+        "Cover half of the training images in part: a rectangle of zeros, at most so many pixels high and wide."))] = 0
     hold_out: Annotated[int | None, typer.Option("--hold-out", min=1, help=(
         "Test on that many training images, which are not trained on, instead of the test images."))] = None
     encoding: Annotated[str | None, typer.Option("--encoding", help=(
@@ -159,6 +161,7 @@ class Settings:
             description = without_dropout(description)
         network = Network.from_dict(description)
         datasets.check_fits(dataset, network)
+        check_lessons(dataset)
         if platform is not None:                                 # before hours of training, not after them
             fit.check(platform, fit.chosen(platform, network))
         return network
@@ -180,7 +183,7 @@ class Settings:
     def images(self) -> Images:
         """What the network description does not hold, for records."""
         return Images(shift=self.shift, hold_out=self.hold_out, train_images=self.train_images, test_images=self.test_images,
-                      flip=self.flip or None)
+                      flip=self.flip or None, erase=self.erase or None)
 
     def platform(self) -> Platform | None:
         """The board to learn for, if one was named.
@@ -194,6 +197,14 @@ class Settings:
             return None
         from boards import platforms
         return platforms.by_name(self.board)
+
+
+def check_lessons(dataset: Dataset) -> None:
+    """Raise an ``InputError`` if all training samples are of one class: whoever learns them gives that answer to everything."""
+    labels = dataset.train_labels
+    if (labels == labels[0]).all():
+        raise InputError(f"training samples must be of two or more classes, but all {len(labels):,} are of class "
+                         f"{brief(dataset.encoding.class_name(int(labels[0])))}; give samples of another class as well")
 
 
 def load_dataset(name: str, train_images: int | None = None, test_images: int | None = None,

@@ -22,14 +22,15 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """Which images of a data set are used, None for all; the most pixels by which they are shifted as they are learnt, and
-    whether half of them are flipped then; None: not."""
+    """Which images of a data set are used, None for all; the most pixels by which they are shifted as they are learnt,
+    whether half of them are flipped then, and the longest side of what is erased from half of them; None: not."""
 
     shift: int
     hold_out: int | None
     train_images: int | None
     test_images: int | None
     flip: bool | None = field(default=None, metadata=OPTIONAL)
+    erase: int | None = field(default=None, metadata=OPTIONAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

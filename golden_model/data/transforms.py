@@ -1,7 +1,8 @@
-"""Changes of images as a sensor might make them: inverted, moved, flipped, rotated. The images given stay as they are.
+"""Changes of images as a sensor might make them: inverted, moved, flipped, covered in part, rotated. The images given stay
+as they are.
 
 Images are uint8 (n, height * width), rows one after the other, as in ``golden_model.data.datasets``; where their points have
-several bytes, ``inverted``, ``moved``, ``shift`` and ``flipped`` take (n, height * width * bytes).
+several bytes, ``inverted``, ``moved``, ``shift``, ``flipped`` and ``erased`` take (n, height * width * bytes).
 """
 from __future__ import annotations
 
@@ -77,6 +78,40 @@ def flipped(images: Bytes, image_shape: tuple[int, int], random: np.random.Gener
     square = images.reshape(len(images), height, width, images.shape[1] // (height * width)).copy()
     square[tosses == 1] = square[tosses == 1, :, ::-1]
     return square.reshape(images.shape)
+
+
+def erased(images: Bytes, image_shape: tuple[int, int], random: np.random.Generator, most: int) -> Bytes:
+    """Half of the images, each by a toss of its own, covered in part by a rectangle of zeros: its height and its
+    width of 1 to ``most`` points, all sizes as likely as each other, and then all places within the image.
+
+    Parameters
+    ----------
+    images : uint8 (n, height * width); it stays as it is
+    image_shape : height and width
+    random : drawn from four times per call: tosses ``integers(0, 2)`` of shape (n,), 1 for an image of which a part is erased,
+        sizes ``integers(1, most + 1)`` of shape (n, 2), height and width, and for top and left in turn ``integers`` of shape
+        (n,), from 0 to the last place from which the rectangle fits
+    most : 1 to the lesser of height and width
+    """
+    height, width = image_shape
+    check_erased(image_shape, most, least=1)
+    tosses = random.integers(0, 2, len(images))
+    sizes = random.integers(1, most + 1, (len(images), 2))
+    top = random.integers(0, height + 1 - sizes[:, 0])
+    left = random.integers(0, width + 1 - sizes[:, 1])
+    rows, columns = np.arange(height), np.arange(width)
+    of_rows = (rows >= top[:, None]) & (rows < (top + sizes[:, 0])[:, None]) & (tosses == 1)[:, None]
+    of_columns = (columns >= left[:, None]) & (columns < (left + sizes[:, 1])[:, None])
+    result = images.reshape(len(images), height, width, images.shape[1] // (height * width)).copy()
+    result[of_rows[:, :, None] & of_columns[:, None, :]] = 0
+    return result.reshape(images.shape)
+
+
+def check_erased(image_shape: tuple[int, int], most: int, *, least: int = 0) -> None:
+    """Raise an ``InputError`` unless rectangles with sides of up to ``most`` points fit into an image; 0 erases nothing."""
+    if not least <= most <= min(image_shape):
+        raise InputError(f"rectangles erased from images of {image_shape[0]}x{image_shape[1]} must have sides of at most "
+                         f"{least} to {min(image_shape)} pixels, not {most}")
 
 
 def rotated(images: Bytes, image_shape: tuple[int, int], degrees: float | npt.NDArray[np.float64]) -> Bytes:

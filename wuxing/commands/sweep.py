@@ -108,6 +108,7 @@ def sweep(runners: Runners,
     points = expand(description, options.default_layers(data))
     for point in points:
         datasets.check_fits(data, point.network)
+    options.check_lessons(data)
     if not quiet and (note := untaught_note(data, data.classes)):
         console.err().print(note, soft_wrap=True)
     nonzero = cost.nonzero_inputs(data.train_images)
@@ -115,7 +116,8 @@ def sweep(runners: Runners,
     tasks = [Task(learner.__name__, learner.VERSION, learner.setting_of(
         Network.from_dict(point.network.to_dict() | {"seed": seed}), point.arithmetic, description.dataset, hold_out=hold_out,
         train_images=description.train_images, shift=description.shift, reading=description.reading,
-        encoding=description.encoding, flip=bool(description.flip))) for point in points for seed in description.seeds]
+        encoding=description.encoding, flip=bool(description.flip),
+        erase=description.erase or 0)) for point in points for seed in description.seeds]
     records = run_tasks(grid.name, tasks, runners, quiet)
     accuracies = [record.result["accuracy"] for record in records]
     count = len(description.seeds)

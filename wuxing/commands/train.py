@@ -48,9 +48,9 @@ def train(settings: Settings,
                     interruption.hold()
             progress.say_data(data, network.layers[-1])
             progress.begin(arithmetic, network.learning.epochs, len(data.train_labels))
-            training = golden_model.training.train(network, arithmetic, data, shift=settings.shift,
-                                    flip=settings.flip, evaluate_each_epoch=True, on_progress=progress.on_progress,
-                                    on_epoch=on_epoch)
+            training = golden_model.training.train(
+                network, arithmetic, data, shift=settings.shift, flip=settings.flip, erase=settings.erase,
+                evaluate_each_epoch=True, on_progress=progress.on_progress, on_epoch=on_epoch)
         model = CompiledModel(network, arithmetic, training.parameters)
         reached = accuracy(model, data.test_images, data.test_labels)
         record = training_record(network, arithmetic, data, training, settings, reached)

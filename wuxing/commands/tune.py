@@ -35,7 +35,7 @@ EPOCHS, MOST_EPOCHS = 60, 240             # of the longest trainings, of 1,000 s
 LESSONS = 60_000                          # samples learnt in the longest trainings of few samples, about
 USUAL = "as usual"
 # Options that say what the data are and how they are learnt: those that the next command needs too
-KEPT = ("dataset", "label", "without", "categories", "split", "size", "frames", "board", "shift", "flip",
+KEPT = ("dataset", "label", "without", "categories", "split", "size", "frames", "board", "shift", "flip", "erase",
         "train_images", "test_images")
 
 
@@ -181,7 +181,7 @@ class Search:
         return Task(learner.__name__, learner.VERSION, learner.setting_of(
             network, self.arithmetic, settings.dataset, hold_out=None, train_images=settings.train_images, shift=settings.shift,
             reading=settings.reading().to_dict(), encoding=candidate.encoding, fold=part,
-            flip=settings.flip))
+            flip=settings.flip, erase=settings.erase))
 
 
 def parts_of(samples: Dataset, folds: int | None) -> list[str]:

@@ -21,9 +21,9 @@ ENTRIES: Entries = {"seeds": [int], "hold_out": int, "train_images": int, "data"
 DATA_ENTRIES: Entries = {"dataset": str, "encoding": str, "frames": str, "split": str, "folds": int, "once": [str],
                          "networks": [dict]}
 NETWORK_ENTRIES: Entries = {"name": str, "beside": [str], "passes": int, "units": int, "shift": int, "flip": bool,
-                            "network": dict}
+                            "erase": int, "network": dict}
 USUAL_DATA: Plain = {"encoding": "", "frames": "", "split": "", "folds": 1}
-USUAL_NETWORK: Plain = {"passes": 20, "units": 64, "shift": 0, "flip": False}
+USUAL_NETWORK: Plain = {"passes": 20, "units": 64, "shift": 0, "flip": False, "erase": 0}
 
 
 def tasks(settings: Plain) -> list[Plain]:
@@ -31,8 +31,8 @@ def tasks(settings: Plain) -> list[Plain]:
 
     Of each of ``data``: ``encoding``, ``frames`` and ``split`` as of ``wuxing train``; ``folds``: how many folds of that split
     are tested on, one after the other; ``once``: methods that draw nothing. Of each of its ``networks``: ``network``, its
-    description; ``shift`` and ``flip`` of the images as they are learnt; ``beside``: methods with as many neurons, that go
-    through the training samples ``passes`` times; ``units`` of a GRU.
+    description; ``shift``, ``flip`` and ``erase`` of the images as they are learnt; ``beside``: methods with as many neurons,
+    that go through the training samples ``passes`` times; ``units`` of a GRU.
 
     Raises
     ------
@@ -74,7 +74,8 @@ def run(setting: Plain) -> Plain:
         if method == MLP:
             classes = yardsticks.mlp(data, network.layers[1:-1], setting["passes"], network.seed)
         else:
-            classes = torch_networks.same_sizes(data, network, setting["passes"], shift=setting["shift"], flip=setting["flip"])
+            classes = torch_networks.same_sizes(data, network, setting["passes"], shift=setting["shift"], flip=setting["flip"],
+                                                erase=setting.get("erase", 0))
     return {"accuracy": percentage(classes == data.test_labels), "online": [], "tested": len(data.test_labels)}
 
 
@@ -138,7 +139,8 @@ def _what(setting: Plain) -> str:
     network = setting["network"]
     words = [] if method == MLP else [
         *(f"{each}" for each in network["wiring"]["layers"] if each != "full"),
-        *([f"shifted by {setting['shift']}"] if setting["shift"] else []), *(["flipped"] if setting.get("flip") else [])]
+        *([f"shifted by {setting['shift']}"] if setting["shift"] else []), *(["flipped"] if setting.get("flip") else []),
+        *([f"erased up to {side}x{side}"] if (side := setting.get("erase")) else [])]
     epochs = network["learning"]["epochs"] if method == OURS else setting["passes"]
     return "; ".join(["-".join(map(str, network["layers"])), *words, f"{epochs} epochs"])
 
@@ -161,11 +163,12 @@ def _of_network(settings: Plain, data: Plain, reading: Plain, described: Plain, 
         return common | learner.setting_of(
             network, "fixed", data["dataset"], hold_out=settings["hold_out"] or None, reading=reading,
             train_images=settings["train_images"] or None, encoding=data["encoding"] or None, shift=described["shift"],
-            flip=described["flip"])
+            flip=described["flip"], erase=described["erase"])
     of_others = {"seed": seed, "layers": list(network.layers), "wiring": {"layers": list(network.wiring.layers)},
                  "learning": {"dropout": network.learning.dropout}}
-    extra = {GRU: {"units": described["units"]}, MLP: {"network": of_others}, BACKPROPAGATION: {
-        "network": of_others, "shift": described["shift"], "flip": described["flip"]}}[method]
+    changes = {name: described[name] for name in ("shift", "flip", "erase") if name != "erase" or described["erase"]}
+    extra = {GRU: {"units": described["units"]}, MLP: {"network": of_others},
+             BACKPROPAGATION: {"network": of_others} | changes}[method]
     return _setting(settings, data, reading, described["name"], method, seed, fold) | {"passes": described["passes"]} | extra
 
 

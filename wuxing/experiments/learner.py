@@ -25,7 +25,7 @@ HOLD_OUT_SEED = 7                         # draws the images that are held out, 
 
 def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int | None, train_images: int | None = None,
                shift: int = 0, each_epoch: bool = False, both: bool = False, every: int = 0, reading: Plain | None = None,
-               encoding: str | None = None, fold: str | None = None, flip: bool = False) -> Plain:
+               encoding: str | None = None, fold: str | None = None, flip: bool = False, erase: int = 0) -> Plain:
     """The task of one network: plain JSON, its seed inside the network's description.
 
     Parameters
@@ -50,9 +50,11 @@ def setting_of(network: Network, arithmetic: str, dataset: str, *, hold_out: int
         The fold of the training images that is tested on, as ``1/5``, in place of ``hold_out``.
     flip
         Whether half of the images are learnt as in a mirror.
+    erase : int
+        Most pixels in height and width of what is erased from half of the images as they are learnt.
     """
     unusual = {name: value for name, value in (("reading", reading), ("encoding", encoding), ("fold", fold),
-                                               ("flip", flip)) if value}
+                                               ("flip", flip), ("erase", erase)) if value}
     return {"network": network.to_dict(), "arithmetic": arithmetic, "dataset": dataset,
             "sha256": whole(dataset, reading, encoding).sha256, "hold_out": hold_out, "train_images": train_images,
             "shift": shift, "each_epoch": each_epoch, "both": both, "every": every} | unusual
@@ -101,7 +103,7 @@ def learnt(setting: Plain,
             course.append([reached / count, accuracy(whole, data.test_images, data.test_labels)])
 
     training = train(network, arithmetic, data, shift=setting["shift"], flip=setting.get("flip", False),
-                     evaluate_each_epoch=setting["each_epoch"], engine=engine, on_progress=test)
+                     erase=setting.get("erase", 0), evaluate_each_epoch=setting["each_epoch"], engine=engine, on_progress=test)
     if training.interrupted:                                  # half a run is no result
         raise KeyboardInterrupt
     return network, training, data, CompiledModel(network, arithmetic, training.parameters, threads=1)

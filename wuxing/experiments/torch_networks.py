@@ -1,7 +1,7 @@
 """Networks of PyTorch, taught by backpropagation: a Wuxing network's sizes with rectified linear units, and a GRU.
 
 Adam at its usual rate on the cross entropy, in batches, the rate falling along a cosine to 0. They see the images that a Wuxing
-network sees: in the same order, flipped, shifted and with as many inputs lost.
+network sees: in the same order, flipped, shifted, erased and with as many inputs lost.
 """
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BATCH = 128
 RATE, GRU_RATE = 1e-3, 4e-3
 
 
-def same_sizes(data: Dataset, network: Network, epochs: int, *, shift: int, flip: bool) -> Classes:
+def same_sizes(data: Dataset, network: Network, epochs: int, *, shift: int, flip: bool, erase: int) -> Classes:
     """Classes of the test images, from a network with the layers, the convolutions and the input dropout of ``network``.
 
     Raises
@@ -51,7 +51,7 @@ def same_sizes(data: Dataset, network: Network, epochs: int, *, shift: int, flip
             raise InputError(f"layers of the peer must be full or convolutions, not {wiring}")
         modules.append(nn.ReLU())
     model = nn.Sequential(*modules[:-1])
-    return _taught(torch, model, data, epochs, network.seed, RATE, shift=shift, flip=flip)
+    return _taught(torch, model, data, epochs, network.seed, RATE, shift=shift, flip=flip, erase=erase)
 
 
 def gru(data: Dataset, hidden: int, epochs: int, seed: int) -> Classes:
@@ -70,7 +70,7 @@ def gru(data: Dataset, hidden: int, epochs: int, seed: int) -> Classes:
             _, last = self.units(x.reshape(len(x), frames, channels))
             return self.classes(last[0])
 
-    return _taught(torch, Reader(), data, epochs, seed, GRU_RATE, shift=0, flip=False)
+    return _taught(torch, Reader(), data, epochs, seed, GRU_RATE, shift=0, flip=False, erase=0)
 
 
 def _channels_first(torch: Any) -> Any:
@@ -93,7 +93,7 @@ def _torch(seed: int) -> Any:
 
 
 def _taught(torch: Any, model: Any, data: Dataset, epochs: int, seed: int, start_rate: float, *, shift: int,
-            flip: bool) -> Classes:
+            flip: bool, erase: int) -> Classes:
     count = len(data.train_labels)
     mean, deviation = data.train_images.mean() / 255, max(data.train_images.std() / 255, 1e-3)
 
@@ -105,7 +105,7 @@ def _taught(torch: Any, model: Any, data: Dataset, epochs: int, seed: int, start
     rate_schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * -(-count // BATCH))
     for epoch in range(epochs):
         order = np.random.default_rng([seed, ORDER_STREAM, epoch]).permutation(count)
-        images = changed(data.train_images[order], data.image_shape, seed, epoch, shift=shift, flip=flip)
+        images = changed(data.train_images[order], data.image_shape, seed, epoch, shift=shift, flip=flip, erase=erase)
         model.train()
         for start in range(0, count, BATCH):
             optimiser.zero_grad()

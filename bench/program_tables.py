@@ -6,27 +6,34 @@ from collections.abc import Iterator
 
 from markdown_table import table
 
-from golden_model.network import POPULATIONS, Network
+from golden_model.network import POPULATIONS, Learning, Network, Wiring
 from hdl import emit, estimate
 from hdl.array_design import ArrayDesign
 from hdl.cells import core_cells
-from hdl.design import Design
+from hdl.design import Design, units_within
 from hdl.half_step import GATE_TO_MULTIPLIER, SHIFT, issue_phases
 from hdl.operations import PARALLEL, TIME_SHARED, Datapath
 from hdl.program import Count, Do, Each, If, Node, Play, Tell, Wait, programs
 
 LASTING = {Count.SETTLING: "all half steps", Count.UNITS: "a clock for each neuron of the fold",
-           Count.INPUTS: "a clock for each input of the layer", Count.LEAVING: "until the outputs have left"}
+           Count.INPUTS: "a clock for each input of the layer", Count.LOADING: "a clock for each point of the image, and 2",
+           Count.PARAMETERS: "two clocks for each parameter of a neuron", Count.LEAVING: "until the outputs have left"}
 PLAYED = {"inputs": "until the last one of the list of inputs is issued",
           "errors": "until the last error of the fold is issued"}
-WHILE = {"fold": "for each fold", "layer": "for each layer",
+WHILE = {"fold": "for each fold", "layer": "for each layer", "position": "for each position",
+         "position back": "for each position",
          "layer backwards": "for each layer that learns, the last one first"}
 IF = {"learn": "if the image is learnt", "error": "if it has an error", "last fold": "if it is the last fold",
-      "reverses": "if the layer sends errors back"}
+      "reverses": "if the layer sends errors back", "window": "if the layer is a convolution",
+      "clears": "if a convolution sends errors back"}
+CONVOLUTIONS = Network(layers=(784, 2304, 512, 128, 10), learning=Learning(epochs=16, halvings=4, dropout=0.0), wiring=Wiring(
+    layers=("convolution 5x5 stride 2 of 28x28x1", "convolution 5x5 stride 2 of 12x12x16", "full", "full")))
 
 
 def array(arrangement: str) -> ArrayDesign:
-    """The second layer of a network, or the array of all."""
+    """The second layer of a network, or the array of all; of one with ``convolutions``."""
+    if arrangement == "convolutions":
+        return Design(network=CONVOLUTIONS).arrays[0]
     return Design(network=Network(layers=(9, 5, 3)), arrangement=arrangement).arrays[-1]
 
 
@@ -97,6 +104,20 @@ def operations(path: Datapath) -> str:
     lines = [[f"`{name}`", *(", ".join(f"`{at.field}`" for at in operation.fields if at.clock == clock) for clock in clocks)]
              for name, operation in path.operations.items()]
     return table(("item", *map(str, clocks)), lines)
+
+
+def convolutions(units: tuple[int, ...], nonzero: int) -> str:
+    """What a network with convolutions takes, by the units of its array."""
+    rows = []
+    for most in units:
+        design = Design(network=CONVOLUTIONS, units=units_within(CONVOLUTIONS, most, "time-shared"), target="ecp5")
+        clocks, cells = estimate.clocks(design, nonzero), core_cells(design)
+        assert clocks.learnt is not None
+        assert clocks.learnt_without_error is not None
+        rows.append([str(most), f"{clocks.inferred:,.0f}", f"{clocks.learnt:,.0f}", f"{clocks.learnt_without_error:,.0f}",
+                     f"{cells.cells:,}", str(cells.block_rams)])
+    return table(("units", "clocks, inferred", "learnt, with an error", "learnt, without an error", "cells (estimate)",
+                  "block RAMs"), rows)
 
 
 def arrangements(layers: tuple[int, ...], most: int, nonzero: int) -> str:

@@ -22,7 +22,7 @@ from boards import fit, floorplan, routing, synthesis, tools
 from golden_model.errors import WuxingError
 from golden_model.storage.atomic_write import write_atomically
 from hdl import emit
-from hdl.design import Design, units_within
+from hdl.design import Design, units_within, usual_arrangement
 
 HARNESS = """
 module harness (input clk, input reset, input given_bit, output taken_bit);
@@ -82,9 +82,9 @@ def measure(design: Design, seeds: list[int], clock: int, router: str, keep: Pat
         device = packed(design.target, folder)
         runs = [placed(design.target, seed, clock, router, folder) for seed in seeds]
     area = device[AREA[design.target]]
-    return {"layers": list(design.network.layers), "units": list(design.units), "target": design.target,
-            "kind": design.kind, "arrangement": design.arrangement, "learns": design.learns, "netlist": cells,
-            "device": device, "area": area,
+    return {"layers": list(design.network.layers), "wiring": list(design.network.wiring.layers), "units": list(design.units),
+            "target": design.target, "kind": design.kind, "arrangement": design.arrangement, "learns": design.learns,
+            "netlist": cells, "device": device, "area": area,
             "area_per_unit": round(area / emit.multipliers(design), 1), "goal_MHz": clock, "runs": runs}
 
 
@@ -101,8 +101,10 @@ def main() -> None:
     parser.add_argument("layers", type=sizes, help="sizes, as 784-128-10")
     parser.add_argument("--target", choices=sorted(DEVICES), default="ecp5")
     parser.add_argument("--kind", default="shift")
-    parser.add_argument("--arrangement", default="parallel")
+    parser.add_argument("--arrangement", default="")
     parser.add_argument("--most-units", type=int, help="in a layer; by default one unit per neuron")
+    parser.add_argument("--wiring", type=lambda text: tuple(text.split(",")), default=(),
+                        help="of each layer, as 'convolution 5x5 stride 2 of 28x28x1,full'; by default full")
     parser.add_argument("--no-learning", action="store_true")
     parser.add_argument("--seeds", type=seeds, default="1", help="of nextpnr, as 1,2,3; empty: area only")
     parser.add_argument("--clock", type=int, help="MHz that nextpnr is asked for")
@@ -110,10 +112,11 @@ def main() -> None:
     parser.add_argument("--router", choices=("router1", "router2"), default="router1", help="of nextpnr; 2 takes less time")
     parser.add_argument("--keep", type=Path, help="folder for netlist and logs")
     arguments = parser.parse_args()
-    network = fit.network_for(arguments.target, arguments.layers)
-    units = units_within(network, arguments.most_units, arguments.arrangement) if arguments.most_units else ()
+    network = fit.network_for(arguments.target, arguments.layers, arguments.wiring)
+    arrangement = arguments.arrangement or usual_arrangement(network)
+    units = units_within(network, arguments.most_units, arrangement) if arguments.most_units else ()
     design = Design(network=network, units=units, target=arguments.target, kind=arguments.kind,
-                    learns=not arguments.no_learning, arrangement=arguments.arrangement)
+                    learns=not arguments.no_learning, arrangement=arrangement)
     words = sys.argv[1:]
     for option in ("--json", "--keep"):
         if option in words:

@@ -10,7 +10,7 @@ from boards.system import SLOTS, buffer_bytes
 from golden_model.errors import InputError
 from golden_model.network import Network
 from hdl.cells import Cells, block_rams, core_cells
-from hdl.design import Design, units_within
+from hdl.design import Design, units_within, usual_arrangement
 
 NAMES = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
          "spram": "SPRAM blocks"}
@@ -101,7 +101,7 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
            arrangement: str | None = None) -> Design:
     """The design with the most processing units that fit; if none fits, that with the fewest, for ``check`` to refuse.
 
-    ``arrangement``: by default the platform's.
+    ``arrangement``: by default the platform's; with convolutions time-shared.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
         If the network cannot be made a circuit for this device.
     """
     most = min(max(network.layers[1:]), platform.device.has["multipliers"])
-    arrangement = arrangement or platform.arrangement
+    arrangement = arrangement or usual_arrangement(network, platform.arrangement)
     whole = Design(network=network, units=units_within(network, max(network.layers[1:]), arrangement), kind=kind,
                    target=platform.target, learns=learns, arrangement=arrangement)
     if fit(platform, whole).fits:
@@ -129,9 +129,9 @@ def _within(platform: Platform, design: Design, most: int | None = None) -> Desi
     return None
 
 
-def network_for(target: str, layers: tuple[int, ...]) -> Network:
+def network_for(target: str, layers: tuple[int, ...], wiring: tuple[str, ...] = ()) -> Network:
     """The description with its defaults; for iCE40 with words that its 16-bit multiplier takes."""
-    return Network.from_dict(NEEDS[target] | {"layers": list(layers)})
+    return Network.from_dict(NEEDS[target] | {"layers": list(layers), "wiring": {"layers": list(wiring)}})
 
 
 def described(platform: Platform, description: Mapping[str, Any], inputs: int, outputs: int, usual: int) -> dict[str, Any]:

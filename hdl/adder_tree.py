@@ -54,7 +54,7 @@ class AdderTree(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         sums: list[Value] = list(self.products)
-        flags: list[Value] = [getattr(self, name) for name in self.result.FLAGS]
+        flags: list[Value] = [getattr(self, name) for name in self.result.flags(self.array)]
 
         def late(values: list[Value], name: str) -> list[Value]:
             registers: list[Value] = [Signal.like(value, name=f"{name}_{place}") for place, value in enumerate(values)]
@@ -71,7 +71,7 @@ class AdderTree(wiring.Component):
 
         total = Signal(signed(self.array.reverse_sum_bits), reset_less=True, name="total")
         m.d.sync += total.eq(sums[0])
-        self.result(m, self).build(total, flags[0], late(flags, "flags"))
+        self.result(m, self).build(total, flags, late(flags, "flags"))
         return m
 
 
@@ -98,8 +98,6 @@ class AtOnce:
     Folded layers have one memory of ``inputs`` words, in which the inputs follow one another.
     """
 
-    FLAGS = ("valid", "first", "last")
-
     def __init__(self, m: Module, tree: Any) -> None:
         self.m, self.tree, self.array = m, tree, tree.array
 
@@ -107,9 +105,14 @@ class AtOnce:
     def members(array: ArrayDesign) -> dict[str, Any]:
         return {"first": In(1), "last": In(1), "error_valid": Out(1), "error": Out(signed(array.formats.error.bits))}
 
-    def build(self, total: Signal, comes: Value, flags: list[Value]) -> None:
-        """``comes``: the total will be valid in the next clock; ``flags``: those of the total."""
-        m, (valid, first, last) = self.m, flags
+    @staticmethod
+    def flags(array: ArrayDesign) -> tuple[str, ...]:
+        """Members that go with the sums through the tree."""
+        return "valid", "first", "last"
+
+    def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
+        """``flags``: those of the total; ``ahead``: those of the total of the next clock."""
+        m, comes, (valid, first, last) = self.m, ahead[0], flags
         whole: Value = total
         if self.array.folds > 1:
             inputs = self.array.most_errors
@@ -133,6 +136,8 @@ class OnRequest:
     -------
     begin : In(1), first : In(1), bank : In(1)
         Strobe before the first input of a fold; the fold is the layer's first one; which half of the memory the layer writes.
+    place : In(range(inputs))
+        The input, where a layer is a convolution; else they follow one another.
     ask : In(1), ask_bank : In(1)
         Strobe: the errors in this bank are wanted from the first one on.
     sender : In(range(layers))
@@ -143,8 +148,6 @@ class OnRequest:
     One memory with a word for each input, twice if errors go back through several layers.
     """
 
-    FLAGS = ("valid",)
-
     def __init__(self, m: Module, tree: Any) -> None:
         self.m, self.tree, self.array = m, tree, tree.array
         self.banked = len(self.array.reversing()) > 1
@@ -152,10 +155,15 @@ class OnRequest:
     @staticmethod
     def members(array: ArrayDesign) -> dict[str, Any]:
         sender = {"sender": In(range(len(array.layers)))} if array.mixes_reverse_shifts else {}
-        return {"begin": In(1), "first": In(1), "bank": In(1), "ask": In(1), "ask_bank": In(1), **sender,
+        place = {"place": In(range(array.most_inputs))} if array.windowed else {}
+        return {"begin": In(1), "first": In(1), "bank": In(1), "ask": In(1), "ask_bank": In(1), **sender, **place,
                 "errors": Out(stream.Signature(signed(array.formats.error.bits)))}
 
-    def build(self, total: Signal, comes: Value, flags: list[Value]) -> None:
+    @staticmethod
+    def flags(array: ArrayDesign) -> tuple[str, ...]:
+        return ("valid", "place") if array.windowed else ("valid",)
+
+    def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
         m, tree, inputs = self.m, self.tree, self.array.most_errors
         m.submodules.partial = partial = memory.Memory(
             shape=total.shape(), depth=2 << ceil_log2(inputs) if self.banked else inputs, init=[], attrs=BLOCK)
@@ -164,7 +172,11 @@ class OnRequest:
             Signal(range(inputs + 1), name="row"), Signal(range(inputs), name="row_late"),
             Signal(range(inputs + 1), name="place"))
         giving, taken = Signal(name="giving"), Signal(name="taken")
-        m.d.sync += [row.eq(Mux(tree.begin, 0, row + comes)), row_late.eq(row), giving.eq(tree.errors.ready & ~taken),
+        if self.array.windowed:
+            m.d.comb += row.eq(ahead[1])
+        else:
+            m.d.sync += row.eq(Mux(tree.begin, 0, row + ahead[0]))
+        m.d.sync += [row_late.eq(row), giving.eq(tree.errors.ready & ~taken),
                      place.eq(Mux(tree.ask, 0, place + taken))]
         m.d.comb += [
             taken.eq(giving & tree.errors.ready),

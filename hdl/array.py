@@ -17,6 +17,7 @@ from hdl.operands import encoded
 from hdl.parts import Parts
 from hdl.sequencer import Sequencer, output_layout
 from hdl.unit import Unit
+from hdl.window import ImagePoints, WindowList
 
 JOINED = 8                                # outputs joined by one registered OR
 
@@ -195,6 +196,8 @@ class ProcessingArray(wiring.Component):
             own, source = sequencer.errors, self.errors
             tree = self._tree(m, products)
             m.d.comb += [tree.begin.eq(sequencer.tree_begin), tree.ask.eq(sequencer.ask)]
+            if array.windowed:
+                m.d.comb += tree.place.eq(sequencer.tree_place)
             if len(array.layers) > 1:
                 bank = sequencer.layer[0]
                 m.d.comb += [tree.bank.eq(bank), tree.ask_bank.eq(Mux(sequencer.ask_own, bank, ~bank))]
@@ -211,18 +214,41 @@ class ProcessingArray(wiring.Component):
     def _lists(self, m: Module) -> None:
         """Inputs: what comes from outside for the first layer, the outputs of the layer before for the others."""
         array, sequencer = self.array, self.sequencer
-        lists = [ActivationList(layer.inputs, layer.formats.displacement.bits) for layer in array.layers[1:]]
+        lists: list[Any] = [self._list(m, number, layer) for number, layer in enumerate(array.layers)]
         with m.Switch(sequencer.layer):
             for number, layer in enumerate(array.layers):
                 with m.Case(number):
-                    source: Any = lists[number - 1] if number else self
+                    source = lists[number]
                     item, entry = sequencer.items.payload, source.items.payload
                     m.d.comb += [sequencer.items.valid.eq(source.items.valid), source.items.ready.eq(sequencer.items.ready),
                                  source.start.eq(sequencer.start), item.last.eq(entry.last), item.index.eq(entry.index),
                                  item.value.eq(encoded(layer, entry.value))]
-        for number, source in enumerate(lists):
+                    if layer.window is not None:
+                        m.d.comb += [source.further.eq(sequencer.further), source.dense.eq(sequencer.dense),
+                                     sequencer.item_place.eq(source.place)]
+        for source in lists:
+            if isinstance(source, WindowList):                        # told a clock before the layer is this one
+                m.d.comb += source.begin.eq(sequencer.begin)
+        for number, source in enumerate(lists[1:]):
             m.submodules[f"list_{number + 1}"] = source
-            m.d.comb += [source.release.eq(sequencer.release), source.written.eq(sequencer.outputs),
-                         source.written_valid.eq(sequencer.outputs_valid & (sequencer.layer == number))]
+            if isinstance(source, WindowList):
+                m.d.comb += [source.written.eq(sequencer.outputs.value), source.written_last.eq(sequencer.outputs.last)]
+            else:
+                m.d.comb += [source.release.eq(sequencer.release), source.written.eq(sequencer.outputs)]
+            m.d.comb += source.written_valid.eq(sequencer.outputs_valid & (sequencer.layer == number))
         m.d.comb += [self.outputs.eq(sequencer.outputs),
-                     self.outputs_valid.eq(sequencer.outputs_valid & (sequencer.layer == len(lists)))]
+                     self.outputs_valid.eq(sequencer.outputs_valid & (sequencer.layer == len(array.layers) - 1))]
+
+    def _list(self, m: Module, number: int, layer: LayerDesign) -> Any:
+        """From which a layer takes its inputs."""
+        if layer.window is None:
+            return ActivationList(layer.inputs, layer.formats.displacement.bits) if number else self
+        window = WindowList(layer.window, signed(layer.formats.displacement.bits) if layer.index else 8)
+        if number == 0:
+            m.submodules.list_0 = window
+            m.submodules.points = points = ImagePoints(layer.inputs)
+            m.d.comb += [self.start.eq(self.sequencer.load), points.load.eq(self.sequencer.load),
+                         points.items.payload.eq(self.items.payload), points.items.valid.eq(self.items.valid),
+                         self.items.ready.eq(points.items.ready), window.written_valid.eq(points.written_valid),
+                         window.written_last.eq(points.written_last), window.written.eq(points.written)]
+        return window

@@ -57,6 +57,15 @@ class ArrayDesign:
         return any(layer.reverses for layer in self.layers)
 
     @property
+    def windowed(self) -> bool:
+        """Some layer is a convolution."""
+        return any(layer.window is not None for layer in self.layers)
+
+    @property
+    def gathers(self) -> bool:
+        return any(layer.gathers for layer in self.layers)
+
+    @property
     def rings(self) -> str:
         return self.first.rings
 
@@ -73,13 +82,13 @@ class ArrayDesign:
 
     @cached_property
     def slots(self) -> tuple[int, ...]:
-        """First slot of each layer in the memory of gates: one for each fold."""
-        return tuple(sum(layer.folds for layer in self.layers[:index]) for index in range(len(self.layers)))
+        """First slot of each layer in the memory of gates: one for each fold of each position."""
+        return tuple(sum(layer.folds * layer.positions for layer in self.layers[:index]) for index in range(len(self.layers)))
 
     @property
     def folds(self) -> int:
-        """Of all layers together."""
-        return sum(layer.folds for layer in self.layers)
+        """Of all positions of all layers together."""
+        return sum(layer.folds * layer.positions for layer in self.layers)
 
     @property
     def numbers(self) -> range:
@@ -108,6 +117,11 @@ class ArrayDesign:
     def memory_file(self, unit: int) -> str:
         """Name of the file with the initial words of one unit's memory."""
         return f"weights_{self.index}_{unit}.hex"
+
+    @property
+    def gathered_words(self) -> int:
+        """Words in which a unit sums up products: at the addresses of the weights of all convolutions."""
+        return max(base + layer.depth for base, layer in zip(self.bases, self.layers, strict=True) if layer.gathers)
 
     @property
     def gate_words(self) -> int:
@@ -154,6 +168,10 @@ class ArrayDesign:
     @property
     def update_shift(self) -> int:
         return self._widest("update_shift")
+
+    @property
+    def gathered_bits(self) -> int:
+        return max(layer.gathered_bits for layer in self.layers if layer.gathers)
 
     @property
     def reverse_sum_bits(self) -> int:

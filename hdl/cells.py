@@ -30,6 +30,7 @@ SEQUENCER = {2: {True: 370, False: 170}, 1: {True: 560, False: 330}}      # by p
 REGISTERS_OF_SEQUENCER = {2: {True: 240, False: 150}, 1: {True: 150, False: 90}}
 CELLS_PER_ADDRESS_BIT, REGISTERS_PER_ADDRESS_BIT = 8.5, {2: 5, 1: 6}
 LIST, QUEUE = 45, 20                      # an input list beside its memory, a queue of errors
+WINDOW = 40                               # the input of a convolution beside its memory
 COMMANDS, REGISTERS_OF_COMMANDS = {"ecp5": 930, "ice40": 985}, 490
 OUTPUT_UNIT, REGISTERS_OF_OUTPUT_UNIT = {True: 170, False: 70}, {True: 100, False: 45}
 
@@ -122,6 +123,11 @@ def time_shared_unit_cells(array: ArrayDesign) -> Cells:
         luts += array.word_bits + s + 12
         registers += updated
         blocks += max(1, block_rams(design.target, array.gate_words, s + 1))
+    if array.gathers:
+        adders.append(array.gathered_bits)
+        luts += 2 * array.gathered_bits
+        registers += 2 * array.gathered_bits + 1
+        blocks += max(1, block_rams(design.target, array.gathered_words, array.gathered_bits))
     lone = LONE_WORDS * s if design.target == "ice40" else 0
     weights = 0 if design.target == "ice40" else block_rams(design.target, array.depth, array.word_bits)
     return Cells(cells=luts + sum(map(adder, adders)) + lone, flip_flops=registers, multipliers=1, block_rams=blocks + weights)
@@ -168,7 +174,13 @@ def array_cells(array: ArrayDesign) -> Cells:
     registers += 0 if array.time_shared else clusters(array) * array.word_bits
     blocks = 0
     for layer in array.layers:
-        if layer.index:
+        if layer.window is not None:
+            place, tap = (layer.inputs - 1).bit_length(), layer.links.bit_length()
+            value = s if layer.index else 8
+            cells += WINDOW + 7 * place + 4 * tap + 2 * value
+            registers += 10 + 6 * place + 5 * tap + 2 * value
+            blocks += max(1, block_rams(design.target, layer.inputs, value))
+        elif layer.index:
             cells += LIST + 6 * layer.inputs.bit_length()
             registers += 30 + 5 * layer.inputs.bit_length()
             blocks += block_rams(design.target, 2 << (layer.inputs - 1).bit_length(), s + layer.inputs.bit_length())

@@ -99,6 +99,8 @@ class Commands(wiring.Component):
         Whether neurons have 15 couplings K behind their bias.
     parameter_bits : tuple of int
         Bits of a link, of a bias, of a K, 1 to 32: of a written word these are taken, and sign-extended.
+    shapes : sequence of (int, int), optional
+        Of each layer the neurons that have parameters of their own, and the links of each; by default all to all.
 
     Members
     -------
@@ -128,10 +130,11 @@ class Commands(wiring.Component):
 
     def __init__(self, layers: tuple[int, ...], *, learns: bool, digest: int, links_rate_shifts: range, bias_rate_shifts: range,
                  initial_links: int | None, initial_bias: int | None, programmable: bool,
-                 parameter_bits: tuple[int, int, int]) -> None:
+                 parameter_bits: tuple[int, int, int], shapes: Sequence[tuple[int, int]] | None = None) -> None:
         _check(layers, digest, {"links": (links_rate_shifts, initial_links), "bias": (bias_rate_shifts, initial_bias)})
         self.layers, self.learns, self.digest, self.programmable = layers, learns, digest, programmable
-        self.parameter_bits = parameter_bits
+        self.parameter_bits, self.shapes = parameter_bits, shapes or list(zip(layers[1:], layers, strict=False))
+        self.most_neurons = max(neurons for neurons, _ in self.shapes)
         self.links_rate_shifts, self.bias_rate_shifts = links_rate_shifts, bias_rate_shifts
         self.initial_links, self.initial_bias = initial_links, initial_bias
         self.outputs = layers[-1]
@@ -166,7 +169,7 @@ class Commands(wiring.Component):
         # of the next word after the header; position in a loop
         self.number = number = Signal(max(8, bits_for(self.words)), name="number")
         self.status = Signal(Status, name="status")
-        self.frame = frame = _Frame(max(map(self._parameters, range(len(self.layers) - 1))), max(self.layers[1:]))
+        self.frame = frame = _Frame(max(map(self._parameters, range(len(self.shapes)))), self.most_neurons)
         # of an image: its label; it needs one word more
         self.label_fits, self.one_left = Signal(name="label_fits"), Signal(name="one_left")
         self.rate_shifts = [_RateShift("links", self.links_rate_shifts, self.initial_links, self.links_rate_shift),
@@ -361,12 +364,13 @@ class Commands(wiring.Component):
     def _word(self, m: Module, written: Value) -> Value:
         """What is kept of a written word: as many low bits as the parameter's format has, sign-extended."""
         links, bias, coupling = (written[:bits].as_signed() for bits in self.parameter_bits)
-        frame, inputs = self.frame, Signal(range(max(self.layers) + 1), name="inputs_of_layer")
+        frame, inputs = self.frame, Signal(range(max(self.outputs, *(count for _, count in self.shapes)) + 1),
+                                           name="inputs_of_layer")
         is_bias, is_coupling = Signal(name="is_bias"), Signal(name="is_coupling")
         with m.Switch(frame.option):
-            for layer, size in enumerate(self.layers[:-1]):
+            for layer, (_, count) in enumerate(self.shapes):
                 with m.Case(layer):
-                    m.d.comb += inputs.eq(size)
+                    m.d.comb += inputs.eq(count)
         with m.If(self.get.en):
             m.d.sync += [is_bias.eq(frame.index == inputs), is_coupling.eq(frame.index > inputs)]
         word: Value = links if len(bias) == len(links) else Mux(is_bias, bias, links).as_signed()
@@ -376,7 +380,7 @@ class Commands(wiring.Component):
 
     def _parameters(self, layer: int) -> int:
         """Parameters of a neuron: links, bias, and 15 couplings if they are programmable."""
-        return self.layers[layer] + 1 + (15 if self.programmable else 0)
+        return self.shapes[layer][1] + 1 + (15 if self.programmable else 0)
 
     def _judged(self, m: Module, frame: _Frame) -> Signal:
         """The status of the frame that has lain in the registers for a clock: the first of what is wrong with it."""
@@ -386,13 +390,13 @@ class Commands(wiring.Component):
 
         # address: compared in as few bits as the greatest allowed value has, all others must be zero
         layers = range(len(self.layers) - 1)
-        last_neuron = Signal(range(max(self.layers[1:])), name="last_neuron")
+        last_neuron = Signal(range(self.most_neurons), name="last_neuron")
         parameters = Signal(range(max(self._parameters(layer) for layer in layers) + 1), name="parameters")
         named, address_fits, rate_fits = Signal(name="named"), Signal(name="address_fits"), Signal(name="rate_fits")
         with m.Switch(option):
             for layer in layers:
                 with m.Case(layer):
-                    m.d.comb += [named.eq(1), last_neuron.eq(self.layers[layer + 1] - 1),
+                    m.d.comb += [named.eq(1), last_neuron.eq(self.shapes[layer][0] - 1),
                                  parameters.eq(self._parameters(layer))]
         index, neuron, count = operand[:len(parameters)], operand[16:16 + len(last_neuron)], argument[:8]
         beyond = Cat(operand[len(parameters):16], operand[16 + len(last_neuron):], argument[8:])

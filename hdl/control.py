@@ -21,7 +21,7 @@ BRANCH = 4                                # clusters that share one registered c
 
 def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
     """The fields in their order, without those that an array of this kind does not need. Widths in bits; flags have one."""
-    design, learns, one_port, two_ports = array.design, array.learns, array.ports == 1, array.ports == 2
+    design, learns, (one_port, two_ports) = array.design, array.learns, (array.ports == ports for ports in (1, 2))
     registers, lut, block = (array.rings == rings for rings in ("registers", "lut", "block"))
     address = max(1, (array.depth - 1).bit_length())
     parts: tuple[tuple[bool, dict[str, Any]], ...] = (
@@ -39,7 +39,7 @@ def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
             "self_enable": 1, "coupling_enable": 1,     # the unit's own displacement, and its neighbours', into the bracket
             "corrector_gate": 1, "predictor_gate": 1,   # the gate that comes from its ring goes to operand A
             "reverse": 1}),                             # the reverse circuit settles
-        (learns and design.signs, {"reverse_sign": 1}),     # of the reverse signal only the sign goes to operand B
+        (learns and design.signs, {"reverse_sign": 1}),     # only the sign of the reverse signal goes to operand B
         (registers or lut, {
             "gate_shift": 1, "gate_new": 1,             # gate ring: rotate; take the gate of the point at the head
             "gate_floor": 1}),                          # that gate is for the reverse circuit
@@ -64,7 +64,7 @@ def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
             "bias_row": 1,                              # it is a bias, whose width may be another than that of a link
             "load": 1, "load_one": 1,                   # write operand A's word instead; the selected unit, next clock
             "unit": range(array.units)}),               # the selected one
-        (design.kind == "programmable", {
+        (array.gathers, _gathering(array)), (design.kind == "programmable", {
             "bracket_add": 1,                           # a product joins the bracket
             "bracket_first": 1, "bracket_subtract": 1,  # it is the first one; it is taken off
             "bracket_latch": 1, "bracket_enable": 1,    # the bracket is complete; it goes to operand B
@@ -79,6 +79,15 @@ def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
                                                   "population_clamp")}))
     return data.StructLayout({name: unsigned(shape) if isinstance(shape, int) else shape
                               for needed, fields in parts if needed for name, shape in fields.items()})
+
+
+def _gathering(array: ArrayDesign | LayerDesign) -> dict[str, Any]:
+    """Of an array that learns convolutions."""
+    words = array.gathered_words if isinstance(array, ArrayDesign) and array.gathers else 1
+    address = max(1, (words - 1).bit_length())
+    return {"sum_read": address, "sum_write": address,  # places of sums over positions
+            "gather": 1, "gather_first": 1,             # the product joins such a sum; it is its first one
+            "apply": 1}                                 # the sum is narrowed and joins the fetched word, not the product
 
 
 def needs_populations(array: ArrayDesign | LayerDesign) -> bool:

@@ -24,7 +24,8 @@ def commands_of(m: Module, core: wiring.Component, design: Design, domain: str =
         design.network.layers, learns=design.learns, digest=frames.digest_word(design.network.digest), links_rate_shifts=links,
         bias_rate_shifts=bias, initial_links=links.start if links else None, initial_bias=bias.start if bias else None,
         programmable=design.kind == "programmable",
-        parameter_bits=(formats.weight.bits, formats.drive.bits, formats.coupling.bits))
+        parameter_bits=(formats.weight.bits, formats.drive.bits, formats.coupling.bits),
+        shapes=[(layer.channels, layer.links) for layer in design.layers])
     m.submodules.commands = DomainRenamer(domain)(commands)
     ready, valid = commands.s_axis.ready, commands.m_axis.valid
     if domain != "sync":

@@ -33,7 +33,7 @@ class Design(Choices):
         Which DSP block the multiplier is.
     learns : bool
         Whether the core can learn.
-    arrangement : "parallel", "time-shared", or for example "time-shared 0-1"
+    arrangement : "parallel", "time-shared", or for example "time-shared 0-1", by default ``usual_arrangement``
         ``parallel``: an array for each layer; layers work on successive images at the same time. ``time-shared``: one array, as
         large as the largest of ``units``, that does one layer after the other, with memories of a single port.
         ``time-shared 0-1``: such an array for layers 0 and 1, and one for each of the others.
@@ -46,7 +46,7 @@ class Design(Choices):
     """
 
     units: tuple[int, ...] = ()
-    arrangement: str = "parallel"
+    arrangement: str = ""
     arrays: tuple[ArrayDesign, ...] = field(init=False, compare=False, repr=False)      # follow from all else
     layers: tuple[LayerDesign, ...] = field(init=False, compare=False, repr=False)
 
@@ -54,6 +54,7 @@ class Design(Choices):
         check_target(self.target)
         if self.kind not in KINDS:
             raise InputError(f"kind must be shift or programmable, not {self.kind!r}")
+        object.__setattr__(self, "arrangement", self.arrangement or usual_arrangement(self.network))
         if self.arrangement == "shared":
             raise InputError("arrangement shared is called time-shared now; give time-shared in its place")
         network = self.network
@@ -62,7 +63,8 @@ class Design(Choices):
         if any(time_shared for _, time_shared in groups):
             self._check_time_shared()
         self._check_network()
-        neurons = network.layers[1:]
+        neurons = tuple(wiring.shape(*sizes)[0] for wiring, *sizes in zip(
+            network.wirings, network.layers, network.layers[1:], strict=False))
         if len(neurons) > MOST_LAYERS:
             raise InputError(f"a core must have at most {MOST_LAYERS} layers of neurons, not {len(neurons)}")
         if max(network.layers) > MOST_ADDRESS - 32:
@@ -78,8 +80,8 @@ class Design(Choices):
                               for layer, (count, size) in enumerate(zip(units, neurons, strict=True)))
         for index, (count, size) in enumerate(zip(units, neurons, strict=True)):
             if not 1 <= count <= size:
-                raise InputError(f"layer {index} must have 1 to {size} processing units, one per neuron at most, "
-                                 f"not {count}")
+                raise InputError(f"layer {index} must have 1 to {size} processing units, one per "
+                                 f"{'channel' if network.wirings[index].tied else 'neuron'} at most, not {count}")
         for layers, time_shared in groups:
             own = [units[layer] for layer in layers]
             if time_shared and own != [min(max(own), neurons[layer]) for layer in layers]:
@@ -106,16 +108,16 @@ class Design(Choices):
                 raise InputError(f"a core that learns must have learning.{name}_instinct proportional or sign, not pid; change "
                                  "it, or generate a core that only infers")
         if any(wiring.tied for wiring in network.wirings):
-            raise InputError("a core must have links of its own for each neuron, but wiring.layers has a convolution, for "
-                             "which there is no hardware yet; replace it by a full layer")
+            self._check_convolutions()
         if any(wiring.reciprocal for wiring in network.wirings):
             raise InputError("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there "
                              "is no hardware yet; replace it by a full layer")
         for wiring, *sizes in zip(network.wirings, network.layers, network.layers[1:], strict=False):
-            if wiring.shape(*sizes) != tuple(reversed(sizes)):
+            if not wiring.tied and wiring.shape(*sizes) != tuple(reversed(sizes)):
                 raise InputError("a core must have a link from every input of a layer to each of its neurons, but "
                                  f"wiring.layers has {wiring}, for which there is no hardware yet; replace it by a full layer")
-        if self.learns and network.wiring.layers:
+        if self.learns and any(words != "full" and not wiring.tied
+                               for words, wiring in zip(network.wiring.layers, network.wirings, strict=False)):
             raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
                              "empty, or generate a core that only infers")
 
@@ -124,14 +126,35 @@ class Design(Choices):
         """Whether registers lie between the parts of the core: its arrays lie far from one another and from the rest."""
         return len(self.arrays) > 1 or not self.arrays[0].time_shared
 
+    def _check_convolutions(self) -> None:
+        """Each stands in the time-shared array of the first layer."""
+        network = self.network
+        tied = [index for index, wiring in enumerate(network.wirings) if wiring.tied]
+        layers, time_shared = served(self.arrangement, len(network.wirings))[0]
+        if not time_shared or tied[-1] not in layers:
+            raise InputError("convolutions must be served by one time-shared array that serves layer 0 too, but arrangement "
+                             f"is {self.arrangement}; choose time-shared, or time-shared 0-{tied[-1]}")
+        if self.signs:
+            raise InputError("a core that learns convolutions must have learning.links_instinct and bias_instinct "
+                             "proportional, not sign; change it, or generate a core that only infers")
+
     def _check_time_shared(self) -> None:
+        convolutions = usual_arrangement(self.network, "") != ""              # which have no other array
         if self.kind != "shift":
-            raise InputError(f"a time-shared array must be of kind shift, not {self.kind}; choose arrangement parallel")
+            raise InputError(f"a time-shared array must be of kind shift, not {self.kind}; choose "
+                             f"{'kind shift' if convolutions else 'arrangement parallel'}")
         neuron = self.network.neuron
         for name in ("K1", "K2", "K3", "rest"):
             if not uniform(getattr(neuron, name)):
                 raise InputError(f"a time-shared array must have one neuron.{name} for all five populations, not "
-                                 f"{list(getattr(neuron, name))}; choose arrangement parallel")
+                                 f"{list(getattr(neuron, name))}; " + (
+                                     "give it one value, as convolutions need" if convolutions else
+                                     "choose arrangement parallel"))
+
+
+def usual_arrangement(network: Network, otherwise: str = "parallel") -> str:
+    """Where none was chosen: a network with a convolution has one that a single array can serve."""
+    return "time-shared" if any(wiring.tied for wiring in network.wirings) else otherwise
 
 
 def served(arrangement: str, count: int) -> list[tuple[range, bool]]:
@@ -162,7 +185,8 @@ def units_within(network: Network, most: int, arrangement: str = "parallel") -> 
     a layer of its own has as few units."""
     if most < 1:
         raise InputError(f"a layer must have at least 1 processing unit, not {most}")
-    sizes = network.layers[1:]
+    sizes = tuple(wiring.shape(*sizes)[0] for wiring, *sizes in zip(
+        network.wirings, network.layers, network.layers[1:], strict=False))
     return tuple(min(most, sizes[layer]) if time_shared else -(-sizes[layer] // -(-sizes[layer] // most))
                  for layers, time_shared in served(arrangement, len(sizes)) for layer in layers)
 

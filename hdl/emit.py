@@ -235,7 +235,7 @@ def manifest(design: Design, files: Mapping[str, str], encoding: Mapping[str, An
 
 def _layer_entry(array: ArrayDesign, layer: LayerDesign, base: int) -> dict[str, Any]:
     """Sizes and addresses of a layer. Rows are counted within one neuron, first and last; see ``docs/verilog.md``."""
-    rows = {"links": [0, layer.inputs - 1], "bias": [layer.bias_row, layer.bias_row]}
+    rows = {"links": [0, layer.links - 1], "bias": [layer.bias_row, layer.bias_row]}
     if layer.design.kind == "programmable":
         rows |= {name: [layer.coupling_row + POPULATIONS * place, layer.coupling_row + POPULATIONS * (place + 1) - 1]
                  for place, name in enumerate(("K1", "K2", "K3"))}
@@ -244,8 +244,8 @@ def _layer_entry(array: ArrayDesign, layer: LayerDesign, base: int) -> dict[str,
         rows["state"] = [layer.state_row, layer.state_row + POPULATIONS - 1]
     memory = {"word_bits": array.word_bits, "base": base, "depth": array.depth, "rows_per_neuron": layer.rows, "rows": rows,
               "files": [array.memory_file(unit) for unit in range(layer.units)]}
-    return {"inputs": layer.inputs, "neurons": layer.neurons, "units": layer.units, "folds": layer.folds,
-            "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
+    return {"inputs": layer.inputs, "neurons": layer.neurons, "channels": layer.channels, "units": layer.units,
+            "folds": layer.folds, "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
             "memory": memory}
 
 

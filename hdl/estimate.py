@@ -35,16 +35,19 @@ class Memory:
 
 @functools.lru_cache(maxsize=256)                         # several boards have the same chip
 def clocks(design: Design, nonzero: int) -> Clocks:
-    """Clocks of images with ``nonzero`` inputs that are not 0 and no output that is.
+    """Clocks of images with ``nonzero`` inputs that are not 0, evenly spread, and no output that is.
 
     Raises
     ------
     InputError
         If there are not so many inputs.
     """
+    inputs = design.network.layers[0]
+    spread = [(place + 1) * nonzero // inputs > place * nonzero // inputs for place in range(inputs)]
+    hidden = tuple([True] * size for size in design.network.layers[1:-1])
+
     def period(learn: bool, error: bool) -> tuple[float, int]:
-        image = timing.Image(nonzero=nonzero, hidden=tuple([True] * size for size in design.network.layers[1:-1]),
-                             learn=learn, error=error)
+        image = timing.Image(nonzero=nonzero, inputs=spread, hidden=hidden, learn=learn, error=error)
         answered = timing.answers(design, [image] * (WARM_UP + MEASURED))
         return (answered[-1] - answered[WARM_UP - 1]) / MEASURED, answered[0] + 1
 
@@ -57,7 +60,8 @@ def clocks(design: Design, nonzero: int) -> Clocks:
 # ----------------------------------------------------------------- memory
 
 def memory(design: Design) -> Memory:
-    """Weight memories; the lists of inputs (two banks) and the words of a WRITE; the queues of errors and outputs."""
+    """Weight memories; the lists of inputs (two banks), the images of convolutions and the words of a WRITE; the queues of
+    errors and outputs, and sums."""
     layers = design.network.layers
     words = -(-layers[0] // 4)
     place = (words - 1).bit_length()
@@ -65,11 +69,15 @@ def memory(design: Design) -> Memory:
     queues = 0
     for layer in design.layers:
         formats = layer.formats
-        if layer.index:
+        if layer.window is not None:
+            lists += layer.inputs * (formats.displacement.bits if layer.index else 8)
+        elif layer.index:
             lists += (2 << (layer.inputs - 1).bit_length()) * (formats.displacement.bits + layer.inputs.bit_length())
         if layer.learns:
             queues += layer.neurons * formats.error.bits
-        if layer.reverses and layer.folds > 1:
+        if layer.gathers:
+            queues += layer.units * layer.depth * layer.gathered_bits
+        if layer.reverses and layer.folds * layer.positions > 1:
             queues += layer.inputs * layer.reverse_sum_bits
     queues += layers[-1] * design.network.formats.displacement.bits
     weights = sum(array.units * array.depth * array.word_bits for array in design.arrays)

@@ -92,6 +92,8 @@ class Items:
     ``error``     an error times a power of two is accumulated by the unit that it is for
     ``tree``      operand A: the addressed weight, B: the reverse signal; the product goes to the adder tree
     ``update``    operand A: the input times the rate, B: the reverse signal; the product is added to the addressed weight
+    ``gather``    the same operands; the product is added to the addressed sum over positions
+    ``apply``     that sum is added to the addressed weight
     ``restore``   operand A: the addressed displacement, B: a power of two; the half step puts it into the ring
     ============  =================================================================================================
 
@@ -113,7 +115,8 @@ class Items:
         self.issue = Signal(data.StructLayout(dict.fromkeys(self.path.operations, 1)), name="issue")
         layer = array.first
         self.latency = self.path.product + (0 if array.time_shared else control_latency(layer))
-        used = ["link", *["error", "tree", "update"] * array.learns, *["restore"] * layer.saves_state]
+        used = ["link", *["error", "tree", "update"] * array.learns, *["restore"] * layer.saves_state,
+                *["gather", "apply"] * array.gathers]
         self.operations = [self.path[name] for name in used]
         depth = max(self.latency, *(operation.cycles for operation in self.operations))
         self.stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(depth)]
@@ -136,10 +139,12 @@ class Items:
         one = Const(1 << array.link_shift, signed(array.broadcast_bits))
         sources = {Operand.INPUT: Source(Mux(last, one, x)),
                    Operand.LAST: Source(last, name="last", always=not ahead, reset=not ahead)}
-        if ahead:
+        if ahead or array.gathers:
             address = Signal(range(array.depth + 1), reset_less=True, name="address")
             m.d.sync += address.eq(self.base + self.index)
-            sources |= {Operand.ADDRESS: Source(address, name="address"), Operand.RESTORE: Source(Const(layer.restore_value))}
+            sources[Operand.ADDRESS] = Source(address, name="address")
+        if ahead:
+            sources[Operand.RESTORE] = Source(Const(layer.restore_value))
         if array.learns:
             links, bias = scaled(m, array, x, *self.rate_shifts)
             sources |= {Operand.POWER: Source(Const(1 << array.link_shift - array.error_split)),

@@ -12,6 +12,7 @@ from golden_model.bounds import Interval, words_of_formats
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import POPULATIONS, Network
+from golden_model.wirings.window import Window
 from hdl.half_step import HALF_STEPS
 from hdl.multiplier import OPERAND_BITS
 from hdl.operand_remedies import remedy
@@ -90,10 +91,32 @@ class LayerDesign:
         network = design.network
         self.network, self.formats = network, network.formats
         self.inputs, self.neurons = network.layers[index], network.layers[index + 1]
-        self.folds = -(-self.neurons // self.units)
+        self.wiring = network.wirings[index]
+        self.channels, self.links = self.wiring.shape(self.inputs, self.neurons)
+        self.folds = -(-self.channels // self.units)
         self.learns = design.learns and index >= network.learning.frozen and len(self._rates()) > 0
         self.reverses = self.learns and index > network.learning.frozen      # sends errors to the layer before it
         self.last = index == len(network.layers) - 2
+
+    @property
+    def window(self) -> Window | None:
+        """Through which a convolution sees its inputs, position by position."""
+        return self.wiring if isinstance(self.wiring, Window) and self.wiring.tied else None
+
+    @property
+    def positions(self) -> int:
+        """Neurons of a channel, which have their parameters in common: one, but in a convolution."""
+        return self.wiring.positions
+
+    @property
+    def gathers(self) -> bool:
+        """Sums up the products of all positions before a word is updated."""
+        return self.learns and self.window is not None
+
+    @property
+    def clears(self) -> bool:
+        """Adds reverse links of several positions to the sum of one input."""
+        return self.reverses and self.window is not None
 
     @property
     def rings(self) -> str:
@@ -114,17 +137,17 @@ class LayerDesign:
 
     @property
     def bias_row(self) -> int:
-        return self.inputs
+        return self.links
 
     @property
     def coupling_row(self) -> int:
         """First of 15 rows of K, which only programmable neurons have."""
-        return self.inputs + 1
+        return self.links + 1
 
     @property
     def parameter_rows(self) -> int:
         """Rows of one neuron that a host can address."""
-        return self.inputs + 1 + (3 * POPULATIONS if self.design.kind == "programmable" else 0)
+        return self.links + 1 + (3 * POPULATIONS if self.design.kind == "programmable" else 0)
 
     @property
     def saves_state(self) -> bool:
@@ -159,7 +182,7 @@ class LayerDesign:
 
     def fold_size(self, fold: int) -> int:
         """Neurons of a fold: all units, but in the last fold what is left."""
-        return min(self.units, self.neurons - fold * self.units)
+        return min(self.units, self.channels - fold * self.units)
 
     # ------------------------------------------------------------- widths
 
@@ -232,7 +255,7 @@ class LayerDesign:
     def sum_bits(self) -> int:
         """Accumulator of links and bias, with room for the half that rounds. Links that are not there count, too."""
         words = words_of_formats(self.network)
-        links = ((words.displacement[0] if self.index else words.input) * words.weight).times(self.inputs) << self.alignment
+        links = ((words.displacement[0] if self.index else words.input) * words.weight).times(self.links) << self.alignment
         return (links + (words.drive << self.link_shift) + Interval.of(1 << self.link_shift)).bits
 
     @property
@@ -278,6 +301,11 @@ class LayerDesign:
         return max(bits)
 
     @property
+    def gathered_bits(self) -> int:
+        """The exact sum of the products of an update over all positions."""
+        return self.formats.displacement.bits + self.update_operand_bits + (self.positions - 1).bit_length()
+
+    @property
     def magnified(self) -> int:
         """Bits by which errors are greater and rates less than those of the description."""
         return self.network.learning.magnified(self.index)
@@ -291,7 +319,8 @@ class LayerDesign:
     def reverse_sum_bits(self) -> int:
         """The sum of all reverse links of one input, with room for the half that rounds."""
         words = words_of_formats(self.network)
-        return ((words.reverse * words.weight).times(self.neurons) + Interval.of(1 << self.reverse_shift)).bits
+        links = (words.reverse * words.weight).times(self.wiring.fan_out(self.neurons))
+        return (links + Interval.of(1 << self.reverse_shift)).bits
 
     def check(self) -> None:
         """Raise an ``InputError`` if the multiplier cannot take the network's words."""

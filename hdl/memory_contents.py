@@ -33,7 +33,7 @@ def _memory(layer: LayerDesign, unit: int, values: Layer) -> Any:
     words = np.zeros(layer.depth, np.int64)
     for fold in range(layer.folds if unit < layer.units else 0):
         neuron = fold * layer.units + unit
-        if neuron < layer.neurons:
+        if neuron < layer.channels:
             own = [values.weights[neuron], values.bias[neuron:neuron + 1]]
             if layer.design.kind == "programmable":
                 own.append(values.coupling[:, :, neuron].reshape(3 * POPULATIONS))

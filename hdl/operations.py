@@ -142,5 +142,11 @@ TIME_SHARED = _datapath(
     error=(A(1, "broadcast_b", Op.POWER), A(1, "operand", Op.ERROR), A(5, "accumulate_one")),
     tree=(A(2, "word_enable"),),
     update=(A(1, "operand", Op.SCALED_INPUT), A(5, "update"), A(6, "judge"), A(6, "bias_row", Op.LAST)))
+# Products of a link at all positions of a convolution are summed up in a memory before the sum updates its word.
+TIME_SHARED_GATHERING = replace(TIME_SHARED, operations=TIME_SHARED.operations | {
+    name: Operation(name, fields) for name, fields in (
+        ("gather", (A(1, "operand", Op.SCALED_INPUT), A(3, "sum_read", Op.ADDRESS), A(5, "gather"),
+                    A(6, "sum_write", Op.ADDRESS))),
+        ("apply", (A(3, "sum_read", Op.ADDRESS), A(5, "apply"), A(5, "update"), A(6, "judge"), A(6, "bias_row", Op.LAST))))})
 TIME_SHARED_BY_SIGN = replace(TIME_SHARED, operations=TIME_SHARED.operations | {"update": Operation("update", (
     A(1, "reverse_sign", Op.BY_SIGN), *TIME_SHARED["update"].fields))})

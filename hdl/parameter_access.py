@@ -17,7 +17,7 @@ def access_layout(array: ArrayDesign) -> data.StructLayout:
     """A parameter to read or write: neuron, row of its memory, word; of a time-shared array the place of its layer as well."""
     if array.time_shared:
         return data.StructLayout({"write": 1, "layer": range(len(array.layers)), "neuron": range(max(
-            layer.neurons for layer in array.layers)), "row": range(array.rows), "data": signed(array.word_bits)})
+            layer.channels for layer in array.layers)), "row": range(array.rows), "data": signed(array.word_bits)})
     layer = array.first
     return data.StructLayout({"write": 1, "neuron": range(layer.neurons), "row": range(layer.parameter_rows),
                               "data": signed(layer.word_bits)})

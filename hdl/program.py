@@ -17,12 +17,22 @@ from enum import Enum, auto
 from golden_model.network import POPULATIONS
 from hdl.array_design import ArrayDesign
 from hdl.layer_design import LayerDesign
-from hdl.operations import PARALLEL, PARALLEL_BY_SIGN, TIME_SHARED, TIME_SHARED_BY_SIGN, At, Datapath, Operation
+from hdl.operations import (
+    PARALLEL,
+    PARALLEL_BY_SIGN,
+    TIME_SHARED,
+    TIME_SHARED_BY_SIGN,
+    TIME_SHARED_GATHERING,
+    At,
+    Datapath,
+    Operation,
+)
 
 GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
 RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
 SCAN_REST = 2                             # clocks after a scan until the receiver's ``free`` tells of its outputs
 UPDATED = TIME_SHARED["update"].clock("judge") + TIME_SHARED.written    # clocks from the last update to the next read
+assert UPDATED % 2 == 0, "words that are applied must be fetched in even clocks, also of the next fold"
 
 
 class Count(Enum):
@@ -31,6 +41,8 @@ class Count(Enum):
     SETTLING = auto()                     # of all half steps
     UNITS = auto()                        # neurons of this fold
     INPUTS = auto()                       # of this layer
+    LOADING = auto()                      # until a convolution has all points of an image
+    PARAMETERS = auto()                   # of a neuron, two clocks each
     BACK = auto()                         # of the errors that a time-shared array sends to the array before it
     LEAVING = auto()                      # from a unit's output to the receiver, and the rest after a scan
 
@@ -81,7 +93,8 @@ class If:
 
 @dataclass(frozen=True)
 class Each:
-    """A loop over the folds of a layer, or over the layers of an array, which may be gone through ``backwards``."""
+    """A loop over the folds of a layer, over its positions (``position back``: with errors), or over the layers of an array,
+    which may be gone through ``backwards``."""
 
     over: str
     body: tuple[Node, ...]
@@ -105,6 +118,8 @@ def datapath(array: ArrayDesign) -> Datapath:
     """Of the array's units."""
     if array.design.signs:
         return TIME_SHARED_BY_SIGN if array.time_shared else PARALLEL_BY_SIGN
+    if array.gathers:
+        return TIME_SHARED_GATHERING
     return TIME_SHARED if array.time_shared else PARALLEL
 
 
@@ -115,7 +130,7 @@ def programs(array: ArrayDesign) -> dict[str, tuple[Node, ...]]:
         played += (If("last fold", (If("learn", (), (Tell("release"),)),)),)     # the source may take the image after the next
     sums = Each("fold", (Tell("start"), *played, Do("DRAIN", datapath(array).drain), Wait("FULL", "latch", shows="full")))
     if array.time_shared:
-        return {"links": (Wait("IDLE", "go"), sums), "main": _time_shared(array)}
+        return {"links": (Wait("IDLE", "go"), _at_positions(array, "position", sums)), "main": _time_shared(array)}
     links = (Wait("IDLE", "image"), sums, If("learn", (Wait("LEARN", "learnt"), Tell("release"))))
     scan = (Each("fold", (Wait("IDLE", "scan", shows="scan free"), Do("SCAN", Count.UNITS), Do("LEAVE", Count.LEAVING))),)
     return {"links": links, "main": _parallel(array.first, datapath(array)), "scan": scan}
@@ -140,23 +155,50 @@ def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     kept: tuple[Node, ...] = (If("learn", (Do("SAVE", POPULATIONS, KEEP_GATES),)),) if array.learns else ()
     fold = (Wait("LINKS", "full"), Tell("latch"), Do("SETTLE", Count.SETTLING),
             Wait("SETTLED", "receiver"), Do("SCAN", Count.UNITS), *kept)
-    forward = Each("layer", (Do("START"), Tell("go"), Each("fold", fold)))
+    forward = Each("layer", (Do("START"), Tell("go"), _at_positions(array, "position", Each("fold", fold))))
+    load = (Tell("load"), Do("LOAD", Count.LOADING)) if array.first.window is not None else ()
     if not array.learns:
-        return Wait("IDLE", "image"), forward, Tell("release")
-    tree: tuple[Node, ...] = (If("reverses", (Do("TREE_START"), Do("TREE", Count.INPUTS))),) if array.reverses else ()
-    back = Each("layer", (Tell("ask"), Each("fold", _back(datapath(array), restore=(), tree=tree, every=2, written=UPDATED))),
+        return Wait("IDLE", "image"), *load, forward, Tell("release")
+    tree: tuple[Node, ...] = (Do("TREE", Count.INPUTS),)
+    if array.windowed:
+        tree = (If("window", (Tell("start"), Play("WINDOW_TREE", "inputs", "tree")), tree),)
+    tree = (If("reverses", (Do("TREE_START"), *tree)),) if array.reverses else ()
+    folds = Each("fold", _back(datapath(array), restore=(), tree=tree, every=2, written=UPDATED, gathers=array.gathers))
+    back = Each("layer", (Tell("ask"), *_cleared(array), _at_positions(array, "position back", folds), *_applied(array)),
                 backwards=True)
     send = (Tell("ask back"), Do("BACK", Count.BACK)) if array.first.reverses else ()
-    return (Wait("IDLE", "image"), forward, If("learn", (Wait("VERDICT", "verdict"), If("error", (back, *send)))),
+    return (Wait("IDLE", "image"), *load, forward, If("learn", (Wait("VERDICT", "verdict"), If("error", (back, *send)))),
             Tell("release"))
 
 
-def _back(path: Datapath, *, restore: tuple[Node, ...], tree: tuple[Node, ...], every: int, written: int) -> tuple[Node, ...]:
-    """Errors, reverse circuit, reverse links and updates of one fold."""
-    update = Play("UPDATE", "inputs", "update", every=every)               # a single port reads or writes
+def _at_positions(array: ArrayDesign, over: str, node: Node) -> Node:
+    """For every position of a layer, where some layer has more than one."""
+    return Each(over, (node,)) if array.windowed else node
+
+
+def _cleared(array: ArrayDesign) -> tuple[Node, ...]:
+    """Sums of reverse links to zero, where positions that see an input add to its sum."""
+    if not any(layer.window is not None for layer in array.reversing()):
+        return ()
+    return Do("ASKED"), If("clears", (Do("TREE_CLEAR", Count.INPUTS),))    # the layer is known a clock after it was chosen
+
+
+def _applied(array: ArrayDesign) -> tuple[Node, ...]:
+    """The sums of all positions change the words of every fold."""
+    apply = Each("fold", (Do("APPLY", Count.PARAMETERS), Do("APPLIED", UPDATED)))
+    return (If("window", (apply,)),) if array.gathers else ()
+
+
+def _back(path: Datapath, *, restore: tuple[Node, ...], tree: tuple[Node, ...], every: int, written: int,
+          gathers: bool = False) -> tuple[Node, ...]:
+    """Errors, reverse circuit, reverse links and updates of one fold, or its products at a position of a convolution."""
+    update: tuple[Node, ...] = (Play("UPDATE", "inputs", "update", every=every),       # a single port reads or writes
+                                Do("UPDATED", written))
+    if gathers:
+        gather = (Play("GATHER", "inputs", "gather"), Do("GATHERED", path["gather"].cycles))
+        update = (If("window", gather, update),)
     return (*restore, Tell("token"), Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN", path.drain + 1), Tell("latch back"),
-            Do("SETTLE_BACK", Count.SETTLING), Do("SETTLED_BACK"), *tree, Do("UPDATE_START"), Tell("start"), update,
-            Do("UPDATED", written))
+            Do("SETTLE_BACK", Count.SETTLING), Do("SETTLED_BACK"), *tree, Do("UPDATE_START"), Tell("start"), *update)
 
 
 # ----------------------------------------------------------------- what units do in states that are counted

@@ -13,6 +13,7 @@ from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from golden_model.network import Formats
+from hdl import image_buffer
 from hdl.array_design import ArrayDesign
 from hdl.control import control_latency, control_layout
 from hdl.half_step import HALF_STEPS, issue_phases
@@ -21,6 +22,7 @@ from hdl.items import Items
 from hdl.layer_design import rate_shift_bits
 from hdl.machine import Machine, Sides
 from hdl.parameter_access import ACCESS, NumberAccess, TokenAccess, access_layout
+from hdl.positions import Positions
 from hdl.program import SCAN_REST, Count, Do, datapath, nodes_of, programs
 from hdl.settling import counted, during, settle
 
@@ -81,6 +83,11 @@ class Sequencer(wiring.Component):
         Of the selected unit, whose word is there in the clock of ``access_done``.
     ask : Out(1)
         Strobe before the first error of a layer.
+    load : Out(1)
+        Strobe, if the first layer is a convolution: it takes the points of an image.
+    begin, further, dense : Out(1), item_place : In(range(inputs)), tree_place : Out
+        If some layer is a convolution: its window goes to the first position, to the next one, shows zeros, too; the input that
+        an item is, and a product of reverse links.
     address, slot : Out
         To weight memories and units.
     tree_begin : Out(1)
@@ -108,6 +115,10 @@ class Sequencer(wiring.Component):
                         "ask_own": Out(1), "back": Out(1), "address": Out(range(array.depth)), "slot": Out(array.all_slots),
                         "tree_begin": Out(1),
                         "trace": Out(data.StructLayout({f"step_{layer.index}": 1 for layer in array.layers}))}
+            if array.windowed:
+                places = range(array.most_inputs)
+                members |= {"load": Out(1), "begin": Out(1), "further": Out(1), "dense": Out(1), "item_place": In(places),
+                            "tree_place": Out(places)}
         else:
             members |= {"word": In(signed(array.word_bits)), "access_word": Out(signed(array.word_bits)), "tree_last": Out(1),
                         "watch": Out(data.StructLayout({"step": 1}))}
@@ -118,10 +129,13 @@ class Sequencer(wiring.Component):
         array, texts = self.array, self.texts
         lasting = [node.clocks for text in texts.values() for node in nodes_of(text) if isinstance(node, Do)]
         longest = max(array.rows, array.units, 2 * array.first.inputs * array.first.reverses, ACCESS,
-                      *(layer.neurons for layer in array.layers), *(clocks for clocks in lasting if isinstance(clocks, int)))
+                      *(layer.channels for layer in array.layers), *(clocks for clocks in lasting if isinstance(clocks, int)),
+                      *(layer.inputs + image_buffer.LATENCY for layer in array.layers if layer.window is not None),
+                      2 * array.rows * array.gathers)
         most = {"links": datapath(array).drain, "main": longest, "scan": max(array.units, self.output_latency + 8)}
         self.machines = {name: Machine(name, text, most[name] + 1) for name, text in texts.items()}
         self.main, self.links, self.scan = (self.machines.get(name, IDLE) for name in ("main", "links", "scan"))
+        self.positions: Positions | None = None
         self.next = Signal(self.layout, name="next_control")          # of the next clock
         self.count, self.settling, self.reverse = self.main.count, Signal(name="settling"), Signal(name="reverse")
         m.d.comb += [self.settling.eq(self.main.during("SETTLE", "SETTLE_BACK")),
@@ -146,6 +160,8 @@ class Sequencer(wiring.Component):
             Signal(range(array.depth + 1), name=name) for name in ("main_base", "links_base", "following"))
         m.d.comb += self.following.eq(self.base + self.of_layer([layer.rows for layer in array.layers]))
         forward, begins = [self.fold.eq(self.fold + 1), self.base.eq(self.following)], [self.fold.eq(0)]
+        if array.windowed:
+            begins.append(self.base.eq(self.of_layer(array.bases)))
         if array.time_shared:
             self.place = Signal(range(array.folds), name="place")     # its slot in the memory of gates
             m.d.sync += self.slot.eq(self.place)
@@ -170,7 +186,7 @@ class Sequencer(wiring.Component):
         """Of a time-shared array."""
         array, main, links = self.array, self.main, self.links
         with m.If(links.strobe("first fold")):                         # main is at the words of this fold
-            m.d.sync += self.links_base.eq(self.base)
+            m.d.sync += self.links_base.eq(self.of_layer(array.bases) if array.windowed else self.base)
         with m.If(links.strobe("next fold")):
             m.d.sync += self.links_base.eq(self.following)
         with m.If(main.strobe("first layer")):
@@ -181,6 +197,9 @@ class Sequencer(wiring.Component):
             from_behind = main.strobe("next layer backwards") & (self.layer == number + 1)
             with m.If(main.strobe("first layer backwards") if layer is array.last else from_behind):
                 m.d.sync += [self.layer.eq(number), self.base.eq(array.bases[number]), self.place.eq(array.slots[number])]
+
+        if array.windowed:
+            self.positions = Positions(m, self)
 
     def of_layer(self, values: Sequence[int]) -> Value:
         """A constant that each layer has its own of."""
@@ -233,22 +252,26 @@ class Sequencer(wiring.Component):
         self.row = Signal(range(array.rows + 1), name="row")          # of those of the states of a neuron
         m.d.comb += self.index.eq(item.index)
         base = Signal.like(self.base, name="base")
-        self.pipeline = items = Items(array, base=base, index=self.index, value=item.value, last=item.last,
+        self.last = Signal(name="last_item") if array.gathers else item.last
+        self.pipeline = items = Items(array, base=base, index=self.index, value=item.value, last=self.last,
                                       error=self.errors.payload, rate_shifts=self._rate_shifts())
         updates = main.during("UPDATE")
         if array.time_shared:                                         # words are fetched in even clocks, written in odd ones
-            self.odd, self.updating = Signal(name="odd"), main.during("UPDATE", "UPDATED")
+            self.odd, self.updating = Signal(name="odd"), main.during("UPDATE", "UPDATED", "APPLY", "APPLIED")
             m.d.sync += self.odd.eq(self.updating & ~self.odd)
             updates = updates & ~self.odd
         plays, issue = self.links.during("RUN") & self.allowed, items.issue
         m.d.comb += [
             base.eq(Mux(issue.link, self.links_base, self.base)),
             self.start.eq(self.links.strobe("start") | main.strobe("start")),
-            self.items.ready.eq(plays | updates), issue.link.eq(plays & self.items.valid),
-            issue.update.eq(updates & self.items.valid), self.errors.ready.eq(main.during("ERRORS")),
-            issue.error.eq(self.errors.ready & self.errors.valid), issue.tree.eq(main.during("TREE"))]
-        with m.If(issue.tree):
+            self.items.ready.eq(plays | updates if self.positions is None else plays | updates | self.positions.taken),
+            issue.link.eq(plays & self.items.valid), issue.update.eq(updates & self.items.valid),
+            self.errors.ready.eq(main.during("ERRORS")), issue.error.eq(self.errors.ready & self.errors.valid),
+            issue.tree.eq(main.during("TREE"))]
+        with m.If(issue.tree if self.positions is None else main.during("TREE")):
             m.d.comb += self.index.eq(self.count)
+        if self.positions is not None:
+            self.positions.items(m)
         self.size = self.of_layer([layer.units for layer in array.layers])     # neurons of this fold
         self.last_fold = Signal(name="main_last_fold")
         m.d.comb += self.last_fold.eq(self.fold == self.of_layer([layer.folds - 1 for layer in array.layers]))
@@ -274,8 +297,11 @@ class Sequencer(wiring.Component):
             with m.If(main.strobe("first layer")):
                 m.d.sync += [self.learns.eq(self.learn & array.learns), learn.eq(self.learn)]
             ending = self.count == self.size - 1
+            last = ending & self.last_fold
+            if self.positions is not None:
+                last = last & self.positions.last
             m.d.comb += [self.outputs_valid.eq(main.during("SCAN")), self.outputs.value.eq(self.output),
-                         self.outputs.learn.eq(learn), self.outputs.last.eq(ending & self.last_fold)]
+                         self.outputs.learn.eq(learn), self.outputs.last.eq(last)]
             with m.If(self.outputs_valid):
                 m.d.sync += self.chosen.eq(self.chosen + 1)
             if array.learns:
@@ -325,7 +351,8 @@ class Sequencer(wiring.Component):
             with m.If(main.during("RESTORE")):
                 m.d.comb += self.index.eq(self.row)
         still = ("UPDATED",) if array.design.signs else ()               # the sign is needed later than the whole signal
-        with m.If(main.during("TREE_START", "TREE", "UPDATE_START", "UPDATE", *still)):
+        signals = ("TREE_START", "TREE", "WINDOW_TREE", "UPDATE_START", "UPDATE", "GATHER")
+        with m.If(main.during(*signals, *still)):
             m.d.comb += self.next.reverse_enable.eq(1)
         self.judged, self.erred = Signal(name="judged"), Signal(name="erred")    # the verdict, until main looks at it
         with m.If(self.verdict):
@@ -335,7 +362,9 @@ class Sequencer(wiring.Component):
         if array.time_shared:
             m.d.comb += [self.release.eq(main.strobe("release")), self.ask.eq(main.strobe("ask") | main.strobe("ask back")),
                          self.back.eq(main.during("BACK")), self.ask_own.eq(main.strobe("ask back") | main.during("BACK")),
-                         self.tree_begin.eq(main.during("TREE_START")), self.tree_first.eq(self.fold == 0)]
+                         self.tree_begin.eq(main.during("TREE_START"))]
+            first = self.fold == 0
+            m.d.comb += self.tree_first.eq(first if self.positions is None else self.positions.begins_sum(m, first))
             rests: Value = ~self.available
         else:
             m.d.comb += self.release.eq(self.links.strobe("release"))
@@ -353,9 +382,13 @@ class Sequencer(wiring.Component):
         self.access_of = access = NumberAccess(m, self) if array.time_shared else TokenAccess(m, self)
         full = links.during("FULL")
         free = (self.fold != 0) | self.outputs_free
+        if self.positions is not None:
+            free = free | (self.positions.number != 0)
         ends = {Count.SETTLING: self.settled, Count.UNITS: self.count == self.size - 1,
                 Count.BACK: self.count == 2 * array.first.inputs - 1,
-                Count.INPUTS: self.count == self.of_layer([layer.inputs - 1 for layer in array.layers])}
+                Count.INPUTS: self.count == self.of_layer([layer.inputs - 1 for layer in array.layers]),
+                Count.LOADING: self.count == array.first.inputs + image_buffer.LATENCY - 2,
+                Count.PARAMETERS: self.count == self.of_layer([2 * layer.links + 1 for layer in array.layers])}
         flags: dict[str, Value | bool] = {
             "learn": self.learns, "error": self.erred,
             "last fold": self.last_fold if any(layer.folds > 1 for layer in array.layers) else True}
@@ -364,9 +397,11 @@ class Sequencer(wiring.Component):
             last_layer = self.layer == len(array.layers) - 1
             flags |= {"reverses": self.of_layer([int(layer.reverses) for layer in array.layers]).bool(),
                       "last layer": last_layer, "last layer backwards": self.layer == min(learning, default=0)}
+            if self.positions is not None:
+                flags |= self.positions.flags
             events = {"image": self.available, "full": full, "receiver": ~last_layer | free, "verdict": self.judged}
             of_links = Sides(events={"go": main.strobe("go"), "latch": main.strobe("latch")},
-                             flags={"last fold": flags["last fold"]})
+                             flags={"last fold": flags["last fold"]} | {"last position": flags.get("last position", True)})
         else:
             events = {"full": full, "receiver": self.scan.during("IDLE") & free, "verdict": self.judged}
             of_links = Sides(
@@ -379,7 +414,8 @@ class Sequencer(wiring.Component):
         of_links.played = {"RUN": (issue.link, item.last)}
         links.build(m, of_links)
         main.build(m, Sides(events=events, flags=flags, last=ends, otherwise={"IDLE": access.begin}, played={
-            "UPDATE": (issue.update, item.last), "ERRORS": (issue.error, self.count == self.size - 1)}), access.states)
+            "UPDATE": (issue.update, item.last), "GATHER": (self.items.valid, item.last),
+            "WINDOW_TREE": (self.items.valid, item.last), "ERRORS": (issue.error, self.count == self.size - 1)}), access.states)
 
     # ------------------------------------------------------------- the control word
 

@@ -79,12 +79,12 @@ bytes, four a word, the first in [7:0]."""
 def _parameters(layer: LayerDesign) -> list[tuple[str, ...]]:
     """Rows of the address map of a layer."""
     formats = layer.formats
-    entries = [(f"0 to {layer.inputs - 1}", "links", formats.weight), (str(layer.bias_row), "bias", formats.drive)]
+    entries = [(f"0 to {layer.links - 1}", "links", formats.weight), (str(layer.bias_row), "bias", formats.drive)]
     if layer.design.kind == "programmable":
         for place, name in enumerate(("K1", "K2", "K3")):
             first = layer.coupling_row + POPULATIONS * place
             entries.append((f"{first} to {first + POPULATIONS - 1}", name, formats.coupling))
-    return [(str(layer.index), f"0 to {layer.neurons - 1}", place, what, str(word)) for place, what, word in entries]
+    return [(str(layer.index), f"0 to {layer.channels - 1}", place, what, str(word)) for place, what, word in entries]
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -12,8 +12,10 @@ from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+import numpy as np
+
 from golden_model.errors import InputError
-from hdl import activation_list, adder_tree, image_buffer
+from hdl import activation_list, adder_tree, image_buffer, window
 from hdl.array import output_latency
 from hdl.array_design import ArrayDesign
 from hdl.control import control_latency
@@ -33,8 +35,9 @@ CLOCKS_PER_ERROR = 2                      # of errors that come from the memory 
 class Image:
     """What the timing must know of an image; ``check`` raises ``InputError`` if it does not fit a design.
 
-    ``nonzero``: inputs that are not 0. ``hidden``: for each layer but the last, which of its outputs are not 0. ``learn``:
-    it is learnt; ``error``: and has an error. ``outputs``: they are asked for.
+    ``nonzero``: inputs that are not 0; ``inputs``: which they are, if the first layer is a convolution. ``hidden``: for each
+    layer but the last, which of its outputs are not 0. ``learn``: it is learnt; ``error``: and has an error. ``outputs``: they
+    are asked for.
     """
 
     nonzero: int
@@ -42,11 +45,15 @@ class Image:
     learn: bool = False
     error: bool = False
     outputs: bool = False
+    inputs: Sequence[bool] = ()
 
     def check(self, design: Design) -> None:
         layers = design.network.layers
         if not 0 <= self.nonzero <= layers[0]:
             raise InputError(f"nonzero must be 0 to {layers[0]}, the inputs of the network, not {self.nonzero}")
+        if design.layers[0].window is not None and (len(self.inputs), sum(map(bool, self.inputs))) != (layers[0], self.nonzero):
+            raise InputError(f"inputs must tell of {layers[0]} inputs which {self.nonzero} are not 0, because the first layer "
+                             f"is a convolution, not of {len(self.inputs)} with {sum(map(bool, self.inputs))}")
         sizes = tuple(len(values) for values in self.hidden)
         if sizes != layers[1:-1]:
             raise InputError(f"hidden must tell of {list(layers[1:-1])} outputs, not {list(sizes)}")
@@ -58,7 +65,7 @@ class Image:
 class Event:
     """Clocks of one image, counted from the first word of the first image. ``answered``: the reply's last word is taken.
 
-    ``started``: its header is taken. ``latched``: for each layer and fold, the clock in which its drives are latched.
+    ``started``: its header is taken. ``latched``: for each layer, position and fold, the clock in which drives are latched.
     ``finished``: layer 0 is done with it, and the next image finds the parameters that it left.
     """
 
@@ -73,13 +80,15 @@ class Job:
     """An image on its way through an array.
 
     ``available``: the clock from which it is there. ``ready``: for each of the array's layers, the clock in which each nonzero
-    input, and the bias, is on offer. ``latched``: for each layer and fold. ``outputs``, ``errors``: of the array's last layer.
+    input, and the bias, is on offer. ``taps``: for each layer and position of a convolution the links whose input is not zero,
+    and the bias. ``latched``: for each layer and fold. ``outputs``, ``errors``: of the array's last layer.
     """
 
     image: Image
     learn: bool
     available: int
     ready: list[list[int]]
+    taps: list[list[list[int]]]
     latched: list[list[int]]
     outputs: list[int] = field(default_factory=list)
     errors: list[int] = field(default_factory=list)
@@ -87,11 +96,12 @@ class Job:
 
 @dataclass(kw_only=True)
 class Machine:
-    """Where a machine stands: the first clock of its state, its image, a place in the array, a fold; when it started a list."""
+    """Where a machine stands: the first clock of its state, its image, a layer, position and fold; when it started a list."""
 
     clock: int = 0
     job: Job | None = None
     layer: LayerDesign
+    position: int = 0
     fold: int = 0
     started: int = 0
 
@@ -163,6 +173,10 @@ class ArrayClocks:
                 for fold in range(machine.layer.folds):
                     machine.fold = fold
                     yield from self._run(machine, node.body)
+            elif node.over != "layer":
+                for position in range(machine.layer.positions):
+                    machine.position = position
+                    yield from self._run(machine, node.body)
             else:
                 layers = self.array.layers
                 for layer in [layer for layer in layers[::-1] if layer.learns] if node.backwards else layers:
@@ -170,9 +184,11 @@ class ArrayClocks:
                     yield from self._run(machine, node.body)
 
     def _flag(self, machine: Machine, name: str) -> bool:
+        layer = machine.layer
         if name == "last fold":
-            return machine.fold == machine.layer.folds - 1
-        return {"learn": machine.work.learn, "error": machine.work.image.error, "reverses": machine.layer.reverses}[name]
+            return machine.fold == layer.folds - 1
+        return {"learn": machine.work.learn, "error": machine.work.image.error, "reverses": layer.reverses,
+                "window": layer.window is not None, "clears": layer.clears}[name]
 
     # ------------------------------------------------------------- states that last, and waits
 
@@ -180,11 +196,11 @@ class ArrayClocks:
         layer, begins = machine.layer, machine.clock
         machine.clock += node.clocks if isinstance(node.clocks, int) else self._lasts(machine, node.clocks)
         if node.state == "SCAN":
-            if machine.fold == 0:
+            if machine.position == machine.fold == 0:
                 machine.work.outputs = []
             late = self.output_latency + self.between
             machine.work.outputs += range(begins + late, machine.clock + late)
-            if layer is self.array.last and self._flag(machine, "last fold"):
+            if (layer is self.array.last and self._flag(machine, "last fold") and machine.position == layer.positions - 1):
                 self.scanned.append(machine.work)
         elif node.state == "BACK":
             self.back.append(list(range(begins + 1 + QUEUE_LATENCY, machine.clock + 1 + QUEUE_LATENCY, CLOCKS_PER_ERROR)))
@@ -198,6 +214,10 @@ class ArrayClocks:
             return self.settling
         if clocks is Count.UNITS:
             return machine.layer.fold_size(machine.fold)
+        if clocks is Count.LOADING:
+            return self.array.first.inputs + image_buffer.LATENCY - 1
+        if clocks is Count.PARAMETERS:
+            return 2 * (machine.layer.links + 1)
         if clocks is Count.BACK:
             return CLOCKS_PER_ERROR * machine.layer.inputs
         return machine.layer.inputs if clocks is Count.INPUTS else self.output_latency + SCAN_REST
@@ -206,7 +226,7 @@ class ArrayClocks:
         if event == "receiver":
             if "scan" in self.machines:
                 machine.clock = max(machine.clock, (yield "scan free")[0])
-            if machine.fold or machine.layer is not self.array.last:
+            if machine.position or machine.fold or machine.layer is not self.array.last:
                 machine.clock += 1
                 return
         clock, job, layer = yield event
@@ -238,19 +258,33 @@ class ArrayClocks:
         layer, job, begins = machine.layer, machine.work, machine.clock
         ready = job.ready[layer.index - self.array.first.index]
         first = machine.started + (activation_list.LATENCY if layer.index else image_buffer.LATENCY)
-        if node.operation == "link":
+        if layer.window is not None and node.stream == "inputs":
+            self._walk(machine, node)
+        elif node.operation == "link":
             machine.clock = self.links(first, ready) + 1
         elif node.operation == "update":
             first = begins + -(-(first - begins) // node.every) * node.every
             machine.clock = first + node.every * (len(ready) - 1) + 1
         elif layer is self.array.last:
-            if machine.fold == 0:
+            if machine.position == machine.fold == 0:
                 yield "errors"
-            before = machine.fold * layer.units
+            before = machine.position * layer.channels + machine.fold * layer.units
             for earliest in job.errors[before:before + layer.fold_size(machine.fold)]:
                 machine.clock = max(machine.clock, earliest) + 1
         else:
             machine.clock += CLOCKS_PER_ERROR * layer.fold_size(machine.fold)
+
+    def _walk(self, machine: Machine, node: Play) -> None:
+        """The taps of a position: each is looked at a clock after the one before was taken, if it was not zero."""
+        layer, clock = machine.layer, machine.started + window.LATENCY
+        if node.operation != "link":                          # one a clock is taken
+            machine.clock = clock + layer.links + 1
+            return
+        place = layer.index - self.array.first.index
+        before = 0
+        for tap in machine.work.taps[place][machine.position]:
+            clock, before = self._taken(clock + tap - before, 1), tap
+        machine.clock = clock + 1
 
     def links(self, first: int, ready: Sequence[int]) -> int:
         """The clock in which the last item is taken. Item j is on offer from ready[j] on, and none before ``first``."""
@@ -280,6 +314,14 @@ class ArrayClocks:
             return max(clock, begins + self.settling) + items - left - 1
         half_steps, issue_phase = divmod(passed + items - 1, issue_phases)
         return begins + half_steps * phases + self.issue_phases.start + issue_phase
+
+
+def _taps(layer: LayerDesign, image: Image) -> list[list[int]]:
+    """``Job.taps`` of a layer; none of one that is no convolution."""
+    if layer.window is None:
+        return []
+    there = np.array([image.hidden[layer.index - 1] if layer.index else image.inputs], bool)
+    return [[*map(int, np.flatnonzero(taps)), layer.links] for taps in layer.window.patches(there)[0]]
 
 
 def _latest(ready: Sequence[int]) -> list[int]:
@@ -327,7 +369,8 @@ class Timing:
         for array, following in zip(self.arrays, [*self.arrays[1:], None], strict=True):
             counts = [sum(map(bool, image.hidden[layer.index - 1])) + 1 for layer in array.array.layers[1:]]
             job = Job(image=image, learn=image.learn and array.array.learns, available=available,
-                      ready=[ready, *([0] * count for count in counts)], latched=[[] for _ in array.array.layers])
+                      ready=[ready, *([0] * count for count in counts)],
+                      taps=[_taps(layer, image) for layer in array.array.layers], latched=[[] for _ in array.array.layers])
             free = self.output_free + self.between
             if following is not None:
                 free = following.released[number - 2] + 1 + self.between if number > 1 else 0

@@ -31,6 +31,7 @@ from hdl.array_design import ArrayDesign
 from hdl.bracket import BRACKETS
 from hdl.control import control_layout
 from hdl.gate import gated, not_extinct, wide
+from hdl.gathered_sums import GatheredSums
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp
 from hdl.operands import sign_of
@@ -58,7 +59,7 @@ class Unit(wiring.Component):
         Weight times reverse signal, exact, for the adder tree.
     Others, among them the output, are those of its selection, its rings and the ports of its memory.
 
-    One multiplier; rings in memories are its only memories; the rest is flip-flops.
+    One multiplier; rings in memories and sums over positions are its only memories; the rest is flip-flops.
     """
 
     def __init__(self, array: ArrayDesign) -> None:
@@ -96,7 +97,8 @@ class Unit(wiring.Component):
                      multiplier.b.eq(bracket.operand(point, broadcast, drive, product)),
                      half_step.eq(self._half_step(m, rings.start(new_word), point[bracket.TAPPED], product)),
                      self.product.eq(product[array.operand_scale:])]
-        word_update.write(product, selection.selected, output)
+        change = GatheredSums(m, self, product).change() if array.gathers else product
+        word_update.write(change, selection.selected, output)
         selection.show(output, word_update.output())
         return m
 

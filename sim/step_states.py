@@ -5,6 +5,7 @@ probes read from the rings of its units in the clocks that the sequencer marks.
 """
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,11 +36,12 @@ class LayerSteps:
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """What the core must show at one moment: ``words`` (neurons of the fold, 5), in the order of its ring."""
+    """What the core must show at one moment: ``words`` (neurons of the fold, 5), in the order of its ring. ``first``: the
+    neuron that unit 0 is."""
 
     image: int
     reverse: bool
-    fold: int
+    first: int
     step: int
     words: Array
 
@@ -85,7 +87,7 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
     for index, (wiring, layer, state) in enumerate(zip(network.wirings, model.layers, states, strict=True)):
         forward.append([])
         drive = wiring.drive(arithmetic, state.inputs, layer, index)
-        circuits.settle(arithmetic, drive, layer.coupling, index, record=forward[-1])
+        circuits.settle(arithmetic, drive, wiring.each_neuron(layer.coupling), index, record=forward[-1])
     reverse: list[list[Array]] = [[] for _ in model.layers]
     if label is not None:
         outputs = states[-1].displacement[neuron.output_population]
@@ -93,10 +95,11 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
         rate_shifts = network.learning.rate_shifts(0)
         trained = rate_shifts["links"] is not None or rate_shifts["bias"] is not None
         for index in range(last, network.learning.frozen - 1, -1) if trained and error.any() else ():
-            r = circuits.settle_reverse(arithmetic, states[index].displacement, error, model.layers[index].coupling, index,
-                                        record=reverse[index])
+            wiring, layer = network.wirings[index], model.layers[index]
+            r = circuits.settle_reverse(arithmetic, states[index].displacement, error, wiring.each_neuron(layer.coupling),
+                                        index, record=reverse[index])
             if index:
-                error = network.wirings[index].error_before(arithmetic, r, model.layers[index], index)
+                error = wiring.error_before(arithmetic, r, layer, index)
     return [LayerSteps(forward=np.stack(there)[:, :, 0], reverse=np.stack(back)[:, :, 0] if back else None)
             for there, back in zip(forward, reverse, strict=True)]
 
@@ -110,10 +113,10 @@ def rows(layer: LayerDesign, images: Sequence[Sequence[LayerSteps]], first: int 
             if states is None:
                 continue
             ring = states[:, MIRROR] if reverse else states
-            for fold in range(layer.folds):
-                part = slice(fold * layer.units, fold * layer.units + layer.fold_size(fold))
-                result += [Row(image=number, reverse=reverse, fold=fold, step=step, words=words[:, part].T)
-                           for step, words in enumerate(ring)]
+            for position, fold in itertools.product(range(layer.positions), range(layer.folds)):
+                first = position * layer.channels + fold * layer.units
+                result += [Row(image=number, reverse=reverse, first=first, step=step,
+                               words=words[:, first:first + layer.fold_size(fold)].T) for step, words in enumerate(ring)]
     return result
 
 
@@ -128,7 +131,7 @@ def compare(layer: LayerDesign, rows: Sequence[Row], samples: Samples) -> tuple[
         for number, place in np.argwhere(part != row.words):
             wrong.append(StateMismatch(
                 image=row.image, layer=layer.index, reverse=row.reverse, step=row.step,
-                neuron=row.fold * layer.units + int(number), population=int(MIRROR[place]) if row.reverse else int(place),
+                neuron=row.first + int(number), population=int(MIRROR[place]) if row.reverse else int(place),
                 expected=int(row.words[number, place]), actual=int(part[number, place])))
     if rows and len(rows) != len(states):
         row = rows[min(len(states), len(rows) - 1)]

@@ -28,6 +28,8 @@ FORMATS = {
     "three widths": {"displacement": "Q1.10", "weight": "Q2.8", "drive": "Q4.10", "coupling": "Q2.3", "error": "Q1.10",
                      "bracket": "Q5.10"},
     "narrow": {"displacement": "Q1.6", "drive": "Q3.6", "error": "Q2.6", "weight": "Q2.8", "input": "Q2.8", "bracket": "Q6.6"}}
+# of a convolution in place of the first layer, and of the next: words, inputs, channels, positions
+CONVOLUTIONS = (("convolution 2x3 stride 1 of 4x5x1", 20, 2, 9), ("convolution 2x2 stride 1 of 3x3x2", 18, 3, 4))
 OPTIONS: dict[str, dict[str, Any]] = {
     "kind": {"shift": "shift", "programmable": "programmable"},
     "arrangement": {"parallel": lambda layers: "parallel", "time-shared": lambda layers: "time-shared",
@@ -45,7 +47,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "instincts": {"proportional": {}, "sign": {"links_instinct": "sign", "bias_instinct": "sign"},
                   "links by sign": {"links_instinct": "sign"}, "biases by sign": {"bias_instinct": "sign"}},
     "magnification": {"none": lambda hidden: (), "more in front": lambda hidden: tuple(range(1 + 2 * hidden, 1, -2))},
-    "wiring": {"full": "full", "random": "random 1"},
+    "wiring": {"full": "full", "random": "random 1", "convolution": 1, "convolutions": 2},
     "populations": {"default": {}, "others": {"input_population": 3, "output_population": 0}},
     "settling": {"three steps": (0.5, 3), "one whole step": (1.0, 1), "two of a quarter": (0.25, 2)},
 }
@@ -56,6 +58,9 @@ REFUSED = {
     (("learns", "learns"), ("wiring", "random")): "a core that learns must have full wiring",
     (("kind", "shift"), ("K", "of the model")): OWN_K,
 }
+for convolutions in ("convolution", "convolutions"):
+    REFUSED[("arrangement", "parallel"), ("wiring", convolutions)] = "convolutions must be served by one time-shared array"
+    REFUSED[("kind", "programmable"), ("wiring", convolutions)] = "convolutions must be served by one time-shared array"
 for arrangement in ("time-shared", "time-shared first", "time-shared last"):
     REFUSED |= {
         (("kind", "programmable"), ("arrangement", arrangement)): "a time-shared array must be of kind shift",
@@ -63,21 +68,31 @@ for arrangement in ("time-shared", "time-shared first", "time-shared last"):
                                                              "populations",
         (("arrangement", arrangement), ("K", "unequal")): ONE_K,
         (("arrangement", arrangement), ("K", "of the model")): OWN_K}      # for it is of kind shift
+for convolutions in ("convolution", "convolutions"):                      # which must be in such an array
+    REFUSED |= {(pair, ("wiring", convolutions)): REFUSED[("arrangement", "time-shared"), pair]
+                for pair in (("rest", "unequal"), ("K", "unequal"), ("K", "of the model"))}
 
 
 def design_of(choice: Choice) -> Design:
     """The design; ``InputError`` if it is refused."""
     at = {option: OPTIONS[option][value] for option, value in choice}
-    layers = at["depth"]
+    layers, wiring = at["depth"], at["wiring"]
+    words: tuple[str, ...] = () if wiring == "full" else (wiring,) * (len(layers) - 1) if isinstance(wiring, str) else ()
+    sizes = list(layers[1:])                                          # neurons with parameters of their own
+    if isinstance(wiring, int):
+        front = CONVOLUTIONS[:min(wiring, len(sizes))]
+        words = (*(each[0] for each in front), *("full",) * (len(sizes) - len(front)))
+        sizes[:len(front)] = [channels for _, _, channels, _ in front]
+        layers = (front[0][1], *(channels * positions for _, _, channels, positions in front), *layers[1 + len(front):])
     links, bias = at["rates"]
     network = Network(
         layers=layers, seed=1, formats=Formats(**at["formats"]),
         neuron=Neuron(rest=at["rest"], **at["K"], **at["populations"]),
         integration=Integration(dt=at["settling"][0], steps=at["settling"][1]),
-        wiring=Wiring(layers=(at["wiring"],) * (len(layers) - 1) if at["wiring"] != "full" else ()),
+        wiring=Wiring(layers=words),
         learning=Learning(links=links, bias=bias, epochs=2, halvings=1, frozen=at["frozen"], dropout=0.0,
                           magnification=at["magnification"](len(layers) - 2), **at["instincts"]))
-    return Design(network=network, units=tuple(min(at["units"] or size, size) for size in layers[1:]), kind=at["kind"],
+    return Design(network=network, units=tuple(min(at["units"] or size, size) for size in sizes), kind=at["kind"],
                   target=at["target"], learns=at["learns"], arrangement=at["arrangement"](len(layers) - 1))
 
 

@@ -41,6 +41,7 @@ def rank(m: Module, machine: Machine, left: Mapping[str, Value], again: Mapping[
     counts beyond its bounds.
     """
     where = dict(paths(machine.text))
+    depth = max(map(len, where.values()))
     plays = {node.state for node in flat(machine.text) if isinstance(node, Play)}
     assert set(left) <= set(where), f"states that count must be of the program, not {sorted(left)}"
     assert plays & set(left) <= {"ERRORS"}, "of what is played, errors alone are counted"
@@ -50,7 +51,7 @@ def rank(m: Module, machine: Machine, left: Mapping[str, Value], again: Mapping[
         m.d.comb += levels[0].eq(left.get(state, Const(0)))
         exact = left.get(state, Const(0))
         m.d.comb += Assert(~machine.ongoing(state) | ((exact >= 0) & (exact < 1 << LEFT)), "counters keep to their bounds")
-        for place, over in reversed([*path, *[(0, "")] * (3 - len(path))]):
+        for place, over in reversed([*path, *[(0, "")] * (depth - len(path))]):
             turns = Signal(AGAIN, name=f"{machine.name}_again_{len(levels)}_{state.lower()}")
             m.d.comb += turns.eq(again.get(over, Const(0)))
             levels += [turns, Const(place, PLACE)]

@@ -1,7 +1,7 @@
 """Hypothesis strategies: networks that hardware accepts, as circuits, with parameters and images that reach the limits."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.network import POPULATIONS, Formats, Initialisation, Integration, Learning, Network, Neuron
+from golden_model.network import POPULATIONS, Formats, Initialisation, Integration, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters, layer_shapes
 from hdl.design import Design, served
 from hdl.layer_design import signed_digits
@@ -50,9 +50,23 @@ def neurons(draw: Any, one: int, fraction: int) -> Neuron:
 
 
 @st.composite
+def convolutions(draw: Any, channels: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """As many convolutions in a row as there are numbers of channels: sizes of the network's inputs and of theirs, words."""
+    height, width, depth = draw(st.integers(1, 5)), draw(st.integers(1, 5)), draw(st.integers(1, 2))
+    sizes, words = [height * width * depth], []
+    for count in channels:
+        rows, columns = draw(st.integers(1, min(height, 3))), draw(st.integers(1, min(width, 3)))
+        stride = draw(st.integers(1, 2))
+        words.append(f"convolution {rows}x{columns} stride {stride} of {height}x{width}x{depth}")
+        height, width, depth = (height - rows) // stride + 1, (width - columns) // stride + 1, count
+        sizes.append(height * width * depth)
+    return tuple(sizes), tuple(words)
+
+
+@st.composite
 def designs(draw: Any, most_neurons: int = 6) -> Design:
-    """Sizes, folding, arrays time-shared by all layers or some, rings in registers or in memory, formats, K, steps, rates,
-    frozen layers, cores that only infer."""
+    """Sizes, folding, arrays time-shared by all layers or some, convolutions, rings in registers or in memory, formats, K,
+    steps, rates, frozen layers, cores that only infer."""
     fraction = draw(st.sampled_from([6, 9, 12]))
     one = 2 ** draw(st.sampled_from([1, 1, 2]))
     coupling = Format(2 + one.bit_length() - 1, one.bit_length() - 1)
@@ -90,19 +104,26 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
             most = max(units[layers.start:layers.stop])
             units = tuple(min(most, size) if layer in layers else count
                           for layer, (count, size) in enumerate(zip(units, sizes[1:], strict=True)))
+    in_front, time_shared = served(arrangement, len(units))[0]
+    words: tuple[str, ...] = ()
+    if time_shared and draw(st.booleans()):
+        channels = sizes[1:1 + draw(st.integers(1, len(in_front)))]
+        front, words = draw(convolutions(channels))
+        sizes, words = (*front, *sizes[len(front):]), (*words, *["full"] * (len(units) - len(words)))
+        learning = replace(learning, links_instinct="proportional", bias_instinct="proportional")
     target = draw(st.sampled_from(["portable", "ecp5"]))
     seed = draw(st.integers(0, 1000))
     # what the multiplier or the exact sums have no room for becomes narrower or slower, step by step
     for changes, slower in (({}, {}), ({"bracket": Format(18, fraction)}, {}), ({"bracket": Format(18, fraction)},
                             {"links": 2.0**-4, "bias": 2.0**-4, "halvings": 0}), (None, {})):
         try:
-            network = Network(layers=sizes, seed=seed, neuron=neuron, integration=integration,
+            network = Network(layers=sizes, seed=seed, neuron=neuron, integration=integration, wiring=Wiring(layers=words),
                               formats=Formats() if changes is None else Formats(**formats | changes),
                               initialisation=Initialisation(bias=0.0), learning=Learning(**vars(learning) | slower))
             return Design(network=network, units=units, learns=learns, arrangement=arrangement, target=target)
         except InputError:
             neuron = neuron if changes is not None else Neuron()
-    network = Network(layers=sizes, seed=seed)
+    network = Network(layers=sizes, seed=seed, wiring=Wiring(layers=words))
     return Design(network=network, units=units, learns=learns, arrangement=arrangement, target=target)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from golden_model.network import Formats, Learning, Network, Neuron
+from golden_model.network import Formats, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, initial
 from hdl import emit
 from hdl.design import Design
@@ -28,6 +28,10 @@ DESIGNS = {
                                                 learning=Learning(halvings=3)),
                                 target="ice40", arrangement="time-shared"),
     "time-shared infers": Design(network=Network(layers=(5, 3)), units=(2,), arrangement="time-shared", learns=False),
+    "convolutions": Design(network=Network(layers=(30, 32, 12, 3), wiring=Wiring(layers=(
+        "convolution 2x3 stride 1 of 5x6x1", "convolution 2x2 stride 2 of 4x4x2", "full"))), units=(2, 2, 2)),
+    "convolution infers": Design(network=Network(layers=(12, 4), wiring=Wiring(layers=("convolution 2x3 stride 1 of 3x4x1",))),
+                                 units=(1,), learns=False),
     "least": Design(network=Network(layers=(1, 1))),
 }
 every_design = pytest.mark.parametrize("name", DESIGNS)

@@ -59,7 +59,7 @@ BUGS = {
 }
 OF_TIME_SHARED = {
     "one bank for all layers": ("Cat(row[:bits], bank)", "Cat(row[:bits], Const(0, 1))"),
-    "a fold goes on behind the one before": ("row.eq(Mux(tree.begin, 0, row + comes))", "row.eq(row + comes)"),
+    "a fold goes on behind the one before": ("row.eq(Mux(tree.begin, 0, row + ahead[0]))", "row.eq(row + ahead[0])"),
     "errors go on behind the ones before": ("place.eq(Mux(tree.ask, 0, place + taken))", "place.eq(place + taken)"),
     "the first error for all": ("place.eq(Mux(tree.ask, 0, place + taken))", "place.eq(0)"),
     "only the last fold counts": ("into.data.eq(over_folds(total, tree.first, out_of.data))", "into.data.eq(total)"),

@@ -180,6 +180,7 @@ def random_circuits(monkeypatch, examples):
         count.update(["all", "folded" if any(layer.folds > 1 for layer in case.design.layers) else "unfolded",
                       f"{len({array.time_shared for array in case.design.arrays})} kinds of arrays",
                       "by sign" if case.design.signs else "in proportion",
+                      "convolutions" if any(layer.window for layer in case.design.layers) else "no convolutions",
                       "magnified" if case.design.learns and case.design.network.learning.magnification else "not magnified"])
     equal()
     return count
@@ -190,7 +191,8 @@ def test_200_random_circuits(monkeypatch):
     count = random_circuits(monkeypatch, 200)
     assert count["all"] == 200
     assert min(count["saturated"], count["folded"], count["unfolded"]) >= 40, count
-    assert min(count[name] for name in ("held", "extinct", "2 kinds of arrays", "by sign", "magnified")) >= 20, count
+    kinds = ("held", "extinct", "2 kinds of arrays", "by sign", "magnified", "convolutions")
+    assert min(count[name] for name in kinds) >= 20, count
 
 
 # ---------------------------------------------------------------- differences are named

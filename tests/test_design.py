@@ -1,16 +1,18 @@
 """What becomes a circuit, and one sentence for everything that cannot."""
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from golden_model.errors import InputError
-from golden_model.network import Formats, Integration, Learning, Network, Neuron
+from golden_model.network import Formats, Integration, Learning, Network, Neuron, Wiring
 from hdl.design import Design, units_within
 from hdl.layer_design import signed_digits
 
 NETWORK = Network(layers=(6, 4, 3))
+CONVOLUTION = Network(layers=(6, 8, 3), wiring=Wiring(layers=("convolution 2x2 stride 1 of 3x2x1", "full")))
 
 
 def with_learning(**changes):
@@ -76,10 +78,22 @@ REFUSED = [
     ({"network": Network.from_dict({"layers": [6, 8, 3], "wiring": {"layers": ["recurrent 2 steps 1 K3 1", "full"]}})},
      ("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there is no hardware yet; "
       "replace it by a full layer")),
-    ({"network": Network.from_dict({"layers": [6, 8, 3], "wiring": {"layers": ["convolution 2x2 stride 1 of 3x2x1", "full"]}}),
-      "learns": False},
-     ("a core must have links of its own for each neuron, but wiring.layers has a convolution, for which there is no hardware "
-      "yet; replace it by a full layer")),
+    ({"network": CONVOLUTION, "arrangement": "parallel"},
+     ("convolutions must be served by one time-shared array that serves layer 0 too, but arrangement is parallel; "
+      "choose time-shared, or time-shared 0-0")),
+    ({"network": CONVOLUTION, "arrangement": "time-shared 1-1"},
+     ("convolutions must be served by one time-shared array that serves layer 0 too, but arrangement is time-shared 1-1; "
+      "choose time-shared, or time-shared 0-0")),
+    ({"network": replace(CONVOLUTION, learning=Learning(links_instinct="sign"))},
+     ("a core that learns convolutions must have learning.links_instinct and bias_instinct proportional, not sign; change it, "
+      "or generate a core that only infers")),
+    ({"network": CONVOLUTION, "kind": "programmable"},
+     "a time-shared array must be of kind shift, not programmable; choose kind shift"),
+    ({"network": replace(CONVOLUTION, neuron=Neuron(K3=(1.0, 0.5, 1.0, 1.0, 1.0)))},
+     ("a time-shared array must have one neuron.K3 for all five populations, not [1.0, 0.5, 1.0, 1.0, 1.0]; give it one value, "
+      "as convolutions need")),
+    ({"network": CONVOLUTION, "units": (5, 3)},
+     "layer 0 must have 1 to 4 processing units, one per channel at most, not 5"),
     # one array for all layers
     ({"network": NETWORK, "arrangement": "shared"},
      "arrangement shared is called time-shared now; give time-shared in its place"),

@@ -11,7 +11,7 @@ from hdl import emit
 from planted_bugs import planted_unit
 from sim.cosim import cosim
 
-DESIGNS = 29
+DESIGNS = 32
 
 
 def compared(case, **options):

@@ -113,7 +113,7 @@ def test_memories_hold_the_parameters_at_the_addresses_of_the_manifest(folder, n
         words = [[int(line, 16) for line in (place / file).read_text().splitlines()] for file in memory["files"]]
         assert len(words) == entry["units"]
         assert all(len(own) == memory["depth"] for own in words)
-        for neuron in range(entry["neurons"]):
+        for neuron in range(entry["channels"]):
             fold, unit = divmod(neuron, entry["units"])
             start = memory["base"] + fold * memory["rows_per_neuron"]
             own = words[unit][start:start + memory["rows_per_neuron"]]

@@ -11,16 +11,17 @@ import pytest
 from amaranth.hdl import Array, Assert, Assume, Cat, Const, Mux, Signal
 
 from formal import check, falls, keeps_offers, rank_of
-from golden_model.network import Integration, Learning, Network
+from golden_model.network import Integration, Learning, Network, Wiring
+from hdl import image_buffer
 from hdl.design import Design
 from hdl.operations import TIME_SHARED
 from hdl.parameter_access import ACCESS
-from hdl.program import Do, If, Tell, Wait, nodes_of
+from hdl.program import Do, If, Tell, Wait, datapath, nodes_of
 from hdl.sequencer import Sequencer
 from planted_bugs import altered, planted_sequencer, without
 from program_rank import rank
 
-KINDS, DRAIN = tuple(TIME_SHARED.operations), TIME_SHARED.drain
+DRAIN = TIME_SHARED.drain
 DEPTH = 8                                 # an update is written 7 clocks after it was issued
 FETCHED, WRITTEN = 4, 7                   # clocks from an update's issue to its fetch and to its write
 
@@ -35,6 +36,8 @@ CONFIGURATIONS = {
     "learns, folded": time_shared((1, 2, 3)),
     "first layer frozen, folded": time_shared((1, 2, 3, 2), learning=Learning(frozen=1)),
     "infers, folded": time_shared((2, 3, 3)) | {"learns": False},
+    "convolutions, folded": time_shared((4, 6, 4, 2), wiring=Wiring(layers=(
+        "convolution 1x2 stride 1 of 2x2x1", "convolution 1x1 stride 1 of 2x1x3", "full"))),
     "sends errors to the array before, folded": time_shared((1, 2, 3, 2)) | {"arrangement": "time-shared 1-2"},
 }
 
@@ -49,18 +52,25 @@ def proof(configuration, base=Sequencer, change=None):
             m = super().elaborate(platform)
             self.m = m
             self.forwards = ["START", "LINKS", "SETTLE", "SETTLED", "SCAN"] + ["SAVE", "VERDICT"] * array.learns
-            self.backwards = [state for state in self.main.states if state not in ("IDLE", *self.forwards)]
+            self.backwards = [state for state in self.main.states if state not in ("IDLE", "LOAD", *self.forwards)]
+            self.kinds = tuple(datapath(array).operations)
             self.walks = ["SEEK", "WALK", "ACCESS"]
             self.rests, self.plays = self.main.ongoing("IDLE"), ~self.links.ongoing("IDLE")
             self.working = self._in(self.forwards + self.backwards)
+            self.loads = self._during("LOAD")
             self.going_back = self._in(self.backwards) if array.learns else Const(0)
             self.inputs = self._of([layer.inputs for layer in layers])
-            self.neurons = self._of([layer.neurons for layer in layers])
+            self.neurons = self._of([layer.channels for layer in layers])
+            self.turns = self._of([layer.positions for layer in layers])
+            self.turn = self.positions.number if array.windowed else Const(0)
             self.folds = self._of([layer.folds for layer in layers])
             ahead = self._in(["SETTLE", "SETTLED", "SCAN"] + ["SAVE"] * array.learns)
             self.links_fold = Signal(len(self.fold) + 1)
-            m.d.comb += self.links_fold.eq(self.fold + ahead)
-            m.d.comb += Assert(self.plays == (self.main.ongoing("LINKS") | (ahead & (self.fold != self.folds - 1))),
+            last = self.fold == self.folds - 1
+            m.d.comb += self.links_fold.eq(Mux(ahead & last, 0, self.fold + ahead))
+            self.links_turn = self.turn + (ahead & last)
+            more = ahead & ~(last & (self.turn == self.turns - 1))
+            m.d.comb += Assert(self.plays == (self.main.ongoing("LINKS") | more),
                                "links work when there is a fold for them, and not else")
             self.past = self._history(self.pipeline.issue, WRITTEN)
             self._main_falls()
@@ -71,6 +81,11 @@ def proof(configuration, base=Sequencer, change=None):
             self._memory_claims()
             self._access_claims()
             return m
+
+        def _during(self, *names):
+            """Of states that not every program has."""
+            return self._in([name for name in names if name in self.main.states] or ["IDLE"]) & (
+                int(any(name in self.main.states for name in names)))
 
         def _in(self, names):
             return Cat(self.main.ongoing(name) for name in names).any()
@@ -108,24 +123,32 @@ def proof(configuration, base=Sequencer, change=None):
             left = {node.state: node.clocks - 1 - count for node in nodes_of(main.text)
                     if isinstance(node, Do) and isinstance(node.clocks, int) and node.clocks > 1}
             left |= {"LINKS": sum_left, "SETTLE": settling, "SETTLE_BACK": settling, "SCAN": size - 1 - count,
-                     "ERRORS": size - 1 - count, "TREE": self.inputs - 1 - count,
+                     "ERRORS": size - 1 - count, "TREE": self.inputs - 1 - count, "TREE_CLEAR": self.inputs - 1 - count,
+                     "LOAD": array.first.inputs + image_buffer.LATENCY - 2 - count,
+                     "APPLY": self._of([2 * layer.links + 1 for layer in layers]) - count,
                      "BACK": 2 * array.first.inputs - 1 - count}
             waits = main.ongoing("LINKS") & playing & ~(self.items.valid & self.items.payload.last)
-            waits |= main.ongoing("SETTLED") & (self.layer == final) & (self.fold == 0) & ~self.outputs_free
+            waits |= (main.ongoing("SETTLED") & (self.layer == final) & (self.fold == 0) & (self.turn == 0)
+                      & ~self.outputs_free)
             if array.learns:
                 ending = self.items.valid & self.items.ready & self.items.payload.last
                 waits |= main.ongoing("VERDICT") & ~self.judged
-                waits |= (main.ongoing("ERRORS") & ~self.errors.valid) | (main.ongoing("UPDATE") & ~ending)
+                waits |= (main.ongoing("ERRORS") & ~self.errors.valid) | (self._during("UPDATE", "GATHER", "WINDOW_TREE")
+                                                                                        & ~ending)
             self._claim(~(main.ongoing("LINKS") & playing) | (self.items.ready | ~self.items.valid),
                         "main waits for items alone")
             lowest = min((place for place, layer in enumerate(layers) if layer.learns), default=0)
-            again = {"fold": self.folds - 1 - self.fold, "layer": final - self.layer, "layer backwards": self.layer - lowest}
+            turns = self.turns - 1 - self.turn
+            again = {"fold": self.folds - 1 - self.fold, "position": turns, "position back": turns,
+                     "layer": final - self.layer, "layer backwards": self.layer - lowest}
             walks = self._in(self.walks)
             left = {state: word for state, word in left.items() if state in main.states}
             value = rank(self.m, main, left, again, beside=walks)
             walk = rank_of(self.m, main, {"SEEK": 0, "WALK": count, "ACCESS": ACCESS - 1 - count}, walks)
             falls(self.m, "main", Mux(walks, walk, value), self.rests | waits)
-            self._claim(~self.working | main.ongoing("START") | (self.fold < self.folds), "main has no other folds")
+            begins = main.ongoing("START") | self._during("ASKED", "TREE_CLEAR")
+            self._claim(~self.working | begins | (self.fold < self.folds), "main has no other folds")
+            self._claim(~self.working | begins | (self.turn < self.turns), "main has no other positions")
             self._claim(self.layer <= final, "main has no other layers")
             self._claim(self.phase < array.phases, "a half step has no other phases")
             settles = [state for state in ("SETTLE", "SETTLE_BACK") if state in main.states]
@@ -135,47 +158,54 @@ def proof(configuration, base=Sequencer, change=None):
         def _links_fall(self):
             state = {name: self.links.ongoing(name) for name in ("RUN", "DRAIN", "FULL")}
             drains = {"DRAIN": DRAIN - 1 - self.links.count}
-            value = rank(self.m, self.links, drains, {"fold": self.folds - 1 - self.links_fold})
+            value = rank(self.m, self.links, drains, {"fold": self.folds - 1 - self.links_fold,
+                                                      "position": self.turns - 1 - self.links_turn})
             ended = self.items.valid & self.items.ready & self.items.payload.last
             excused = ~self.plays | (state["RUN"] & ~ended) | (state["FULL"] & ~self.main.ongoing("LINKS"))
             falls(self.m, "links", value, excused)
             self._claim(~state["RUN"] | ~self.items.valid | self.items.ready | self.settling,
                         "links wait for nothing but settling neurons")
-            self.m.d.comb += Assume(~self.items.valid | (self.items.payload.index <= self.inputs))
+            links = self._of([layer.links for layer in layers])
+            self.m.d.comb += Assume(~self.items.valid | (self.items.payload.index <= links))
             issue = self.pipeline.issue
-            self._claim((self.items.ready & self.items.valid) == (issue.link | issue.update), "an item is taken to be used")
+            used = issue.link | issue.update | (issue.gather if array.gathers else 0)
+            looked_at = self._during("WINDOW_TREE") & self.items.valid         # the bias has no reverse link
+            self._claim((self.items.ready & self.items.valid) == (used | looked_at), "an item is taken to be used")
 
         def _place_claims(self):
             """Where main and links are in memory."""
-            fold = Mux(self.main.ongoing("START"), 0, self.fold)                  # the loop over folds begins after it
+            begins = self.main.ongoing("START") | self._during("ASKED", "TREE_CLEAR")      # loops over folds come after it
+            fold, turn = Mux(begins, 0, self.fold), Mux(begins, 0, self.turn)
             self._claim(~self.working | (self.base == self._words(self.layer, fold)), "main is at its words")
             first = Array([Const(slot, 8) for slot in array.slots])[self.layer]
-            self._claim(~self.working | (self.place == first + fold), "main is at its slot")
+            applies = self._during("APPLY", "APPLIED")
+            self._claim(~self.working | applies | (self.place == first + turn * self.folds + fold), "main is at its slot")
             self._claim(~self.plays | (self.links_base == self._words(self.layer, self.links_fold)), "links are at their words")
 
         def _image_claims(self):
             """What the sides are told of an image."""
-            main, ongoing = self.main, self._before(self.working)
-            self._claim(self._before(self.release) == (ongoing & ~self.working), "an image is released when its work ends")
+            main, ongoing = self.main, self._before(self.working | self.loads)
+            self._claim(self._before(self.release) == (ongoing & ~(self.working | self.loads)),
+                        "an image is released when its work ends")
             self._claim(self.idle == (self.rests & ~self.available & ~self.access.valid), "idle says that main rests")
-            self._claim(~self.rests | (~self.plays & ~self._under_way(KINDS, WRITTEN)), "nothing is under way at rest")
+            self._claim(~self.rests | (~self.plays & ~self._under_way(self.kinds, WRITTEN)), "nothing is under way at rest")
             started = Signal()
             with self.m.If(self.start):
                 self.m.d.sync += started.eq(1)
             with self.m.If(self.items.valid & self.items.ready & self.items.payload.last):
                 self.m.d.sync += started.eq(0)
-            updates = main.ongoing("UPDATE") if array.learns else Const(0)
+            updates = self._during("UPDATE", "GATHER", "WINDOW_TREE")
             self._claim(started == (self.links.ongoing("RUN") | updates), "items are taken while a list is played")
             self._claim(~self.start | (~started & ~self.release), "no list is played anew, or after its image")
 
             sends, count = main.ongoing("SCAN"), self.count
-            number = self.fold * array.units + count
+            number = self.turn * self.neurons + self.fold * array.units + count
             self._claim(self.outputs_valid == sends, "a scan sends an output in each clock")
             self._claim(~sends | (self.chosen == count), "outputs are sent in their order")
             waits = self._in(["SETTLE", "SETTLED"])
             self._claim(~waits | (self.chosen == 0), "outputs begin with the first unit")
             self._claim(~self._in(self.forwards) | ~self._under_way(["error"], WRITTEN), "no error is under way by then")
-            self._claim(~sends | (self.outputs.last == (number == self.neurons - 1)), "the last output is marked")
+            self._claim(~sends | (self.outputs.last == (number == self.turns * self.neurons - 1)), "the last output is marked")
             if not array.learns:
                 return
             learnt = main.ongoing("SAVE") | main.ongoing("VERDICT") | self.going_back
@@ -184,14 +214,15 @@ def proof(configuration, base=Sequencer, change=None):
                         "an image is judged after its last output")
             errs = main.ongoing("ERRORS")
             sends_back = main.ongoing("BACK") if array.first.reverses else Const(0)
-            self._claim(self._before(self.ask) == ((errs & ~self._before(errs) & (self.fold == 0))
-                                                   | (sends_back & ~self._before(sends_back))),
+            request = main.ongoing("ASKED") if "ASKED" in main.states else errs & ~self._before(errs) & (self.fold == 0)
+            self._claim(self._before(self.ask) == (request | (sends_back & ~self._before(sends_back))),
                         "errors of a layer are asked for once")
             self._claim(self.back == sends_back, "errors go to the array before when all layers have learnt")
             self._claim(~sends_back | ((self.layer == 0) & (self.fold == self.folds - 1)), "those of the first layer")
             if array.reverses:
                 sent = self._of([int(layer.reverses) for layer in layers])
-                self._claim(~(main.ongoing("TREE_START") | main.ongoing("TREE")) | sent, "errors go to layers that learn")
+                self._claim(~self._during("TREE_START", "TREE", "WINDOW_TREE", "TREE_CLEAR") | sent,
+                            "errors go to layers that learn")
                 self._claim(~main.ongoing("TREE_START") | (count == 0), "reverse links begin with the first input")
                 self._claim(~main.ongoing("TREE") | (self.index == count), "reverse links go through all inputs")
 
@@ -217,24 +248,38 @@ def proof(configuration, base=Sequencer, change=None):
             reads = self.past[1].link | self.past[1].tree
             self._claim(~reads | (self.address == address[1]), "a word is fetched from its address")
             self._claim(~(reads & writes), "a word is not fetched while another is written")
-            self._claim(sum((getattr(issue, kind) for kind in KINDS), Const(0, 1)) <= 1, "one thing is issued at a time")
+            self._claim(sum((getattr(issue, kind) for kind in self.kinds), Const(0, 1)) <= 1, "one thing is issued at a time")
             if not array.learns:
                 return
-            fetches = self.past[FETCHED].update
+            fetches, kinds = self.past[FETCHED].update, ["update"]
+            written = self.past[WRITTEN].update
+            if array.gathers:
+                fetches, kinds = fetches | self.past[FETCHED].apply, ["update", "apply"]
+                written = written | self.past[WRITTEN].apply
+                self._sums_over_positions(address)
             self._claim(~fetches | (self.address == address[FETCHED]), "a word to update is fetched from its address")
             self._claim(~(fetches & writes), "a word is not fetched to be updated while another is written")
             self._claim(~(writes & ~load) | (self.address == address[WRITTEN]), "an updated word is written to its address")
-            self._claim((writes & ~load) == self.past[WRITTEN].update, "each updated word is written")
-            self._claim(~reads | ~self._under_way(["update"], WRITTEN), "no word is fetched before it is written")
+            self._claim((writes & ~load) == written, "each updated word is written")
+            self._claim(~reads | ~self._under_way(kinds, WRITTEN), "no word is fetched before it is written")
             self._claim(~self.odd | self._before(self.updating), "clocks take turns for updates alone")
             held = self._before(self.items.valid & ~self.items.ready & self.main.ongoing("UPDATE"))
             self._claim(~(held & self.items.valid & self.main.ongoing("UPDATE")) | self.items.ready,
                         "an update waits for one clock at most")
 
+        def _sums_over_positions(self, address):
+            """The memory of sums: one is read and written back at the address of its word."""
+            control, past = self.control, self.past
+            self._claim(~(past[3].gather | past[3].apply) | (control.sum_read == address[3]), "a sum is read at its address")
+            self._claim(control.gather == past[5].gather, "a product is added to the sum that was read")
+            self._claim(~past[6].gather | (control.sum_write == address[6]), "a sum is written to its address")
+            self._claim(~past[3].apply | ~Cat(past[clock].gather for clock in range(1, 8)).any(),
+                        "no sum is applied before it is written")
+
         def _access_claims(self):
             """An access reaches the word that it names."""
             access, main, count = self.access.payload, self.main, self.count
-            bounds = Array([Const(layer.neurons, 8) for layer in layers]), Array([Const(layer.rows, 8) for layer in layers])
+            bounds = Array([Const(layer.channels, 8) for layer in layers]), Array([Const(layer.rows, 8) for layer in layers])
             self.m.d.comb += [Assume(access.layer <= final), Assume(access.neuron < bounds[0][access.layer]),
                               Assume(access.row < bounds[1][access.layer])]
             keeps_offers(self.m, self.access, "access", Assume)
@@ -274,10 +319,10 @@ BUGS = {
     "a state that is counted goes on": ("hdl.machine", "self.count == node.clocks - 1", "self.count == node.clocks"),
     "a sum is latched before it is complete": lambda node: (
         (Do("DRAIN", DRAIN - 1),) if getattr(node, "state", "") == "DRAIN" else (node,)),
-    "links are not started for the next fold": ("hdl.sequencer", 'flags={"last fold": flags["last fold"]})',
-                                                'flags={"last fold": True})'),
-    "links are started though there is no next fold": ("hdl.sequencer", 'flags={"last fold": flags["last fold"]})',
-                                                       'flags={"last fold": False})'),
+    "links are not started for the next fold": ("hdl.sequencer", 'flags={"last fold": flags["last fold"]}',
+                                                'flags={"last fold": True}'),
+    "links are started though there is no next fold": ("hdl.sequencer", 'flags={"last fold": flags["last fold"]}',
+                                                       'flags={"last fold": False}'),
     "released before it is learnt": early_release,
     "not released after the last layer": without(Tell("release")),
     "the layer before is not the one before": ("hdl.sequencer", "m.d.sync += [self.layer.eq(number), self.base",
@@ -285,13 +330,21 @@ BUGS = {
     "errors are not asked for by the array before": without(Tell("ask back")),
     "an access reaches the neuron beside": ("hdl.parameter_access", "[sequencer.chosen.eq(count), count.eq(0)]",
                                             "[sequencer.chosen.eq(count + 1), count.eq(0)]"),
+    "positions of a convolution go on": ("hdl.positions", "[layer.positions - 1 for", "[layer.positions for"),
+    "sums of a convolution are applied a clock too long": ("hdl.sequencer", "[2 * layer.links + 1 for",
+                                                           "[2 * layer.links + 2 for"),
+    "slots stay at the next position of a convolution": ("hdl.positions", "sequencer.place.eq(sequencer.place + 1)",
+                                                         "sequencer.place.eq(sequencer.place)"),
+    "an apply of a convolution goes by the row of the list": ("hdl.positions", "m.d.comb += sequencer.index.eq(count[1:])",
+                                                              "pass"),
     "at rest while an image waits": ("hdl.sequencer", "rests: Value = ~self.available", "rests: Value = Const(1)"),
 }
 
 
 @pytest.mark.parametrize("name", BUGS)
 def test_of_a_sequencer_with_a_planted_bug_it_cannot_be_proved(name):
-    where = {"next fold": "learns, folded", "array before": "sends errors to the array before, folded"}
+    where = {"next fold": "learns, folded", "convolution": "convolutions, folded",
+             "array before": "sends errors to the array before, folded"}
     chosen, = [where[part] for part in where if part in name] or ["learns and sends errors back"]
     configuration, bug = CONFIGURATIONS[chosen], BUGS[name]
     planted = {"change": bug} if callable(bug) else {"base": planted_sequencer(*bug)}

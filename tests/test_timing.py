@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from golden_model.errors import InputError
 from golden_model.learning import output_error
 from golden_model.model import Model
-from golden_model.network import Formats, Integration, Learning, Network
+from golden_model.network import Formats, Integration, Learning, Network, Wiring
 from hdl import emit
 from hdl.design import Design
 from hdl.timing import ArrayClocks, Image, Timing, answers
@@ -40,6 +40,13 @@ DESIGNS = {
     "time-shared last, first layer frozen": Design(
         network=Network(layers=(12, 9, 7, 5), integration=Integration(steps=2), learning=Learning(frozen=1)),
         units=(9, 3, 3), arrangement="time-shared 1-2"),
+    "convolutions, folded": Design(network=Network(
+        layers=(49, 36, 12, 5, 4), integration=Integration(steps=2), wiring=Wiring(layers=(
+            "convolution 3x3 stride 2 of 7x7x1", "convolution 2x2 stride 1 of 3x3x4", "full", "full"))),
+        units=(3, 3, 3, 3), arrangement="time-shared"),
+    "a convolution before a layer of its own": Design(network=Network(
+        layers=(30, 32, 5), integration=Integration(steps=2), wiring=Wiring(layers=(
+            "convolution 2x3 stride 1 of 5x6x1", "full"))), units=(2, 3), arrangement="time-shared 0-0"),
     "branches to many units": Design(network=Network(layers=(12, 70, 33, 3), integration=Integration(steps=2))),
     "folded, two steps": Design(network=Network(layers=(21, 5, 4), integration=Integration(steps=2)), units=(2, 3)),
     "programmable": Design(network=Network(layers=(9, 4, 3), formats=Formats(bracket="Q6.12")), kind="programmable"),
@@ -53,11 +60,11 @@ def described(model, image, label, learn, outputs):
     error = output_error(model.arithmetic, states[-1].displacement[unit], np.array([label]), len(states) - 1)
     if learn:
         model.learn(image[None], np.array([label]))
-    return Image(nonzero=int(np.count_nonzero(image)), learn=learn, error=bool(error.any()), outputs=outputs,
+    return Image(nonzero=int(np.count_nonzero(image)), learn=learn, error=bool(error.any()), outputs=outputs, inputs=image != 0,
                  hidden=tuple(state.displacement[unit][0] != 0 for state in states[:-1]))
 
 
-@pytest.mark.parametrize("name", list(DESIGNS)[:10])
+@pytest.mark.parametrize("name", list(DESIGNS)[:12])
 def test_every_reply_comes_in_the_clock_of_the_timing(name):
     design = DESIGNS[name]
     network = design.network

@@ -61,7 +61,8 @@ class Units:
         "--most-units", help="At most so many in a layer, instead of --units.")] = None
     arrangement: Annotated[str | None, typer.Option("--arrangement", help=(
         "parallel: an array for each layer; time-shared: one array does all layers in turn; 'time-shared 0-1': one does layers "
-        "0 and 1, all others have their own. By default what suits the board, else parallel."))] = None
+        "0 and 1, all others have their own. By default what suits the board, else parallel; with convolutions "
+        "time-shared."))] = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,9 +163,9 @@ def for_board(platform: Platform, source: Source, choices: Circuit = USUAL) -> D
         If the network cannot be made a circuit for the board or does not fit it, with a command that makes one that does.
     """
     from boards import fit
-    from hdl.design import Design
+    from hdl.design import Design, usual_arrangement
     network, kind, learns = source.network, choices.kind, choices.learns
-    arrangement = choices.arrangement or platform.arrangement
+    arrangement = choices.arrangement or usual_arrangement(network, platform.arrangement)
     counts = units(network, choices, arrangement)
     try:
         if not counts:
@@ -185,12 +186,12 @@ def core(source: Source, choices: Choices) -> Design:
     InputError
         If it cannot be made, or both a board and what it decides are given.
     """
-    from hdl.design import Design
+    from hdl.design import Design, usual_arrangement
     if choices.board is not None:
         if choices.target is not None:
             raise InputError("--target must not be given with --board, which decides it; leave it out")
         return for_board(platform_of(choices.board, source.record), source, choices)
-    arrangement = choices.arrangement or "parallel"
+    arrangement = choices.arrangement or usual_arrangement(source.network)
     return Design(network=source.network, units=units(source.network, choices, arrangement), kind=choices.kind,
                   learns=choices.learns, target=choices.target or "portable", arrangement=arrangement)
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, cast
 
 import llvmlite
 import numba
@@ -119,6 +121,7 @@ class _Kept(NullCache):
         """
         def compiled(types: Any) -> Any:
             with global_compiler_lock, ExitStack() as held:       # in this order, for another thread may compile a caller
+                _numba_ready()
                 if (cache := self._cache()) is not None:
                     name = f"{self._function.__module__}.{self._function.__qualname__} {types}"
                     with suppress(OSError):
@@ -153,6 +156,23 @@ class _Kept(NullCache):
             if Path(cache.cache_path).is_relative_to(folder):      # it is elsewhere if NUMBA_CACHE_LOCATOR_CLASSES says so
                 self._cache_of_folder = folder, cache
         return self._cache_of_folder
+
+
+@cache
+def _numba_ready() -> None:
+    """Import what Numba imports before it first compiles or loads, but not SciPy, of which it would see whether it is there.
+
+    That is a fifth of the time of a short command. It is there, for this package needs it; kernels that call BLAS import it.
+    """
+    scipys = "scipy.linalg.cython_blas"
+    if scipys in sys.modules or "numba.np.arraymath" in sys.modules:
+        return
+    sys.modules[scipys] = cast(ModuleType, None)                  # as if it were not there
+    try:
+        numbas = importlib.import_module("numba.np.arraymath")
+    finally:
+        del sys.modules[scipys]
+    vars(numbas)["_HAVE_BLAS"] = True
 
 
 @cache
@@ -196,7 +216,7 @@ def sources(modules: set[str]) -> list[Path]:
             continue
         texts[name] = path
         left.add(name.rpartition(".")[0])
-        for node in ast.walk(ast.parse(path.read_bytes())):
+        for node in _statements(ast.parse(path.read_bytes())):
             if isinstance(node, ast.Import):
                 left |= {each.name for each in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -205,3 +225,11 @@ def sources(modules: set[str]) -> list[Path]:
                                         "would miss what it imports")
                 left |= {str(node.module), *(f"{node.module}.{each.name}" for each in node.names)}
     return [texts[name] for name in sorted(texts)]
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements within a node. There are a tenth as many of them as nodes."""
+    for block in ("body", "handlers", "orelse", "finalbody", "cases"):
+        for each in getattr(node, block, ()):
+            yield each
+            yield from _statements(each)

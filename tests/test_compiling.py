@@ -1,6 +1,7 @@
 """Machine code in the cache: it is that of the present sources, whatever was inlined; damaged files are as if not there."""
 from __future__ import annotations
 
+import ast
 import itertools
 import os
 import shutil
@@ -85,6 +86,59 @@ def test_sources_are_all_modules_that_kernels_import():
     assert len(kernels) >= 8
     assert kernels | {"__init__.py", "robustness/__init__.py", "robustness/upsets.py", "compiling.py"} <= names
     assert not {"data/datasets.py", "network.py", "engine.py"} & names, "a change there must not cost minutes of compiling"
+
+
+def test_no_import_is_missed_in_whatever_statement_it_stands():
+    text = """
+def f():
+    if x:
+        pass
+    elif y:
+        import a
+    try:
+        import b
+    except OSError:
+        import c
+    else:
+        import d
+    finally:
+        with z:
+            import e
+    match x:
+        case 1:
+            import f
+    while x:
+        for y in z:
+            class C:
+                async def g():
+                    import g
+"""
+    names = [each.names[0].name for each in compiling._statements(ast.parse(text)) if isinstance(each, ast.Import)]
+    assert sorted(names) == list("abcdefg")
+    for path in sorted(ROOT.glob("*/**/*.py")):
+        if path.is_relative_to(ROOT / "golden_model"):
+            tree = ast.parse(path.read_bytes())
+            walked, stepped = ({each for each in nodes if isinstance(each, ast.Import | ast.ImportFrom)}
+                               for nodes in (ast.walk(tree), compiling._statements(tree)))
+            assert walked == stepped, path
+
+
+def test_numba_is_ready_without_scipy_and_still_takes_its_blas():
+    """SciPy is a fifth of the time of a short command that needs the engine."""
+    program = """
+import sys
+import numpy as np
+from golden_model.engine import CompiledModel
+from golden_model.network import Network
+CompiledModel(Network(layers=(2, 16)), "fixed").outputs(np.array([[250, 20]], np.uint8))
+assert not any(name.startswith("scipy.linalg") for name in sys.modules)
+import numba
+product = numba.njit(lambda a, b: (np.convolve(a, b), np.dot(a, b)))
+assert [np.asarray(each).tolist() for each in product(np.array([1.0, 2.0]), np.array([3.0, 4.0]))] == [[3.0, 10.0, 8.0], 11.0]
+assert "scipy.linalg.cython_blas" in sys.modules
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=LIMIT, check=False, cwd=ROOT)
+    assert (ran.returncode, ran.stderr) == (0, "")
 
 
 def test_a_package_is_a_source_of_machine_code_as_its_modules_are(monkeypatch, tmp_path):

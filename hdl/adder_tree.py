@@ -39,14 +39,14 @@ class AdderTree(wiring.Component):
     products : In(signed(weight bits + displacement bits)) of each unit
     valid : In(1)
         The products are the next input's.
-    Others are those of what becomes of the totals: ``AtOnce``, or in a time-shared array ``OnRequest``.
+    Others are those of what becomes of the totals: ``AtOnce``, or in a time-shared array ``OnRequest`` or ``AtPlaces``.
 
     units - 1 adders, one more where there are folds.
     """
 
     def __init__(self, array: ArrayDesign) -> None:
         self.array, formats = array, array.formats
-        self.result: type[AtOnce | OnRequest] = OnRequest if array.time_shared else AtOnce
+        self.result: type[AtOnce | OnRequest] = AtPlaces if array.windowed else OnRequest if array.time_shared else AtOnce
         super().__init__({
             "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(array.units), "valid": In(1),
             **self.result.members(array)})
@@ -136,8 +136,6 @@ class OnRequest:
     -------
     begin : In(1), first : In(1), bank : In(1)
         Strobe before the first input of a fold; the fold is the layer's first one; which half of the memory the layer writes.
-    place : In(range(inputs))
-        The input, where a layer is a convolution; else they follow one another.
     ask : In(1), ask_bank : In(1)
         Strobe: the errors in this bank are wanted from the first one on.
     sender : In(range(layers))
@@ -155,13 +153,12 @@ class OnRequest:
     @staticmethod
     def members(array: ArrayDesign) -> dict[str, Any]:
         sender = {"sender": In(range(len(array.layers)))} if array.mixes_reverse_shifts else {}
-        place = {"place": In(range(array.most_inputs))} if array.windowed else {}
-        return {"begin": In(1), "first": In(1), "bank": In(1), "ask": In(1), "ask_bank": In(1), **sender, **place,
+        return {"begin": In(1), "first": In(1), "bank": In(1), "ask": In(1), "ask_bank": In(1), **sender,
                 "errors": Out(stream.Signature(signed(array.formats.error.bits)))}
 
     @staticmethod
     def flags(array: ArrayDesign) -> tuple[str, ...]:
-        return ("valid", "place") if array.windowed else ("valid",)
+        return ("valid",)
 
     def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
         m, tree, inputs = self.m, self.tree, self.array.most_errors
@@ -172,11 +169,7 @@ class OnRequest:
             Signal(range(inputs + 1), name="row"), Signal(range(inputs), name="row_late"),
             Signal(range(inputs + 1), name="place"))
         giving, taken = Signal(name="giving"), Signal(name="taken")
-        if self.array.windowed:
-            m.d.comb += row.eq(ahead[1])
-        else:
-            m.d.sync += row.eq(Mux(tree.begin, 0, row + ahead[0]))
-        m.d.sync += [row_late.eq(row), giving.eq(tree.errors.ready & ~taken),
+        m.d.sync += [row.eq(Mux(tree.begin, 0, row + ahead[0])), row_late.eq(row), giving.eq(tree.errors.ready & ~taken),
                      place.eq(Mux(tree.ask, 0, place + taken))]
         m.d.comb += [
             taken.eq(giving & tree.errors.ready),
@@ -188,3 +181,42 @@ class OnRequest:
     def _address(self, row: Value, bank: Value) -> Value:
         bits = max(1, ceil_log2(self.array.most_errors))
         return Cat(row[:bits], bank) if self.banked else row[:bits]
+
+
+class AtPlaces(OnRequest):
+    """The same where some layer is a convolution: products say to which input they belong, and its block RAM is so large that
+    registers lie behind it. An error is a clock later.
+
+    Members
+    -------
+    place : In(range(inputs))
+        The input, with its products. ``begin`` is not looked at.
+    """
+
+    @staticmethod
+    def members(array: ArrayDesign) -> dict[str, Any]:
+        return OnRequest.members(array) | {"place": In(range(array.most_inputs))}
+
+    @staticmethod
+    def flags(array: ArrayDesign) -> tuple[str, ...]:
+        return "valid", "place"
+
+    def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
+        m, tree, inputs = self.m, self.tree, self.array.most_errors
+        m.submodules.partial = partial = memory.Memory(
+            shape=total.shape(), depth=2 << ceil_log2(inputs) if self.banked else inputs, init=[], attrs=BLOCK)
+        into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
+        before, late, whole = (Signal.like(total, name=name) for name in ("before", "total_late", "whole"))
+        places = [Signal(range(inputs), reset_less=True, name=f"place_{stage}") for stage in range(2)]
+        valid, wanted = Signal(2, name="valid_late"), Signal(range(inputs + 1), name="wanted")
+        giving, fetched = Signal(name="giving"), Signal(name="fetched")
+        m.d.sync += [
+            before.eq(out_of.data), late.eq(total), whole.eq(over_folds(late, tree.first, before)),
+            places[0].eq(flags[1]), places[1].eq(places[0]), valid.eq(Cat(flags[0], valid[0])),
+            giving.eq(tree.errors.ready & ~fetched), wanted.eq(Mux(tree.ask, 0, wanted + fetched)),
+            tree.errors.valid.eq(fetched),
+            tree.errors.payload.eq(error_of(self.array, out_of.data, getattr(tree, "sender", 0)))]
+        m.d.comb += [
+            fetched.eq(giving & tree.errors.ready),
+            out_of.addr.eq(Mux(tree.errors.ready, self._address(wanted, tree.ask_bank), self._address(ahead[1], tree.bank))),
+            into.addr.eq(self._address(places[1], tree.bank)), into.en.eq(valid[1]), into.data.eq(whole)]

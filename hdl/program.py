@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from golden_model.network import POPULATIONS
+from hdl.adder_tree import levels
 from hdl.array_design import ArrayDesign
 from hdl.layer_design import LayerDesign
 from hdl.operations import (
@@ -28,6 +29,7 @@ from hdl.operations import (
     Operation,
 )
 
+SUMMED = 10                               # clocks from the last product of reverse links to its sum, without the tree's levels
 GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
 RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
 SCAN_REST = 2                             # clocks after a scan until the receiver's ``free`` tells of its outputs
@@ -178,9 +180,10 @@ def _at_positions(array: ArrayDesign, over: str, node: Node) -> Node:
 
 def _cleared(array: ArrayDesign) -> tuple[Node, ...]:
     """Sums of reverse links to zero, where positions that see an input add to its sum."""
-    if not any(layer.window is not None for layer in array.reversing()):
+    if not (array.windowed and array.reverses):
         return ()
-    return Do("ASKED"), If("clears", (Do("TREE_CLEAR", Count.INPUTS),))    # the layer is known a clock after it was chosen
+    # the layer is known a clock after it was chosen, sums of the one behind it are on their way through the tree
+    return Do("ASKED", levels(array.units) + SUMMED), If("clears", (Do("TREE_CLEAR", Count.INPUTS),))
 
 
 def _applied(array: ArrayDesign) -> tuple[Node, ...]:

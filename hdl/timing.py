@@ -272,7 +272,7 @@ class ArrayClocks:
             for earliest in job.errors[before:before + layer.fold_size(machine.fold)]:
                 machine.clock = max(machine.clock, earliest) + 1
         else:
-            machine.clock += CLOCKS_PER_ERROR * layer.fold_size(machine.fold)
+            machine.clock += CLOCKS_PER_ERROR * layer.fold_size(machine.fold) + int(self.array.windowed)
 
     def _walk(self, machine: Machine, node: Play) -> None:
         """The taps of a position: each is looked at a clock after the one before was taken, if it was not zero."""

@@ -214,8 +214,10 @@ def proof(configuration, base=Sequencer, change=None):
                         "an image is judged after its last output")
             errs = main.ongoing("ERRORS")
             sends_back = main.ongoing("BACK") if array.first.reverses else Const(0)
-            request = main.ongoing("ASKED") if "ASKED" in main.states else errs & ~self._before(errs) & (self.fold == 0)
-            self._claim(self._before(self.ask) == (request | (sends_back & ~self._before(sends_back))),
+            first = errs & ~self._before(errs) & (self.fold == 0)
+            if "ASKED" in main.states:
+                first = main.ongoing("ASKED") & (count == 0)
+            self._claim(self._before(self.ask) == (first | (sends_back & ~self._before(sends_back))),
                         "errors of a layer are asked for once")
             self._claim(self.back == sends_back, "errors go to the array before when all layers have learnt")
             self._claim(~sends_back | ((self.layer == 0) & (self.fold == self.folds - 1)), "those of the first layer")
@@ -241,7 +243,8 @@ def proof(configuration, base=Sequencer, change=None):
         def _memory_claims(self):
             """One port: what is fetched and what is written, each at its address, never both in one clock."""
             issue = self.pipeline.issue
-            here = Mux(issue.link, self._words(self.layer, self.links_fold), self._words(self.layer, self.fold))
+            fold = Mux(self._during("TREE_CLEAR"), 0, self.fold)
+            here = Mux(issue.link, self._words(self.layer, self.links_fold), self._words(self.layer, fold))
             address = self._history(here + self.index, WRITTEN)
             load = self._before(self.control.load_one)
             writes = load if not array.learns else load | self._before(self.control.judge)

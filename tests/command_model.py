@@ -36,7 +36,8 @@ class CommandModel:
     """Answers one frame after the other.
 
     ``layers``: inputs, then neurons of each layer. ``digest``: 64 bits. Exponents: ranges, and their values after a reset; an
-    empty range and None for parameters that are not learnt.
+    empty range and None for parameters that are not learnt. ``shapes``: of each layer the neurons that have parameters of their
+    own, and the links of each; by default all to all.
     """
 
     layers: tuple[int, ...]
@@ -48,6 +49,7 @@ class CommandModel:
     initial_bias: int | None
     learns: bool = True
     programmable: bool = False
+    shapes: Sequence[tuple[int, int]] = ()
     inferred: int = field(default=0, init=False)
     learnt: int = field(default=0, init=False)
     changed: int = field(default=0, init=False)
@@ -56,6 +58,7 @@ class CommandModel:
 
     def __post_init__(self) -> None:
         self.links_rate_shift, self.bias_rate_shift = self.initial_links, self.initial_bias
+        self.shapes = self.shapes or tuple(zip(self.layers[1:], self.layers, strict=False))
 
     def reset(self) -> None:
         """As after ``rst`` or RESET. Parameters stay."""
@@ -99,11 +102,11 @@ class CommandModel:
     def _addressed(self, layer: int, address: int, count: int) -> bool:
         if layer >= len(self.layers) - 1 or not 1 <= count <= frames.MOST_COUNT:
             return False
-        return address >> 16 < self.layers[layer + 1] and (address & 0xFFFF) + count <= self.parameters(layer)
+        return address >> 16 < self.shapes[layer][0] and (address & 0xFFFF) + count <= self.parameters(layer)
 
     def parameters(self, layer: int) -> int:
         """Parameters of a neuron: its links, its bias, its K if they are programmable."""
-        return self.layers[layer] + 1 + (15 if self.programmable else 0)
+        return self.shapes[layer][1] + 1 + (15 if self.programmable else 0)
 
     def _done(self, opcode: Opcode, option: int, argument: int, words: list[int]) -> tuple[int, list[int]]:
         """Carries out a frame in which nothing is wrong: value of the reply's header, and the words after it."""
@@ -162,7 +165,7 @@ class CommandModel:
             return [header, *frame[1:]]
         if kind == 5:                                                     # the first address that does not exist
             layer, count = chance.randrange(len(self.layers) - 1), chance.choice([1, 2])
-            neuron, index = chance.choice([(self.layers[layer + 1], 0), (0, self.parameters(layer) - count + 1), (0, 0)])
+            neuron, index = chance.choice([(self.shapes[layer][0], 0), (0, self.parameters(layer) - count + 1), (0, 0)])
             return frames.read(layer if neuron or index else len(self.layers) - 1, neuron, index, count)
         if frame[0] & 0xFF == Opcode.RATE:                                # the first exponents that do not exist
             return frames.rate_shifts(*(chance.choice([max(allowed.start - 1, 0), allowed.stop & 0xFF])
@@ -185,7 +188,7 @@ class CommandModel:
             argument = chance.randrange(self.layers[-1]) if opcode == Opcode.LEARN else chance.getrandbits(16)
             return [frames.header(opcode, chance.getrandbits(8), argument), *words]
         layer = chance.randrange(len(self.layers) - 1)
-        neuron = chance.randrange(self.layers[layer + 1])
+        neuron = chance.randrange(self.shapes[layer][0])
         count = min(chance.choice([1, 2, chance.randrange(1, 256)]), self.parameters(layer))
         index = chance.choice([0, self.parameters(layer) - count, chance.randrange(self.parameters(layer) - count + 1)])
         if opcode == Opcode.READ:

@@ -67,7 +67,8 @@ class GoldenBackend:
 
     def _parameter(self, layer: int, neuron: int, index: int) -> tuple[Array, tuple[int, ...], int]:
         """The array of a parameter, its place there, and its bits."""
-        parameters, formats, inputs = self.layers[layer], self.network.formats, self.network.layers[layer]
+        parameters, formats = self.layers[layer], self.network.formats
+        inputs = parameters.weights.shape[1]
         if index < inputs:
             return parameters.weights, (neuron, index), formats.weight.bits
         if index == inputs:
@@ -93,7 +94,8 @@ def command_model(design: Design, values: Parameters) -> CommandModel:
     return CommandModel(layers=design.network.layers, backend=GoldenBackend(design.network, values),
                         digest=frames.digest_word(design.network.digest), links_rate_shifts=links, bias_rate_shifts=bias,
                         initial_links=links.start if links else None, initial_bias=bias.start if bias else None,
-                        learns=design.learns, programmable=design.kind == "programmable")
+                        learns=design.learns, programmable=design.kind == "programmable",
+                        shapes=[layer.weights.shape for layer in values])
 
 
 def snapshot(layers: Sequence[Layer]) -> Array:

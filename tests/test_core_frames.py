@@ -3,6 +3,7 @@
 import functools
 import random
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from command_model import CYCLES_WORD
 from golden_backend import command_model, snapshot
 from golden_model import parameters
-from golden_model.network import Formats, Integration, Learning, Network
+from golden_model.network import Formats, Integration, Learning, Network, Wiring
 from hdl import core, emit, frames
 from hdl.design import Design
 from hdl.frames import Opcode, Status
@@ -25,8 +26,10 @@ NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=L
 DESIGNS = {"parallel": Design(network=NETWORK, units=(2, 3)),
            "time-shared": Design(network=NETWORK, units=(2, 2), arrangement="time-shared"),
            "programmable": Design(network=NETWORK, units=(2, 3), kind="programmable")}
+CONVOLUTIONS = Design(units=(2, 2, 2), network=replace(NETWORK, layers=(8, 12, 4, 3), wiring=Wiring(layers=(
+    "convolution 1x2 stride 1 of 2x4x1", "convolution 2x2 stride 2 of 2x3x2", "full"))))
 BOTH = {arrangement: Design(network=NETWORK, units=(2, 3), arrangement=arrangement)
-        for arrangement in ("time-shared 0-0", "time-shared 1-1")}
+        for arrangement in ("time-shared 0-0", "time-shared 1-1")} | {"convolutions": CONVOLUTIONS}
 
 
 verilog = functools.cache(emit.to_verilog)
@@ -42,8 +45,8 @@ class Conversation:
     def __init__(self, design, seed, most=300, cut=0.1, text=verilog):
         self.most, self.cut = most, cut
         self.chance, self.coverage, self.resets, self.seed = random.Random(seed), Counter(), 0, seed
-        values = parameters.initial(NETWORK, "fixed")
-        self.rtl = RtlModel(NETWORK, text(design), patience=20_000)
+        values = parameters.initial(design.network, "fixed")
+        self.rtl = RtlModel(design.network, text(design), patience=20_000)
         self.rtl.load_parameters(values)
         self.model = command_model(design, values)
         self.rtl.reset()
@@ -121,10 +124,10 @@ def test_100_000_random_frames(arrangement):
     converse(arrangement, 100_000)
 
 
-@pytest.mark.parametrize("arrangement", DESIGNS)
+@pytest.mark.parametrize("arrangement", [*DESIGNS, "convolutions"])
 def test_500_resets(arrangement):
     """Of one clock too: every part of the core must have it in the same clock, and no word may pass meanwhile."""
-    conversation = Conversation(DESIGNS[arrangement], 3, most=8, cut=1)
+    conversation = Conversation((DESIGNS | BOTH)[arrangement], 3, most=8, cut=1)
     conversation.go(2200)
     conversation.end()
     assert conversation.resets > 450

@@ -11,7 +11,7 @@ from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.learner import Learner
 from golden_model.model import Model
-from golden_model.network import Learning, Network
+from golden_model.network import Learning, Network, Wiring
 from golden_model.parameters import initial
 from golden_model.storage.model_file import ARRAYS
 from hdl import emit
@@ -21,6 +21,8 @@ from test_connection import NETWORK as USUAL
 from test_connection import PATIENCE, library  # noqa: F401 (a fixture)
 
 LINKS_ALONE = Network(layers=(13, 5, 3), seed=1, learning=Learning(bias=0.0, epochs=3, halvings=2))
+CONVOLUTION = Network(layers=(13, 24, 3), seed=1, learning=Learning(epochs=3, halvings=2), wiring=Wiring(layers=(
+    "convolution 1x2 stride 1 of 1x13x1", "full")))
 ARRANGEMENTS = {"parallel": {"units": (5, 3)}, "time-shared": {"arrangement": "time-shared"}}
 
 
@@ -35,7 +37,7 @@ def simulated(network, **options):
 
 
 @pytest.fixture(scope="module", params=["definition", "compiled", "Verilog", "board", "Verilog, parallel, links alone",
-                                        "Verilog, time-shared, links alone"])
+                                        "Verilog, time-shared, links alone", "Verilog, convolution"])
 def begun(request):
     """A function: a learner with the parameters of the network's seed."""
     name = request.param
@@ -43,7 +45,8 @@ def begun(request):
         device = request.getfixturevalue("opened")
     elif name.startswith("Verilog"):
         _, *rest = name.split(", ")
-        device = simulated(LINKS_ALONE, **ARRANGEMENTS[rest[0]]) if rest else simulated(USUAL)
+        network = CONVOLUTION if rest == ["convolution"] else LINKS_ALONE if rest else USUAL
+        device = simulated(network, **ARRANGEMENTS.get(rest[0], {}) if rest else {})
     else:
         engine = Model if name == "definition" else CompiledModel
         return lambda: engine(USUAL, "fixed")

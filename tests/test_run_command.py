@@ -20,6 +20,8 @@ from wuxing.commands import run
 
 ECP5 = Network(layers=(64, 4, 10))
 ICE40 = fit.network_for("ice40", (64, 4, 10))
+CONVOLUTIONS = fit.network_for("ecp5", (64, 72, 16, 10), (
+    "convolution 3x3 stride 1 of 8x8x1", "convolution 3x3 stride 3 of 6x6x2", "full"))
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def model(tmp_path):
 
 
 @pytest.mark.parametrize(("board", "network", "options"), [
-    ("ulx3s-25f", ECP5, ["--most-units", "2"]), ("icebreaker", ICE40, ["--units", "2"])])
+    ("ulx3s-25f", ECP5, ["--most-units", "2"]), ("icebreaker", ICE40, ["--units", "2"]), ("ulx3s-25f", CONVOLUTIONS, [])])
 def test_a_virtual_board_learns_as_the_golden_model(model, tmp_path, capsys, board, network, options):
     path = model(network)
     assert main(["run", path, "--board", board, "--images", "30", "--learn", "20", "--json", str(tmp_path / "run.json"),

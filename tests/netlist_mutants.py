@@ -22,7 +22,7 @@ from gates import Gates, read
 from golden_backend import command_model
 from golden_model import parameters
 from golden_model.fixed_point import Array
-from golden_model.network import Formats, Integration, Learning, Network
+from golden_model.network import Formats, Integration, Learning, Network, Wiring
 from hdl import emit, frames
 from hdl.design import Design
 from hdl.frames import Opcode
@@ -35,7 +35,9 @@ NETWORK = Network(layers=(3, 2, 2), integration=Integration(steps=2), learning=L
                                   error="Q1.10"))
 CORES = {"parallel": Design(network=NETWORK, units=(1, 2)),
          "time-shared": Design(network=NETWORK, units=(1, 1), arrangement="time-shared"),
-         "programmable": Design(network=NETWORK, units=(1, 2), kind="programmable")}
+         "programmable": Design(network=NETWORK, units=(1, 2), kind="programmable"),
+         "convolution": Design(units=(1, 1), network=replace(NETWORK, layers=(4, 4, 2), wiring=Wiring(
+             layers=("convolution 1x2 stride 1 of 2x2x1", "full"))))}
 NOTHING = np.zeros(0, np.int64)
 FRAMES = 20                               # of a part
 FLAT = """read_verilog core.v

@@ -208,15 +208,15 @@ class AtPlaces(OnRequest):
         into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
         before, late, whole = (Signal.like(total, name=name) for name in ("before", "total_late", "whole"))
         places = [Signal(range(inputs), reset_less=True, name=f"place_{stage}") for stage in range(2)]
-        valid, wanted = Signal(2, name="valid_late"), Signal(range(inputs + 1), name="wanted")
+        valid, row = Signal(2, name="valid_late"), Signal(range(inputs + 1), name="row")
         giving, fetched = Signal(name="giving"), Signal(name="fetched")
         m.d.sync += [
             before.eq(out_of.data), late.eq(total), whole.eq(over_folds(late, tree.first, before)),
             places[0].eq(flags[1]), places[1].eq(places[0]), valid.eq(Cat(flags[0], valid[0])),
-            giving.eq(tree.errors.ready & ~fetched), wanted.eq(Mux(tree.ask, 0, wanted + fetched)),
+            giving.eq(tree.errors.ready & ~fetched), row.eq(Mux(tree.ask, 0, row + fetched)),
             tree.errors.valid.eq(fetched),
             tree.errors.payload.eq(error_of(self.array, out_of.data, getattr(tree, "sender", 0)))]
         m.d.comb += [
             fetched.eq(giving & tree.errors.ready),
-            out_of.addr.eq(Mux(tree.errors.ready, self._address(wanted, tree.ask_bank), self._address(ahead[1], tree.bank))),
+            out_of.addr.eq(Mux(tree.errors.ready, self._address(row, tree.ask_bank), self._address(ahead[1], tree.bank))),
             into.addr.eq(self._address(places[1], tree.bank)), into.en.eq(valid[1]), into.data.eq(whole)]

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,8 +21,10 @@ LIMIT = 3600                              # seconds after which a program of a t
 
 
 @pytest.fixture
-def unnamed(monkeypatch, tmp_path):
-    """No folder is named, and the user's cache folder is an empty one. What a test exports is forgotten after it."""
+def unnamed(monkeypatch, tmp_path, tmp_path_factory):
+    """No folder is named, and the user's cache folder is an empty one. What a test exports is forgotten after it, and temporary
+    folders go with those of pytest: processes of xdist end so that nothing else would remove them."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("temporary")))
     monkeypatch.setenv(cache.VARIABLE, "")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
     return tmp_path

@@ -68,14 +68,14 @@ class ProcessingArray(wiring.Component):
     -------
     Those of ``hdl.sequencer.Sequencer`` that are not between it and the units. Errors are those of the last layer.
 
-    access_word : Out(signed(word_bits))
+    access_word : Out(signed(access_bits))
         There with ``access_done``.
     back_valid : Out(1), back : Out(signed(error bits))
         Of an array that serves one layer and sends errors back: those of the layer before, in the order of its neurons.
     """
 
-    INNER = ("control", "word", "output", "address", "slot", "ask", "ask_own", "back", "tree_begin", "tree_valid", "tree_first",
-             "tree_last")
+    INNER = ("control", "word", "output", "of_K", "address", "slot", "ask", "ask_own", "back", "tree_begin", "tree_valid",
+             "tree_first", "tree_last")
 
     def __init__(self, array: ArrayDesign, parts: Parts) -> None:
         self.array, self.parts = array, parts
@@ -85,7 +85,7 @@ class ProcessingArray(wiring.Component):
         members = {name: self.sequencer.signature.members[name] for name in self.passed}
         if array.time_shared:
             value = signed(array.formats.displacement.bits) if array.first.index else 8
-            members |= {"access_word": wiring.Out(signed(array.word_bits)), "start": wiring.Out(1),
+            members |= {"access_word": wiring.Out(signed(array.access_bits)), "start": wiring.Out(1),
                         "outputs_valid": wiring.Out(1), "outputs": wiring.Out(output_layout(array.formats)),
                         "items": wiring.In(stream.Signature(item_layout(array.first.inputs, value)))}
         if array.first.reverses:
@@ -108,20 +108,32 @@ class ProcessingArray(wiring.Component):
         return m
 
     def _unit(self, m: Module, number: int, control: Value, output: Signal, inputs: dict[str, Value], token: dict[str, Value],
-              memory: dict[str, Value]) -> tuple[Signal, Signal]:
-        """A processing unit and its weight memory, whose ports ``memory`` are beside those of the unit; the word that is
-        fetched, and the product."""
+              memory: dict[str, Value]) -> tuple[dict[str, Signal], Signal]:
+        """A processing unit and its memories, of which that of weights has the ports ``memory`` beside those of the unit; the
+        words that are fetched, and the product."""
         array, bits = self.array, self.array.word_bits
         fetched, data = (Signal(signed(bits), name=f"{name}_{number}") for name in ("fetched", "data"))
         product = Signal(signed(array.formats.weight.bits + array.formats.displacement.bits), name=f"product_{number}")
         enable = Signal(name=f"write_enable_{number}")
         word = {"word": Signal(signed(bits), name=f"word_{number}")} if array.ports == 2 else {}
+        K, written = self._memory_of_K(m, number, control) if array.own_K else ({}, {})
         self.parts.place(m, f"unit_{number}", unit_module(array), partial(Unit, array), {
-            "control": control, **inputs, "fetched": fetched, **word}, {
-            **token, "write_data": data, "write_enable": enable, "output": output, "product": product})
-        self.parts.memory(m, f"weights_{number}", array, number, {**memory, "write_data": data, "write_enable": enable},
-                          {"fetched": fetched, **word})
-        return fetched, product
+            "control": control, **inputs, "fetched": fetched, **word, **K}, {
+            **token, "write_data": data, "write_enable": enable, "output": output, "product": product, **written})
+        self.parts.memory(m, f"weights_{number}", array.memories["weights"], array.memory_file(number), {
+            **memory, "write_data": data, "write_enable": enable}, {"fetched": fetched, **word})
+        return {"fetched": fetched, **K}, product
+
+    def _memory_of_K(self, m: Module, number: int, control: Value) -> tuple[dict[str, Signal], dict[str, Signal]]:
+        """The memory of K of a unit; what the unit reads there, and what it writes."""
+        array = self.array
+        read = {name: Signal(signed(array.first.K_bits), name=f"{name}_{number}") for name in ("K_fetched", "K_word")}
+        written = {"K_data": Signal(signed(array.first.K_bits), name=f"K_data_{number}"),
+                   "K_enable": Signal(name=f"K_enable_{number}")}
+        self.parts.memory(m, f"K_{number}", array.memories["K"], array.K_file(number), {
+            "address": control.K_address, "write_address": control.K_write_address, "write_data": written["K_data"],
+            "write_enable": written["K_enable"]}, {"fetched": read["K_fetched"], "word": read["K_word"]})
+        return read, written
 
     def _tree(self, m: Module, products: list[Signal]) -> AdderTree:
         m.submodules.tree = tree = AdderTree(self.array)
@@ -134,7 +146,7 @@ class ProcessingArray(wiring.Component):
     def _parallel(self, m: Module) -> None:
         array, sequencer = self.array, self.sequencer
         tokens = [Signal(name=f"token_{number}") for number in range(array.units)]
-        outputs, products = [Signal(array.word_bits, name=f"output_{number}") for number in range(array.units)], []
+        outputs, products = [Signal(array.access_bits, name=f"output_{number}") for number in range(array.units)], []
         for number, control in enumerate(self._copies(m)):
             inputs = {"first": Const(int(number == 0), 1), "token_before": tokens[number - 1] if number else Const(0, 1)}
             _, product = self._unit(m, number, control, outputs[number], inputs, {"token": tokens[number]}, {
@@ -168,8 +180,8 @@ class ProcessingArray(wiring.Component):
         for level in range(output_latency(self.array.first)):
             joined = []
             for place in range(0, len(outputs), JOINED):
-                register = Signal(self.array.word_bits, name=f"joined_{level}_{place // JOINED}", reset_less=True)
-                value: Value = Const(0, self.array.word_bits)
+                register = Signal(self.array.access_bits, name=f"joined_{level}_{place // JOINED}", reset_less=True)
+                value: Value = Const(0, self.array.access_bits)
                 for output in outputs[place:place + JOINED]:
                     value = value | output
                 m.d.sync += register.eq(value)
@@ -191,7 +203,12 @@ class ProcessingArray(wiring.Component):
                 "slot": sequencer.slot, "number": Const(number, array.numbers)}, {}, {"address": sequencer.address})
             words.append(fetched)
             products.append(product)
-        m.d.comb += [sequencer.output.eq(Array(outputs)[control.unit]), self.access_word.eq(Array(words)[control.unit])]
+        word: Value = Array([fetched["fetched"] for fetched in words])[control.unit]
+        if array.own_K:
+            bits = array.formats.coupling.bits
+            K = Array([fetched["K_fetched"][:bits].as_signed() for fetched in words])[control.unit]
+            word = Mux(sequencer.of_K, K, word).as_signed()
+        m.d.comb += [sequencer.output.eq(Array(outputs)[control.unit]), self.access_word.eq(word)]
         if array.reverses:
             own, source = sequencer.errors, self.errors
             tree = self._tree(m, products)

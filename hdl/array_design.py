@@ -2,11 +2,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from hdl.layer_design import Choices, LayerDesign
 
 SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from POPULATIONS on
+
+
+@dataclass(frozen=True)
+class MemoryShape:
+    """Of a unit's memory of weights or of K: with one port a word is read or written in a clock, with two both."""
+
+    ports: int
+    word_bits: int
+    depth: int
 
 
 class ArrayDesign:
@@ -111,12 +121,40 @@ class ArrayDesign:
         return max(layer.rows for layer in self.layers)
 
     @property
+    def parameter_rows(self) -> int:
+        """Words of the neuron of which a host can address most."""
+        return self._widest("parameter_rows")
+
+    @property
     def most_inputs(self) -> int:
         return max(layer.inputs for layer in self.layers)
 
     def memory_file(self, unit: int) -> str:
         """Name of the file with the initial words of one unit's memory."""
         return f"weights_{self.index}_{unit}.hex"
+
+    def K_file(self, unit: int) -> str:
+        """Likewise of its memory of K."""
+        return f"couplings_{self.index}_{unit}.hex"
+
+    @property
+    def own_K(self) -> bool:
+        return self.first.own_K
+
+    @property
+    def learns_K(self) -> bool:
+        return any(layer.learns_K for layer in self.layers)
+
+    @property
+    def K_depth(self) -> int:
+        """Words of the memory of K of one unit: those of each fold of each layer, one after the other."""
+        return self.folds * self.first.K_rows
+
+    @property
+    def memories(self) -> dict[str, MemoryShape]:
+        """Of one unit, by what is in them."""
+        weights = MemoryShape(self.ports, self.word_bits, self.depth)
+        return {"weights": weights} | ({"K": MemoryShape(2, self.first.K_bits, self.K_depth)} if self.own_K else {})
 
     @property
     def gathered_words(self) -> int:
@@ -135,6 +173,10 @@ class ArrayDesign:
     @property
     def word_bits(self) -> int:
         return self._widest("word_bits")
+
+    @property
+    def access_bits(self) -> int:
+        return self._widest("access_bits")
 
     @property
     def sum_bits(self) -> int:

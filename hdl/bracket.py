@@ -167,8 +167,11 @@ class ProgrammableBracket:
         """The bracket in its clock, what is broadcast in all others: two clocks later, as through a wired bracket."""
         m, array, formats, control = self.m, self.array, self.array.formats, self.control
         late = Signal.like(broadcast, name="broadcast_late")
-        exact = Signal(signed(array.network.widths(any_coupling=True)["bracket"]), name="bracket", reset_less=True)
-        term = product[array.operand_scale:].as_signed()
+        exact = Signal(signed(array.first.bracket_bits), name="bracket", reset_less=True)
+        self.exact = exact
+        term: Value = product[array.operand_scale:].as_signed()
+        if array.own_K and array.first.K_split:
+            term = Mux(control.bracket_high, term << array.first.K_split, term)
         driven = Mux(control.drive_enable, drive << formats.coupling.fraction, 0)
         before = Mux(control.bracket_first, driven, exact)
         m.d.sync += late.eq(broadcast)

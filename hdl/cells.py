@@ -99,12 +99,26 @@ def unit_cells(layer: LayerDesign) -> Cells:
         adders += [s + 1] * pairs + [s + 2, broadcast + 1, layer.operand_bits_needed["the bracket"]]
         registers += s + (s + 1) * 2 + s + 2 + broadcast + 1
     else:
-        bracket = network.widths(any_coupling=True)["bracket"]
-        adders += [bracket]
-        luts += 2 * bracket + 3 * operand + 3 * s
-        registers += bracket + operand + broadcast + 5 * s
+        adders += [layer.bracket_bits]
+        luts += 2 * layer.bracket_bits + 3 * operand + 3 * s
+        registers += layer.bracket_bits + operand + broadcast + 5 * s
+    own_K = K_cells(layer, layer.folds)
     return Cells(cells=packed(design.target, luts + sum(map(adder, adders)), registers), flip_flops=registers, multipliers=1,
-                 block_rams=max(1, block_rams(design.target, layer.depth, word)))
+                 block_rams=max(1, block_rams(design.target, layer.depth, word))) + own_K
+
+
+def K_cells(layer: LayerDesign, folds: int) -> Cells:
+    """What a unit has where K are in a memory of their own: the memory, the register of operand A, the update."""
+    design, K, operand = layer.design, layer.formats.coupling.bits, layer.design.operand_bits
+    if not layer.own_K:
+        return Cells(cells=0, flip_flops=0, multipliers=0, block_rams=0)
+    luts, registers = 2 * operand + (layer.bracket_bits if layer.K_split else 0), operand
+    if layer.design.learns_K:
+        updated = max(layer.bracket_bits - layer.K_shift, K) + 1
+        luts += layer.formats.displacement.bits * layer.K_most_places.bit_length() + adder(updated) + adder(K) + 2 * K
+        registers += updated
+    return Cells(cells=packed(design.target, luts, registers), flip_flops=registers, multipliers=0,
+                 block_rams=max(1, block_rams(design.target, folds * layer.K_rows, layer.K_bits)))
 
 
 def time_shared_unit_cells(array: ArrayDesign) -> Cells:
@@ -113,9 +127,15 @@ def time_shared_unit_cells(array: ArrayDesign) -> Cells:
     s, operand, broadcast = formats.displacement.bits, design.operand_bits, array.broadcast_bits
     rounded = layer.product_bits - network.corrector_shift + 1
     bracket = layer.operand_bits_needed["the bracket"]
-    adders = [array.sum_bits, s + 1, rounded, s + 1, s + 2, broadcast + 1, bracket]
+    adders = [array.sum_bits, s + 1, rounded]
     luts = 2 * operand + 2 * broadcast + s + formats.drive.bits + 5 + 2 * (s + 1) + LUTS_OF_CONTROL[1]
     registers = 10 * s + array.sum_bits + formats.drive.bits + 2 * broadcast + 4 * (s + 1) + operand + rounded
+    if design.kind == "shift":
+        adders += [s + 1, s + 2, broadcast + 1, bracket]
+    else:
+        adders.append(layer.bracket_bits)
+        luts += 2 * layer.bracket_bits + 2 * operand + 2 * s
+        registers += layer.bracket_bits + operand + 2 * s
     blocks = 1                                           # step starts: in a block whatever their size, as gates and sums
     if array.learns:
         updated = 2 * operand - array.update_shift - array.operand_scale + 1
@@ -130,7 +150,8 @@ def time_shared_unit_cells(array: ArrayDesign) -> Cells:
         blocks += max(1, block_rams(design.target, array.gathered_words, array.gathered_bits))
     lone = LONE_WORDS * s if design.target == "ice40" else 0
     weights = 0 if design.target == "ice40" else block_rams(design.target, array.depth, array.word_bits)
-    return Cells(cells=luts + sum(map(adder, adders)) + lone, flip_flops=registers, multipliers=1, block_rams=blocks + weights)
+    return Cells(cells=luts + sum(map(adder, adders)) + lone, flip_flops=registers, multipliers=1,
+                 block_rams=blocks + weights) + K_cells(layer, array.folds)
 
 
 def tree_cells(array: ArrayDesign) -> Cells:

@@ -97,6 +97,8 @@ class Commands(wiring.Component):
         Exponents after a reset.
     programmable : bool
         Whether neurons have 15 couplings K behind their bias.
+    K_rate_shifts : range, initial_K : int or None
+        Likewise of the couplings, if they learn.
     parameter_bits : tuple of int
         Bits of a link, of a bias, of a K, 1 to 32: of a written word these are taken, and sign-extended.
     shapes : sequence of (int, int), optional
@@ -115,8 +117,9 @@ class Commands(wiring.Component):
         outputs, sign-extended; ``last`` with the final one.
     access : Out(stream of access_layout(layers)), access_reply : In(stream of 32 bits)
         One reply for each access, for writes too (any value). One access at a time.
-    links_rate_shift, bias_rate_shift : Out
-        In force; they change only while the network is idle. 0 for parameters that are not learnt.
+    links_rate_shift, bias_rate_shift, K_rate_shift : Out
+        In force; they change only while the network is idle. 0 for parameters that are not learnt; the last one is there if K
+        learn.
     idle : In(1)
         No image is in the network: nothing is played, settled, learnt or to be delivered. Low before its last result comes.
 
@@ -130,13 +133,16 @@ class Commands(wiring.Component):
 
     def __init__(self, layers: tuple[int, ...], *, learns: bool, digest: int, links_rate_shifts: range, bias_rate_shifts: range,
                  initial_links: int | None, initial_bias: int | None, programmable: bool,
-                 parameter_bits: tuple[int, int, int], shapes: Sequence[tuple[int, int]] | None = None) -> None:
-        _check(layers, digest, {"links": (links_rate_shifts, initial_links), "bias": (bias_rate_shifts, initial_bias)})
+                 parameter_bits: tuple[int, int, int], shapes: Sequence[tuple[int, int]] | None = None,
+                 K_rate_shifts: range = range(0), initial_K: int | None = None) -> None:
+        _check(layers, digest, {"links": (links_rate_shifts, initial_links), "bias": (bias_rate_shifts, initial_bias),
+                                "K": (K_rate_shifts, initial_K)})
         self.layers, self.learns, self.digest, self.programmable = layers, learns, digest, programmable
         self.parameter_bits, self.shapes = parameter_bits, shapes or list(zip(layers[1:], layers, strict=False))
         self.most_neurons = max(neurons for neurons, _ in self.shapes)
         self.links_rate_shifts, self.bias_rate_shifts = links_rate_shifts, bias_rate_shifts
         self.initial_links, self.initial_bias = initial_links, initial_bias
+        self.K_rate_shifts, self.initial_K = K_rate_shifts, initial_K
         self.outputs = layers[-1]
         self.words = -(-layers[0] // 4)
         self.flight = len(layers) - 1 + 4     # images that are not answered: two banks, one a layer, two at the end
@@ -150,7 +156,8 @@ class Commands(wiring.Component):
             "job": Out(stream.Signature(job_layout(self.outputs))), "result": In(stream.Signature(Result)),
             "access": Out(stream.Signature(access_layout(len(layers) - 1))), "access_reply": In(stream.Signature(32)),
             "links_rate_shift": Out(rate_shift_bits(links_rate_shifts)),
-            "bias_rate_shift": Out(rate_shift_bits(bias_rate_shifts)), "idle": In(1)})
+            "bias_rate_shift": Out(rate_shift_bits(bias_rate_shifts)), "idle": In(1),
+            **({"K_rate_shift": Out(rate_shift_bits(K_rate_shifts))} if K_rate_shifts else {})})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -172,8 +179,7 @@ class Commands(wiring.Component):
         self.frame = frame = _Frame(max(map(self._parameters, range(len(self.shapes)))), self.most_neurons)
         # of an image: its label; it needs one word more
         self.label_fits, self.one_left = Signal(name="label_fits"), Signal(name="one_left")
-        self.rate_shifts = [_RateShift("links", self.links_rate_shifts, self.initial_links, self.links_rate_shift),
-                            _RateShift("bias", self.bias_rate_shifts, self.initial_bias, self.bias_rate_shift)]
+        self.rate_shifts = self._rate_shifts()
         self.judged = self._judged(m, frame)
         self.report = report = _Report()
         self.clear = Signal(name="clear")    # soft reset
@@ -212,6 +218,12 @@ class Commands(wiring.Component):
             m.d.sync += [each.register.eq(each.initial) for each in self.rate_shifts if each.register is not None]
         m.d.comb += [self.in_frame.eq(phase.ongoing("WORDS")), get.en.eq(phase.ongoing("FETCH"))]
         return m
+
+    def _rate_shifts(self) -> list[_RateShift]:
+        """In the order of their bytes in RATE and STATUS; that of K only if they learn."""
+        own = [_RateShift("links", self.links_rate_shifts, self.initial_links, self.links_rate_shift),
+               _RateShift("bias", self.bias_rate_shifts, self.initial_bias, self.bias_rate_shift)]
+        return own + ([_RateShift("K", self.K_rate_shifts, self.initial_K, self.K_rate_shift)] if self.K_rate_shifts else [])
 
     def _replies(self, m: Module) -> None:
         """What goes out: what the network says while it owes replies, else what the state machine says."""
@@ -326,7 +338,7 @@ class Commands(wiring.Component):
             report = [Const(frames.MAGIC, 32), *(Const(self.digest >> shift & 0xFFFFFFFF, 32) for shift in (0, 32)),
                       *self.report.counters, Cat(each.word for each in self.rate_shifts), self.report.last_error,
                       *(Const(word, 32) for word in frames.capabilities(self.learns, self.programmable, self.links_rate_shifts,
-                                                                        self.bias_rate_shifts))]
+                                                                        self.bias_rate_shifts, self.K_rate_shifts))]
             m.d.comb += [say.eq(1), speech.last.eq(number == frames.STATUS_WORDS)]
             with m.Switch(number[:4]):
                 for position, entry in enumerate(report, 1):

@@ -29,7 +29,7 @@ def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
             "address": address, "write_address": address,       # of the word that is read, and of the one that is written
             "write": 1, "write_one": 1,                 # an updated word, if it fits; only the unit that has the token
             "load": 1,                                  # write the broadcast data, or a displacement, instead
-            "load_data": array.word_bits,               # zero when a displacement is written
+            "load_data": array.access_bits,             # zero when a displacement is written
             "bias_row": 1}),                            # what is updated is a bias
         (True, {
             "word_enable": 1,                           # the word that is being read goes to operand A
@@ -64,7 +64,7 @@ def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
             "bias_row": 1,                              # it is a bias, whose width may be another than that of a link
             "load": 1, "load_one": 1,                   # write operand A's word instead; the selected unit, next clock
             "unit": range(array.units)}),               # the selected one
-        (array.gathers, _gathering(array)), (design.kind == "programmable", {
+        (array.gathers, _gathering(array)), *_of_K(array), (design.kind == "programmable", {
             "bracket_add": 1,                           # a product joins the bracket
             "bracket_first": 1, "bracket_subtract": 1,  # it is the first one; it is taken off
             "bracket_latch": 1, "bracket_enable": 1,    # the bracket is complete; it goes to operand B
@@ -88,6 +88,28 @@ def _gathering(array: ArrayDesign | LayerDesign) -> dict[str, Any]:
     return {"sum_read": address, "sum_write": address,  # places of sums over positions
             "gather": 1, "gather_first": 1,             # the product joins such a sum; it is its first one
             "apply": 1}                                 # the sum is narrowed and joins the fetched word, not the product
+
+
+def _of_K(array: ArrayDesign | LayerDesign) -> tuple[tuple[bool, dict[str, Any]], ...]:
+    """Where K are in a memory of their own."""
+    layer = array.first if isinstance(array, ArrayDesign) else array
+    own_K, learns_K = layer.own_K, layer.own_K and array.learns_K
+    address = max(1, (layer.K_rows * array.folds - 1).bit_length())
+    return (
+        (own_K, {
+            "K_address": address, "K_write_address": address,           # of that memory: read, and written
+            "K_high": 1,                                # the K, or its upper bits, that is being read goes to operand A
+            "K_load": 1}),                              # write the broadcast data there; the selected unit
+        (own_K and array.ports == 1, {"load_data": array.access_bits}),
+        (own_K and array.ports == 2, {"show_K": 1}),    # the K that was read joins the output
+        (own_K and layer.K_split > 0, {"K_low": 1,      # its lower bits go there
+                                       "bracket_high": 1}),         # a product that joins the bracket is that of upper bits
+        (learns_K, {
+            "K_keep": 1,                                # write the displacement at the head of the ring
+            "K_state": 1,                               # the displacement that is being read goes to operand A, shifted left by
+            "K_places": range(layer.K_most_places + 1 if learns_K else 1),
+            "K_update": 1, "K_judge": 1,                # updated K := K + sum; write it, if it fits
+            "K_third": 1}))                             # it is a K3, which has a minimum
 
 
 def needs_populations(array: ArrayDesign | LayerDesign) -> bool:

@@ -107,6 +107,8 @@ class Core(wiring.Component):
                      source.release.eq(release), array.links_rate_shift.eq(commands.links_rate_shift),
                      array.bias_rate_shift.eq(commands.bias_rate_shift), array.verdict.eq(output_unit.verdict),
                      array.verdict_error.eq(output_unit.verdict_error)]
+        if array.array.learns_K:
+            m.d.comb += array.K_rate_shift.eq(commands.K_rate_shift)
         pass_on(m, source.items, array.items)
         if number < len(self.lists):
             sink = self.lists[number]

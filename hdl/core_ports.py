@@ -20,12 +20,13 @@ def commands_of(m: Module, core: wiring.Component, design: Design, domain: str =
     A domain whose reset comes later than that of the ports hides what its registers still say in the clock of its reset.
     """
     links, bias, formats = design.links_rate_shifts(), design.bias_rate_shifts(), design.network.formats
+    K = design.K_rate_shifts()
     commands = Commands(
         design.network.layers, learns=design.learns, digest=frames.digest_word(design.network.digest), links_rate_shifts=links,
         bias_rate_shifts=bias, initial_links=links.start if links else None, initial_bias=bias.start if bias else None,
         programmable=design.kind == "programmable",
         parameter_bits=(formats.weight.bits, formats.drive.bits, formats.coupling.bits),
-        shapes=[(layer.channels, layer.links) for layer in design.layers])
+        shapes=[(layer.channels, layer.links) for layer in design.layers], K_rate_shifts=K, initial_K=K.start if K else None)
     m.submodules.commands = DomainRenamer(domain)(commands)
     ready, valid = commands.s_axis.ready, commands.m_axis.valid
     if domain != "sync":

@@ -98,9 +98,12 @@ class Design(Choices):
     def _check_network(self) -> None:
         """Refuse what has no hardware."""
         network = self.network
-        if self.learns and network.learning.trains_K:
-            raise InputError("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or "
-                             "generate a core that only infers")
+        if self.learns_K and self.kind != "programmable":
+            raise InputError("a core that learns K must be of kind programmable, because those of kind shift are wired, but "
+                             "learning.K1, K2 or K3 is not 0; choose kind programmable, or generate a core that only infers")
+        if self.learns_K and network.learning.instinct("K1") != "proportional":
+            raise InputError("a core that learns K must have learning.K_instinct proportional, not "
+                             f"{network.learning.instinct('K1')}; change it, or generate a core that only infers")
         if self.learns and network.learning.batch != 1:
             raise InputError(f"a core learns one image at a time, so learning.batch must be 1, not {network.learning.batch}")
         for name in ("links", "bias"):
@@ -140,11 +143,11 @@ class Design(Choices):
 
     def _check_time_shared(self) -> None:
         convolutions = usual_arrangement(self.network, "") != ""              # which have no other array
-        if self.kind != "shift":
+        if self.kind != "shift" and (convolutions or not self.network.learning.trains_K):
             raise InputError(f"a time-shared array must be of kind shift, not {self.kind}; choose "
                              f"{'kind shift' if convolutions else 'arrangement parallel'}")
         neuron = self.network.neuron
-        for name in ("K1", "K2", "K3", "rest"):
+        for name in ("K1", "K2", "K3", "rest") if self.kind == "shift" else ("rest",):
             if not uniform(getattr(neuron, name)):
                 raise InputError(f"a time-shared array must have one neuron.{name} for all five populations, not "
                                  f"{list(getattr(neuron, name))}; " + (

@@ -24,10 +24,10 @@ from hdl.array_design import ArrayDesign
 from hdl.control import ControlBranch, ControlRegister, branches, control_latency
 from hdl.core import Core
 from hdl.design import Design
-from hdl.layer_design import LayerDesign
+from hdl.layer_design import COUPLINGS, K_STATES, LayerDesign
 from hdl.lint import agreeing
+from hdl.memory_ports import WORD_LATENCY
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY
-from hdl.parameter_access import WORD_LATENCY
 from hdl.parts import RESET_VERILOG, Modules
 from hdl.unit import Unit
 from hdl.verilog_text import keep_hierarchy, readable
@@ -78,7 +78,8 @@ def _parts(design: Design, initialised: bool) -> tuple[list[tuple[wiring.Compone
             if branches(array):
                 components.append((ControlBranch(array), branch_module(array)))
         components.append((Unit(array), unit_module(array)))
-    memory = "\n".join(weights.verilog(ports, design.target) for ports in sorted({array.ports for array in design.arrays}))
+    memory = "\n".join(weights.verilog(ports, design.target) for ports in sorted({
+        shape.ports for array in design.arrays for shape in array.memories.values()}))
     if design.spread:
         memory = f"{RESET_VERILOG}\n{memory}"
     return components, memory
@@ -138,7 +139,8 @@ def ports() -> list[dict[str, Any]]:
 
 def memory_files(design: Design, parameters: Parameters) -> dict[str, str]:
     """``memory_contents.words`` as hexadecimal words for ``$readmemh``, one a line."""
-    bits = {array.memory_file(unit): array.word_bits for array in design.arrays for unit in range(array.units)}
+    bits = {name: bits for array in design.arrays for unit in range(array.units)
+            for name, bits in ((array.memory_file(unit), array.word_bits), (array.K_file(unit), array.first.K_bits))}
     return {name: _hexadecimal(words, bits[name]) for name, words in memory_contents.words(design, parameters).items()}
 
 
@@ -179,14 +181,14 @@ def renamed(text: str, prefix: str) -> str:
     if prefix == PREFIX:
         return text
     text = re.sub(rf"\b{PREFIX}_(?=\w)", f"{prefix}_", text)
-    text = re.sub(r"\bweights_(?=\d+_\d+\.hex)", f"{prefix}_weights_", text)
+    text = re.sub(r"\b(?=(weights|couplings)_\d+_\d+\.hex)", f"{prefix}_", text)
     return text.replace("wuxing verilog MODEL -o DIR", f"wuxing verilog MODEL -o DIR --prefix {prefix}")
 
 
 def is_name_of_core(name: str) -> bool:
     """Whether some core has a file of this name."""
     fixed = {VERILOG, INSTANCE, REGISTERS, WAIVERS, MANIFEST, *(each for target in CELLS.values() for each in target)}
-    return name in fixed or re.fullmatch(r"weights_\d+(_\d+)?\.hex", name) is not None
+    return name in fixed or re.fullmatch(r"(weights|couplings)_\d+(_\d+)?\.hex", name) is not None
 
 
 def cells(design: Design) -> dict[str, str]:
@@ -204,13 +206,16 @@ def manifest(design: Design, files: Mapping[str, str], encoding: Mapping[str, An
     network = design.network
     words = network.formats
     rate_shifts = {"links": design.links_rate_shifts(), "bias": design.bias_rate_shifts()}
+    if design.learns_K:
+        rate_shifts["K"] = design.K_rate_shifts()
     phases = design.layers[0].phases
     return {
         "format": FORMAT, "generator": generator(), "command": command(design), "top": TOP,
         "digest": network.digest, "network": network.to_dict(),
         "kind": design.kind, "arrangement": design.arrangement, "target": design.target, "learns": design.learns,
         "units": list(design.units), "multipliers": multipliers(design), "operand_bits": design.operand_bits,
-        "memory_bits": sum(array.units * array.depth * array.word_bits for array in design.arrays),
+        "memory_bits": sum(array.units * shape.depth * shape.word_bits for array in design.arrays
+                           for shape in array.memories.values()),
         "ports": ports(),
         "frames": {"magic": f"0x{frames.MAGIC:08x}", "digest": f"0x{frames.digest_word(network.digest):016x}", "word_bits": 32,
                    "image_bytes": network.layers[0], "image_words": -(-network.layers[0] // 4),
@@ -240,13 +245,23 @@ def _layer_entry(array: ArrayDesign, layer: LayerDesign, base: int) -> dict[str,
         rows |= {name: [layer.coupling_row + POPULATIONS * place, layer.coupling_row + POPULATIONS * (place + 1) - 1]
                  for place, name in enumerate(("K1", "K2", "K3"))}
     parameters = dict(rows)
+    own_K = {}
+    if layer.own_K:
+        K_rows = {name: [first - layer.coupling_row, last - layer.coupling_row] for name in COUPLINGS
+                  for first, last in (rows.pop(name),)}
+        if layer.design.learns_K:
+            K_rows["state"] = [K_STATES, K_STATES + POPULATIONS - 1]
+        own_K = {"K_memory": {
+            "word_bits": layer.K_bits, "base": array.slots[layer.index - array.first.index] * layer.K_rows,
+            "depth": array.K_depth, "rows_per_neuron": layer.K_rows, "rows": K_rows,
+            "files": [array.K_file(unit) for unit in range(layer.units)]}}
     if layer.saves_state:
         rows["state"] = [layer.state_row, layer.state_row + POPULATIONS - 1]
     memory = {"word_bits": array.word_bits, "base": base, "depth": array.depth, "rows_per_neuron": layer.rows, "rows": rows,
               "files": [array.memory_file(unit) for unit in range(layer.units)]}
     return {"inputs": layer.inputs, "neurons": layer.neurons, "channels": layer.channels, "units": layer.units,
             "folds": layer.folds, "learns": layer.learns, "input_format": str(layer.input_word), "parameters": parameters,
-            "memory": memory}
+            "memory": memory, **own_K}
 
 
 # ----------------------------------------------------------------- reading a manifest back

@@ -60,8 +60,8 @@ def clocks(design: Design, nonzero: int) -> Clocks:
 # ----------------------------------------------------------------- memory
 
 def memory(design: Design) -> Memory:
-    """Weight memories; the lists of inputs (two banks), the images of convolutions and the words of a WRITE; the queues of
-    errors and outputs, and sums."""
+    """Memories of weights and of K; the lists of inputs (two banks), the images of convolutions and the words of a WRITE; the
+    queues of errors and outputs, and sums."""
     layers = design.network.layers
     words = -(-layers[0] // 4)
     place = (words - 1).bit_length()
@@ -80,5 +80,5 @@ def memory(design: Design) -> Memory:
         if layer.reverses and layer.folds * layer.positions > 1:
             queues += layer.inputs * layer.reverse_sum_bits
     queues += layers[-1] * design.network.formats.displacement.bits
-    weights = sum(array.units * array.depth * array.word_bits for array in design.arrays)
+    weights = sum(array.units * shape.depth * shape.word_bits for array in design.arrays for shape in array.memories.values())
     return Memory(weights=weights, lists=lists, queues=queues)

@@ -21,7 +21,7 @@ MOST_COUNT = 255                          # parameters of one WRITE or READ fram
 STATUS_WORDS = 12
 NO_RATE_SHIFT = 0xFF                      # in place of a rate shift: a rate of zero
 REVISION = 1                              # of this command set, as STATUS tells it
-LEARNING, OWN_K = 0x01, 0x02              # capabilities: LEARN and RATE; neurons with K of their own
+LEARNING, OWN_K, K_LEARNING = 0x01, 0x02, 0x04      # capabilities: LEARN and RATE; neurons with K of their own, which learns
 
 
 class Opcode(IntEnum):
@@ -79,6 +79,8 @@ class StatusReport:
     programmable: bool                    # neurons have K of their own
     links_rate_shifts: range              # that RATE takes; empty: these parameters are not learnt
     bias_rate_shifts: range
+    K_rate_shift: int | None              # of the fastest of K1, K2 and K3
+    K_rate_shifts: range
 
 
 def header(opcode: int, option: int = 0, argument: int = 0) -> int:
@@ -94,9 +96,10 @@ def reset() -> list[int]:
     return [header(Opcode.RESET)]
 
 
-def rate_shifts(links_rate_shift: int | None, bias_rate_shift: int | None) -> list[int]:
-    """Rates 2**-n for the LEARN frames that follow; None for parameters that are not learnt."""
-    return [header(Opcode.RATE), rate_bits(links_rate_shift, bias_rate_shift)]
+def rate_shifts(links_rate_shift: int | None, bias_rate_shift: int | None, K_rate_shift: int | None = None) -> list[int]:
+    """Rates 2**-n for the LEARN frames that follow; None for parameters that are not learnt. That of K is the one of the
+    fastest of K1, K2 and K3."""
+    return [header(Opcode.RATE), rate_bits(links_rate_shift, bias_rate_shift) | (K_rate_shift or 0) << 16]
 
 
 def rate_bits(links_rate_shift: int | None, bias_rate_shift: int | None) -> int:
@@ -105,9 +108,12 @@ def rate_bits(links_rate_shift: int | None, bias_rate_shift: int | None) -> int:
     return links | bias << 8
 
 
-def capabilities(learns: bool, programmable: bool, links_rate_shifts: range, bias_rate_shifts: range) -> tuple[int, int]:
+def capabilities(learns: bool, programmable: bool, links_rate_shifts: range, bias_rate_shifts: range,
+                 K_rate_shifts: range = range(0)) -> tuple[int, int]:
     """The words of STATUS that tell what a core can do."""
     flags = (LEARNING if learns else 0) | (OWN_K if programmable else 0)
+    if K_rate_shifts:
+        flags |= K_LEARNING | rate_bits(K_rate_shifts.start, K_rate_shifts.stop - 1) << 8
     (links, last_links), (bias, last_bias) = ((allowed.start, allowed.stop - 1) if allowed else (None, None)
                                               for allowed in (links_rate_shifts, bias_rate_shifts))
     return flags | REVISION << 24, rate_bits(links, last_links) | rate_bits(bias, last_bias) << 16
@@ -162,11 +168,13 @@ def status_report(reply: Reply) -> StatusReport:
         raise DeviceError(f"a STATUS reply must have {STATUS_WORDS} words after its header, not {len(words)}")
     links, bias = (None if each == NO_RATE_SHIFT else each for each in (words[8] & 0xFF, words[8] >> 8 & 0xFF))
     links_rate_shifts, bias_rate_shifts = (_allowed(words[11] >> shift) for shift in (0, 16))
+    learns_K = bool(words[10] & K_LEARNING)
     return StatusReport(magic=words[0], digest=words[1] | words[2] << 32, inferred=words[3], learnt=words[4], changed=words[5],
                         refused=words[6], cycles=words[7], links_rate_shift=links, bias_rate_shift=bias,
                         last_error=Status(words[9]), revision=words[10] >> 24, learns=bool(words[10] & LEARNING),
                         programmable=bool(words[10] & OWN_K), links_rate_shifts=links_rate_shifts,
-                        bias_rate_shifts=bias_rate_shifts)
+                        bias_rate_shifts=bias_rate_shifts, K_rate_shift=words[8] >> 16 & 0xFF if learns_K else None,
+                        K_rate_shifts=_allowed(words[10] >> 8) if learns_K else range(0))
 
 
 def _allowed(word: int) -> range:

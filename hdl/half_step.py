@@ -4,7 +4,8 @@ Kind shift: population i is tapped in phase i, and its new word is taken in phas
 
 Kind programmable: six clocks for a population, five products K x, then one for the gate of a population before. The ring turns
 in every clock, so that in clock 6 i + j its head is x[i + j]: no multiplexer chooses among the five. The results wait until all
-are there, and then enter the ring.
+are there, and then enter the ring. K wider than the multiplier's operand have two products each, first all five of their high
+parts, then those of their low ones: eleven clocks, after which the ring has turned by one place, too.
 """
 from __future__ import annotations
 
@@ -16,15 +17,7 @@ from hdl.operations import PARALLEL, At, Datapath, Operand, Operation
 
 GATE_TO_MULTIPLIER = 1                    # clocks from the field that enables a gate to operand A
 
-# Of kind programmable
-PERIOD = 6                                # clocks of a population
-PRODUCTS = PERIOD * POPULATIONS           # clocks in which operands of the brackets are issued
-PRODUCT = 4                               # clocks from an address to the product of its word
-LATCH = 9                                 # clock, counted from a population's first, in which its bracket is complete
-GATE = 10                                 # in which its gate enters the gate ring
-OPERAND = 13                              # in which gate and bracket enter the multiplier
-RESULT = 16                               # in which its new word is there
-TRANSFER = PERIOD * (POPULATIONS - 1) + RESULT + 1  # first of five clocks in which the new words enter the ring
+PRODUCT = 4                               # of kind programmable: clocks from an address to the product of its word
 
 # For product j = 0..4 of population i: which K (row of its table, relative population), and its sign
 TERMS = ((2, 0, -1), (0, 1, -1), (1, 0, +1), (1, -2, -1), (0, 0, +1))
@@ -66,6 +59,11 @@ class HalfStep:
     populations: dict[str, int]
     takes_items: bool
 
+    @property
+    def period(self) -> int:
+        """Clocks from one population to the next."""
+        return self.parts[0].period
+
     @cached_property
     def phases(self) -> int:
         """Its clocks."""
@@ -84,7 +82,7 @@ class HalfStep:
     def multiplies(self) -> set[int]:
         """The phases in which operands are at the multiplier: gate and bracket, and the products of a bracket."""
         gates = {phase + GATE_TO_MULTIPLIER for phase in self.when("corrector_gate", Operand.CORRECTOR)}
-        return gates | {phase + PARALLEL.to_multiplier["word_enable"] for phase in self.when("word_enable")}
+        return gates | {phase + PARALLEL.to_multiplier["word_enable"] for field in WORDS for phase in self.when(field)}
 
 
 SHIFT = HalfStep(parts=(Part(table=Operation("half step", (
@@ -93,22 +91,36 @@ SHIFT = HalfStep(parts=(Part(table=Operation("half step", (
     At(3, "start_shift"), At(5, "state_new"), At(5, "start_shift", Operand.CORRECTOR)))),), takes_items=True,
     populations={"population_difference": 0, "population_self": 1, "population_gate": 0, "population_clamp": 5})
 
-# Six clocks a population: five products of K, one for a gate; then the results enter the ring.
-PROGRAMMABLE = HalfStep(parts=(
-    Part(period=PERIOD, table=Operation("half step", (
-        *(At(term, "self_enable") for term in range(POPULATIONS)),
-        *(At(term + 1, "word_enable") for term in range(POPULATIONS)),
-        *(At(term + PRODUCT, "bracket_add") for term in range(POPULATIONS)),
-        *(At(term + PRODUCT, "bracket_subtract") for term, (_, _, sign) in enumerate(TERMS) if sign < 0),
-        At(PRODUCT, "bracket_first"), At(PRODUCT, "drive_enable", Operand.ENTRANCE), At(LATCH, "bracket_latch"),
-        At(GATE, "gate_shift"), At(OPERAND - 1, "corrector_gate", Operand.CORRECTOR),
-        At(OPERAND - 1, "predictor_gate", Operand.PREDICTOR), At(OPERAND, "bracket_enable"), At(OPERAND + 1, "mean_enable"),
-        At(OPERAND + 1, "start_shift"), At(RESULT, "result_shift")))),
-    Part(start=TRANSFER, table=Operation("transfer", (
-        At(0, "transfer"), At(0, "state_new"), At(0, "start_new"), At(0, "result_shift"),
-        At(0, "start_shift", Operand.CORRECTOR))))), takes_items=False,
-    populations={"population_gate": GATE, "population_clamp": RESULT})
-HALF_STEPS = {"shift": SHIFT, "programmable": PROGRAMMABLE}
+
+
+def of_products(*words: str) -> HalfStep:
+    """Of kind programmable. ``words``: for each part of a K, the field that sends it to operand A. A population has five
+    products of each, and one clock for a gate; then the results enter the ring."""
+    products = POPULATIONS * len(words)
+    gate = 2 * products                   # clock, counted from a population's first, in which its gate enters the gate ring
+    operand, result, period = gate + 3, gate + 6, products + 1      # gate and bracket at the multiplier; the new word is there
+    return HalfStep(parts=(
+        Part(period=period, table=Operation("half step", (
+            *(At(term, "self_enable") for term in range(products)),
+            *(At(term + 1, words[term // POPULATIONS]) for term in range(products)),
+            *(At(term + PRODUCT, "bracket_add") for term in range(products)),
+            *(At(term + PRODUCT, "bracket_high") for term in range(products - POPULATIONS)),
+            *(At(term + PRODUCT, "bracket_subtract") for term in range(products) if TERMS[term % POPULATIONS][2] < 0),
+            At(PRODUCT, "bracket_first"), At(PRODUCT, "drive_enable", Operand.ENTRANCE),
+            At(products + PRODUCT, "bracket_latch"), At(gate, "gate_shift"),
+            At(operand - 1, "corrector_gate", Operand.CORRECTOR), At(operand - 1, "predictor_gate", Operand.PREDICTOR),
+            At(operand, "bracket_enable"), At(operand + 1, "mean_enable"), At(operand + 1, "start_shift"),
+            At(result, "result_shift")))),
+        Part(start=period * (POPULATIONS - 1) + result + 1, table=Operation("transfer", (
+            At(0, "transfer"), At(0, "state_new"), At(0, "start_new"), At(0, "result_shift"),
+            At(0, "start_shift", Operand.CORRECTOR))))), takes_items=False,
+        populations={"population_gate": gate, "population_clamp": result})
+
+
+WORDS = ("word_enable", "K_high", "K_low")          # fields that send a word, or a part of it, to operand A
+PROGRAMMABLE = of_products("word_enable")
+HALF_STEPS = {"shift": SHIFT, "programmable": PROGRAMMABLE, "own K": of_products("K_high"),
+              "split K": of_products("K_high", "K_low")}
 
 
 def issue_phases(path: Datapath, half_step: HalfStep) -> range:

@@ -11,11 +11,15 @@ from functools import cached_property
 from golden_model.bounds import Interval, words_of_formats
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
-from golden_model.network import POPULATIONS, Network
+from golden_model.network import PARAMETER_SETS, POPULATIONS, Network
 from golden_model.wirings.window import Window
-from hdl.half_step import HALF_STEPS
+from hdl.half_step import HALF_STEPS, HalfStep
 from hdl.multiplier import OPERAND_BITS
 from hdl.operand_remedies import remedy
+
+COUPLINGS = ("K1", "K2", "K3")
+K_STATES = 3 * POPULATIONS                # row of the first displacement in the memory of K
+MOST_K_BITS = 32                          # a word of a frame
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,20 @@ class Choices:
         """Whether the core learns links or biases by the sign of their products."""
         learning = self.network.learning
         return self.learns and learning.instinct(name) == "sign" and learning.rate_shifts(0)[name] is not None
+
+    def K_rate_shifts(self) -> range:
+        """Of the fastest of K1, K2 and K3; the others keep their distance from it. None if no K is learnt."""
+        own = [shifts for name in COUPLINGS if (shifts := self._rate_shifts(name))]
+        return min(own, key=lambda shifts: shifts.start) if own else range(0)
+
+    @property
+    def learns_K(self) -> bool:
+        return self.learns and self.network.learning.trains_K
+
+    @property
+    def learns_words(self) -> bool:
+        """Whether updates of weight memory have a purpose; a core that learns nothing at all has them, too."""
+        return not self.learns_K or bool(self.links_rate_shifts() or self.bias_rate_shifts())
 
     @property
     def signs(self) -> bool:
@@ -131,7 +149,11 @@ class LayerDesign:
 
     def _rates(self) -> list[str]:
         rate_shifts = self.network.learning.rate_shifts(0)
-        return [name for name in ("links", "bias") if rate_shifts[name] is not None]
+        return [name for name in PARAMETER_SETS if rate_shifts[name] is not None]
+
+    @property
+    def learns_K(self) -> bool:
+        return self.learns and self.design.learns_K
 
     # ------------------------------------------------------------- memory map
 
@@ -141,13 +163,41 @@ class LayerDesign:
 
     @property
     def coupling_row(self) -> int:
-        """First of 15 rows of K, which only programmable neurons have."""
+        """First of 15 K, which only programmable neurons have, among what a host can address."""
         return self.links + 1
 
     @property
     def parameter_rows(self) -> int:
-        """Rows of one neuron that a host can address."""
+        """Words of one neuron that a host can address."""
         return self.links + 1 + (3 * POPULATIONS if self.design.kind == "programmable" else 0)
+
+    @property
+    def own_K(self) -> bool:
+        """Whether K are in a memory of their own: where they learn, where they are wider than the multiplier's operand, and
+        beside weight memories of one port."""
+        design = self.design
+        wide = self.formats.coupling.bits > design.operand_bits
+        return design.kind == "programmable" and (self.time_shared or design.learns_K or wide)
+
+    @property
+    def K_split(self) -> int:
+        """Low bits of a K that have a product of their own, because the multiplier's operand has no room for them."""
+        return max(0, self.formats.coupling.bits - self.design.operand_bits)
+
+    @property
+    def K_rows(self) -> int:
+        """Words of one neuron in the memory of K: 15 of K, and where they learn five settled displacements."""
+        return K_STATES + (POPULATIONS if self.design.learns_K else 0)
+
+    @property
+    def K_bits(self) -> int:
+        """Bits of a word of that memory."""
+        return max(self.formats.coupling.bits, self.formats.displacement.bits if self.design.learns_K else 0)
+
+    @property
+    def access_bits(self) -> int:
+        """Bits of a word that a host reads or writes."""
+        return max(self.word_bits, self.formats.coupling.bits) if self.own_K else self.word_bits
 
     @property
     def saves_state(self) -> bool:
@@ -157,12 +207,12 @@ class LayerDesign:
     @property
     def state_row(self) -> int:
         """First of 5 rows of settled displacements."""
-        return self.parameter_rows
+        return self.links + 1 if self.own_K else self.parameter_rows
 
     @property
     def rows(self) -> int:
         """Words of weight memory for one neuron."""
-        return self.parameter_rows + (POPULATIONS if self.saves_state else 0)
+        return self.state_row + (POPULATIONS if self.saves_state else 0)
 
     @property
     def depth(self) -> int:
@@ -176,7 +226,7 @@ class LayerDesign:
         bits = [formats.weight.bits, formats.drive.bits]
         if self.saves_state:
             bits.append(formats.displacement.bits)
-        if self.design.kind == "programmable":
+        if self.design.kind == "programmable" and not self.own_K:
             bits.append(formats.coupling.bits)
         return max(bits)
 
@@ -249,6 +299,8 @@ class LayerDesign:
         if self.learns:
             needed["formats.error"] = formats.error.bits
             needed["inputs times rate"] = self.update_operand_bits
+            if self.design.learns_K:
+                needed["displacements times rate of K"] = formats.displacement.bits + self.K_most_places
         return needed
 
     @property
@@ -261,7 +313,13 @@ class LayerDesign:
     @property
     def phases(self) -> int:
         """Clocks of a half step."""
-        return HALF_STEPS[self.design.kind].phases
+        return self.half_step.phases
+
+    @property
+    def half_step(self) -> HalfStep:
+        if not self.own_K:
+            return HALF_STEPS[self.design.kind]
+        return HALF_STEPS["split K" if self.K_split else "own K"]
 
     @property
     def product_bits(self) -> int:
@@ -300,6 +358,32 @@ class LayerDesign:
             bits.append(2 + self.update_shift - rate_shifts["bias"] - self.magnified)
         return max(bits)
 
+    @cached_property
+    def K_shift(self) -> int:
+        """Bits that the products of a K drop, at every rate: slower rates shift a displacement less."""
+        greatest = self.network.learning.greatest_rate_shifts()
+        return max(1, self.K_places + max(n for name in COUPLINGS if (n := greatest[name]) is not None))
+
+    @property
+    def K_places(self) -> int:
+        """Bits that the products of a K drop at learning rate 1."""
+        return 2 * self.formats.displacement.fraction - self.formats.coupling.fraction
+
+    @property
+    def K_most_places(self) -> int:
+        """Bits by which a displacement is shifted left at the fastest rate."""
+        return self.K_shift - self.K_places - self.design.K_rate_shifts().start
+
+    @cached_property
+    def bracket_bits(self) -> int:
+        """Of the register of kind programmable in which products are summed: of a bracket, or of a K that learns."""
+        bits = self.network.widths(any_coupling=True)["bracket"]
+        if self.design.learns_K:
+            words = words_of_formats(self.network)
+            product = (words.displacement[0] << self.K_most_places) * words.reverse
+            bits = max(bits, (product + -product).bits)
+        return bits
+
     @property
     def gathered_bits(self) -> int:
         """The exact sum of the products of an update over all positions."""
@@ -325,6 +409,10 @@ class LayerDesign:
     def check(self) -> None:
         """Raise an ``InputError`` if the multiplier cannot take the network's words."""
         available = self.design.operand_bits
+        if self.own_K and self.formats.coupling.bits > (most := min(MOST_K_BITS, 2 * available - 1)):
+            raise InputError(f"formats.coupling must have at most {most} bits for the two products of a K of target "
+                             f"{self.design.target}, not {self.formats.coupling.bits}; set formats.coupling = "
+                             f'"{Format(most, self.formats.coupling.fraction - self.formats.coupling.bits + most)}"')
         for name, bits in self.operand_bits_needed.items():
             if bits > available:
                 raise InputError(f"{name} must fit the {available}-bit operand of target {self.design.target}, but layer "

@@ -1,4 +1,4 @@
-"""What weight memories hold: the parameters of a network, neuron by neuron."""
+"""What memories hold: the parameters of a network, neuron by neuron."""
 from __future__ import annotations
 
 from typing import Any
@@ -13,7 +13,7 @@ from hdl.layer_design import LayerDesign
 
 
 def words(design: Design, parameters: Parameters) -> dict[str, Any]:
-    """The words of every weight memory, by the name of its file.
+    """The words of every memory of weights, and of K where there are, by the name of its file.
 
     Raises
     ------
@@ -24,8 +24,9 @@ def words(design: Design, parameters: Parameters) -> dict[str, Any]:
     for layer, values in zip(design.layers, parameters, strict=True):
         if design.kind == "shift":
             _check_wired(layer, values.coupling)
-    return {array.memory_file(unit): np.concatenate([_memory(layer, unit, parameters[layer.index]) for layer in array.layers])
-            for array in design.arrays for unit in range(array.units)}
+    return {name: np.concatenate([of_layer(layer, unit, parameters[layer.index]) for layer in array.layers])
+            for array in design.arrays for unit in range(array.units)
+            for name, of_layer in ((array.memory_file(unit), _memory), *([(array.K_file(unit), _K)] if array.own_K else []))}
 
 
 def _memory(layer: LayerDesign, unit: int, values: Layer) -> Any:
@@ -35,9 +36,20 @@ def _memory(layer: LayerDesign, unit: int, values: Layer) -> Any:
         neuron = fold * layer.units + unit
         if neuron < layer.channels:
             own = [values.weights[neuron], values.bias[neuron:neuron + 1]]
-            if layer.design.kind == "programmable":
+            if layer.design.kind == "programmable" and not layer.own_K:
                 own.append(values.coupling[:, :, neuron].reshape(3 * POPULATIONS))
-            words[fold * layer.rows:][:layer.parameter_rows] = np.concatenate(own)
+            joined = np.concatenate(own)
+            words[fold * layer.rows:][:len(joined)] = joined
+    return words
+
+
+def _K(layer: LayerDesign, unit: int, values: Layer) -> Any:
+    """Likewise in its memory of K."""
+    words = np.zeros(layer.folds * layer.K_rows, np.int64)
+    for fold in range(layer.folds if unit < layer.units else 0):
+        neuron = fold * layer.units + unit
+        if neuron < layer.neurons:
+            words[fold * layer.K_rows:][:3 * POPULATIONS] = values.coupling[:, :, neuron].reshape(3 * POPULATIONS)
     return words
 
 

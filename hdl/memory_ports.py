@@ -6,6 +6,7 @@ from __future__ import annotations
 from amaranth.lib.memory import Memory, ReadPort, WritePort
 from amaranth.utils import ceil_log2
 
+WORD_LATENCY = 2                          # clocks from an address to its word, of a memory of weights or K with two ports
 BLOCK = {"ram_style": "block", "no_rw_check": 1}                         # of a memory in block RAM
 
 

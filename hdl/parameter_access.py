@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, signed
+from amaranth.hdl import Module, Signal, Value, signed
 from amaranth.lib import data
 
 from hdl.array_design import ArrayDesign
 from hdl.control import control_latency
+from hdl.memory_ports import WORD_LATENCY
 
-WORD_LATENCY = 2                          # of weight memory with two ports
 ACCESS = 7                                # clocks of an access to a time-shared array after its unit was found
 
 
@@ -17,10 +17,11 @@ def access_layout(array: ArrayDesign) -> data.StructLayout:
     """A parameter to read or write: neuron, row of its memory, word; of a time-shared array the place of its layer as well."""
     if array.time_shared:
         return data.StructLayout({"write": 1, "layer": range(len(array.layers)), "neuron": range(max(
-            layer.channels for layer in array.layers)), "row": range(array.rows), "data": signed(array.word_bits)})
+            layer.channels for layer in array.layers)), "row": range(max(array.rows, array.parameter_rows)),
+            "data": signed(array.access_bits)})
     layer = array.first
     return data.StructLayout({"write": 1, "neuron": range(layer.neurons), "row": range(layer.parameter_rows),
-                              "data": signed(layer.word_bits)})
+                              "data": signed(layer.access_bits)})
 
 
 class TokenAccess:
@@ -56,6 +57,8 @@ class TokenAccess:
         with m.State("SEEK"):
             m.d.comb += [word.latch_output.eq(1), word.token_first.eq(1)]
             m.d.sync += [self.neuron.eq(access.neuron), self.unit.eq(0), base.eq(0), count.eq(0)]
+            if layer.own_K:
+                m.d.sync += sequencer.K_place.eq(0)
             m.next = "WALK"
         with m.State("WALK"):
             with m.If(self.neuron == 0):
@@ -65,21 +68,35 @@ class TokenAccess:
                 with m.If(self.unit == layer.units - 1):
                     m.d.comb += word.token_first.eq(1)
                     m.d.sync += [self.unit.eq(0), base.eq(base + layer.rows)]
+                    if layer.own_K:
+                        m.d.sync += sequencer.K_place.eq(sequencer.K_place + 1)
                 with m.Else():
                     m.d.comb += word.token_next.eq(1)
                     m.d.sync += self.unit.eq(self.unit + 1)
         with m.State("ACCESS"):
             m.d.comb += [word.address.eq(base + access.row), word.write_address.eq(base + access.row)]
+            of_links, of_K = self._memories(access.row)
             with m.If(access.write):
-                m.d.comb += [word.load.eq(1), word.load_data.eq(access.data), word.write.eq(1), word.write_one.eq(1)]
+                m.d.comb += [word.load.eq(1), word.load_data.eq(access.data), word.write.eq(of_links), word.write_one.eq(1)]
+            if layer.own_K:
+                place = access.row - layer.coupling_row
+                m.d.comb += [sequencer.K_access.eq(1), sequencer.K_row.eq(place), sequencer.K_written.eq(place),
+                             word.K_load.eq(access.write & of_K)]
             m.next = "ACCESS_WAIT"
         with m.State("ACCESS_WAIT"):
             m.d.sync += count.eq(count + 1)
             with m.If(count == WORD_LATENCY - 1):
-                m.d.comb += word.show_word.eq(1)
+                m.d.comb += word.show_word.eq(of_links)
+                if layer.own_K:
+                    m.d.comb += word.show_K.eq(of_K)
             with m.If(count == self.latency - 1):
                 m.d.comb += [sequencer.access_done.eq(1), sequencer.access.ready.eq(1)]
                 m.next = "IDLE"
+
+    def _memories(self, row: Value) -> tuple[Value | int, Value | int]:
+        """Whether a parameter is in the memory of weights, and whether in that of K."""
+        layer = self.sequencer.array.first
+        return (row < layer.coupling_row, row >= layer.coupling_row) if layer.own_K else (1, 0)
 
 
 class NumberAccess:
@@ -99,6 +116,8 @@ class NumberAccess:
         access, base, count = sequencer.access.payload, sequencer.base, sequencer.count
         with m.State("SEEK"):
             m.d.sync += base.eq(sequencer.of_layer(array.bases))
+            if array.own_K:
+                m.d.sync += sequencer.K_place.eq(sequencer.of_layer(array.slots))
             m.next = "WALK"
         with m.State("WALK"):
             with m.If(count < array.units):
@@ -106,9 +125,18 @@ class NumberAccess:
                 m.next = "ACCESS"
             with m.Else():
                 m.d.sync += [count.eq(count - array.units), base.eq(sequencer.following)]
+                if array.own_K:
+                    m.d.sync += sequencer.K_place.eq(sequencer.K_place + 1)
         with m.State("ACCESS"):
-            m.d.comb += [sequencer.index.eq(access.row), word.load.eq(access.write),
-                         word.load_one.eq(access.write & (count == 3))]
+            stores = access.write & (count == 3)
+            if array.own_K:
+                first = sequencer.of_layer([layer.coupling_row for layer in array.layers])
+                of_K, place = access.row >= first, access.row - first
+                m.d.comb += [sequencer.of_K.eq(of_K), sequencer.K_access.eq(1), sequencer.K_row.eq(place),
+                             sequencer.K_written.eq(place),
+                             word.K_load.eq(stores & of_K), word.load_data.eq(access.data)]
+                stores = stores & ~of_K
+            m.d.comb += [sequencer.index.eq(access.row), word.load.eq(access.write), word.load_one.eq(stores)]
             m.d.sync += count.eq(count + 1)
             with m.If(count == ACCESS - 1):
                 m.d.comb += [sequencer.access_done.eq(1), sequencer.access.ready.eq(1)]

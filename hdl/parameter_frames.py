@@ -1,7 +1,7 @@
 """All parameters of a network as frames of a core, and back: for whatever talks to cores."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from golden_model.network import POPULATIONS, Network
 from golden_model.parameters import Layer, Parameters, check, initial, layer_shapes
 from hdl import frames
 from hdl.frames import Opcode, Reply, Status, StatusReport
+from hdl.layer_design import COUPLINGS
 
 
 def check_revision(report: StatusReport) -> None:
@@ -39,10 +40,15 @@ def writes(network: Network, values: Parameters, programmable: bool) -> list[lis
             for start in range(0, len(words), frames.MOST_COUNT)]
 
 
+def least_of_K(rate_shifts: Mapping[str, int | None]) -> int | None:
+    """The rate shift of the fastest of K1, K2 and K3, which stands for all of them in ``RATE``; None if none is learnt."""
+    return min((n for name in COUPLINGS if (n := rate_shifts[name]) is not None), default=None)
+
+
 def rate_shifts(network: Network, epoch: int) -> list[int]:
     """The frame that brings the rates of an epoch of the description's rate schedule into force."""
     shifts = network.learning.rate_shifts(epoch)
-    return frames.rate_shifts(shifts["links"], shifts["bias"])
+    return frames.rate_shifts(shifts["links"], shifts["bias"], least_of_K(shifts))
 
 
 def reads(network: Network, programmable: bool) -> list[list[int]]:

@@ -14,7 +14,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hdl import weights
-from hdl.array_design import ArrayDesign
+from hdl.array_design import MemoryShape
 
 RESET = "wuxing_reset"
 RESET_VERILOG = f"""\
@@ -45,8 +45,8 @@ class ResetCopy(wiring.Component):
 
 
 class Inside:
-    """Everything is an Amaranth component. ``contents``: words of weight memories by ``ArrayDesign.memory_file``; the others
-    begin with zeros."""
+    """Everything is an Amaranth component. ``contents``: words of memories by the names of their files; the others begin
+    with zeros."""
 
     def __init__(self, contents: Mapping[str, Sequence[int]] | None = None) -> None:
         self.contents = contents or {}
@@ -58,14 +58,14 @@ class Inside:
         m.d.comb += [getattr(component, port).eq(value) for port, value in inputs.items()]
         m.d.comb += [value.eq(getattr(component, port)) for port, value in outputs.items()]
 
-    def memory(self, m: Module, name: str, array: ArrayDesign, unit: int, inputs: Mapping[str, Any],
+    def memory(self, m: Module, name: str, shape: MemoryShape, file: str, inputs: Mapping[str, Any],
                outputs: Mapping[str, Any]) -> None:
-        words = self.contents.get(array.memory_file(unit), ())
-        self.place(m, name, "", lambda: weights.Weights(array, words), inputs, outputs)
+        words = self.contents.get(file, ())
+        self.place(m, name, "", lambda: weights.Weights(shape, words), inputs, outputs)
 
 
 class Modules:
-    """Instances of Verilog modules, which ``hdl.emit`` writes beside the core. ``initialised``: weight memories begin with the
+    """Instances of Verilog modules, which ``hdl.emit`` writes beside the core. ``initialised``: memories begin with the
     contents of files."""
 
     def __init__(self, initialised: bool = False) -> None:
@@ -77,9 +77,9 @@ class Modules:
         m.submodules[name] = Instance(module, **clocking, **{f"i_{port}": value for port, value in inputs.items()},
                                       **{f"o_{port}": value for port, value in outputs.items()})
 
-    def memory(self, m: Module, name: str, array: ArrayDesign, unit: int, inputs: Mapping[str, Any],
+    def memory(self, m: Module, name: str, shape: MemoryShape, file: str, inputs: Mapping[str, Any],
                outputs: Mapping[str, Any]) -> None:
-        m.submodules[name] = weights.instance(array, array.memory_file(unit) if self.initialised else "", inputs, outputs)
+        m.submodules[name] = weights.instance(shape, file if self.initialised else "", inputs, outputs)
 
 
 Parts = Inside | Modules

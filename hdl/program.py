@@ -14,10 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from golden_model.network import POPULATIONS
+from golden_model.network import POPULATIONS, Learning
 from hdl.adder_tree import levels
 from hdl.array_design import ArrayDesign
-from hdl.layer_design import LayerDesign
+from hdl.half_step import PRODUCT
+from hdl.layer_design import K_STATES, LayerDesign
+from hdl.memory_ports import WORD_LATENCY
 from hdl.operations import (
     PARALLEL,
     PARALLEL_BY_SIGN,
@@ -31,6 +33,7 @@ from hdl.operations import (
 
 SUMMED = 10                               # clocks from the last product of reverse links to its sum, without the tree's levels
 GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
+UPDATE_PERIOD = 2 * POPULATIONS + 1       # clocks of a population whose K learn: the ring then has turned by one place, too
 RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
 SCAN_REST = 2                             # clocks after a scan until the receiver's ``free`` tells of its outputs
 UPDATED = TIME_SHARED["update"].clock("judge") + TIME_SHARED.written    # clocks from the last update to the next read
@@ -145,16 +148,18 @@ def _parallel(layer: LayerDesign, path: Datapath) -> tuple[Node, ...]:
                             Tell("scan"), *kept))
     if not layer.learns:
         return (forward,)
-    gates = () if layer.saves_state else (Do("GATES", GATE_CLOCKS, GATES),)
+    gates = () if layer.saves_state else (Do("GATES", GATE_CLOCKS, with_states(layer, GATES)),)
     restore = (Do("RESTORE", RESTORED, restored(layer)), Do("RESTORE_GATES", POPULATIONS, RESTORE_GATES))
-    back = Each("fold", _back(path, restore=restore if layer.saves_state else (), written=path.update_to_read,
-                              every=1, tree=(Do("TREE", Count.INPUTS),) if layer.reverses else ()))
+    tree = (Do("TREE", Count.INPUTS),) if layer.reverses else ()
+    back = Each("fold", _back(path, layer, restore=restore if layer.saves_state else (), written=path.update_to_read,
+                              every=1, tree=tree))
     return forward, If("learn", (*gates, Wait("VERDICT", "verdict"), If("error", (back,)), Tell("learnt")))
 
 
 def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     """Of an array that does one layer after the other."""
-    kept: tuple[Node, ...] = (If("learn", (Do("SAVE", POPULATIONS, KEEP_GATES),)),) if array.learns else ()
+    table = with_states(array.first, KEEP_GATES)
+    kept: tuple[Node, ...] = (If("learn", (Do("SAVE", POPULATIONS, table),)),) if array.learns else ()
     fold = (Wait("LINKS", "full"), Tell("latch"), Do("SETTLE", Count.SETTLING),
             Wait("SETTLED", "receiver"), Do("SCAN", Count.UNITS), *kept)
     forward = Each("layer", (Do("START"), Tell("go"), _at_positions(array, "position", Each("fold", fold))))
@@ -165,7 +170,8 @@ def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     if array.windowed:
         tree = (If("window", (Tell("start"), Play("WINDOW_TREE", "inputs", "tree")), tree),)
     tree = (If("reverses", (Do("TREE_START"), *tree)),) if array.reverses else ()
-    folds = Each("fold", _back(datapath(array), restore=(), tree=tree, every=2, written=UPDATED, gathers=array.gathers))
+    folds = Each("fold", _back(datapath(array), array.first, restore=(), tree=tree, every=2, written=UPDATED,
+                               gathers=array.gathers))
     back = Each("layer", (Tell("ask"), *_cleared(array), _at_positions(array, "position back", folds), *_applied(array)),
                 backwards=True)
     send = (Tell("ask back"), Do("BACK", Count.BACK)) if array.first.reverses else ()
@@ -192,16 +198,24 @@ def _applied(array: ArrayDesign) -> tuple[Node, ...]:
     return (If("window", (apply,)),) if array.gathers else ()
 
 
-def _back(path: Datapath, *, restore: tuple[Node, ...], tree: tuple[Node, ...], every: int, written: int,
+def _back(path: Datapath, layer: LayerDesign, *, restore: tuple[Node, ...], tree: tuple[Node, ...], every: int, written: int,
           gathers: bool = False) -> tuple[Node, ...]:
-    """Errors, reverse circuit, reverse links and updates of one fold, or its products at a position of a convolution."""
+    """Errors, reverse circuit, reverse links and updates of one fold, or its products at a position of a convolution. What
+    ``layer`` learns all of its array do."""
     update: tuple[Node, ...] = (Play("UPDATE", "inputs", "update", every=every),       # a single port reads or writes
                                 Do("UPDATED", written))
     if gathers:
         gather = (Play("GATHER", "inputs", "gather"), Do("GATHERED", path["gather"].cycles))
         update = (If("window", gather, update),)
+    learning: tuple[Node, ...] = (Do("UPDATE_START"), Tell("start"), *update)
+    if layer.design.learns_K:
+        table = update_of_K(layer.network.learning)
+        K = Do("UPDATE_K", table.cycles + 1, table)
+        still = path["tree"].cycles - path.lead - 1                        # the last reverse link is not at the multiplier yet
+        drain = (Do("TREE_DRAIN", still),) if tree and still else ()
+        learning = (*learning, K) if layer.design.learns_words else (*drain, K)
     return (*restore, Tell("token"), Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN", path.drain + 1), Tell("latch back"),
-            Do("SETTLE_BACK", Count.SETTLING), Do("SETTLED_BACK"), *tree, Do("UPDATE_START"), Tell("start"), *update)
+            Do("SETTLE_BACK", Count.SETTLING), Do("SETTLED_BACK"), *tree, *learning)
 
 
 # ----------------------------------------------------------------- what units do in states that are counted
@@ -225,7 +239,48 @@ def save(layer: LayerDesign) -> Operation:
     return Operation("save", tuple(
         at for turn in range(POPULATIONS) for at in (
             At(turn, "state_shift"), At(turn, "load"), At(turn, "write"),
-            At(turn, "row", layer.state_row + (layer.network.neuron.output_population + turn) % POPULATIONS))))
+            At(turn, "row", layer.state_row + (layer.network.neuron.output_population + turn) % POPULATIONS),
+            *(_kept(turn) if layer.learns_K else ()))))
+
+
+def _kept(population: int) -> tuple[At, ...]:
+    """The displacement of the population that is at the head of the ring into its row of the memory of K."""
+    return At(population, "K_keep"), At(population, "K_written", K_STATES + population)
+
+
+def with_states(layer: LayerDesign, table: Operation) -> Operation:
+    """A table in which the ring turns from its first clock on, where K learn with the displacements kept."""
+    kept = tuple(at for population in range(POPULATIONS) for at in _kept(population)) if layer.design.learns_K else ()
+    return Operation(table.name, (*table.fields, *kept))
+
+
+def update_of_K(learning: Learning) -> Operation:
+    """All K of a neuron, those that belong to a population in ``UPDATE_PERIOD`` clocks. The ring, in the order of the reverse
+    circuit, turns in every clock, so that in clock ``clock`` of population i its head is r[i - clock].
+
+    ::
+
+        K1_i: r_i s_{i-1} - r_{i-1} s_i        K2_i: r_i s_{i+2} - r_{i+2} s_i        K3_i: -r_i s_i
+    """
+    fields: list[At] = []
+    for turn in range(POPULATIONS):
+        i, begins = -turn % POPULATIONS, UPDATE_PERIOD * turn
+        fields += [At(begins + clock, "state_shift") for clock in range(UPDATE_PERIOD)]
+        for kind, name, products in (                         # of each its clock, population of s, and whether it is taken off
+                (0, "K1", ((0, i - 1, False), (1, i, True))), (1, "K2", ((3, i, True), (5, i + 2, False))),
+                (2, "K3", ((10, i, True),))):
+            if not getattr(learning, name):
+                continue
+            for number, (clock, population, off) in enumerate(products):
+                issue = begins + clock
+                fields += [At(issue, "self_enable"), At(issue, "K_row", K_STATES + population % POPULATIONS),
+                           At(issue + 1, "K_state"), At(issue + 1, "K_kind", kind), At(issue + PRODUCT, "bracket_add"),
+                           *([At(issue + PRODUCT, "bracket_subtract")] if off else []),
+                           *([At(issue + PRODUCT, "bracket_first")] if number == 0 else [])]
+            summed, row = begins + products[-1][0] + PRODUCT + 1, POPULATIONS * kind + i
+            fields += [At(summed - WORD_LATENCY, "K_row", row), At(summed, "K_update"), At(summed + 1, "K_judge"),
+                       At(summed + 1, "K_written", row), *([At(summed + 1, "K_third")] if name == "K3" else [])]
+    return Operation("update of K", tuple(fields))
 
 
 def restored(layer: LayerDesign) -> Operation:

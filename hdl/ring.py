@@ -16,6 +16,7 @@ from hdl.array_design import SLOT, ArrayDesign
 from hdl.gate import population_size, reverse_gate
 from hdl.memory_ports import BLOCK, read_port, write_port
 
+GATED = 3                                 # where a point of kind programmable is in its ring when its gate goes to operand A
 ZEROS = SLOT                              # first of the words of the memory of step starts that stay zero
 
 
@@ -127,7 +128,7 @@ class BlockRings:
     def gate(self, point: list[Signal]) -> Value:
         """The gate of the population that was tapped a clock ago: of the ring, or of the settled neuron."""
         array, control = self.array, self.control
-        here = population_size(array, point[-1])
+        here = population_size(array, point[-1 if array.design.kind == "shift" else GATED])
         if not array.learns:
             return here
         settled = reverse_gate(array, point[0])

@@ -18,7 +18,7 @@ class Token:
     first : In(1)
         Whether it is the first unit, constant.
     token_before : In(1), token : Out(1)
-    output : Out(signed(word_bits))
+    output : Out(signed(access_bits))
         Output register, or the word that was read; zero without the token.
     """
 
@@ -31,14 +31,14 @@ class Token:
 
     @staticmethod
     def members(array: ArrayDesign) -> dict[str, Any]:
-        return {"first": In(1), "token_before": In(1), "token": Out(1), "output": Out(signed(array.word_bits))}
+        return {"first": In(1), "token_before": In(1), "token": Out(1), "output": Out(signed(array.access_bits))}
 
     def accumulates(self) -> Value:
         control = self.unit.control
         return control.accumulate & (self.selected | ~control.accumulate_one)
 
     def show(self, displacement: Value, word: Value) -> None:
-        unit, bits = self.unit, self.unit.array.word_bits
+        unit, bits = self.unit, self.unit.array.access_bits
         output = Signal(displacement.shape(), reset_less=True, name="output")
         with self.m.If(unit.control.latch_output):
             self.m.d.sync += output.eq(displacement)

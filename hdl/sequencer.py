@@ -16,10 +16,10 @@ from golden_model.network import Formats
 from hdl import image_buffer
 from hdl.array_design import ArrayDesign
 from hdl.control import control_latency, control_layout
-from hdl.half_step import HALF_STEPS, issue_phases
+from hdl.half_step import issue_phases
 from hdl.image_buffer import item_layout
 from hdl.items import Items
-from hdl.layer_design import rate_shift_bits
+from hdl.layer_design import COUPLINGS, rate_shift_bits
 from hdl.machine import Machine, Sides
 from hdl.parameter_access import ACCESS, NumberAccess, TokenAccess, access_layout
 from hdl.positions import Positions
@@ -59,6 +59,8 @@ class Sequencer(wiring.Component):
     errors : In(stream of signed(error bits))
         One for each neuron of the layer, in their order.
     links_rate_shift, bias_rate_shift : In
+    K_rate_shift : In
+        If the array learns K.
     access : In(stream of hdl.parameter_access.access_layout(array)), access_done : Out(1)
     control : Out(control_layout(array))
     tree_valid, tree_first : Out(1)
@@ -67,9 +69,9 @@ class Sequencer(wiring.Component):
 
     Of an array that serves one layer also
 
-    word : In(signed(word_bits))
+    word : In(signed(access_bits))
         Output of the unit with the token.
-    access_word : Out(signed(word_bits))
+    access_word : Out(signed(access_bits))
     tree_last : Out(1)
         Reverse links are of the last fold.
     watch : Out
@@ -81,6 +83,8 @@ class Sequencer(wiring.Component):
         Whose inputs, outputs and errors are meant.
     output : In(signed(displacement bits))
         Of the selected unit, whose word is there in the clock of ``access_done``.
+    of_K : Out(1)
+        It is the one of the memory of K, where there is one.
     ask : Out(1)
         Strobe before the first error of a layer.
     load : Out(1)
@@ -110,6 +114,8 @@ class Sequencer(wiring.Component):
             "bias_rate_shift": In(rate_shift_bits(array.design.bias_rate_shifts())),
             "access": In(stream.Signature(access_layout(array))), "access_done": Out(1), "control": Out(self.layout),
             "tree_valid": Out(1), "tree_first": Out(1), "idle": Out(1)}
+        if array.time_shared and array.own_K:
+            members["of_K"] = Out(1)
         if array.time_shared:
             members |= {"layer": Out(range(len(array.layers))), "output": In(displacement), "ask": Out(1),
                         "ask_own": Out(1), "back": Out(1), "address": Out(range(array.depth)), "slot": Out(array.all_slots),
@@ -120,15 +126,18 @@ class Sequencer(wiring.Component):
                 members |= {"load": Out(1), "begin": Out(1), "further": Out(1), "dense": Out(1), "item_place": In(places),
                             "tree_place": Out(places)}
         else:
-            members |= {"word": In(signed(array.word_bits)), "access_word": Out(signed(array.word_bits)), "tree_last": Out(1),
+            word = signed(array.access_bits)
+            members |= {"word": In(word), "access_word": Out(word), "tree_last": Out(1),
                         "watch": Out(data.StructLayout({"step": 1}))}
+        if array.learns_K:
+            members["K_rate_shift"] = In(rate_shift_bits(array.design.K_rate_shifts()))
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         array, texts = self.array, self.texts
         lasting = [node.clocks for text in texts.values() for node in nodes_of(text) if isinstance(node, Do)]
-        longest = max(array.rows, array.units, 2 * array.first.inputs * array.first.reverses, ACCESS,
+        longest = max(array.rows, array.parameter_rows, array.units, 2 * array.first.inputs * array.first.reverses, ACCESS,
                       *(layer.channels for layer in array.layers), *(clocks for clocks in lasting if isinstance(clocks, int)),
                       *(layer.inputs + image_buffer.LATENCY for layer in array.layers if layer.window is not None),
                       2 * array.rows * array.gathers)
@@ -141,6 +150,8 @@ class Sequencer(wiring.Component):
         m.d.comb += [self.settling.eq(self.main.during("SETTLE", "SETTLE_BACK")),
                      self.reverse.eq(self.main.during("SETTLE_BACK"))]
         self._places(m)
+        if array.own_K:
+            self._places_of_K(m)
         self._settle(m)
         self._items(m)
         self._outputs(m)
@@ -201,6 +212,25 @@ class Sequencer(wiring.Component):
         if array.windowed:
             self.positions = Positions(m, self)
 
+    def _places_of_K(self, m: Module) -> None:
+        """Words of the memory of K; how far the displacement is shifted with which K1, K2 or K3 learns."""
+        array, layer = self.array, self.array.first
+        self.K_row, self.K_written = (Signal(range(layer.K_rows), name=name) for name in ("K_row", "K_written"))
+        self.K_place = Signal(range(max(2, array.folds)), name="K_place")     # of an access: its fold among those of all layers
+        self.K_access = Signal(name="K_access")                               # which is under way
+        place = Mux(self.K_access, self.K_place, self.place if array.time_shared else self.fold)
+        base = place * layer.K_rows if array.folds > 1 else Const(0)
+        m.d.comb += [self.next.K_address.eq(base + self.K_row), self.next.K_write_address.eq(base + self.K_written)]
+        self.K_kind = Signal(range(len(COUPLINGS)), name="K_kind")
+        if array.learns_K:
+            rate_shifts, first = self.array.network.learning.rate_shifts(0), array.design.K_rate_shifts().start
+            places = []
+            for name in COUPLINGS:
+                places.append(Signal(range(layer.K_most_places + 1), reset_less=True, name=f"{name}_places"))
+                if (own := rate_shifts[name]) is not None:
+                    m.d.sync += places[-1].eq(layer.K_shift - layer.K_places - (own - first) - self.K_rate_shift)
+            m.d.comb += self.next.K_places.eq(Array(places)[self.K_kind])
+
     def of_layer(self, values: Sequence[int]) -> Value:
         """A constant that each layer has its own of."""
         if len(set(values)) == 1:
@@ -220,7 +250,8 @@ class Sequencer(wiring.Component):
             m.d.sync += self.phase.eq(Mux(last_phase, 0, self.phase + 1))
             with m.If(last_phase):
                 m.d.sync += self.half_step.eq(self.half_step + 1)
-            settle(m, array, self.next, phase=self.phase, half_step=self.half_step, reverse=self.reverse, base=self.base)
+            settle(m, array, self.next, phase=self.phase, half_step=self.half_step, reverse=self.reverse, base=self.base,
+                   K_row=self.K_row if array.own_K else None)
         fresh = Signal(init=1, name="fresh")
         m.d.sync += fresh.eq(0)
         latches = main.strobe("latch") | main.strobe("latch back")
@@ -243,7 +274,7 @@ class Sequencer(wiring.Component):
 
     def _items(self, m: Module) -> None:
         array, main, item = self.array, self.main, self.items.payload
-        phases, issue_phase = issue_phases(datapath(array), HALF_STEPS[array.design.kind]), Signal(name="issue_phase")
+        phases, issue_phase = issue_phases(datapath(array), array.first.half_step), Signal(name="issue_phase")
         if phases:
             m.d.sync += issue_phase.eq(during(self.phase, {phase - 1 for phase in phases}, array.phases))
         self.allowed = Signal(name="allowed")
@@ -341,6 +372,8 @@ class Sequencer(wiring.Component):
         array, main = self.array, self.main
         fields = {name: self.next[name] for name in self.layout.members} | {
             "row": self.row, "restore": self.pipeline.issue.restore if not array.time_shared else Signal(name="restore")}
+        if array.own_K:
+            fields |= {"K_row": self.K_row, "K_written": self.K_written, "K_kind": self.K_kind}
         for node in nodes_of(main.text):
             if isinstance(node, Do) and node.table is not None:
                 with m.If(main.during(node.state)):
@@ -351,7 +384,7 @@ class Sequencer(wiring.Component):
             with m.If(main.during("RESTORE")):
                 m.d.comb += self.index.eq(self.row)
         still = ("UPDATED",) if array.design.signs else ()               # the sign is needed later than the whole signal
-        signals = ("TREE_START", "TREE", "WINDOW_TREE", "UPDATE_START", "UPDATE", "GATHER")
+        signals = ("TREE_START", "TREE", "WINDOW_TREE", "TREE_DRAIN", "UPDATE_START", "UPDATE", "GATHER")
         with m.If(main.during(*signals, *still)):
             m.d.comb += self.next.reverse_enable.eq(1)
         self.judged, self.erred = Signal(name="judged"), Signal(name="erred")    # the verdict, until main looks at it

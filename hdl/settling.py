@@ -9,7 +9,7 @@ from amaranth.lib import data
 from golden_model.network import POPULATIONS
 from hdl.array_design import ArrayDesign
 from hdl.control import needs_populations
-from hdl.half_step import HALF_STEPS, PERIOD, PRODUCTS, HalfStep, coupling_row
+from hdl.half_step import HalfStep, coupling_row
 from hdl.layer_design import LayerDesign
 from hdl.operations import Operand, Operation
 from hdl.ring import ZEROS
@@ -42,13 +42,16 @@ def counted(m: Module, fields: Mapping[str, Value], table: Operation, count: Sig
 
 
 def settle(m: Module, array: ArrayDesign, control: data.View, *, phase: Signal, half_step: Signal, reverse: Value,
-           base: Value) -> None:
-    """The fields of one half step. ``base``: first word of the memory of the neurons that settle."""
+           base: Value, K_row: Signal | None) -> None:
+    """The fields of one half step. ``base``: first word of the memory of the neurons that settle. ``K_row``: in the memory of
+    K, if there is one."""
     layer, corrector = array.first, half_step[0]
-    table, neuron = HALF_STEPS[layer.design.kind], layer.network.neuron
+    table, neuron = layer.half_step, layer.network.neuron
     programmable, fields = layer.design.kind == "programmable", set(control.shape().members)
 
     def when(field: str, value: int | Operand = 1) -> Value:
+        if layer.own_K:
+            return _at(phase, table.when(field, value))
         parts = [phases for part in table.parts if (phases := part.phases(field, value))]
         joined = during(phase, parts[0], table.phases)
         for phases in parts[1:]:
@@ -63,7 +66,7 @@ def settle(m: Module, array: ArrayDesign, control: data.View, *, phase: Signal, 
         control.corrector_gate.eq(when("corrector_gate", Operand.CORRECTOR) & corrector),
         control.predictor_gate.eq(when("predictor_gate", Operand.PREDICTOR) & ~corrector)]
     for field in table.flags:
-        if field in fields and field != "start_shift" and not (programmable and field in BY_REGISTERS):
+        if field in fields and field != "start_shift" and not (programmable and not layer.own_K and field in BY_REGISTERS):
             m.d.comb += control[field].eq(when(field))
     if "start_shift" in fields:
         at_end = table.when("start_shift", Operand.CORRECTOR) - table.when("start_shift")
@@ -72,8 +75,13 @@ def settle(m: Module, array: ArrayDesign, control: data.View, *, phase: Signal, 
         if not programmable:
             m.d.comb += control.start_new.eq(corrector)
     if programmable:
-        _products(m, layer, control, table, phase=phase, reverse=reverse, base=base)
-    if array.time_shared:                                             # rings are in memories
+        if K_row is None:
+            _products(m, layer, control, table, phase=phase, reverse=reverse, base=base)
+        else:
+            _rows_of_K(m, table, phase=phase, reverse=reverse, K_row=K_row)
+    if array.time_shared and programmable:
+        _places(m, control, table, phase=phase, half_step=half_step)
+    elif array.time_shared:                                           # rings are in memories
         m.d.comb += [
             control.gate_place.eq(phase), control.start_place.eq(phase - POPULATIONS),
             control.start_write.eq(when("state_new") & corrector),
@@ -86,16 +94,49 @@ def settle(m: Module, array: ArrayDesign, control: data.View, *, phase: Signal, 
 def _products(m: Module, layer: LayerDesign, control: data.View, table: HalfStep, *, phase: Value, reverse: Value,
               base: Value) -> None:
     """30 products K x: the word of each, and the flags that follow it."""
-    issued = (phase < PRODUCTS) & ~during(phase, set(range(PRODUCTS)) - table.when("self_enable"), table.phases)
-    rows = [layer.coupling_row + coupling_row(product // PERIOD, min(product % PERIOD, POPULATIONS - 1), mirrored)
-            for mirrored in (False, True) for product in range(PRODUCTS)]
+    period, products = table.period, table.period * POPULATIONS
+    issued = (phase < products) & ~during(phase, set(range(products)) - table.when("self_enable"), table.phases)
+    rows = [layer.coupling_row + coupling_row(product // period, min(product % period, POPULATIONS - 1), mirrored)
+            for mirrored in (False, True) for product in range(products)]
     row = Array([Const(value, range(layer.rows)) for value in rows])[
-        Mux(phase < PRODUCTS, phase, 0) + Mux(reverse, PRODUCTS, 0)]
+        Mux(phase < products, phase, 0) + Mux(reverse, products, 0)]
     late = {field: min(table.when(field)) for field in BY_REGISTERS}
     terms = [Signal(name=f"term_{stage}") for stage in range(max(late.values()))]
     m.d.sync += [terms[0].eq(issued), *(after.eq(before) for before, after in zip(terms, terms[1:], strict=False))]
     m.d.comb += [control.address.eq(base + row),
                  *(control[field].eq([issued, *terms][clocks]) for field, clocks in late.items())]
+
+
+def _rows_of_K(m: Module, table: HalfStep, *, phase: Value, reverse: Value, K_row: Signal) -> None:
+    """The word of each product where K are in a memory of their own."""
+    rows = []
+    for mirrored in (False, True):
+        for number in range(table.phases):
+            population, term = divmod(number, table.period)
+            issued = number in table.when("self_enable")
+            rows.append(coupling_row(population, term % POPULATIONS, mirrored) if issued else 0)
+    m.d.comb += K_row.eq(Array([Const(row, len(K_row)) for row in rows])[phase + Mux(reverse, table.phases, 0)])
+
+
+def _places(m: Module, control: data.View, table: HalfStep, *, phase: Signal, half_step: Signal) -> None:
+    """Of step starts and gates in memories, which are addressed a clock before they are used."""
+    enters = sorted(table.when("state_new"))
+    starts, gates = (sorted(phase - early for phase in table.when(field, value)) for field, value, early in (
+        ("mean_enable", 1, 1), ("corrector_gate", Operand.CORRECTOR, 1)))
+    m.d.comb += [
+        control.start_read.eq(Mux(half_step[1:].any(), 0, ZEROS) | _number(phase, starts)),
+        control.gate_place.eq(_number(phase, gates)), control.start_place.eq(phase - enters[0]),
+        control.start_write.eq(during(phase, set(enters), table.phases) & half_step[0])]
+
+
+def _at(phase: Value, phases: set[int]) -> Value:
+    """Whether the phase is one of these, which may lie apart."""
+    return Array([Const(int(number in phases), 1) for number in range(max(phases) + 2)])[phase]
+
+
+def _number(phase: Value, phases: list[int]) -> Value:
+    """How many of these phases but the first have begun."""
+    return sum(((phase >= number) for number in phases[1:]), Const(0, 1))[:3]
 
 
 def _population(phase: Value, clock: int, table: HalfStep) -> Value:

@@ -47,7 +47,11 @@ def registers(design: Design, generator: str) -> str:
     """Opcodes, parameters, rate shifts and status codes of this core, in Markdown."""
     network = design.network
     outputs, image = network.layers[-1], -(-network.layers[0] // 4)
-    requests = [(f"0x{opcode:02x}", opcode.name, *(text.format(image=image, outputs=outputs) for text in REQUESTS[opcode]))
+    if design.learns_K:
+        carried = REQUESTS | {Opcode.RATE: (f"{REQUESTS[Opcode.RATE][0]}, K [23:16]", REQUESTS[Opcode.RATE][1])}
+    else:
+        carried = REQUESTS
+    requests = [(f"0x{opcode:02x}", opcode.name, *(text.format(image=image, outputs=outputs) for text in carried[opcode]))
                 for opcode in Opcode if design.learns or opcode not in (Opcode.LEARN, Opcode.RATE)]
     title = f"""\
 # Frames of this core
@@ -67,6 +71,8 @@ bytes, four a word, the first in [7:0]."""
                (row for layer in design.layers for row in _parameters(layer)))]
     if design.learns:
         ranges = {"links": design.links_rate_shifts(), "bias": design.bias_rate_shifts()}
+        if design.learns_K:
+            ranges["K"] = design.K_rate_shifts()
         parts.append(_table(("learning rate 2**-n", "least n", "greatest n", "n after reset"), (
             (name, *map(str, (allowed.start, allowed.stop - 1, allowed.start) if allowed else
                         (f"{frames.NO_RATE_SHIFT}: a rate of 0", *2 * [frames.NO_RATE_SHIFT])))

@@ -20,7 +20,7 @@ from hdl.array import output_latency
 from hdl.array_design import ArrayDesign
 from hdl.control import control_latency
 from hdl.design import Design
-from hdl.half_step import HALF_STEPS, issue_phases
+from hdl.half_step import issue_phases
 from hdl.layer_design import LayerDesign
 from hdl.program import SCAN_REST, Count, Do, If, Node, Play, Tell, Wait, datapath, nodes_of, programs
 
@@ -128,7 +128,7 @@ class ArrayClocks:
         first = array.first
         self.output_latency = 0 if array.time_shared else control_latency(first) + output_latency(first)
         self.settling = array.half_steps * array.phases
-        self.issue_phases = issue_phases(datapath(array), HALF_STEPS[array.design.kind])
+        self.issue_phases = issue_phases(datapath(array), array.first.half_step)
         self.latch = -self.settling - 1               # of the forward settling that may be under way
         self.released: list[int] = []
         self.scanned: deque[Job] = deque()

@@ -14,7 +14,7 @@ Operands are joined by OR from registers that are zero when they are not selecte
 
 Four things differ from array to array, and are handed in: how a unit is selected (``hdl.selection``), how step starts and gates
 are kept (``hdl.ring``), which bracket it has (``hdl.bracket``), and how many ports its weight memory has
-(``hdl.word_update``).
+(``hdl.word_update``). Some have a second memory, of K (``hdl.coupling_update``).
 
 Clocks, counted from the one in which an input is in the control word as ``broadcast_b``: with a ``word_enable`` in 1, the
 multiplier takes its operands at the end of 2, its product is there in 4, and in the accumulator in 5. A half step taps
@@ -28,8 +28,9 @@ from amaranth.lib.wiring import In, Out
 
 from golden_model.network import POPULATIONS
 from hdl.array_design import ArrayDesign
-from hdl.bracket import BRACKETS
+from hdl.bracket import BRACKETS, ProgrammableBracket
 from hdl.control import control_layout
+from hdl.coupling_update import CouplingUpdate
 from hdl.gate import gated, not_extinct, wide
 from hdl.gathered_sums import GatheredSums
 from hdl.multiplier import Multiplier
@@ -70,7 +71,7 @@ class Unit(wiring.Component):
             "control": In(control_layout(array)), **self.selection.members(array), **self.rings.members(array),
             "fetched": In(signed(array.word_bits)), **self.word_update.members(array),
             "write_data": Out(signed(array.word_bits)), "write_enable": Out(1),
-            "product": Out(signed(formats.weight.bits + formats.displacement.bits))})
+            "product": Out(signed(formats.weight.bits + formats.displacement.bits)), **CouplingUpdate.members(array)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -93,13 +94,22 @@ class Unit(wiring.Component):
         broadcast = Signal(signed(array.broadcast_bits), reset_less=True, name="broadcast")
         m.d.sync += broadcast.eq(bracket.own(point, drive) | control.broadcast_b
                                  | gated(reverse_signal, control.reverse_enable, array.broadcast_bits))
-        m.d.comb += [multiplier.a.eq(self._gate(m, rings.gate(point)) | word_update.operand()),
+        operand, word = self._gate(m, rings.gate(point)) | word_update.operand(), word_update.output()
+        if array.own_K:
+            coupling_update = CouplingUpdate(m, self)
+            operand = operand | coupling_update.operand()
+        m.d.comb += [multiplier.a.eq(operand),
                      multiplier.b.eq(bracket.operand(point, broadcast, drive, product)),
                      half_step.eq(self._half_step(m, rings.start(new_word), point[bracket.TAPPED], product)),
                      self.product.eq(product[array.operand_scale:])]
         change = GatheredSums(m, self, product).change() if array.gathers else product
         word_update.write(change, selection.selected, output)
-        selection.show(output, word_update.output())
+        if array.own_K:
+            assert isinstance(bracket, ProgrammableBracket)
+            coupling_update.write(bracket.exact, selection.selected, point[0])
+            if array.ports == 2:
+                word = word | coupling_update.output()
+        selection.show(output, word)
         return m
 
     def _drive(self, m: Module, product: Value, accumulates: Value) -> Signal:

@@ -1,5 +1,5 @@
-"""Weight memories: a module of its own in Verilog for each kind, because each instance has its own initial contents, read from
-a file.
+"""Memories of weights, and of K: a module of its own in Verilog for each kind, because each instance has its own initial
+contents, read from a file.
 
 With two ports, one word is read and one written a clock, of different addresses; two clocks from address to word, one to the
 register before it. With one port, a memory reads or writes in a clock, and an address gives its word a clock later. That is
@@ -15,7 +15,7 @@ from amaranth.hdl import ClockSignal, Instance, Module, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hdl.array_design import ArrayDesign
+from hdl.array_design import MemoryShape
 from hdl.memory_ports import read_port, write_port
 
 MODULES = {2: "wuxing_weights", 1: "wuxing_single_port_weights"}          # by ports
@@ -72,16 +72,15 @@ def verilog(ports: int, target: str) -> str:
         initial=f"`ifndef SYNTHESIS\n{INITIAL}`endif\n" if huge else INITIAL, clocked=TWO_PORTS if ports == 2 else ONE_PORT)
 
 
-def instance(array: ArrayDesign, init: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Instance:
-    """An instance of the memory of one of the array's units. ``init``: name of a file of hexadecimal words, or empty for
-    zeros."""
-    return Instance(MODULES[array.ports], p_WIDTH=array.word_bits, p_DEPTH=array.depth, p_ADDRESS=address_bits(array),
+def instance(shape: MemoryShape, init: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> Instance:
+    """An instance of the memory of a unit. ``init``: name of a file of hexadecimal words, or empty for zeros."""
+    return Instance(MODULES[shape.ports], p_WIDTH=shape.word_bits, p_DEPTH=shape.depth, p_ADDRESS=address_bits(shape),
                     p_INIT=init, i_clk=ClockSignal(), **{f"i_{port}": value for port, value in inputs.items()},
                     **{f"o_{port}": value for port, value in outputs.items()})
 
 
-def address_bits(array: ArrayDesign) -> int:
-    return max(1, (array.depth - 1).bit_length()) if array.ports == 2 else len(Signal(range(array.depth)))
+def address_bits(shape: MemoryShape) -> int:
+    return max(1, (shape.depth - 1).bit_length()) if shape.ports == 2 else len(Signal(range(shape.depth)))
 
 
 class Weights(wiring.Component):
@@ -97,21 +96,21 @@ class Weights(wiring.Component):
         Of a memory with two ports: ``fetched`` of a clock ago.
     """
 
-    def __init__(self, array: ArrayDesign, words: Sequence[int] = ()) -> None:
-        self.array, self.words = array, words
-        word, address = signed(array.word_bits), address_bits(array)
+    def __init__(self, shape: MemoryShape, words: Sequence[int] = ()) -> None:
+        self.shape, self.words = shape, words
+        word, address = signed(shape.word_bits), address_bits(shape)
         members: dict[str, Any] = {"address": In(address), "fetched": Out(word), "write_data": In(word), "write_enable": In(1)}
-        super().__init__(members | ({"word": Out(word), "write_address": In(address)} if array.ports == 2 else {}))
+        super().__init__(members | ({"word": Out(word), "write_address": In(address)} if shape.ports == 2 else {}))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = kept = memory.Memory(shape=signed(self.array.word_bits), depth=self.array.depth,
-                                                       init=list(map(int, self.words)))
+        m.submodules.memory = kept = memory.Memory(shape=signed(self.shape.word_bits), depth=self.shape.depth,
+                                                   init=list(map(int, self.words)))
         into, out_of = write_port(kept, "into"), read_port(kept, "out_of")
         m.d.comb += [out_of.addr.eq(self.address), self.fetched.eq(out_of.data), into.data.eq(self.write_data),
                      into.en.eq(self.write_enable)]
-        if self.array.ports == 2:
-            word = Signal(signed(self.array.word_bits), reset_less=True, name="word")
+        if self.shape.ports == 2:
+            word = Signal(signed(self.shape.word_bits), reset_less=True, name="word")
             m.d.sync += word.eq(self.fetched)
             m.d.comb += [into.addr.eq(self.write_address), self.word.eq(word)]
         else:

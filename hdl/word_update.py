@@ -49,14 +49,15 @@ class TwoPorts:
         m, array, control, bits = self.m, self.array, self.control, self.array.word_bits
         updated = updated_word(array, self.unit.word, product)
         enough = self._enough(updated)
-        loaded = control.load_data | wide(displacement, bits) if array.saves_state else control.load_data
+        data = control.load_data[:bits]
+        loaded = data | wide(displacement, bits) if array.saves_state else data
         writes, written = Signal(name="writes"), Signal(signed(bits), reset_less=True, name="written")
         m.d.sync += [written.eq(Mux(control.load, loaded, updated[:bits])),
                      writes.eq(control.write & (selected | ~control.write_one))]
         m.d.comb += [self.unit.write_data.eq(written), self.unit.write_enable.eq(writes & enough)]
 
     def output(self) -> Value:
-        return gated(self.unit.word, self.control.show_word, self.array.word_bits)
+        return gated(self.unit.word, self.control.show_word, self.array.access_bits)
 
     def _enough(self, updated: Value) -> Value:
         """Whether the word of a clock ago may be written."""

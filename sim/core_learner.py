@@ -86,9 +86,10 @@ class CoreLearner(ABC):
         """The rates of the description's rate schedule in ``epoch`` for the images learnt from now on."""
         self._accepted([parameter_frames.rate_shifts(self.network, check_epoch(epoch))], _nothing)
 
-    def set_rate_shifts(self, links: int | None, bias: int | None) -> None:
-        """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt."""
-        self._accepted([frames.rate_shifts(links, bias)], _nothing)
+    def set_rate_shifts(self, links: int | None, bias: int | None, K: int | None = None) -> None:
+        """Rates 2**-n for the images learnt from now on; None for parameters that are not learnt. ``K``: the rate shift of the
+        fastest of K1, K2 and K3; the others keep their distance."""
+        self._accepted([frames.rate_shifts(links, bias, K)], _nothing)
 
     def outputs(self, images: npt.ArrayLike) -> Array:
         """Output displacements (images, classes): int64 in ``formats.displacement``."""

@@ -93,7 +93,7 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
         outputs = states[-1].displacement[neuron.output_population]
         error = learning.output_error(arithmetic, outputs, np.array([label]), last)
         rate_shifts = network.learning.rate_shifts(0)
-        trained = rate_shifts["links"] is not None or rate_shifts["bias"] is not None
+        trained = any(each is not None for each in rate_shifts.values())
         for index in range(last, network.learning.frozen - 1, -1) if trained and error.any() else ():
             wiring, layer = network.wirings[index], model.layers[index]
             r = circuits.settle_reverse(arithmetic, states[index].displacement, error, wiring.each_neuron(layer.coupling),

@@ -21,7 +21,8 @@ class Backend(Protocol):
     def infer(self, image: bytes) -> tuple[int, list[int]]:
         """The class of ``image`` and its outputs, signed."""
 
-    def learn(self, image: bytes, label: int, links_rate_shift: int, bias_rate_shift: int) -> tuple[int, list[int], bool]:
+    def learn(self, image: bytes, label: int, links_rate_shift: int, bias_rate_shift: int,
+              K_rate_shift: int) -> tuple[int, list[int], bool]:
         """The same, before learning; and whether there was an error to learn from. 0 for parameters that are not learnt."""
 
     def write(self, layer: int, neuron: int, index: int, word: int) -> None:
@@ -50,6 +51,8 @@ class CommandModel:
     learns: bool = True
     programmable: bool = False
     shapes: Sequence[tuple[int, int]] = ()
+    K_rate_shifts: range = range(0)
+    initial_K: int | None = None
     inferred: int = field(default=0, init=False)
     learnt: int = field(default=0, init=False)
     changed: int = field(default=0, init=False)
@@ -57,13 +60,13 @@ class CommandModel:
     last_error: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        self.links_rate_shift, self.bias_rate_shift = self.initial_links, self.initial_bias
+        self.links_rate_shift, self.bias_rate_shift, self.K_rate_shift = self.initial_links, self.initial_bias, self.initial_K
         self.shapes = self.shapes or tuple(zip(self.layers[1:], self.layers, strict=False))
 
     def reset(self) -> None:
         """As after ``rst`` or RESET. Parameters stay."""
         self.inferred = self.learnt = self.changed = self.refused = self.last_error = 0
-        self.links_rate_shift, self.bias_rate_shift = self.initial_links, self.initial_bias
+        self.links_rate_shift, self.bias_rate_shift, self.K_rate_shift = self.initial_links, self.initial_bias, self.initial_K
 
     def answer(self, frame: Sequence[int]) -> list[int]:
         """The reply to a frame of one word or more, as words. Word ``CYCLES_WORD`` of a STATUS reply is 0."""
@@ -95,7 +98,8 @@ class CommandModel:
         if opcode == Opcode.LEARN and argument >= self.layers[-1]:
             return Status.LABEL
         if opcode == Opcode.RATE and not (frame[1] & 0xFF in (self.links_rate_shifts or [frames.NO_RATE_SHIFT])
-                                          and frame[1] >> 8 & 0xFF in (self.bias_rate_shifts or [frames.NO_RATE_SHIFT])):
+                                          and frame[1] >> 8 & 0xFF in (self.bias_rate_shifts or [frames.NO_RATE_SHIFT])
+                                          and frame[1] >> 16 & 0xFF in (self.K_rate_shifts or range(256))):
             return Status.RATE
         return Status.OK
 
@@ -112,14 +116,16 @@ class CommandModel:
         """Carries out a frame in which nothing is wrong: value of the reply's header, and the words after it."""
         if opcode == Opcode.STATUS:
             return 0, [frames.MAGIC, self.digest & 0xFFFFFFFF, self.digest >> 32, self.inferred, self.learnt, self.changed,
-                       self.refused, 0, frames.rate_bits(self.links_rate_shift, self.bias_rate_shift), self.last_error,
-                       *frames.capabilities(self.learns, self.programmable, self.links_rate_shifts, self.bias_rate_shifts)]
+                       self.refused, 0,
+                       frames.rate_bits(self.links_rate_shift, self.bias_rate_shift) | (self.K_rate_shift or 0) << 16,
+                       self.last_error, *self._capabilities()]
         if opcode == Opcode.RESET:
             self.reset()
             return 0, []
         if opcode == Opcode.RATE:
             self.links_rate_shift = words[0] & 0xFF if self.links_rate_shifts else None
             self.bias_rate_shift = words[0] >> 8 & 0xFF if self.bias_rate_shifts else None
+            self.K_rate_shift = words[0] >> 16 & 0xFF if self.K_rate_shifts else None
             return 0, []
         if opcode in (Opcode.READ, Opcode.WRITE):
             neuron, index = words[0] >> 16, words[0] & 0xFFFF
@@ -133,10 +139,19 @@ class CommandModel:
             winner, outputs = self.backend.infer(image)
             self.inferred += 1
         else:
-            winner, outputs, error = self.backend.learn(image, argument, self.links_rate_shift or 0, self.bias_rate_shift or 0)
+            winner, outputs, error = self.backend.learn(image, argument, self.links_rate_shift or 0, self.bias_rate_shift or 0,
+                                                         self.K_rate_shift or 0)
             self.learnt += 1
             self.changed += error
         return winner, outputs if option & frames.WANT_OUTPUTS else []
+
+    def _capabilities(self) -> tuple[int, int]:
+        """Bit 0: it learns, 1: K of its own, 2: they learn, with their range in [15:8] and [23:16]; 24: revision. Then the
+        ranges of links and biases."""
+        least, greatest = (self.K_rate_shifts.start, self.K_rate_shifts.stop - 1) if self.K_rate_shifts else (0, 0)
+        flags = self.learns | self.programmable << 1 | bool(self.K_rate_shifts) << 2
+        own = frames.capabilities(self.learns, self.programmable, self.links_rate_shifts, self.bias_rate_shifts)
+        return flags | least << 8 | greatest << 16 | 1 << 24, own[1]
 
     # ------------------------------------------------------------- frames to try
 
@@ -169,7 +184,7 @@ class CommandModel:
             return frames.read(layer if neuron or index else len(self.layers) - 1, neuron, index, count)
         if frame[0] & 0xFF == Opcode.RATE:                                # the first exponents that do not exist
             return frames.rate_shifts(*(chance.choice([max(allowed.start - 1, 0), allowed.stop & 0xFF])
-                                 for allowed in (self.links_rate_shifts, self.bias_rate_shifts)))
+                                 for allowed in (self.links_rate_shifts, self.bias_rate_shifts, self.K_rate_shifts)))
         return [frame[0], *(chance.choice([word, word + chance.choice([-1, 1, 1 << 16, 1 << 8]), chance.getrandbits(32)])
                             & 0xFFFFFFFF for word in frame[1:])]          # fields that do not fit, or do
 
@@ -179,8 +194,8 @@ class CommandModel:
             return [frames.header(opcode, chance.getrandbits(8), chance.getrandbits(16))]
         if opcode == Opcode.RATE:
             header, rates = frames.rate_shifts(*(chance.choice(allowed) if allowed else None
-                                          for allowed in (self.links_rate_shifts, self.bias_rate_shifts)))
-            return [header, rates | chance.getrandbits(16) << 16]
+                                          for allowed in (self.links_rate_shifts, self.bias_rate_shifts, self.K_rate_shifts)))
+            return [header, rates | (chance.getrandbits(8) << 24 if self.K_rate_shifts else chance.getrandbits(16) << 16)]
         if opcode in (Opcode.INFER, Opcode.LEARN):
             share = chance.choice([0, 0.1, 0.5, 1])
             words = [sum(chance.choice([1, 0x80, 0xFF, chance.getrandbits(8)]) << 8 * k for k in range(4)

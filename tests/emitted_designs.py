@@ -45,6 +45,12 @@ def designs() -> dict[str, Design]:
             network = Network(layers=(20, 70, 9, 5), neuron=Neuron(**UNEQUAL), formats=WIDE)
             chosen[f"20-70-9-5 {kind} {'learns' if learns else 'infers'} in folds"] = Design(
                 network=network, kind=kind, learns=learns, units=(35, 3, 5), target="ecp5" if learns else "portable")
+    for arrangement, target, units in (("parallel", "portable", (5, 3)), ("time-shared", "ecp5", (4, 3))):
+        learning = Learning(links=2.0**-4 if target == "ecp5" else 0.0, bias=0.0, K1=2.0**-8, K2=2.0**-9, K3=2.0**-8,
+                            halvings=3)
+        network = Network(layers=(20, 9, 3), formats=Formats(bracket="Q6.12", coupling="Q2.22"), learning=learning)
+        chosen[f"20-9-3 {arrangement} learns K"] = Design(network=network, kind="programmable", units=units, target=target,
+                                                         arrangement=arrangement)
     chosen["time-shared chain"] = Design(network=fit.network_for("ice40", CHAIN), arrangement="time-shared", units=(2, 2, 2, 2),
                                         target="ice40")
     chosen["chain, half of it frozen"] = Design(network=Network(layers=CHAIN, learning=Learning(frozen=2), formats=WIDE),

@@ -65,8 +65,8 @@ def convolutions(draw: Any, channels: tuple[int, ...]) -> tuple[tuple[int, ...],
 
 @st.composite
 def designs(draw: Any, most_neurons: int = 6) -> Design:
-    """Sizes, folding, arrays time-shared by all layers or some, convolutions, rings in registers or in memory, formats, K,
-    steps, rates, frozen layers, cores that only infer."""
+    """Sizes, folding, arrays time-shared by all layers or some, convolutions, rings in registers or in memory, formats, K wired
+    or of each neuron, steps, rates, K that learn, frozen layers, cores that only infer."""
     fraction = draw(st.sampled_from([6, 9, 12]))
     one = 2 ** draw(st.sampled_from([1, 1, 2]))
     coupling = Format(2 + one.bit_length() - 1, one.bit_length() - 1)
@@ -85,14 +85,25 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     margin = draw(st.sampled_from([0.5, 0.5, 0.75]))
     instincts = {f"{name}_instinct": draw(st.sampled_from(["proportional", "proportional", "sign"]))
                  for name in ("links", "bias")}
-    magnification = () if "sign" in instincts.values() else tuple(draw(st.sampled_from([0, 0, 1, 3])) for _ in sizes[2:])
+    of_K: dict[str, float] = {}
+    if draw(st.integers(0, 3)) == 0:
+        slow = draw(st.sampled_from([2, 5, 8]))
+        of_K = {name: 2.0**-(slow + draw(st.sampled_from([0, 0, 1]))) for name in draw(st.sampled_from(
+            [("K1", "K2", "K3"), ("K1", "K2", "K3"), ("K3",), ("K2",), ("K1", "K3")]))}
+        longer = draw(st.sampled_from([20, 12, 20, 0, 6]))
+        formats |= {"coupling": Format(coupling.bits + longer, coupling.fraction + longer),
+                    "bracket": Format(fraction + 6, fraction)}
+    magnification = () if "sign" in instincts.values() or of_K else tuple(
+        draw(st.sampled_from([0, 0, 1, 3])) for _ in sizes[2:])
     learning = Learning(links=draw(rate), bias=draw(rate), epochs=4, halvings=draw(st.sampled_from([0, 3])), margin=margin,
                         frozen=min(draw(st.sampled_from([0, 0, 0, 1, 3])), len(sizes) - 1), dropout=0.0,
-                        magnification=magnification, **instincts)
+                        magnification=magnification, **instincts, **of_K)
     neuron = draw(neurons(one, fraction))
     integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
     arrangement = draw(st.sampled_from(["parallel", "time-shared", "some time-shared", "some time-shared"]))
-    if any(len(set(values)) > 1 for values in (neuron.K1, neuron.K2, neuron.K3, neuron.rest)):
+    kind = "programmable" if of_K else "shift"
+    wired = (neuron.K1, neuron.K2, neuron.K3) if kind == "shift" else ()
+    if any(len(set(values)) > 1 for values in (*wired, neuron.rest)):
         arrangement = "parallel"
     units = sizes[1:] if draw(st.integers(0, 3)) == 0 else tuple(draw(st.integers(1, size)) for size in sizes[1:])
     if arrangement == "some time-shared":
@@ -106,7 +117,7 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
                           for layer, (count, size) in enumerate(zip(units, sizes[1:], strict=True)))
     in_front, time_shared = served(arrangement, len(units))[0]
     words: tuple[str, ...] = ()
-    if time_shared and draw(st.booleans()):
+    if time_shared and kind == "shift" and draw(st.booleans()):
         channels = sizes[1:1 + draw(st.integers(1, len(in_front)))]
         front, words = draw(convolutions(channels))
         sizes, words = (*front, *sizes[len(front):]), (*words, *["full"] * (len(units) - len(words)))
@@ -120,7 +131,7 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
             network = Network(layers=sizes, seed=seed, neuron=neuron, integration=integration, wiring=Wiring(layers=words),
                               formats=Formats() if changes is None else Formats(**formats | changes),
                               initialisation=Initialisation(bias=0.0), learning=Learning(**vars(learning) | slower))
-            return Design(network=network, units=units, learns=learns, arrangement=arrangement, target=target)
+            return Design(network=network, units=units, learns=learns, arrangement=arrangement, target=target, kind=kind)
         except InputError:
             neuron = neuron if changes is not None else Neuron()
     network = Network(layers=sizes, seed=seed, wiring=Wiring(layers=words))
@@ -140,8 +151,16 @@ def cases(draw: Any, count: int = 6) -> Case:
             near = random.integers(-3, 3, shape, endpoint=True)              # close to a limit, to hold is not to saturate
             return np.clip(random.choice([word.least, word.greatest, 0], shape) + near, word.least, word.greatest)
         return random.integers(word.least, word.greatest, shape, endpoint=True) // random.choice([1, 4, 64])
+
+    def couplings(shape: tuple[int, ...]) -> Any:
+        if design.kind == "shift":
+            return np.broadcast_to(fixed, shape).astype(np.int64)
+        own, minimum = words(shape, network.formats.coupling), network.learning.K3_minimum * network.formats.coupling.one
+        near = int(minimum) + random.integers(0, 3, own[2].shape)
+        own[2] = np.where(random.random(own[2].shape) < 0.5, near, abs(own[2] + 1))
+        return own
     values = [Layer(words(shapes["weights"], network.formats.weight), words(shapes["bias"], network.formats.drive),
-                    np.broadcast_to(fixed, shapes["coupling"]).astype(np.int64)) for shapes in layer_shapes(network)]
+                    couplings(shapes["coupling"])) for shapes in layer_shapes(network)]
 
     def pictures(number: int) -> Any:
         shape = number, network.layers[0]

@@ -32,6 +32,12 @@ DESIGNS = {
         "convolution 2x3 stride 1 of 5x6x1", "convolution 2x2 stride 2 of 4x4x2", "full"))), units=(2, 2, 2)),
     "convolution infers": Design(network=Network(layers=(12, 4), wiring=Wiring(layers=("convolution 2x3 stride 1 of 3x4x1",))),
                                  units=(1,), learns=False),
+    "learns K": Design(network=Network(layers=(5, 3, 2), formats=Formats(bracket="Q6.12", coupling="Q2.22"),
+                                       learning=Learning(K1=2.0**-8, K2=2.0**-8, K3=2.0**-9)), kind="programmable",
+                        units=(2, 2)),
+    "time-shared learns K": Design(network=Network(layers=(5, 4, 3), formats=Formats(bracket="Q4.12", coupling="Q2.18"),
+                                                   learning=Learning(links=0.0, bias=0.0, K3=2.0**-5, halvings=3)),
+                                   kind="programmable", target="ice40", units=(2, 2), arrangement="time-shared"),
     "least": Design(network=Network(layers=(1, 1))),
 }
 every_design = pytest.mark.parametrize("name", DESIGNS)

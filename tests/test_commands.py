@@ -25,7 +25,7 @@ NO_RATE_SHIFTS = {"links_rate_shifts": (0, 0), "bias_rate_shifts": (0, 0), "init
 
 
 def decoder(settings, commands=Commands):
-    arguments = settings | {name: range(*settings[name]) for name in ("links_rate_shifts", "bias_rate_shifts")}
+    arguments = settings | {name: range(*settings[name]) for name in settings if name.endswith("_rate_shifts")}
     return commands(arguments.pop("layers"), **arguments)
 
 
@@ -44,6 +44,9 @@ CONFIGURATIONS = {
                                                          "programmable": True},
     "bias is not learnt, K is widest": USUAL | {"layers": (4, 2, 3), "bias_rate_shifts": (0, 0), "initial_bias": None,
                                                 "parameter_bits": (7, 7, 32), "programmable": True},
+    "K alone learns": USUAL | NO_RATE_SHIFTS | {"layers": (4, 2, 3), "programmable": True, "parameter_bits": (9, 9, 24),
+                                                "K_rate_shifts": (8, 15), "initial_K": 8},
+    "all learn": USUAL | {"layers": (5, 3), "programmable": True, "K_rate_shifts": (3, 17), "initial_K": 4},
 }
 
 

@@ -11,6 +11,7 @@ import pytest
 from command_model import CYCLES_WORD
 from golden_backend import command_model, snapshot
 from golden_model import parameters
+from golden_model.fixed_point import Format
 from golden_model.network import Formats, Integration, Learning, Network, Wiring
 from hdl import core, emit, frames
 from hdl.design import Design
@@ -23,9 +24,13 @@ from sim.rtl_model import RtlModel
 NETWORK = Network(layers=(5, 4, 3), integration=Integration(steps=2), learning=Learning(epochs=4, halvings=3),
                   formats=Formats(displacement="Q1.10", weight="Q2.8", drive="Q4.10", coupling="Q2.3", bracket="Q6.10",
                                   error="Q1.10"))
+LEARNING_K = replace(NETWORK, formats=replace(NETWORK.formats, coupling=Format.parse("Q2.18")), learning=Learning(
+    epochs=4, halvings=3, bias=0.0, K1=2.0**-5, K2=2.0**-5, K3=2.0**-6))
 DESIGNS = {"parallel": Design(network=NETWORK, units=(2, 3)),
            "time-shared": Design(network=NETWORK, units=(2, 2), arrangement="time-shared"),
-           "programmable": Design(network=NETWORK, units=(2, 3), kind="programmable")}
+           "programmable": Design(network=NETWORK, units=(2, 3), kind="programmable"),
+           "K learns": Design(network=LEARNING_K, units=(2, 3), kind="programmable"),
+           "K learns, time-shared": Design(network=LEARNING_K, units=(2, 2), kind="programmable", arrangement="time-shared")}
 CONVOLUTIONS = Design(units=(2, 2, 2), network=replace(NETWORK, layers=(8, 12, 4, 3), wiring=Wiring(layers=(
     "convolution 1x2 stride 1 of 2x4x1", "convolution 2x2 stride 2 of 2x3x2", "full"))))
 BOTH = {arrangement: Design(network=NETWORK, units=(2, 3), arrangement=arrangement)

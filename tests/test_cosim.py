@@ -5,6 +5,7 @@ import itertools
 import re
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,6 +36,8 @@ def network(layers, neuron=None, steps=3, dt=0.5, formats=None, **learning_entri
 
 UNEQUAL = {"K1": (0.5, 1.0, -0.5, 1.5, 0.0), "K2": (0.5, -1.0, 0.5, 0.5, 1.0), "K3": (1.0, 0.5, 0.0, 1.5, 0.5),
            "rest": (0.5, 0.75, 1.0, 1.0, 0.75), "input_population": 3, "output_population": 0}
+LONG_K: dict[str, Any] = {"coupling": Format(24, 22), "bracket": Format(18, 12)}
+ALL_K = {"K1": 2.0**-6, "K2": 2.0**-6, "K3": 2.0**-7}
 CONFIGURATIONS = {
     "one neuron": Design(network=network((1, 1), steps=1)),
     "folded": Design(network=network((6, 5, 4, 3), steps=8), units=(2, 4, 1)),
@@ -72,6 +75,29 @@ CONFIGURATIONS = {
     "time-shared array, iCE40": Design(network=network((9, 5, 3), formats={"bracket": Format(16, 12)}), target="ice40",
                                        arrangement="time-shared"),
     "no learning": Design(network=network((5, 4, 2), {"K3": (0.5,) * 5}), units=(3, 2), learns=False),
+    "K learns with links and biases": Design(network=network((5, 4, 3), formats=LONG_K, **ALL_K), kind="programmable"),
+    "K alone learns, folded": Design(network=network((5, 7, 3, 2), formats=LONG_K, **ALL_K, links=0.0, bias=0.0),
+                                     units=(3, 2, 2), kind="programmable", target="ecp5"),
+    "K3 alone learns, short words, first layer frozen": Design(
+        network=network((5, 4, 3, 2), UNEQUAL, formats={"coupling": Format(10, 7), "bracket": Format(18, 12)}, K3=0.125,
+                        links=0.0, K3_minimum=1.5, frozen=1), units=(3, 2, 2), kind="programmable"),
+    "K1 and K2 learn at rates of their own, all of a layer": Design(
+        network=network((5, 4, 3), formats=LONG_K, K1=2.0**-7, K2=2.0**-5, bias=0.0), kind="programmable"),
+    "time-shared array, K learns with links and biases": Design(
+        network=network((5, 7, 4, 3), formats=LONG_K, **ALL_K), units=(3, 3, 3), kind="programmable",
+        arrangement="time-shared"),
+    "time-shared array, K alone learns, iCE40": Design(
+        network=network((5, 7, 4, 3), formats=LONG_K | {"bracket": Format(16, 12)}, **ALL_K, links=0.0, bias=0.0),
+        units=(2, 2, 2), kind="programmable", arrangement="time-shared", target="ice40"),
+    "time-shared array behind one for a layer, K learns, links by sign": Design(
+        network=network((5, 4, 4, 3), formats=LONG_K, links_instinct="sign", **ALL_K), units=(3, 2, 2), kind="programmable",
+        arrangement="time-shared 1-2"),
+    "time-shared array, K unequal, no learning of it": Design(
+        network=network((5, 7, 3), {name: UNEQUAL[name] for name in ("K1", "K2", "K3", "input_population")},
+                        formats={"coupling": Format(6, 4), "bracket": Format(16, 12)}, K3=0.25), units=(3, 3),
+        kind="programmable", arrangement="time-shared", learns=False),
+    "K wider than the multiplier, no learning": Design(network=network((5, 4, 2), formats=LONG_K), units=(3, 2),
+                                                       kind="programmable", learns=False),
 }
 
 
@@ -181,6 +207,8 @@ def random_circuits(monkeypatch, examples):
                       f"{len({array.time_shared for array in case.design.arrays})} kinds of arrays",
                       "by sign" if case.design.signs else "in proportion",
                       "convolutions" if any(layer.window for layer in case.design.layers) else "no convolutions",
+                      *("one port, K learns" if array.time_shared else "two ports, K learns"
+                        for array in case.design.arrays if array.learns_K),
                       "magnified" if case.design.learns and case.design.network.learning.magnification else "not magnified"])
     equal()
     return count
@@ -193,6 +221,7 @@ def test_200_random_circuits(monkeypatch):
     assert min(count["saturated"], count["folded"], count["unfolded"]) >= 40, count
     kinds = ("held", "extinct", "2 kinds of arrays", "by sign", "magnified", "convolutions")
     assert min(count[name] for name in kinds) >= 20, count
+    assert min(count[f"{ports}, K learns"] for ports in ("one port", "two ports")) >= 8, count
 
 
 # ---------------------------------------------------------------- differences are named

@@ -30,8 +30,20 @@ def with_neuron(**changes):
 REFUSED = [
     # how it learns
     ({"network": Network(layers=(6, 4, 3), learning=Learning(K2=0.0625), formats=Formats(bracket="Q6.12"))},
-     ("a core that learns must have fixed K, but learning.K1, K2 or K3 is not 0; set them to 0, or generate a core that only "
+     ("a core that learns K must be of kind programmable, because those of kind shift are wired, but learning.K1, K2 or K3 is "
+      "not 0; choose kind programmable, or generate a core that only infers")),
+    ({"network": Network(layers=(6, 4, 3), learning=Learning(K2=0.0625, K_instinct="sign"), formats=Formats(
+        bracket="Q6.12", coupling="Q2.12")), "kind": "programmable"},
+     ("a core that learns K must have learning.K_instinct proportional, not sign; change it, or generate a core that only "
       "infers")),
+    ({"network": Network(layers=(6, 4, 3), learning=Learning(K1=2.0**-8, K3=2.0**-14), formats=Formats(
+        bracket="Q6.12", coupling="Q2.22")), "kind": "programmable"},
+     ("displacements times rate of K must fit the 18-bit operand of target portable, but layer 0 needs 24 bits; set "
+      'formats.displacement = "Q1.11", formats.drive = "Q4.11", formats.error = "Q1.11", learning.halvings = 0')),
+    ({"network": Network(layers=(6, 4, 3), formats=Formats(bracket="Q4.12", coupling="Q2.30")), "kind": "programmable",
+      "target": "ice40"},
+     ("formats.coupling must have at most 31 bits for the two products of a K of target ice40, not 32; set formats.coupling = "
+      '"Q2.29"')),
     ({"network": with_learning(batch=16)}, "a core learns one image at a time, so learning.batch must be 1, not 16"),
     ({"network": with_learning(links_instinct="pid")},
      ("a core that learns must have learning.links_instinct proportional or sign, not pid; change it, or generate a core that "
@@ -109,6 +121,10 @@ REFUSED = [
       "give one number for all layers")),
     ({"network": NETWORK, "arrangement": "time-shared", "kind": "programmable"},
      "a time-shared array must be of kind shift, not programmable; choose arrangement parallel"),
+    ({"network": Network(layers=(6, 4, 3), neuron=Neuron(rest=(1.0, 0.5, 1.0, 1.0, 1.0)), formats=Formats(bracket="Q6.12"),
+                         learning=Learning(K3=2.0**-4)), "arrangement": "time-shared", "kind": "programmable"},
+     ("a time-shared array must have one neuron.rest for all five populations, not [1.0, 0.5, 1.0, 1.0, 1.0]; choose "
+      "arrangement parallel")),
     ({"network": with_neuron(K3=(1.0, 0.5, 1.0, 1.0, 1.0)), "arrangement": "time-shared"},
      ("a time-shared array must have one neuron.K3 for all five populations, not [1.0, 0.5, 1.0, 1.0, 1.0]; choose arrangement "
       "parallel")),

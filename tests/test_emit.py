@@ -82,7 +82,8 @@ def simulated(place, tmp_path, requests):
     return replies
 
 
-@pytest.mark.parametrize("name", ["folded", "infers", "ecp5", "ice40", "programmable", "time-shared", "time-shared ice40"])
+@pytest.mark.parametrize("name", ["folded", "infers", "ecp5", "ice40", "programmable", "time-shared", "time-shared ice40",
+                                  "learns K", "time-shared learns K"])
 def test_the_folder_alone_infers_and_learns_as_the_golden_model(folder, tmp_path, name):
     network, random = DESIGNS[name].network, np.random.default_rng(2)
     images = random.integers(0, 256, (2, network.layers[0]), np.uint8)
@@ -103,6 +104,13 @@ def test_the_folder_alone_infers_and_learns_as_the_golden_model(folder, tmp_path
 # ---------------------------------------------------------------- memories and manifest
 
 
+def read(place, memory):
+    """The signed words of each of its files."""
+    words = [[int(line, 16) for line in (place / file).read_text().splitlines()] for file in memory["files"]]
+    assert all(len(own) == memory["depth"] for own in words)
+    return [[word - (word >> memory["word_bits"] - 1 << memory["word_bits"]) for word in own] for own in words]
+
+
 @every_design
 def test_memories_hold_the_parameters_at_the_addresses_of_the_manifest(folder, name):
     """Read back with nothing but the manifest, as a program of somebody else would."""
@@ -113,6 +121,7 @@ def test_memories_hold_the_parameters_at_the_addresses_of_the_manifest(folder, n
         words = [[int(line, 16) for line in (place / file).read_text().splitlines()] for file in memory["files"]]
         assert len(words) == entry["units"]
         assert all(len(own) == memory["depth"] for own in words)
+        words_of_K = read(place, entry["K_memory"]) if "K_memory" in entry else None
         for neuron in range(entry["channels"]):
             fold, unit = divmod(neuron, entry["units"])
             start = memory["base"] + fold * memory["rows_per_neuron"]
@@ -123,9 +132,17 @@ def test_memories_hold_the_parameters_at_the_addresses_of_the_manifest(folder, n
                 return own[rows[what][0]:rows[what][1] + 1]
             assert part("links") == list(values.weights[neuron]), index
             assert part("bias") == [values.bias[neuron]]
-            if manifest["kind"] == "programmable":
+            parameters_there = entry["parameters"]
+            if words_of_K is not None:
+                K_memory = entry["K_memory"]
+                first = K_memory["base"] + fold * K_memory["rows_per_neuron"]
+                assert [words_of_K[unit][first + K_memory["rows"][f"K{k}"][0]:][:5] for k in (1, 2, 3)] \
+                    == values.coupling[:, :, neuron].tolist()
+                assert [entry["parameters"][f"K{k}"][0] for k in (1, 2, 3)] == [entry["inputs"] + 1 + 5 * k for k in range(3)]
+                parameters_there = {key: entry["parameters"][key] for key in ("links", "bias")}
+            elif manifest["kind"] == "programmable":
                 assert [part(f"K{k}") for k in (1, 2, 3)] == values.coupling[:, :, neuron].tolist()
-            assert {key: memory["rows"][key] for key in entry["parameters"]} == entry["parameters"]
+            assert {key: memory["rows"][key] for key in parameters_there} == parameters_there
 
 
 def test_the_manifest_says_what_the_design_is(folder):

@@ -9,7 +9,7 @@ from amaranth.hdl import Assert, Assume, Cat, Mux
 
 from formal import check, falls, rank_of
 from golden_model.fixed_point import Format
-from golden_model.network import Formats, Integration, Network
+from golden_model.network import Formats, Integration, Learning, Network
 from hdl.array import output_latency
 from hdl.design import Design
 from hdl.program import SCAN_REST, Do, Tell, datapath, nodes_of
@@ -27,6 +27,9 @@ CONFIGURATIONS = {
                                "learns": False},
     "programmable": USUAL | {"kind": "programmable", "network": Network(
         layers=(1, 2, 2), integration=ONE, formats=Formats(bracket=Format(18, 12)))},
+    "K learns, folded": USUAL | {"kind": "programmable", "network": Network(
+        layers=(1, 2, 3), integration=ONE, formats=Formats(bracket=Format(18, 12), coupling=Format(16, 14)),
+        learning=Learning(K1=2.0**-4, K2=2.0**-4, K3=2.0**-4))},
 }
 
 

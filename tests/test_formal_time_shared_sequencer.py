@@ -11,7 +11,7 @@ import pytest
 from amaranth.hdl import Array, Assert, Assume, Cat, Const, Mux, Signal
 
 from formal import check, falls, keeps_offers, rank_of
-from golden_model.network import Integration, Learning, Network, Wiring
+from golden_model.network import Formats, Integration, Learning, Network, Wiring
 from hdl import image_buffer
 from hdl.design import Design
 from hdl.operations import TIME_SHARED
@@ -38,6 +38,8 @@ CONFIGURATIONS = {
     "infers, folded": time_shared((2, 3, 3)) | {"learns": False},
     "convolutions, folded": time_shared((4, 6, 4, 2), wiring=Wiring(layers=(
         "convolution 1x2 stride 1 of 2x2x1", "convolution 1x1 stride 1 of 2x1x3", "full"))),
+    "K learns alone, folded": time_shared((1, 2, 3), formats=Formats(bracket="Q6.12", coupling="Q2.14"), learning=Learning(
+        links=0.0, bias=0.0, K1=2.0**-4, K3=2.0**-4)) | {"kind": "programmable"},
     "sends errors to the array before, folded": time_shared((1, 2, 3, 2)) | {"arrangement": "time-shared 1-2"},
 }
 
@@ -282,7 +284,8 @@ def proof(configuration, base=Sequencer, change=None):
         def _access_claims(self):
             """An access reaches the word that it names."""
             access, main, count = self.access.payload, self.main, self.count
-            bounds = Array([Const(layer.channels, 8) for layer in layers]), Array([Const(layer.rows, 8) for layer in layers])
+            bounds = Array([Const(layer.channels, 8) for layer in layers]), Array([
+                Const(layer.parameter_rows, 8) for layer in layers])
             self.m.d.comb += [Assume(access.layer <= final), Assume(access.neuron < bounds[0][access.layer]),
                               Assume(access.row < bounds[1][access.layer])]
             keeps_offers(self.m, self.access, "access", Assume)
@@ -297,6 +300,13 @@ def proof(configuration, base=Sequencer, change=None):
             content = self._before(self.control.load_one)
             self._claim(~content | (main.ongoing("ACCESS") & access.write & (self.address == self.base + access.row)),
                         "a parameter is written to its address")
+            if array.own_K:
+                place = self._before(self.K_place * array.first.K_rows + access.row - self._of([
+                    layer.coupling_row for layer in layers]))
+                self._claim(~self.control.K_load | (self._before(main.ongoing("ACCESS") & access.write)
+                                                    & (self.control.K_write_address == place)), "a K is written to its place")
+                self._claim(~main.ongoing("ACCESS") | (access.neuron == (self.K_place - Array(array.slots)[self.layer])
+                                                       * array.units + self.chosen), "a K is that of its neuron")
 
     sequencer = Proof(array)
     if change is not None:

@@ -62,7 +62,7 @@ def test_operands_of_every_operation_meet_at_the_multiplier(path):
 
 
 def test_every_kind_of_neuron_has_its_half_step():
-    assert set(HALF_STEPS) == {"shift", "programmable"}
+    assert set(HALF_STEPS) == {"shift", "programmable", "own K", "split K"}
     for table in HALF_STEPS.values():
         assert len(table.when("drive_enable", Operand.ENTRANCE)) == 5
         assert table.when("corrector_gate", Operand.CORRECTOR) == table.when("predictor_gate", Operand.PREDICTOR)

@@ -19,6 +19,8 @@ from hdl.timing import ArrayClocks, Image, Timing, answers
 from sim.rtl_model import RtlModel
 
 IMAGES = 8
+K = {"K1": 2.0**-6, "K2": 2.0**-6, "K3": 2.0**-6}
+LONG_K = Formats(bracket="Q6.12", coupling="Q2.22")
 DESIGNS = {
     "one unit a neuron": Design(network=Network(layers=(9, 5, 3))),
     "folded, three layers, first one frozen": Design(
@@ -35,6 +37,16 @@ DESIGNS = {
                                      units=(3, 3, 2, 2), arrangement="time-shared 0-1, 2-3"),
     "links learn by sign, folded": Design(network=Network(
         layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(links_instinct="sign")), units=(3, 4, 2)),
+    "K learns with links, folded": Design(
+        network=Network(layers=(9, 5, 4, 3), integration=Integration(steps=2), learning=Learning(**K), formats=LONG_K),
+        units=(2, 4, 2), kind="programmable"),
+    "K alone learns, time-shared array": Design(
+        network=Network(layers=(9, 5, 3), integration=Integration(steps=2), formats=LONG_K,
+                        learning=Learning(links=0.0, bias=0.0, **K)),
+        units=(2, 2), kind="programmable", arrangement="time-shared"),
+    "K alone learns": Design(
+        network=Network(layers=(9, 5, 3), integration=Integration(steps=2), formats=LONG_K,
+                        learning=Learning(links=0.0, bias=0.0, **K)), kind="programmable"),
     "a time-shared array that serves one layer": Design(network=Network(layers=(8, 5, 3), integration=Integration(steps=2)),
                                                         units=(5, 2), arrangement="time-shared 1-1"),
     "time-shared last, first layer frozen": Design(
@@ -64,7 +76,7 @@ def described(model, image, label, learn, outputs):
                  hidden=tuple(state.displacement[unit][0] != 0 for state in states[:-1]))
 
 
-@pytest.mark.parametrize("name", list(DESIGNS)[:12])
+@pytest.mark.parametrize("name", list(DESIGNS)[:15])
 def test_every_reply_comes_in_the_clock_of_the_timing(name):
     design = DESIGNS[name]
     network = design.network

@@ -69,7 +69,9 @@ class Units:
 class Circuit(Units):
     """And those that say what the circuit can do, whatever it is for."""
 
-    kind: Annotated[str, typer.Option("--kind", help="shift: K is wired; programmable: K of each neuron in memory.")] = "shift"
+    kind: Annotated[str | None, typer.Option("--kind", help=(
+        "shift: K is wired; programmable: K of each neuron in memory. By default programmable if the network learns K, else "
+        "shift."))] = None
     learns: Annotated[bool, typer.Option("--learning/--no-learning", help="Whether the core can learn.")] = True
 
 
@@ -154,6 +156,11 @@ def platform_of(name: str | None, record: Mapping[str, object]) -> Platform:
     return platforms.by_name(named)
 
 
+def usual_kind(network: Network) -> str:
+    """Of neurons: programmable where K are learnt, which wired ones cannot be."""
+    return "programmable" if network.learning.trains_K else "shift"
+
+
 def for_board(platform: Platform, source: Source, choices: Circuit = USUAL) -> Design:
     """The design that a board gets, with the units that were chosen, else as many as fit.
 
@@ -164,7 +171,7 @@ def for_board(platform: Platform, source: Source, choices: Circuit = USUAL) -> D
     """
     from boards import fit
     from hdl.design import Design, usual_arrangement
-    network, kind, learns = source.network, choices.kind, choices.learns
+    network, kind, learns = source.network, choices.kind or usual_kind(source.network), choices.learns
     arrangement = choices.arrangement or usual_arrangement(network, platform.arrangement)
     counts = units(network, choices, arrangement)
     try:
@@ -192,8 +199,9 @@ def core(source: Source, choices: Choices) -> Design:
             raise InputError("--target must not be given with --board, which decides it; leave it out")
         return for_board(platform_of(choices.board, source.record), source, choices)
     arrangement = choices.arrangement or usual_arrangement(source.network)
-    return Design(network=source.network, units=units(source.network, choices, arrangement), kind=choices.kind,
-                  learns=choices.learns, target=choices.target or "portable", arrangement=arrangement)
+    return Design(network=source.network, units=units(source.network, choices, arrangement),
+                  kind=choices.kind or usual_kind(source.network), learns=choices.learns,
+                  target=choices.target or "portable", arrangement=arrangement)
 
 
 def _fits(platform: Platform, network: Network, learns: bool) -> bool:

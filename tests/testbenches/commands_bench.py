@@ -37,9 +37,11 @@ class PretendedNetwork:
         total = sum((k + 3) * byte for k, byte in enumerate(image))
         return total % self.outputs, [total * (k + 1) % 8191 - 4096 for k in range(self.outputs)]
 
-    def learn(self, image: bytes, label: int, links_rate_shift: int, bias_rate_shift: int) -> tuple[int, list[int], bool]:
+    def learn(self, image: bytes, label: int, links_rate_shift: int, bias_rate_shift: int,
+              K_rate_shift: int) -> tuple[int, list[int], bool]:
         winner, outputs = self.infer(image)
-        return winner, [word + 7 * links_rate_shift + bias_rate_shift for word in outputs], winner != label
+        return (winner, [word + 7 * links_rate_shift + bias_rate_shift + 300 * K_rate_shift for word in outputs],
+                winner != label)
 
     def write(self, layer: int, neuron: int, index: int, word: int) -> None:
         inputs = self.layers[layer]
@@ -152,7 +154,8 @@ class Bench:
             dut.job_ready.value = 0
             changed = False
             if learn:
-                rates = int(dut.links_rate_shift.value), int(dut.bias_rate_shift.value)
+                rates = [int(getattr(dut, name).value) if hasattr(dut, name) else 0
+                         for name in ("links_rate_shift", "bias_rate_shift", "K_rate_shift")]
                 winner, outputs, changed = self.network.learn(image, label, *rates)
             else:
                 winner, outputs = self.network.infer(image)
@@ -220,7 +223,8 @@ async def every_frame_has_its_reply(dut: Any, options: Any) -> None:
         learns=options["learns"],
         programmable=options["programmable"], links_rate_shifts=range(*options["links_rate_shifts"]),
         bias_rate_shifts=range(*options["bias_rate_shifts"]), initial_links=options["initial_links"],
-        initial_bias=options["initial_bias"])
+        initial_bias=options["initial_bias"], K_rate_shifts=range(*options.get("K_rate_shifts", (0,))),
+        initial_K=options.get("initial_K"))
     for name in ("start", "release", "items_ready", "job_ready", "access_ready", "access_reply_valid", "access_reply_data",
                  "result_valid", "result_value", "result_first", "result_last", "result_changed"):
         getattr(dut, name).value = 0

@@ -16,6 +16,7 @@ from hdl.control import needs_populations
 from hdl.layer_design import LayerDesign
 
 WORD, PRODUCT, ADDED = 2, 4, 5            # clocks from an address to its word, its product, the sum
+PERIOD, LATCH, GATE, OPERAND, RESULT, TRANSFER = 6, 9, 10, 13, 16, 41       # of kind programmable
 TAPS = POPULATIONS                        # of a half step of kind shift; its new words follow
 
 
@@ -107,25 +108,25 @@ class Program:
         clocks: dict[int, dict[str, int]] = defaultdict(dict)
         entrance = -self.neuron.output_population % POPULATIONS if reverse else self.neuron.input_population
         for population in range(POPULATIONS):
-            first = half_step.PERIOD * population
+            first = PERIOD * population
             for term, (_, _, sign) in enumerate(half_step.TERMS):
                 row = self.base + self.layer.coupling_row + half_step.coupling_row(population, term, reverse)
                 clocks[first + term] |= {"address": row, "self_enable": 1}
                 clocks[first + term + 1]["word_enable"] = 1
                 clocks[first + term + PRODUCT] |= {"bracket_add": 1, "bracket_first": term == 0, "bracket_subtract": sign < 0}
             clocks[first + PRODUCT]["drive_enable"] = population == entrance
-            clocks[first + half_step.LATCH]["bracket_latch"] = 1
-            clocks[first + half_step.GATE]["gate_shift"] = 1
-            clocks[first + half_step.OPERAND - 1]["corrector_gate" if corrector else "predictor_gate"] = 1
-            clocks[first + half_step.OPERAND]["bracket_enable"] = 1
-            clocks[first + half_step.OPERAND + 1] |= {"mean_enable": 1, "start_shift": 1}
-            clocks[first + half_step.RESULT]["result_shift"] = 1
+            clocks[first + LATCH]["bracket_latch"] = 1
+            clocks[first + GATE]["gate_shift"] = 1
+            clocks[first + OPERAND - 1]["corrector_gate" if corrector else "predictor_gate"] = 1
+            clocks[first + OPERAND]["bracket_enable"] = 1
+            clocks[first + OPERAND + 1] |= {"mean_enable": 1, "start_shift": 1}
+            clocks[first + RESULT]["result_shift"] = 1
             if self._has_populations():
-                clocks[first + half_step.GATE]["population_gate"] = population
-                clocks[first + half_step.RESULT]["population_clamp"] = population
+                clocks[first + GATE]["population_gate"] = population
+                clocks[first + RESULT]["population_clamp"] = population
         for clock in range(self.layer.phases):
             clocks[clock] |= {"state_shift": 1, "gate_new": not reverse, "reverse": reverse}
-        for clock in range(half_step.TRANSFER, self.layer.phases):
+        for clock in range(TRANSFER, self.layer.phases):
             clocks[clock] |= {"transfer": 1, "state_new": 1, "result_shift": 1, "start_new": 1, "start_shift": corrector}
         for clock, fields in clocks.items():
             self.at(start + clock, **{name: int(value) for name, value in fields.items()})

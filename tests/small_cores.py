@@ -33,7 +33,7 @@ DESIGNS = {
     "convolution infers": Design(network=Network(layers=(12, 4), wiring=Wiring(layers=("convolution 2x3 stride 1 of 3x4x1",))),
                                  units=(1,), learns=False),
     "learns K": Design(network=Network(layers=(5, 3, 2), formats=Formats(bracket="Q6.12", coupling="Q2.22"),
-                                       learning=Learning(K1=2.0**-8, K2=2.0**-8, K3=2.0**-9)), kind="programmable",
+                                       learning=Learning(K1=2.0**-8, K2=2.0**-8, K3=2.0**-9, halvings=3)), kind="programmable",
                         units=(2, 2)),
     "time-shared learns K": Design(network=Network(layers=(5, 4, 3), formats=Formats(bracket="Q4.12", coupling="Q2.18"),
                                                    learning=Learning(links=0.0, bias=0.0, K3=2.0**-5, halvings=3)),

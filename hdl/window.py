@@ -9,7 +9,7 @@ from golden_model.wirings.window import Window
 from hdl.image_buffer import item_layout
 from hdl.memory_ports import BLOCK, read_port, write_port
 
-LATENCY = 4                               # clocks from a start strobe to the first tap
+LATENCY = 5                               # clocks from a start strobe to the first tap
 
 
 class WindowList(wiring.Component):
@@ -67,16 +67,18 @@ class WindowList(wiring.Component):
         return m
 
     def _corner(self, m: Module) -> Signal:
-        """The input at the first tap of the position, in the clock in which it is told."""
+        """The input at the first tap of the position, in the clock after it was told."""
         window = self.window
         corner, kept, left = (Signal(range(window.inputs), name=name) for name in ("corner", "corner_kept", "left"))
         column = Signal(range(max(2, window.columns)), name="column")
+        begins, goes_on = Signal(name="begins"), Signal(name="goes_on")
         step = window.stride * window.depth
         m.d.comb += corner.eq(kept)
-        with m.If(self.begin):
+        m.d.sync += [begins.eq(self.begin), goes_on.eq(self.further)]     # strobes come late in their clock
+        with m.If(begins):
             m.d.comb += corner.eq(0)
             m.d.sync += [left.eq(0), column.eq(0)]
-        with m.Elif(self.further):
+        with m.Elif(goes_on):
             with m.If(column == window.columns - 1):
                 m.d.comb += corner.eq(left + step * window.width)
                 m.d.sync += [left.eq(corner), column.eq(0)]
@@ -97,7 +99,8 @@ class WindowList(wiring.Component):
         taps = [Signal(range(window.taps + 1), reset_less=True, name=f"tap_{stage}") for stage in range(3)]
         places = [Signal(range(window.inputs), reset_less=True, name=f"place_{stage}") for stage in range(3)]
         value, go = Signal(self.value, reset_less=True, name="value"), Signal(name="go")
-        ends = Signal(name="ends")
+        ends, starts = Signal(name="ends"), Signal(name="starts")
+        m.d.sync += starts.eq(self.start)
         m.d.comb += [
             ends.eq(tap == window.taps), go.eq(~items.valid | items.ready), out_of.addr.eq(place), out_of.en.eq(go),
             items.payload.index.eq(taps[2]), self.place.eq(places[2])]
@@ -114,8 +117,9 @@ class WindowList(wiring.Component):
                 with m.If(run == across - 1):
                     m.d.sync += [run.eq(0), place.eq(place + (down - across + 1))]
         with m.If(self.start):
-            m.d.sync += [active.eq(1), tap.eq(0), run.eq(0), place.eq(corner), items.valid.eq(0),
-                         *(flag.eq(0) for flag in there)]
+            m.d.sync += [active.eq(0), items.valid.eq(0), *(flag.eq(0) for flag in there)]
+        with m.Elif(starts):
+            m.d.sync += [active.eq(1), tap.eq(0), run.eq(0), place.eq(corner)]
 
 
 class ImagePoints(wiring.Component):

@@ -112,10 +112,10 @@ BUGS = {
     "zeros are played": ("value.any() | self.dense", "1"),
     "zeros are never played": ("value.any() | self.dense |", "value.any() |"),
     "an item changes while it waits": ("go.eq(~items.valid | items.ready)", "go.eq(1)"),
-    "offer stays after a restart": ("place.eq(corner), items.valid.eq(0),", "place.eq(corner),"),
+    "offer stays after a restart": ("active.eq(0), items.valid.eq(0), *(", "active.eq(0), *("),
     "what was fetched stays after a restart": ("*(flag.eq(0) for flag in there)", ""),
     "the bias has a value": ("items.payload.value.eq(Mux(taps[1] == window.taps, 0, value))", "items.payload.value.eq(value)"),
-    "the first position is the last one": ("with m.If(self.begin):", "with m.If(0):"),
+    "the first position is the last one": ("with m.If(begins):", "with m.If(0):"),
 }
 
 

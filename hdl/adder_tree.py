@@ -183,9 +183,12 @@ class OnRequest:
         return Cat(row[:bits], bank) if self.banked else row[:bits]
 
 
+EACH = 3                                  # clocks
+
+
 class AtPlaces(OnRequest):
     """The same where some layer is a convolution: products say to which input they belong, and its block RAM is so large that
-    registers lie behind it. An error is a clock later.
+    registers lie behind it: there is an error in each of ``EACH`` clocks.
 
     Members
     -------
@@ -209,13 +212,13 @@ class AtPlaces(OnRequest):
         before, late, whole = (Signal.like(total, name=name) for name in ("before", "total_late", "whole"))
         places = [Signal(range(inputs), reset_less=True, name=f"place_{stage}") for stage in range(2)]
         valid, row = Signal(2, name="valid_late"), Signal(range(inputs + 1), name="row")
-        giving, fetched = Signal(name="giving"), Signal(name="fetched")
+        giving, fetched, kept = Signal(name="giving"), Signal(name="fetched"), Signal(name="kept")
         m.d.sync += [
             before.eq(out_of.data), late.eq(total), whole.eq(over_folds(late, tree.first, before)),
             places[0].eq(flags[1]), places[1].eq(places[0]), valid.eq(Cat(flags[0], valid[0])),
-            giving.eq(tree.errors.ready & ~fetched), row.eq(Mux(tree.ask, 0, row + fetched)),
-            tree.errors.valid.eq(fetched),
-            tree.errors.payload.eq(error_of(self.array, out_of.data, getattr(tree, "sender", 0)))]
+            giving.eq(tree.errors.ready & ~giving & ~kept), row.eq(Mux(tree.ask, 0, row + fetched)),
+            kept.eq(fetched), tree.errors.valid.eq(kept),
+            tree.errors.payload.eq(error_of(self.array, before, getattr(tree, "sender", 0)))]
         m.d.comb += [
             fetched.eq(giving & tree.errors.ready),
             out_of.addr.eq(Mux(tree.errors.ready, self._address(row, tree.ask_bank), self._address(ahead[1], tree.bank))),

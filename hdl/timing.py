@@ -271,8 +271,10 @@ class ArrayClocks:
             before = machine.position * layer.channels + machine.fold * layer.units
             for earliest in job.errors[before:before + layer.fold_size(machine.fold)]:
                 machine.clock = max(machine.clock, earliest) + 1
+        elif self.array.windowed:
+            machine.clock += adder_tree.EACH * layer.fold_size(machine.fold) + 1
         else:
-            machine.clock += CLOCKS_PER_ERROR * layer.fold_size(machine.fold) + int(self.array.windowed)
+            machine.clock += CLOCKS_PER_ERROR * layer.fold_size(machine.fold)
 
     def _walk(self, machine: Machine, node: Play) -> None:
         """The taps of a position: each is looked at a clock after the one before was taken, if it was not zero."""

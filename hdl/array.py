@@ -208,9 +208,9 @@ class ProcessingArray(wiring.Component):
             bits = array.formats.coupling.bits
             K = Array([fetched["K_fetched"][:bits].as_signed() for fetched in words])[control.unit]
             word = Mux(sequencer.of_K, K, word).as_signed()
+        m.d.comb += sequencer.output.eq(Array(outputs)[control.unit])
         # long before it is told of; memories of convolutions lie far from one another
         m.d["sync" if array.windowed else "comb"] += self.access_word.eq(word)
-        m.d.comb += sequencer.output.eq(Array(outputs)[control.unit])
         if array.reverses:
             own, source = sequencer.errors, self.errors
             tree = self._tree(m, products)

@@ -145,7 +145,7 @@ class ImagePoints(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m, items = Module(), self.items
-        loading, row = Signal(name="loading"), Signal(range(self.inputs), name="row")
+        loading, row = Signal(name="loading"), Signal.like(items.payload.index, name="row")
         m.d.comb += [
             self.written_valid.eq(loading & items.valid), self.written_last.eq(row == self.inputs - 1),
             items.ready.eq(loading & (items.payload.index == row)), self.written.eq(Mux(items.ready, items.payload.value, 0))]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from formal import yosys_ready
-from golden_model.network import Network
+from golden_model.network import Network, Wiring
 from golden_model.storage.cache import environment
 from hdl import emit, weights
 from hdl.design import Design
@@ -51,6 +51,13 @@ LEAST = {(layers, counts, arrangement, learns): Design(
     for layers in [(1, 1), (1, 3), (3, 1), (3, 2), (1, 1, 1), (2, 3, 2)] for units in (1, 2)
     for arrangement in ("parallel", "time-shared") for learns in (True, False)
     for counts in [tuple(min(units, size) if arrangement == "parallel" else units for size in layers[1:])]}
+
+
+# inputs, taps, positions and channels that are powers of two, and others
+LEAST |= {(layers, words, learns): Design(network=Network(layers=layers, wiring=Wiring(layers=words)), learns=learns)
+          for layers, words in [((16, 18, 3), ("convolution 2x2 stride 1 of 4x4x1", "full")),
+                                ((4, 8, 4), ("convolution 1x1 stride 1 of 2x2x1", "convolution 1x2 stride 1 of 2x2x2"))]
+          for learns in (True, False)}
 
 
 @pytest.mark.parametrize("arrangement", ["parallel", "time-shared"])

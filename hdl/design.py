@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from golden_model.errors import InputError
 from golden_model.network import Network
 from hdl.array_design import ArrayDesign
-from hdl.layer_design import Choices, LayerDesign, uniform
+from hdl.layer_design import Choices, LayerDesign, signed_digits, uniform
 from hdl.multiplier import check_target
 
 KINDS = ("shift", "programmable")
@@ -86,21 +86,44 @@ class Design(Choices):
             own = [units[layer] for layer in layers]
             if time_shared and own != [min(max(own), neurons[layer]) for layer in layers]:
                 raise InputError(f"every layer of a time-shared array must use all of its {max(own)} processing units, or as "
-                                 f"many as it has neurons, not {own}; give one number for all layers")
+                                 f"many as it has {'channels or ' * self._convolves}neurons, not {own}; give one number for "
+                                 "all layers")
         object.__setattr__(self, "units", units)
         arrays = tuple(ArrayDesign(self, index, layers, [units[layer] for layer in layers], time_shared=time_shared)
                        for index, (layers, time_shared) in enumerate(groups))
         object.__setattr__(self, "arrays", arrays)
         object.__setattr__(self, "layers", tuple(layer for array in arrays for layer in array.layers))
+        if self.kind == "shift":
+            self._check_wired()
         for layer in self.layers:
             layer.check()
+
+    @property
+    def _convolves(self) -> bool:
+        return any(wiring.tied for wiring in self.network.wirings)
+
+    def programmable(self, otherwise: str) -> str:
+        """The remedy where K must be programmable; ``otherwise`` with convolutions, whose array has its K wired."""
+        if self._convolves:
+            return f"{otherwise}, as convolutions need"
+        return "choose kind programmable" + (" and arrangement parallel" if self.arrangement != "parallel" else "")
+
+    def _check_wired(self) -> None:
+        """K of kind shift."""
+        one = self.network.formats.coupling.one
+        for name in ("K1", "K2", "K3"):
+            for value in getattr(self.network.neuron, name):
+                if len(signed_digits(round(value * one))) > 2:
+                    raise InputError(f"neuron.{name} of kind shift must be signed powers of two or sums of two, not {value:g}; "
+                                     f"{self.programmable('choose values that are')}")
 
     def _check_network(self) -> None:
         """Refuse what has no hardware."""
         network = self.network
         if self.learns_K and self.kind != "programmable":
+            remedy = "set them to 0" if self._convolves else "choose kind programmable, or generate a core that only infers"
             raise InputError("a core that learns K must be of kind programmable, because those of kind shift are wired, but "
-                             "learning.K1, K2 or K3 is not 0; choose kind programmable, or generate a core that only infers")
+                             f"learning.K1, K2 or K3 is not 0; {remedy}")
         if self.learns_K and network.learning.instinct("K1") != "proportional":
             raise InputError("a core that learns K must have learning.K_instinct proportional, not "
                              f"{network.learning.instinct('K1')}; change it, or generate a core that only infers")
@@ -110,7 +133,7 @@ class Design(Choices):
             if self.learns and network.learning.instinct(name) == "pid":
                 raise InputError(f"a core that learns must have learning.{name}_instinct proportional or sign, not pid; change "
                                  "it, or generate a core that only infers")
-        if any(wiring.tied for wiring in network.wirings):
+        if self._convolves:
             self._check_convolutions()
         if any(wiring.reciprocal for wiring in network.wirings):
             raise InputError("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there "

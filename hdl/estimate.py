@@ -75,10 +75,9 @@ def memory(design: Design) -> Memory:
             lists += (2 << (layer.inputs - 1).bit_length()) * (formats.displacement.bits + layer.inputs.bit_length())
         if layer.learns:
             queues += layer.neurons * formats.error.bits
-        if layer.gathers:
-            queues += layer.units * layer.depth * layer.gathered_bits
         if layer.reverses and layer.folds * layer.positions > 1:
             queues += layer.inputs * layer.reverse_sum_bits
     queues += layers[-1] * design.network.formats.displacement.bits
+    queues += sum(array.units * array.gathered_words * array.gathered_bits for array in design.arrays if array.gathers)
     weights = sum(array.units * shape.depth * shape.word_bits for array in design.arrays for shape in array.memories.values())
     return Memory(weights=weights, lists=lists, queues=queues)

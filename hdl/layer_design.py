@@ -422,13 +422,6 @@ class LayerDesign:
             if bracket.bits < bits:
                 raise InputError(f"formats.bracket must have at least {bits} bits in layer {self.index}, because inputs of "
                                  f"kind shift pass through it, not {bracket.bits}; {remedy(self.design)}")
-        if self.design.kind == "shift":
-            one = self.formats.coupling.one
-            for name in ("K1", "K2", "K3"):
-                for value in getattr(self.network.neuron, name):
-                    if len(signed_digits(round(value * one))) > 2:
-                        raise InputError(f"neuron.{name} of kind shift must be signed powers of two or sums of two, not "
-                                         f"{value:g}; choose kind programmable")
 
 
 def signed_digits(value: int) -> list[tuple[int, int]]:

@@ -23,7 +23,7 @@ def words(design: Design, parameters: Parameters) -> dict[str, Any]:
     check(design.network, "fixed", parameters)
     for layer, values in zip(design.layers, parameters, strict=True):
         if design.kind == "shift":
-            _check_wired(layer, values.coupling)
+            _check_wired(design, layer, values.coupling)
     return {name: np.concatenate([of_layer(layer, unit, parameters[layer.index]) for layer in array.layers])
             for array in design.arrays for unit in range(array.units)
             for name, of_layer in ((array.memory_file(unit), _memory), *([(array.K_file(unit), _K)] if array.own_K else []))}
@@ -53,9 +53,10 @@ def _K(layer: LayerDesign, unit: int, values: Layer) -> Any:
     return words
 
 
-def _check_wired(layer: LayerDesign, coupling: Any) -> None:
+def _check_wired(design: Design, layer: LayerDesign, coupling: Any) -> None:
     neuron, word = layer.network.neuron, layer.formats.coupling
     wired = word.quantise(np.array([neuron.K1, neuron.K2, neuron.K3]))
     if not np.array_equal(coupling, np.broadcast_to(wired[:, :, None], coupling.shape)):
         raise InputError(f"coupling of layer {layer.index} must be that of the description, because kind shift has its K "
-                         f"wired, but the model brings K of its own; choose kind programmable")
+                         f"wired, but the model brings K of its own; "
+                         f"{design.programmable('train it with learning.K1, K2 and K3 = 0')}")

@@ -59,7 +59,7 @@ class WindowList(wiring.Component):
         m, window = Module(), self.window
         m.submodules.points = points = memory.Memory(shape=self.value, depth=window.inputs, init=[], attrs=BLOCK)
         into, out_of = write_port(points, "into"), read_port(points, "out_of")
-        row = Signal(range(window.inputs), name="row")
+        row = Signal(range(max(2, window.inputs)), name="row")
         m.d.comb += [into.addr.eq(row), into.data.eq(self.written), into.en.eq(self.written_valid)]
         with m.If(self.written_valid):
             m.d.sync += row.eq(Mux(self.written_last, 0, row + 1))

@@ -106,6 +106,17 @@ REFUSED = [
       "as convolutions need")),
     ({"network": CONVOLUTION, "units": (5, 3)},
      "layer 0 must have 1 to 4 processing units, one per channel at most, not 5"),
+    # remedies that are no way to a kind or an array that convolutions do not have
+    ({"network": replace(CONVOLUTION, neuron=Neuron(K1=(0.6875,) * 5), formats=Formats(coupling="Q2.4", bracket="Q6.12"))},
+     ("neuron.K1 of kind shift must be signed powers of two or sums of two, not 0.6875; choose values that are, as "
+      "convolutions need")),
+    ({"network": replace(CONVOLUTION, learning=Learning(K2=0.0625), formats=Formats(bracket="Q6.12"))},
+     ("a core that learns K must be of kind programmable, because those of kind shift are wired, but learning.K1, K2 or K3 is "
+      "not 0; set them to 0")),
+    ({"network": Network(layers=(6, 3), neuron=Neuron(K1=(0.6875,) * 5), formats=Formats(coupling="Q2.4", bracket="Q6.12")),
+      "arrangement": "time-shared"},
+     ("neuron.K1 of kind shift must be signed powers of two or sums of two, not 0.6875; choose kind programmable and "
+      "arrangement parallel")),
     # one array for all layers
     ({"network": NETWORK, "arrangement": "shared"},
      "arrangement shared is called time-shared now; give time-shared in its place"),

@@ -15,7 +15,7 @@ import pytest
 
 from golden_model.errors import InputError
 from golden_model.model import Model
-from golden_model.network import Formats, Initialisation, Learning, Network
+from golden_model.network import Formats, Initialisation, Learning, Network, Wiring
 from golden_model.parameters import initial
 from hdl import emit, frames
 from hdl.design import Design
@@ -191,6 +191,14 @@ def test_kind_shift_takes_no_k_of_the_model():
                "K of its own; choose kind programmable")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         emit.memory_files(DESIGNS["folded"], values)
+
+
+def test_convolutions_are_not_sent_to_a_kind_that_they_do_not_have():
+    design = Design(network=Network(layers=(6, 8, 3), wiring=Wiring(layers=("convolution 2x2 stride 1 of 3x2x1", "full"))))
+    values = initial(design.network, "fixed")
+    values[0].coupling[2, 4, 1] += 1
+    with pytest.raises(InputError, match=re.escape("; train it with learning.K1, K2 and K3 = 0, as convolutions need")):
+        emit.memory_files(design, values)
 
 
 def test_model_and_verilog_must_be_of_one_network():

@@ -55,7 +55,8 @@ LEAST = {(layers, counts, arrangement, learns): Design(
 
 # inputs, taps, positions and channels that are powers of two, and others
 LEAST |= {(layers, words, learns): Design(network=Network(layers=layers, wiring=Wiring(layers=words)), learns=learns)
-          for layers, words in [((1, 1), ("convolution 1x1 stride 1 of 1x1x1",)), ((16, 18, 3), ("convolution 2x2 stride 1 of 4x4x1", "full")),
+          for layers, words in [((1, 1), ("convolution 1x1 stride 1 of 1x1x1",)),
+                                ((16, 18, 3), ("convolution 2x2 stride 1 of 4x4x1", "full")),
                                 ((4, 8, 4), ("convolution 1x1 stride 1 of 2x2x1", "convolution 1x2 stride 1 of 2x2x2"))]
           for learns in (True, False)}
 

@@ -203,13 +203,17 @@ class ProcessingArray(wiring.Component):
                 "slot": sequencer.slot, "number": Const(number, array.numbers)}, {}, {"address": sequencer.address})
             words.append(fetched)
             products.append(product)
-        word: Value = Array([fetched["fetched"] for fetched in words])[control.unit]
+        fetched = [each["fetched"] for each in words]
+        if array.windowed:                                            # memories are large and far apart, and have time for this
+            late = [Signal.like(each, name=f"fetched_late_{number}") for number, each in enumerate(fetched)]
+            m.d.sync += [register.eq(each) for register, each in zip(late, fetched, strict=True)]
+            fetched = late
+        word: Value = Array(fetched)[control.unit]
         if array.own_K:
             bits = array.formats.coupling.bits
-            K = Array([fetched["K_fetched"][:bits].as_signed() for fetched in words])[control.unit]
+            K = Array([each["K_fetched"][:bits].as_signed() for each in words])[control.unit]
             word = Mux(sequencer.of_K, K, word).as_signed()
         m.d.comb += sequencer.output.eq(Array(outputs)[control.unit])
-        # long before it is told of; memories of convolutions lie far from one another
         m.d["sync" if array.windowed else "comb"] += self.access_word.eq(word)
         if array.reverses:
             own, source = sequencer.errors, self.errors

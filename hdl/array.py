@@ -203,12 +203,12 @@ class ProcessingArray(wiring.Component):
                 "slot": sequencer.slot, "number": Const(number, array.numbers)}, {}, {"address": sequencer.address})
             words.append(fetched)
             products.append(product)
-        fetched = [each["fetched"] for each in words]
+        read = [each["fetched"] for each in words]
         if array.windowed:                                            # memories are large and far apart, and have time for this
-            late = [Signal.like(each, name=f"fetched_late_{number}") for number, each in enumerate(fetched)]
-            m.d.sync += [register.eq(each) for register, each in zip(late, fetched, strict=True)]
-            fetched = late
-        word: Value = Array(fetched)[control.unit]
+            late = [Signal.like(each, name=f"fetched_late_{number}") for number, each in enumerate(read)]
+            m.d.sync += [register.eq(each) for register, each in zip(late, read, strict=True)]
+            read = late
+        word: Value = Array(read)[control.unit]
         if array.own_K:
             bits = array.formats.coupling.bits
             K = Array([each["K_fetched"][:bits].as_signed() for each in words])[control.unit]

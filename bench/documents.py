@@ -376,7 +376,7 @@ OTHERS = [
      "spiking neurons on a chip that was made for them; its merit is energy, not time"),
     ("NITRO-D: Pirillo, Colombo, Roveri, [ECAI 2025](https://arxiv.org/abs/2407.11698)", "97.36 %, fully connected", "", "",
      ("software, no chip; integers alone, as here, but with blocks of layers that have losses of their own; its subject is "
-      "deep convolutional networks, which this hardware does not have")),
+      "deep convolutional networks, of which this hardware has small ones")),
     ("[SC-NeuroCore](https://github.com/anulum/sc-neurocore)", "", "", "",
      ("an open toolkit whose Python is bit-true to its Verilog, with proofs of one neuron; it trains in software and does not "
       "learn on the chip")),

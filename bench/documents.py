@@ -309,7 +309,7 @@ def path(result: Json) -> str:
 
 
 def build(name: str) -> str:
-    """One of the three builds of docs/boards.md, in words."""
+    """One of the four builds of docs/boards.md, in words."""
     result = report(name)
     use, images = result["use"], result["images"]
     parts = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
@@ -322,9 +322,9 @@ def build(name: str) -> str:
             f"{result['seed']}. An image with {USUAL} pixels that are not 0 is inferred in {images['inferred']['us']:.2f} us "
             f"and learnt in {learnt['us']:.2f} us with an error, in {without['us']:.2f} us without.")
     simulated = {"icebreaker-784-32-10": "cosim-784-32-10-time-shared", "icebreaker-784-64-10": "cosim-784-64-10-time-shared",
-                 "ulx3s-85f-784-128-10": "cosim-784-128-10"}[name]
+                 "ulx3s-85f-784-128-10": "cosim-784-128-10", "ulx3s-85f-convolutions": "cosim-convolutions"}[name]
     trained = {"icebreaker-784-32-10": "train-icebreaker-784-32-10", "icebreaker-784-64-10": "train-icebreaker-784-64-10",
-               "ulx3s-85f-784-128-10": "train-784-128-10"}[name]
+               "ulx3s-85f-784-128-10": "train-784-128-10", "ulx3s-85f-convolutions": "train-convolutions"}[name]
     measured, model = record(simulated), record(trained)
     MHz = result["clock"]["MHz"]
     return note + (
@@ -333,6 +333,25 @@ def build(name: str) -> str:
         f"one {measured['cycles_per_learnt_image'] / MHz:.2f} us ({measured['cycles_per_image']:,.1f} and "
         f"{measured['cycles_per_learnt_image']:,.1f} clocks, {code(measured['command'])}). Its reports: "
         f"[HTML](reports/{name}.html), [JSON](reports/{name}.json); the energy there is an estimate.")
+
+
+def kinds() -> str:
+    """Each kind of network on a board: accuracy, clocks, cells, rate of the clock."""
+    rows = []
+    for title, trained, simulated, built in (
+            ("784-128-10, a unit for each neuron", "train-784-128-10", "cosim-784-128-10", "ulx3s-85f-784-128-10"),
+            ("784-32-10 on 4 units", "train-icebreaker-784-32-10", "cosim-784-32-10-time-shared", "icebreaker-784-32-10"),
+            ("28x28, 5x5/2 x 16, 5x5/2 x 32, 128, 10 on 16 units", "train-convolutions", "cosim-convolutions",
+             "ulx3s-85f-convolutions")):
+        measured, result = record(simulated), report(built)
+        use, clock = result["use"], result["clock"]
+        rows.append([title, percent(record(trained)["accuracies"][0]),
+                     f"{measured['cycles_per_image']:,.0f}", f"{measured['cycles_per_learnt_image']:,.0f}",
+                     f"{measured['words_compared']:,} ({measured['mismatches']})", result["title"],
+                     f"{use['cells']['used']:,}, {use['multipliers']['used']}, {use['block_rams']['used']}",
+                     f"{clock['MHz']:.0f} ({clock['reached_MHz']:.1f})"])
+    return table(("network", "MNIST", "clocks of an inferred image", "of a learnt one", "words compared (different)", "board",
+                  "cells, multipliers, block RAMs", "MHz (reached)"), rows)
 
 
 def line() -> str:
@@ -426,7 +445,8 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
                          "convolution clocks": lambda: program_tables.convolutions((4, 8, 16, 32), USUAL),
                          "arrangements": lambda: program_tables.arrangements((784, 96, 48, 24, 10), 8, USUAL)},
     "docs/boards.md": {name: (lambda name=name: build(name)) for name in ("icebreaker-784-32-10", "icebreaker-784-64-10",
-                                                                         "ulx3s-85f-784-128-10")},
+                                                                         "ulx3s-85f-784-128-10", "ulx3s-85f-convolutions")},
+    "docs/networks.md": {"kinds": kinds},
     "docs/link.md": {"line": line, "virtual": virtual},
 }
 

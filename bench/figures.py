@@ -135,6 +135,13 @@ RECORDS = {
         command=f"wuxing cosim u{hidden}.npz --dataset mnist {TIME_SHARED}", adds=f"--json cosim-u{hidden}.json -q",
         file=f"cosim-u{hidden}.json", keep=simulated, first=(f"untrained 784-{hidden}-10 u{hidden}.npz",))
        for hidden in (32, 64)},
+    "train-convolutions": Record(
+        command="wuxing train --config examples/convolutions.toml --shift 1 -o convolutions.npz",
+        adds="--json convolutions.json -q", file="convolutions.json", keep=trained),
+    "cosim-convolutions": Record(
+        command="wuxing cosim convolutions.npz --board ulx3s-85f --images 1000 --learn 200",
+        adds="--json cosim-convolutions.json -q", file="cosim-convolutions.json", keep=simulated,
+        needs=("train-convolutions",)),
     "run-ulx3s-85f": Record(
         command="wuxing run model.npz --board ulx3s-85f --baud 33333333 --images 200 --learn "
                 "100", adds="--json run-ulx3s.json -q",
@@ -161,7 +168,7 @@ def measure(name: str) -> None:
     RUNS.mkdir(parents=True, exist_ok=True)
     for folder in ("examples", "bench", "build/recordings"):  # the commands name files as seen from the top of the project
         (RUNS / folder).parent.mkdir(exist_ok=True)
-        if not (RUNS / folder).exists():
+        if not (RUNS / folder).is_symlink():              # where it leads may not be there yet
             (RUNS / folder).symlink_to(ROOT / folder)
     for needed in record.needs:
         if not all((RUNS / RECORDS[needed].file.replace("S", str(seed))).exists() for seed in RECORDS[needed].seeds):

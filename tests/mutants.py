@@ -128,7 +128,7 @@ MUTANTS = (
     Mutant("time-shared: update written to its neighbour", "sequencer.py",
            "Mux(self.odd, addresses[3], addresses[1])", "Mux(self.odd, addresses[2], addresses[1])"),
     Mutant("time-shared: step starts with the last one of before", "settling.py",
-           "Mux(half_step[1:].any(), 0, ZEROS)", "Mux(half_step.any(), 0, 0)"),
+           "Mux(half_step[1:].any(), 0, ZEROS) | (phase - 2)[:3]", "Mux(half_step.any(), 0, 0) | (phase - 2)[:3]"),
     Mutant("time-shared: sums of folds not joined", "adder_tree.py", "Mux(first, Const(0, total.shape()), before)", "0"),
     Mutant("time-shared: sums of the image before", "adder_tree.py",
            "Mux(first, Const(0, total.shape()), before)", "before"),

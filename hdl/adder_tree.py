@@ -183,7 +183,7 @@ class OnRequest:
         return Cat(row[:bits], bank) if self.banked else row[:bits]
 
 
-EACH = 3                                  # clocks
+EACH = 3                                  # clocks for an error that lies at its place
 
 
 class AtPlaces(OnRequest):

@@ -59,7 +59,8 @@ class WuxingClassifier(ClassifierMixin, BaseEstimator):
         Share of the inputs that are set to zero at random while learning.
     encoding : str or Recipe
         How features become bytes, in the words of ``Recipe.parse``. It is fitted to the samples of ``fit``, or of the first
-        ``partial_fit``. With ``median`` in it, features may be missing (NaN).
+        ``partial_fit``. With ``median`` in it, features may be missing (NaN). A feature that is constant in these samples
+        becomes 0 and teaches nothing; nothing is said of it, as of scikit-learn's scalers.
     class_weight : dict, "balanced" or None
         As of scikit-learn. Weights are how often samples are learnt, see ``fit``.
     description : dict or None

@@ -99,7 +99,7 @@ class Dataset:
                                  f"{labels.shape}")
             if labels.min() < 0 or labels.max() >= self.classes:
                 raise InputError(f"{part}_labels must lie in 0..{self.classes - 1}, not {labels.min()}..{labels.max()}")
-        measured = self._measured() if self.samples is None else self.samples
+        measured = self._of_bytes() if self.samples is None else self.samples
         object.__setattr__(self, "samples", measured)
         object.__setattr__(self, "sha256", measured.sha256)
         object.__setattr__(self, "whole_sha256", self.whole_sha256 or measured.whole_sha256)
@@ -113,15 +113,15 @@ class Dataset:
 
         Settings are chosen on these, so that the real test set is not looked at. An encoding is fitted to the rest.
         """
-        return self._again(self._samples.hold_out(count, seed))
+        return self._again(self.measured.hold_out(count, seed))
 
     def fold(self, fold: int, folds: int) -> Dataset:
         """Training images only: one of so many folds of them is tested on; see ``Samples.fold``."""
-        return self._again(self._samples.fold(fold, folds))
+        return self._again(self.measured.fold(fold, folds))
 
     def first(self, train: int | None = None, test: int | None = None) -> Dataset:
         """The first ``train`` training and ``test`` test images (None: all of them), for quick runs."""
-        return self._again(self._samples.first(train, test))
+        return self._again(self.measured.first(train, test))
 
     def encoded_by(self, encoding: Encoding) -> Dataset:
         """The same samples as the bytes of another's encoding, that of a model for example.
@@ -131,20 +131,21 @@ class Dataset:
         InputError
             If they are not such samples as the encoding was fitted to.
         """
-        return encoded(self._samples, encoding=encoding, classes=self.classes)
+        return encoded(self.measured, encoding=encoding, classes=self.classes)
 
     @property
     def of_images(self) -> bool:
         """Whether samples are images, whose pixels have neighbours that say much the same."""
-        return self._samples.kind == "image"
+        return self.measured.kind == "image"
 
     @property
     def kind(self) -> str:
         """Of samples: ``table``, ``image`` or ``sequence``."""
-        return self._samples.kind
+        return self.measured.kind
 
     @property
-    def _samples(self) -> Samples:
+    def measured(self) -> Samples:
+        """What was measured, before it became bytes; of bytes these themselves."""
         assert self.samples is not None                   # ``__post_init__`` sees to it
         return self.samples
 
@@ -153,7 +154,7 @@ class Dataset:
             return encoded(part, self.recipe, classes=self.classes)
         return encoded(part, encoding=self.encoding, classes=self.classes)
 
-    def _measured(self) -> Samples:
+    def _of_bytes(self) -> Samples:
         """Bytes as samples of themselves."""
         shape = self.image_shape if self.depth == 1 else (*self.image_shape, self.depth)
         return Samples(name=self.name, kind="image", indexed=True, source=self.source, whole_sha256=self.whole_sha256,

@@ -118,6 +118,17 @@ class Samples:
         return self.kind == "sequence" or self.kind == "image" and len(self.shape) == 3
 
     @property
+    def constant(self) -> tuple[int, ...]:
+        """The values of a table, or the channels of recordings, that are the same in all training samples, by their places.
+
+        Pixels are not looked at: the margins of pictures are constant as a rule. Missing values count for nothing.
+        """
+        if self.kind == "image":
+            return ()
+        values = self.train_values.reshape(-1, self.shape[-1] if self.has_channels else math.prod(self.shape))
+        return tuple(np.flatnonzero(np.fmin.reduce(values) == np.fmax.reduce(values)).tolist())
+
+    @property
     def usual_recipe(self) -> Recipe:
         """What is fitted where nobody says otherwise. Dark pictures in bytes of the full range stay as they are."""
         return Recipe.parse(USUAL[self.kind])

@@ -28,7 +28,7 @@ from wuxing.experiments.summary import Table, deviation, mean, spread
 from wuxing.grid import Grid, Point, expand, read
 from wuxing.options import Runners
 from wuxing.reports import console
-from wuxing.reports.progress import run_tasks, untaught_note
+from wuxing.reports.progress import notes, run_tasks
 from wuxing.tasks import Task
 
 if TYPE_CHECKING:
@@ -109,8 +109,8 @@ def sweep(runners: Runners,
     for point in points:
         datasets.check_fits(data, point.network)
     options.check_lessons(data)
-    if not quiet and (note := untaught_note(data, data.classes)):
-        console.err().print(note, soft_wrap=True)
+    for note in () if quiet else notes(data, data.classes):
+        console.err().print(console.literal(note), soft_wrap=True)
     nonzero = cost.nonzero_inputs(data.train_images)
     costs = [cost.of(point.network, point.arithmetic, point.board, nonzero) for point in points]
     tasks = [Task(learner.__name__, learner.VERSION, learner.setting_of(

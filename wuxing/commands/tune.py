@@ -26,7 +26,7 @@ from wuxing.experiments.summary import Table, deviation, mean, spread
 from wuxing.halving import Rung
 from wuxing.options import Runners, Settings
 from wuxing.reports import console
-from wuxing.reports.progress import run_tasks_until
+from wuxing.reports.progress import notes, run_tasks_until
 from wuxing.tasks import Task
 
 PARTS = 5                                 # into which training samples are cut; each setting is tested on some of them
@@ -108,7 +108,8 @@ def tune(settings: Settings, runners: Runners,
     tried = candidates.drawn(settings, data_of, count, epochs, arithmetic)
     rungs = halving.plan(len(tried), epochs)
     if not quiet:
-        console.err().print(console.literal(_budget(rungs, parts, whole, samples)), soft_wrap=True)
+        for sentence in (_budget(rungs, parts, whole, samples), *notes(samples, samples.classes)):
+            console.err().print(console.literal(sentence), soft_wrap=True)
     search = Search(settings=settings, arithmetic=arithmetic, parts=parts, runners=runners, quiet=quiet,
                     until=None if minutes is None else began + 60 * minutes)
     complete = search.run(tried, rungs)

@@ -3,6 +3,8 @@ so on, and after the last one.
 """
 from __future__ import annotations
 
+import math
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +26,8 @@ from rich.progress import (
 from rich.text import Text
 
 from golden_model.data.datasets import Dataset
+from golden_model.data.scaling import OF_EACH
+from golden_model.sections import brief
 from wuxing import interruption, tasks
 from wuxing.options import Runners
 from wuxing.reports import console
@@ -67,12 +71,12 @@ class TrainingProgress:
             self.progress.console.print(console.literal(sentence), soft_wrap=True)
 
     def say_data(self, data: Dataset, outputs: int) -> None:
-        """Which data set this is, how much of it, and which outputs of a network it does not teach."""
+        """Which data set this is, how much of it, and what of a network it does not teach."""
         self.say(f"{data.name}: {data.source}; {len(data.train_labels):,} images to train, {len(data.test_labels):,} to test")
         if not data.encoding.passes_bytes and data.recipe is not None:
             self.say(f"bytes by the encoding {data.recipe}, fitted to the training samples: {data.train_images.shape[1]:,} for "
                      f"each")
-        if note := untaught_note(data, outputs):
+        for note in notes(data, outputs):
             self.say(note)
 
     def begin(self, title: str, epochs: int, images: int) -> None:
@@ -96,6 +100,11 @@ class TrainingProgress:
                  f"{test}, {epoch.images_per_second:,.0f} images/s")
 
 
+def notes(data: Dataset, outputs: int) -> list[str]:
+    """What a data set does not teach a network with so many outputs, in a sentence each."""
+    return [note for note in (untaught_note(data, outputs), constant_note(data)) if note]
+
+
 def untaught_note(data: Dataset, outputs: int) -> str:
     """A sentence about the classes without a training image, ranges as 3..7; nothing if every output has one."""
     classes = data.untaught(outputs)
@@ -109,6 +118,25 @@ def untaught_note(data: Dataset, outputs: int) -> str:
     return (f"{len(classes)} of {outputs} classes have no training image ({listing}): their outputs learn only to be silent, "
             f"and each takes a neuron, on a chip too; if there are no such classes, number the labels 0..{lessons - 1} and let "
             f"layers end with {lessons}")
+
+
+def constant_note(data: Dataset) -> str:
+    """A sentence about columns of a table, or channels of recordings, that are constant in training; nothing without such."""
+    samples, recipe = data.measured, data.recipe
+    places = samples.constant
+    if not places:
+        return ""
+    what, of = ("columns", math.prod(samples.shape)) if samples.kind == "table" else ("channels", samples.shape[-1])
+    names = [samples.features[place] if samples.features else str(place) for place in places]
+    listing = ", ".join(map(brief, names[:8])) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    known = any(samples.categories[place] for place in places if samples.categories)
+    if recipe is not None and recipe.scaling in OF_EACH and recipe.code != "population" and not known:
+        becomes = "each becomes 0 in every sample, whatever comes later, and teaches nothing"
+    else:
+        becomes = "each is the same bytes in every sample, which teach no more than a bias"
+    remedy = f"by --without {shlex.quote(','.join(names))}" if samples.features and len(names) <= 8 else "of the files"
+    return (f"of {of} {what} these are constant in the {len(samples.train_labels):,} training samples: {listing}; {becomes}, "
+            f"but takes an input, on a chip too: leave it out {remedy}")
 
 
 class OnProgress(Protocol):

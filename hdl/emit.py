@@ -37,18 +37,21 @@ TOP = f"{PREFIX}_core"
 VERILOG, MANIFEST, INSTANCE, REGISTERS, WAIVERS = f"{TOP}.v", "manifest.json", "instance.v", "registers.md", "lint.vlt"
 CELLS = {"ecp5": ("MULT18X18D.v",)}       # models of the blocks that a target's cores instantiate
 FORMAT = "wuxing manifest 1"
+CONTENTS = re.compile(r'\.INIT\("(weights|couplings)_\d+(_\d+)?\.hex"\)')      # of a memory, by the name of its file
 SOURCES = Path(__file__).parent
 
 
 # ----------------------------------------------------------------- Verilog
 
-@functools.lru_cache(maxsize=32)                          # a design is emitted by several commands and tests of one process
+@functools.lru_cache(maxsize=64)                          # a design is emitted by several commands and tests of one process
 def to_verilog(design: Design, initialised: bool = False) -> str:
     """All modules of the core in one text, the core itself first; the top module is ``TOP``.
 
     ``initialised``: the weight memories read their contents from the files of ``memory_files``, which must lie where the
     simulator or the synthesis is started; without it they begin with zeros. Equal designs give equal texts.
     """
+    if not initialised:                                   # of both texts, one is made in seconds and the other from it
+        return CONTENTS.sub(".INIT()", to_verilog(design, initialised=True))
     return all_to_verilog([design], initialised)[0]
 
 

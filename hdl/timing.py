@@ -284,9 +284,12 @@ class ArrayClocks:
             return
         place = layer.index - self.array.first.index
         before = 0
-        for tap in machine.work.taps[place][machine.position]:
+        taps, settled = machine.work.taps[place][machine.position], self.latch + 1 + self.settling
+        for tap in taps:
+            if clock >= settled:                              # from then on none waits
+                break
             clock, before = self._taken(clock + tap - before, 1), tap
-        machine.clock = clock + 1
+        machine.clock = clock + taps[-1] - before + 1
 
     def links(self, first: int, ready: Sequence[int]) -> int:
         """The clock in which the last item is taken. Item j is on offer from ready[j] on, and none before ``first``."""

@@ -72,6 +72,14 @@ def begun_early(items, workers):
     return [*ordered, *others]
 
 
+@pytest.fixture(scope="module")
+def optimised_cores():
+    """Cores of a module whose tests run them for hundreds of thousands of clocks, or as boards, are compiled better."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CXXFLAGS", "-O1")
+        yield
+
+
 @pytest.fixture(scope="session")
 def blobs():
     """600 noisy images of 30 bytes in four classes, most of them zero: learnable within an epoch. Images and labels."""

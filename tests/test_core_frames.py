@@ -38,6 +38,7 @@ BOTH = {arrangement: Design(network=NETWORK, units=(2, 3), arrangement=arrangeme
 
 
 verilog = functools.cache(emit.to_verilog)
+pytestmark = pytest.mark.usefixtures("optimised_cores")
 
 
 class Conversation:

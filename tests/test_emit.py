@@ -220,6 +220,12 @@ def test_networks_of_one_digest_have_one_verilog(name):
     assert emit.to_verilog(variant, initialised=True) != files(name)[emit.VERILOG]
 
 
+@pytest.mark.parametrize("name", ["time-shared learns K", "convolution infers"])
+def test_a_text_without_contents_is_what_would_be_made_without_them(name):
+    """``to_verilog`` makes it from the text with contents."""
+    assert emit.to_verilog(DESIGNS[name]) == emit.all_to_verilog([DESIGNS[name]])[0] != files(name)[emit.VERILOG]
+
+
 AGAIN = "write the folder again with wuxing verilog"
 
 

@@ -24,6 +24,7 @@ LINKS_ALONE = Network(layers=(13, 5, 3), seed=1, learning=Learning(bias=0.0, epo
 CONVOLUTION = Network(layers=(13, 24, 3), seed=1, learning=Learning(epochs=3, halvings=2), wiring=Wiring(layers=(
     "convolution 1x2 stride 1 of 1x13x1", "full")))
 ARRANGEMENTS = {"parallel": {"units": (5, 3)}, "time-shared": {"arrangement": "time-shared"}}
+pytestmark = pytest.mark.usefixtures("optimised_cores")
 
 
 @pytest.fixture(scope="module")

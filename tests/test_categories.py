@@ -124,7 +124,7 @@ def test_from_a_file_to_a_model_its_manifest_and_cars_that_come_later(cars, caps
     (cars.parent / "later.csv").write_text("note,doors,class,colour,power\nx,3,fast,red,-2\n", "utf-8")
     capsys.readouterr()
     assert main(["eval", "m.npz", "--dataset", "later.csv"]) == 0
-    assert "of 1 test images of later.csv right" in capsys.readouterr().out
+    assert "of 1 test samples of later.csv right" in capsys.readouterr().out
     assert main(["eval", "m.npz", "--dataset", "cars.csv"]) == 0
 
 

@@ -49,6 +49,20 @@ def test_a_constant_column_is_told(tmp_path, capsys, command):
     assert capsys.readouterr().err == ""
 
 
+def test_rows_of_a_table_are_called_samples(tmp_path, capsys):
+    data, model = table(tmp_path / "rooms.csv", lambda number: number % 2), str(tmp_path / "m.npz")
+    assert main(["train", "--dataset", data, "--epochs", "1", "-o", model]) == 0
+    odd = tmp_path / "odd.csv"
+    odd.write_text("warmth,room,damp,class\n" + "-2,0,0,a\n" * 2 + "-2,0,0,b\n3,1,0,b\n")
+    assert main(["eval", model, "--dataset", str(odd)]) == 0
+    printed = capsys.readouterr()
+    assert "; 48 samples to train, 12 to test" in printed.err
+    assert "% of the test samples after it" in printed.err
+    assert "% of 12 test samples right" in printed.out
+    assert "image" not in printed.out + printed.err
+    assert ["b", "2", "50.00", "%", "a", "(once)"] in [line.split() for line in printed.out.splitlines()]
+
+
 def test_the_remedy_suffices(tmp_path):
     data = table(tmp_path / "rooms.csv", lambda number: 7)
     assert constant_note(datasets.load(data)) == SENTENCE

@@ -139,6 +139,11 @@ class Dataset:
         return self.measured.kind == "image"
 
     @property
+    def called(self) -> str:
+        """What reports call its samples: ``images`` if they are such, else ``samples``."""
+        return "images" if self.of_images else "samples"
+
+    @property
     def kind(self) -> str:
         """Of samples: ``table``, ``image`` or ``sequence``."""
         return self.measured.kind

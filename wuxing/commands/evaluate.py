@@ -59,12 +59,17 @@ def evaluate(model: options.ModelArgument,
         model=model, digest=content.network.digest, arithmetic=used, model_arithmetic=content.arithmetic, dataset=data.name,
         dataset_sha256=data.sha256, images=len(predictions),
         classes=content.encoding.classes or None, accuracy=reached, confusion=counts, images_per_second=speed))
-    table = console.table(f"{reached:.2f} % of {len(predictions):,} test images of {console.literal(data.name)} right, {used}, "
-                          f"{speed:,.0f} images/s", right=("class", "images", "right", "most often taken for"))
+    table = console.table(f"{reached:.2f} % of {len(predictions):,} test {data.called} of {console.literal(data.name)} right, "
+                          f"{used}, {speed:,.0f} {data.called}/s",
+                          right=("class", data.called, "right", "most often taken for"))
     names = [str(content.encoding.class_name(output)) for output in range(len(counts))]
     for label, row in enumerate(counts):
         wrong = [0 if other == label else count for other, count in enumerate(row)]
-        worst = f"{console.literal(names[int(np.argmax(wrong))])} ({max(wrong)} times)" if max(wrong) else ""
+        worst = f"{console.literal(names[int(np.argmax(wrong))])} ({_times(max(wrong))})" if max(wrong) else ""
         right = f"{100 * row[label] / sum(row):.2f} %" if sum(row) else ""
         table.add_row(console.literal(names[label]), str(sum(row)), right, worst)
     console.out(json).print(table)
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"

@@ -58,9 +58,10 @@ def train(settings: Settings,
         console.write_json(json, Result(model=output, digest=network.digest, record=record,
                                         images_per_second=training.images_per_second, network=network))
     table = console.out(json)
-    on = "test images" if settings.hold_out is None else "held-out training images"
+    on = f"{'test' if settings.hold_out is None else 'held-out training'} {data.called}"
     table.print(f"[bold]{reached:.2f} %[/bold] of {len(data.test_labels):,} {on} right, "
-                f"{training.images_per_second:,.0f} images learnt per second; wrote {console.literal(output)}", soft_wrap=True)
+                f"{training.images_per_second:,.0f} {data.called} learnt per second; wrote {console.literal(output)}",
+                soft_wrap=True)
     if training.interrupted:
         console.err().print(f"interrupted: {console.literal(output)} holds the model after {training.complete_epochs} of "
                             f"{network.learning.epochs} epochs", soft_wrap=True)

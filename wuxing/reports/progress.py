@@ -56,7 +56,7 @@ class TrainingProgress:
         self.progress = Progress(TextColumn("{task.description}"), BarColumn(None), TextColumn("{task.fields[right]}"), Speed(),
                                  TimeRemainingColumn(compact=True), console=self.console, transient=True,
                                  disable=quiet or not self.console.is_terminal)
-        self.title, self.epochs, self.task = "", 0, TaskID(0)
+        self.title, self.epochs, self.task, self.called = "", 0, TaskID(0), "images"
 
     def __enter__(self) -> TrainingProgress:
         self.progress.start()
@@ -72,7 +72,9 @@ class TrainingProgress:
 
     def say_data(self, data: Dataset, outputs: int) -> None:
         """Which data set this is, how much of it, and what of a network it does not teach."""
-        self.say(f"{data.name}: {data.source}; {len(data.train_labels):,} images to train, {len(data.test_labels):,} to test")
+        self.called = data.called
+        self.say(f"{data.name}: {data.source}; {len(data.train_labels):,} {data.called} to train, "
+                 f"{len(data.test_labels):,} to test")
         if not data.encoding.passes_bytes and data.recipe is not None:
             self.say(f"bytes by the encoding {data.recipe}, fitted to the training samples: {data.train_images.shape[1]:,} for "
                      f"each")
@@ -95,9 +97,9 @@ class TrainingProgress:
         number = epoch.epoch + 1
         if number & (number - 1) and number != self.epochs:
             return
-        test = "" if epoch.test_accuracy is None else f", {epoch.test_accuracy:.2f} % of the test images after it"
+        test = "" if epoch.test_accuracy is None else f", {epoch.test_accuracy:.2f} % of the test {self.called} after it"
         self.say(f"{self.title}, epoch {number}/{self.epochs}: {epoch.online_accuracy:.2f} % right while learning"
-                 f"{test}, {epoch.images_per_second:,.0f} images/s")
+                 f"{test}, {epoch.images_per_second:,.0f} {self.called}/s")
 
 
 def notes(data: Dataset, outputs: int) -> list[str]:

@@ -81,6 +81,20 @@ def test_a_folder_that_others_can_write_is_made_again(rtl, mode):
     assert place.stat().st_mode & 0o777 == 0o700
 
 
+def test_what_was_read_once_is_not_read_again_unless_it_changed(rtl, monkeypatch):
+    """Long after it was written: at once, a file may be written again with the times that it had."""
+    place, read, sums = rtl("core", 1000, 1), [], library_cache._sums
+    monkeypatch.setattr(library_cache, "_sums", lambda folder: read.append(folder) or sums(folder))
+    assert [library_cache._intact(place) for _ in range(2)] == [True, True]
+    assert read == [place, place]
+    monkeypatch.setattr(library_cache, "TICK", 0)
+    assert [library_cache._intact(place) for _ in range(3)] == [True, True, True]
+    assert read == [place] * 3
+    (place / "core.so").write_bytes(bytes(999) + b"x")
+    assert not library_cache._intact(place)
+    assert read == [place] * 4
+
+
 def test_what_a_process_uses_is_let_go_at_its_end_without_a_warning(tmp_path):
     ran = subprocess.run([sys.executable, "-W", "error", "-c", USES, "a"], cwd=ROOT, input="", capture_output=True, text=True,
                          env={**os.environ, "WUXING_CACHE": str(tmp_path)}, check=True, timeout=600)

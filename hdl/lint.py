@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from hdl.verilog_text import MODULE
 
@@ -63,7 +63,7 @@ def _read(lines: list[str]) -> list[str]:
     inputs = {match[3].removeprefix("\\") for _, match in declarations if match[1] == "input"}
     declared = {match[3]: number for number, match in declarations if match[1] == "wire"}
     assigned = {match[1]: number for number, line in enumerate(lines) if (match := ASSIGNED.fullmatch(line))}
-    uses = Counter(name for line in lines for name in _names(line))
+    uses = Counter(_names(lines))
 
     def unread(name: str) -> bool:                            # it is in its declaration and its assignment only
         field = FIELD.fullmatch(name)
@@ -78,18 +78,16 @@ def _read(lines: list[str]) -> list[str]:
             if not lines[number].startswith("  (*"):
                 break
             gone.add(number)
-        for other in _names(lines[assigned[name]]):
+        for other in _names([lines[assigned[name]]]):
             uses[other] -= 1
             if other != name and unread(other):
                 waiting.append(other)
     return [line for number, line in enumerate(lines) if number not in gone]
 
 
-def _names(line: str) -> Iterator[str]:
-    if not line.lstrip().startswith("(*"):
-        for match in TOKEN.finditer(line):
-            if match[1]:
-                yield match[1]
+def _names(lines: Iterable[str]) -> list[str]:
+    """What the statements of these lines name, each as often as it stands there."""
+    return [name for name in TOKEN.findall("\n".join(line for line in lines if not line.lstrip().startswith("(*"))) if name]
 
 
 # ----------------------------------------------------------------- widths

@@ -36,7 +36,7 @@ def readable(text: str, ports: Sequence[str] = ()) -> str:
 def plain_names(text: str) -> str:
     """Escaped identifiers with ``$`` as simple ones, the same in every module, none taken twice."""
     names: dict[str, None] = {}                               # in order of appearance, so that equal texts stay equal
-    for token in TOKEN.findall(text):
+    for token in dict.fromkeys(TOKEN.findall(text)):          # names stand in a text many times
         if token[0] not in '"/':
             names[token.removeprefix("\\").rstrip()] = None
     taken, plain = set(names), {}

@@ -65,7 +65,7 @@ def test_cross_validation_is_one_command(tmp_path, monkeypatch, capsys):
     reached = [run["fixed_accuracy"] for run in result["runs"]]
     assert result["fixed_accuracy"] == pytest.approx(np.mean(reached))
     assert result["spread"]["fixed_accuracy"] == pytest.approx(np.std(reached, ddof=1))
-    assert "45 test images, means of 6 runs, each fold tested on in turn, 2 seeds" in printed
+    assert "45 test samples, means of 6 runs, each fold tested on in turn, 2 seeds" in printed
     assert f"fixed: learnt in integers {np.mean(reached):.2f} ± {np.std(reached, ddof=1):.2f}" in printed
     assert main(["train", *words, "--split", "time:day:3/4", "--seed", "1", "--json", "t.json"]) == 0
     assert json.loads((tmp_path / "t.json").read_text("utf-8"))["accuracy"] == reached[5]

@@ -53,7 +53,7 @@ def compare(settings: Settings,
         if report is not None:
             from wuxing.reports.comparison_page import write_report
             write_report(report, result, details)
-    _print(result, json, report)
+    _print(result, details.data.called, json, report)
     if not complete:
         done = len(runs.comparisons)
         what = f"{done} of {seeds} seeds" if folds is None else f"{done} runs, the other folds and seeds are missing"
@@ -104,7 +104,7 @@ def _runs(settings: Settings, parts: Iterator[Dataset], folds: int | None, seeds
     return runs, True
 
 
-def _print(result: Result, json: Path | None, report: Path | None) -> None:
+def _print(result: Result, called: str, json: Path | None, report: Path | None) -> None:
     screen = console.out(json)
     summary, first = result.summary, result.summary.first
     several = summary.seeds > 1 or result.folds is not None
@@ -113,7 +113,7 @@ def _print(result: Result, json: Path | None, report: Path | None) -> None:
     if result.folds is not None:
         means = f"means of {len(summary.runs)} runs, each fold tested on in turn, {seeds}"
     table = console.table(f"{'-'.join(map(str, result.network.layers))} on {console.literal(result.dataset)}: "
-                          f"{result.test_images:,} test images, {means}",
+                          f"{result.test_images:,} test {called}, {means}",
                           left=("",), right=("accuracy %", "learnt/s", "inferred/s"))
     for name, title in CONTESTANTS.items():
         speed = first.images_per_second.get(name)

@@ -32,21 +32,23 @@ class AdderTree(wiring.Component):
     Parameters
     ----------
     array : ArrayDesign
-        Of which some layer sends errors back.
+        Of which some layer sends errors back, or is recurrent.
 
     Members
     -------
     products : In(signed(weight bits + displacement bits)) of each unit
     valid : In(1)
         The products are the next input's.
-    Others are those of what becomes of the totals: ``AtOnce``, or in a time-shared array ``OnRequest`` or ``AtPlaces``.
+    Others are those of what becomes of the totals: ``AtOnce``, or in a time-shared array ``OnRequest``, ``AtPlaces`` or
+    ``Exchanged``.
 
     units - 1 adders, one more where there are folds.
     """
 
     def __init__(self, array: ArrayDesign) -> None:
         self.array, formats = array, array.formats
-        self.result: type[AtOnce | OnRequest] = AtPlaces if array.windowed else OnRequest if array.time_shared else AtOnce
+        self.result: type[AtOnce | OnRequest | Exchanged] = (
+            Exchanged if array.recurrent else AtPlaces if array.windowed else OnRequest if array.time_shared else AtOnce)
         super().__init__({
             "products": In(signed(formats.weight.bits + formats.displacement.bits)).array(array.units), "valid": In(1),
             **self.result.members(array)})
@@ -163,7 +165,7 @@ class OnRequest:
     def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
         m, tree, inputs = self.m, self.tree, self.array.most_errors
         m.submodules.partial = partial = memory.Memory(
-            shape=total.shape(), depth=2 << ceil_log2(inputs) if self.banked else inputs, init=[], attrs=BLOCK)
+            shape=total.shape(), depth=2 << self._place_bits if self.banked else inputs, init=[], attrs=BLOCK)
         into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
         row, row_late, place = (
             Signal(range(inputs + 1), name="row"), Signal(range(inputs), name="row_late"),
@@ -179,8 +181,13 @@ class OnRequest:
             tree.errors.valid.eq(giving), tree.errors.payload.eq(error_of(self.array, out_of.data, getattr(tree, "sender", 0)))]
 
     def _address(self, row: Value, bank: Value) -> Value:
-        bits = max(1, ceil_log2(self.array.most_errors))
-        return Cat(row[:bits], bank) if self.banked else row[:bits]
+        bits = self._place_bits
+        number = Cat(row, Const(0, bits))[:bits]                      # a single input's may have no bits
+        return Cat(number, bank) if self.banked else number
+
+    @property
+    def _place_bits(self) -> int:
+        return max(1, ceil_log2(self.array.most_errors))
 
 
 EACH = 3                                  # clocks for an error that lies at its place
@@ -207,7 +214,7 @@ class AtPlaces(OnRequest):
     def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
         m, tree, inputs = self.m, self.tree, self.array.most_errors
         m.submodules.partial = partial = memory.Memory(
-            shape=total.shape(), depth=2 << ceil_log2(inputs) if self.banked else inputs, init=[], attrs=BLOCK)
+            shape=total.shape(), depth=2 << self._place_bits if self.banked else inputs, init=[], attrs=BLOCK)
         into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
         before, late, whole = (Signal.like(total, name=name) for name in ("before", "total_late", "whole"))
         places = [Signal(range(inputs), reset_less=True, name=f"place_{stage}") for stage in range(2)]
@@ -223,3 +230,28 @@ class AtPlaces(OnRequest):
             fetched.eq(giving & tree.errors.ready),
             out_of.addr.eq(Mux(tree.errors.ready, self._address(row, tree.ask_bank), self._address(ahead[1], tree.bank))),
             into.addr.eq(self._address(places[1], tree.bank)), into.en.eq(valid[1]), into.data.eq(whole)]
+
+
+class Exchanged:
+    """Sums of reciprocal links come as soon as they are there, narrowed like drives.
+
+    Members
+    -------
+    word_valid : Out(1), word : Out(signed(drive bits))
+        ceil(log2(units)) + 2 clocks after their products.
+    """
+
+    def __init__(self, m: Module, tree: Any) -> None:
+        self.m, self.tree, self.array = m, tree, tree.array
+
+    @staticmethod
+    def members(array: ArrayDesign) -> dict[str, Any]:
+        return {"word_valid": Out(1), "word": Out(signed(array.formats.drive.bits))}
+
+    @staticmethod
+    def flags(array: ArrayDesign) -> tuple[str, ...]:
+        return ("valid",)
+
+    def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
+        word = clamp(half_up(total, self.array.link_shift), self.array.formats.drive.bits)
+        self.m.d.sync += [self.tree.word.eq(word), self.tree.word_valid.eq(flags[0])]

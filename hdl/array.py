@@ -75,7 +75,7 @@ class ProcessingArray(wiring.Component):
     """
 
     INNER = ("control", "word", "output", "of_K", "address", "slot", "ask", "ask_own", "back", "tree_begin", "tree_valid",
-             "tree_first", "tree_last")
+             "tree_first", "tree_last", "exchanged", "exchanged_valid", "point", "pointed")
 
     def __init__(self, array: ArrayDesign, parts: Parts) -> None:
         self.array, self.parts = array, parts
@@ -138,7 +138,9 @@ class ProcessingArray(wiring.Component):
     def _tree(self, m: Module, products: list[Signal]) -> AdderTree:
         m.submodules.tree = tree = AdderTree(self.array)
         m.d.comb += [tree.products[number].eq(product) for number, product in enumerate(products)]
-        m.d.comb += [tree.valid.eq(self.sequencer.tree_valid), tree.first.eq(self.sequencer.tree_first)]
+        m.d.comb += tree.valid.eq(self.sequencer.tree_valid)
+        if not self.array.recurrent:
+            m.d.comb += tree.first.eq(self.sequencer.tree_first)
         return tree
 
     # ------------------------------------------------------------- for one layer
@@ -215,6 +217,9 @@ class ProcessingArray(wiring.Component):
             word = Mux(sequencer.of_K, K, word).as_signed()
         m.d.comb += sequencer.output.eq(Array(outputs)[control.unit])
         m.d["sync" if array.windowed else "comb"] += self.access_word.eq(word)
+        if array.recurrent:
+            tree = self._tree(m, products)
+            m.d.comb += [sequencer.exchanged.eq(tree.word), sequencer.exchanged_valid.eq(tree.word_valid)]
         if array.reverses:
             own, source = sequencer.errors, self.errors
             tree = self._tree(m, products)
@@ -246,6 +251,9 @@ class ProcessingArray(wiring.Component):
                     m.d.comb += [sequencer.items.valid.eq(source.items.valid), source.items.ready.eq(sequencer.items.ready),
                                  source.start.eq(sequencer.start), item.last.eq(entry.last), item.index.eq(entry.index),
                                  item.value.eq(encoded(layer, entry.value))]
+                    if layer.recurrence is not None:
+                        m.d.comb += [source.further.eq(sequencer.further), source.look.eq(sequencer.point),
+                                     sequencer.pointed.eq(source.looked)]
                     if layer.window is not None:
                         m.d.comb += [source.further.eq(sequencer.further), source.dense.eq(sequencer.dense),
                                      sequencer.item_place.eq(source.place)]
@@ -264,9 +272,10 @@ class ProcessingArray(wiring.Component):
 
     def _list(self, m: Module, number: int, layer: LayerDesign) -> Any:
         """From which a layer takes its inputs."""
-        if layer.window is None:
+        if layer.walked is None:
             return ActivationList(layer.inputs, layer.formats.displacement.bits) if number else self
-        window = WindowList(layer.window, signed(layer.formats.displacement.bits) if layer.index else 8)
+        window = WindowList(layer.walked, signed(layer.formats.displacement.bits) if layer.index else 8,
+                            looks=layer.recurrence is not None)
         if number == 0:
             m.submodules.list_0 = window
             m.submodules.points = points = ImagePoints(layer.inputs)

@@ -42,10 +42,10 @@ class ArrayDesign:
         self.design, self.network, self.formats = design, design.network, design.network.formats
         self.index, self.time_shared = index, time_shared
         fractions = [design.network.input_fraction(layer) for layer in layers]
-        magnified = max(map(design.network.learning.magnified, layers))
+        slowed = max(design.network.learning.magnified(layer) + design.network.dwell(layer) for layer in layers)
         self.layers = tuple(
             LayerDesign(design, layer, count, time_shared=time_shared, alignment=max(fractions) - fraction,
-                        most_magnified=magnified)
+                        most_slowed=slowed)
             for layer, count, fraction in zip(layers, units, fractions, strict=True))
         self.first, self.last = self.layers[0], self.layers[-1]
 
@@ -72,6 +72,16 @@ class ArrayDesign:
         return any(layer.window is not None for layer in self.layers)
 
     @property
+    def recurrent(self) -> bool:
+        """It serves a recurrent layer, and no other."""
+        return self.first.recurrence is not None
+
+    @property
+    def sums(self) -> bool:
+        """A unit sums up products, of positions or of steps, before a word is updated."""
+        return self.gathers or (self.recurrent and self.learns)
+
+    @property
     def gathers(self) -> bool:
         return any(layer.gathers for layer in self.layers)
 
@@ -92,13 +102,13 @@ class ArrayDesign:
 
     @cached_property
     def slots(self) -> tuple[int, ...]:
-        """First slot of each layer in the memory of gates: one for each fold of each position."""
-        return tuple(sum(layer.folds * layer.positions for layer in self.layers[:index]) for index in range(len(self.layers)))
+        """First slot of each layer in the memory of gates."""
+        return tuple(sum(layer.slots for layer in self.layers[:index]) for index in range(len(self.layers)))
 
     @property
     def folds(self) -> int:
-        """Of all positions of all layers together."""
-        return sum(layer.folds * layer.positions for layer in self.layers)
+        """Of all positions, or instants, of all layers together."""
+        return sum(layer.slots for layer in self.layers)
 
     @property
     def numbers(self) -> range:
@@ -226,7 +236,8 @@ class ArrayDesign:
 
     @property
     def half_steps(self) -> int:
-        return 2 * self.network.integration.steps
+        """That are counted: all, or of a recurrent layer those of the first step and of any other."""
+        return 4 if self.recurrent else 2 * self.network.integration.steps
 
     @property
     def phases(self) -> int:

@@ -64,7 +64,7 @@ class WiredBracket:
         self.m, self.array, self.control = m, unit.array, unit.control
         one, neuron = self.array.formats.coupling.one, self.array.network.neuron
         self.K1, self.K2, self.K3 = ([round(value * one) for value in couplings]
-                                     for couplings in (neuron.K1, neuron.K2, neuron.K3))
+                                     for couplings in (neuron.K1, neuron.K2, self.array.first.K3))
         self.bits = self.array.formats.displacement.bits
 
     def new_word(self, half_step: Value) -> Value:
@@ -104,7 +104,10 @@ class WiredBracket:
         if uniform([*self.K1, *self.K2]):
             # x[child] + x[predator] is what x[mother] + x[prey] was a clock ago; in phase 9 the new words are there already
             pair, before = (Signal(signed(self.bits + 1), reset_less=True, name=name) for name in ("pair", "pair_before"))
-            m.d.sync += [pair.eq(Mux(self.control.clear, 0, x[MOTHER] + x[PREY])), before.eq(pair)]
+            sum_before: Value = Mux(self.control.clear, 0, x[MOTHER] + x[PREY])
+            if self.array.recurrent:                              # between half steps the ring stands
+                sum_before = Mux(self.control.state_shift, x[MOTHER] + x[PREY], x[CHILD] + x[PREDATOR])
+            m.d.sync += [pair.eq(sum_before), before.eq(pair)]
             return multiple(pair - before, self.K1[0])
         if uniform(self.K1) and uniform(self.K2):
             differences = [x[MOTHER] - x[CHILD], x[PREY] - x[PREDATOR]]

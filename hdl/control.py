@@ -64,7 +64,7 @@ def control_layout(array: ArrayDesign | LayerDesign) -> data.StructLayout:
             "bias_row": 1,                              # it is a bias, whose width may be another than that of a link
             "load": 1, "load_one": 1,                   # write operand A's word instead; the selected unit, next clock
             "unit": range(array.units)}),               # the selected one
-        (array.gathers, _gathering(array)), *_of_K(array), (design.kind == "programmable", {
+        (array.gathers, _gathering(array)), *_of_exchange(array), *_of_K(array), (design.kind == "programmable", {
             "bracket_add": 1,                           # a product joins the bracket
             "bracket_first": 1, "bracket_subtract": 1,  # it is the first one; it is taken off
             "bracket_latch": 1, "bracket_enable": 1,    # the bracket is complete; it goes to operand B
@@ -88,6 +88,21 @@ def _gathering(array: ArrayDesign | LayerDesign) -> dict[str, Any]:
     return {"sum_read": address, "sum_write": address,  # places of sums over positions
             "gather": 1, "gather_first": 1,             # the product joins such a sum; it is its first one
             "apply": 1}                                 # the sum is narrowed and joins the fetched word, not the product
+
+
+def _of_exchange(array: ArrayDesign | LayerDesign) -> tuple[tuple[bool, dict[str, Any]], ...]:
+    """Where neurons have reciprocal links."""
+    layer = array.first if isinstance(array, ArrayDesign) else array
+    recurrent = layer.recurrence is not None
+    return (
+        (recurrent, {
+            "latch_gain": 1,                            # gain := narrowed accumulator; accumulator := rounding half
+            "exchange_enable": 1,                       # what comes over links the other way goes into the bracket
+            "exchange_set": 1,                          # one unit takes a word of that
+            "exchange_unit": range(max(2, array.units)), "exchange_word": signed(layer.exchanged_bits if recurrent else 1)}),
+        (recurrent and layer.learns, {
+            "kept_shown": 1, "kept_enable": 1,          # the word of the memory of gates is the output; it goes to operand B
+            "subtract": 1, "begin_sum": 1}))            # the product is taken off the accumulator; accumulator := 0
 
 
 def _of_K(array: ArrayDesign | LayerDesign) -> tuple[tuple[bool, dict[str, Any]], ...]:

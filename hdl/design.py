@@ -69,8 +69,9 @@ class Design(Choices):
             raise InputError(f"a core must have at most {MOST_LAYERS} layers of neurons, not {len(neurons)}")
         if max(network.layers) > MOST_ADDRESS - 32:
             raise InputError(f"layers must have at most {MOST_ADDRESS - 32} neurons in hardware, not {max(network.layers)}")
-        units = tuple(self.units) or tuple(UNITS_BY_DEFAULT if time_shared else neurons[layer]
-                                           for layers, time_shared in groups for layer in layers)
+        units = tuple(self.units) or tuple(
+            UNITS_BY_DEFAULT if time_shared and not network.wirings[layer].reciprocal else neurons[layer]
+            for layers, time_shared in groups for layer in layers)
         if len(units) != len(neurons):
             raise InputError(f"units must name one number for each of {len(neurons)} layers, not {len(units)}")
         units = tuple(units[layer] for layer in range(len(neurons)))
@@ -79,6 +80,9 @@ class Design(Choices):
                 units = tuple(min(count, size) if layer in layers else count
                               for layer, (count, size) in enumerate(zip(units, neurons, strict=True)))
         for index, (count, size) in enumerate(zip(units, neurons, strict=True)):
+            if network.wirings[index].reciprocal and count != size:
+                raise InputError(f"layer {index} must have {size} processing units, one for each neuron, because it is "
+                                 f"recurrent, not {count}")
             if not 1 <= count <= size:
                 raise InputError(f"layer {index} must have 1 to {size} processing units, one per "
                                  f"{'channel' if network.wirings[index].tied else 'neuron'} at most, not {count}")
@@ -103,25 +107,27 @@ class Design(Choices):
         return any(wiring.tied for wiring in self.network.wirings)
 
     def programmable(self, otherwise: str) -> str:
-        """The remedy where K must be programmable; ``otherwise`` with convolutions, whose array has its K wired."""
-        if self._convolves:
-            return f"{otherwise}, as convolutions need"
+        """The remedy where K must be programmable; ``otherwise`` where some layer's array has its K wired."""
+        if needs := _needs(self.network):
+            return f"{otherwise}, as {needs}"
         return "choose kind programmable" + (" and arrangement parallel" if self.arrangement != "parallel" else "")
 
     def _check_wired(self) -> None:
         """K of kind shift."""
         one = self.network.formats.coupling.one
-        for name in ("K1", "K2", "K3"):
-            for value in getattr(self.network.neuron, name):
-                if len(signed_digits(round(value * one))) > 2:
-                    raise InputError(f"neuron.{name} of kind shift must be signed powers of two or sums of two, not {value:g}; "
-                                     f"{self.programmable('choose values that are')}")
+        neuron = self.network.neuron
+        values = [(f"neuron.{name}", value) for name in ("K1", "K2", "K3") for value in getattr(neuron, name)]
+        values += [("K3 of a recurrent layer", value) for layer in self.layers if layer.recurrence for value in layer.K3[:1]]
+        for name, value in values:
+            if len(signed_digits(round(value * one))) > 2:
+                raise InputError(f"{name} of kind shift must be signed powers of two or sums of two, not {value:g}; "
+                                 f"{self.programmable('choose values that are')}")
 
     def _check_network(self) -> None:
         """Refuse what has no hardware."""
         network = self.network
         if self.learns_K and self.kind != "programmable":
-            remedy = "set them to 0" if self._convolves else "choose kind programmable, or generate a core that only infers"
+            remedy = "set them to 0" if _needs(network) else "choose kind programmable, or generate a core that only infers"
             raise InputError("a core that learns K must be of kind programmable, because those of kind shift are wired, but "
                              f"learning.K1, K2 or K3 is not 0; {remedy}")
         if self.learns_K and network.learning.instinct("K1") != "proportional":
@@ -136,13 +142,12 @@ class Design(Choices):
         if self._convolves:
             self._check_convolutions()
         if any(wiring.reciprocal for wiring in network.wirings):
-            raise InputError("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there "
-                             "is no hardware yet; replace it by a full layer")
+            self._check_recurrence()
         for wiring, *sizes in zip(network.wirings, network.layers, network.layers[1:], strict=False):
-            if not wiring.tied and wiring.shape(*sizes) != tuple(reversed(sizes)):
+            if not wiring.tied and not wiring.reciprocal and wiring.shape(*sizes) != tuple(reversed(sizes)):
                 raise InputError("a core must have a link from every input of a layer to each of its neurons, but "
                                  f"wiring.layers has {wiring}, for which there is no hardware yet; replace it by a full layer")
-        if self.learns and any(words != "full" and not wiring.tied
+        if self.learns and any(words != "full" and not (wiring.tied or wiring.reciprocal)
                                for words, wiring in zip(network.wiring.layers, network.wirings, strict=False)):
             raise InputError("a core that learns must have full wiring, because it updates every link; leave wiring.layers "
                              "empty, or generate a core that only infers")
@@ -164,22 +169,49 @@ class Design(Choices):
             raise InputError("a core that learns convolutions must have learning.links_instinct and bias_instinct "
                              "proportional, not sign; change it, or generate a core that only infers")
 
+    def _check_recurrence(self) -> None:
+        """It is the first layer, and has a time-shared array of its own with a unit for each neuron."""
+        network = self.network
+        recurrent = [index for index, wiring in enumerate(network.wirings) if wiring.reciprocal]
+        if recurrent != [0]:
+            raise InputError(f"only the first layer of a core may be recurrent, but layer {recurrent[-1]} is; replace it by a "
+                             "full layer")
+        if not network.wirings[0].answers:
+            raise InputError("a recurrent layer of a core must send what its neurons say after the last frame, but "
+                             f"wiring.layers has {network.wirings[0]}; leave out every frame")
+        layers, time_shared = served(self.arrangement, len(network.wirings))[0]
+        if not time_shared or len(layers) > 1:
+            raise InputError("a recurrent layer must be served by a time-shared array of its own, but arrangement is "
+                             f"{self.arrangement}; choose time-shared 0-0")
+        if self.signs:
+            raise InputError("a core that learns a recurrent layer must have learning.links_instinct and bias_instinct "
+                             "proportional, not sign; change it, or generate a core that only infers")
+
     def _check_time_shared(self) -> None:
-        convolutions = usual_arrangement(self.network, "") != ""              # which have no other array
-        if self.kind != "shift" and (convolutions or not self.network.learning.trains_K):
+        needs = _needs(self.network)                                          # a layer that has no other array
+        if self.kind != "shift" and (needs or not self.network.learning.trains_K):
             raise InputError(f"a time-shared array must be of kind shift, not {self.kind}; choose "
-                             f"{'kind shift' if convolutions else 'arrangement parallel'}")
+                             f"{'kind shift' if needs else 'arrangement parallel'}")
         neuron = self.network.neuron
         for name in ("K1", "K2", "K3", "rest") if self.kind == "shift" else ("rest",):
             if not uniform(getattr(neuron, name)):
                 raise InputError(f"a time-shared array must have one neuron.{name} for all five populations, not "
-                                 f"{list(getattr(neuron, name))}; " + (
-                                     "give it one value, as convolutions need" if convolutions else
-                                     "choose arrangement parallel"))
+                                 f"{list(getattr(neuron, name))}; "
+                                 + (f"give it one value, as {needs}" if needs else "choose arrangement parallel"))
+
+
+def _needs(network: Network) -> str:
+    """Which layers must have a time-shared array, and so one K and one rest value for all populations; "" if none must."""
+    if any(wiring.reciprocal for wiring in network.wirings):
+        return "a recurrent layer needs"
+    return "convolutions need" if any(wiring.tied for wiring in network.wirings) else ""
 
 
 def usual_arrangement(network: Network, otherwise: str = "parallel") -> str:
-    """Where none was chosen: a network with a convolution has one that a single array can serve."""
+    """Where none was chosen: a network with a convolution has one that a single array can serve, one with a recurrent layer an
+    array for that and another one for all that follow."""
+    if any(wiring.reciprocal for wiring in network.wirings):
+        return "time-shared 0-0" + (f",1-{len(network.wirings) - 1}" if len(network.wirings) > 2 else "")
     return "time-shared" if any(wiring.tied for wiring in network.wirings) else otherwise
 
 

@@ -58,9 +58,10 @@ def reverse_gate(array: ArrayDesign, word: Value, population: Value | None = Non
 
 
 def not_extinct(array: ArrayDesign, word: Value, reverse: Value, population: Value | None = None) -> Value:
-    """Forward words are at least -rest; nothing to do where that is the least word."""
+    """Forward words are at least -rest, in a recurrent layer more by the floor; nothing to do where that is the least word."""
     s = array.formats.displacement
-    low = [-value for value in _rest(array)]
+    floor = s.exact(array.network.neuron.gate_floor, "neuron.gate_floor") if array.recurrent else 0
+    low = [floor - value for value in _rest(array)]
     if all(value == s.least for value in low):
         return word
     least = Const(low[0], signed(s.bits)) if uniform(low) or population is None else of_population(

@@ -94,6 +94,8 @@ class Items:
     ``update``    operand A: the input times the rate, B: the reverse signal; the product is added to the addressed weight
     ``gather``    the same operands; the product is added to the addressed sum over positions
     ``apply``     that sum is added to the addressed weight
+    ``add``       operand A: what is heard times the rate, B: a state that was kept; the product is accumulated
+    ``subtract``  the same operands; it is taken off
     ``restore``   operand A: the addressed displacement, B: a power of two; the half step puts it into the ring
     ============  =================================================================================================
 
@@ -117,6 +119,8 @@ class Items:
         self.latency = self.path.product + (0 if array.time_shared else control_latency(layer))
         used = ["link", *["error", "tree", "update"] * array.learns, *["restore"] * layer.saves_state,
                 *["gather", "apply"] * array.gathers]
+        if array.recurrent:
+            used = ["link", "tree", *["add", "subtract", "apply"] * array.learns]
         self.operations = [self.path[name] for name in used]
         depth = max(self.latency, *(operation.cycles for operation in self.operations))
         self.stages = [Signal(self.issue.shape(), name=f"stage_{stage}") for stage in range(depth)]

@@ -12,6 +12,7 @@ from golden_model.bounds import Interval, words_of_formats
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 from golden_model.network import PARAMETER_SETS, POPULATIONS, Network
+from golden_model.wirings.recurrent import Recurrent
 from golden_model.wirings.window import Window
 from hdl.half_step import HALF_STEPS, HalfStep
 from hdl.multiplier import OPERAND_BITS
@@ -98,14 +99,14 @@ class LayerDesign:
         Whether its array does other layers too, and keeps all that a neuron has in memories.
     alignment : int
         Bits by which inputs are shifted left: in a time-shared array the products of all layers have their point at one place.
-    most_magnified : int
-        Greatest ``magnified`` of the layers of its array, which all drop the same bits of a product.
+    most_slowed : int
+        Greatest ``slowed`` of the layers of its array, which all drop the same bits of a product.
     """
 
     def __init__(self, design: Choices, index: int, units: int, *, time_shared: bool = False, alignment: int = 0,
-                 most_magnified: int = 0) -> None:
+                 most_slowed: int = 0) -> None:
         self.design, self.index, self.units = design, index, units
-        self.time_shared, self.alignment, self.most_magnified = time_shared, alignment, most_magnified
+        self.time_shared, self.alignment, self.most_slowed = time_shared, alignment, most_slowed
         network = design.network
         self.network, self.formats = network, network.formats
         self.inputs, self.neurons = network.layers[index], network.layers[index + 1]
@@ -120,6 +121,26 @@ class LayerDesign:
     def window(self) -> Window | None:
         """Through which a convolution sees its inputs, position by position."""
         return self.wiring if isinstance(self.wiring, Window) and self.wiring.tied else None
+
+    @property
+    def recurrence(self) -> Recurrent | None:
+        """Of a layer that takes its inputs frame by frame, and has reciprocal links between its neurons."""
+        return self.wiring if isinstance(self.wiring, Recurrent) else None
+
+    @cached_property
+    def walked(self) -> Window | None:
+        """How a layer goes through inputs that it does not see all at once: by positions, or by frames."""
+        return self.window if self.recurrence is None else self.recurrence.window(self.inputs)
+
+    @property
+    def slots(self) -> int:
+        """Of a unit in the memory of gates: one for each fold of each position, or one for each instant."""
+        return self.folds * self.positions if self.recurrence is None else self.recurrence.instants + 1
+
+    @property
+    def K3(self) -> tuple[float, ...]:
+        """Of the description, or the damping of a recurrent layer."""
+        return self.wiring.damping(self.network.neuron.K3)
 
     @property
     def positions(self) -> int:
@@ -250,7 +271,8 @@ class LayerDesign:
     def input_bits(self) -> int:
         """Signed bits of such a value."""
         word = self.input_word
-        return word.bits + (not word.signed) + self.alignment
+        bits = word.bits + (not word.signed) + self.network.input_shift(self.index) + self.alignment
+        return bits if self.recurrence is None else max(bits, self.formats.displacement.bits)     # of which it hears, too
 
     @property
     def operand_scale(self) -> int:
@@ -272,7 +294,8 @@ class LayerDesign:
         """Bits of what comes to operand B as it is: inputs, reverse signals and powers of two."""
         bits = [self.formats.displacement.bits, self.input_bits, self.link_shift + 2]
         if self.learns:
-            bits.append(self.link_shift - self.error_split + 2)
+            bits.append(self.link_shift - self.error_split + 2 if self.recurrence is None else
+                        self.formats.error.bits + self.kick_shift)
         if self.saves_state:
             bits.append(self.restore_value.bit_length() + 1)
         return max(bits)
@@ -280,7 +303,19 @@ class LayerDesign:
     @property
     def broadcast_bits(self) -> int:
         """Bits of the register through which that and the drive come to operand B."""
+        if self.recurrence is not None:
+            return max(self.exchanged_bits + 1, self.passing_bits)          # what a drive gains may add a bit to it
         return max(self.formats.drive.bits, self.passing_bits)
+
+    @property
+    def exchanged_bits(self) -> int:
+        """Of what comes to a neuron of a recurrent layer over reciprocal links, or as an error."""
+        return max(self.formats.drive.bits, self.formats.error.bits + self.kick_shift if self.learns else 0)
+
+    @property
+    def kick_shift(self) -> int:
+        """Bits by which an error is shifted left to be a bracket, so that a corrector adds it, gated, to a state."""
+        return self.network.corrector_shift + 1 - self.formats.error.fraction - self.operand_scale
 
     @cached_property
     def exact_widths(self) -> dict[str, int]:
@@ -307,6 +342,11 @@ class LayerDesign:
     def sum_bits(self) -> int:
         """Accumulator of links and bias, with room for the half that rounds. Links that are not there count, too."""
         words = words_of_formats(self.network)
+        if self.recurrence is not None:
+            x = words.input << self.network.input_shift(self.index)
+            links = (x * words.weight).times(self.links - self.channels) + (words.drive << self.link_shift)
+            links = (links | (words.displacement[0] * words.weight).times(self.channels)) + Interval.of(1 << self.link_shift)
+            return max(links.bits, self.summed_bits if self.learns else 0)
         links = ((words.displacement[0] if self.index else words.input) * words.weight).times(self.links) << self.alignment
         return (links + (words.drive << self.link_shift) + Interval.of(1 << self.link_shift)).bits
 
@@ -336,9 +376,9 @@ class LayerDesign:
         bias = greatest_rate_shifts["bias"]
         shifts = [self.design.sign_shift if self.design.signs else 1]
         if links is not None and not self.design.by_sign("links"):
-            shifts.append(self.network.update_shift(self.index, links + self.most_magnified) + self.alignment)
+            shifts.append(self.network.update_shift(self.index, links + self.most_slowed) + self.alignment)
         if bias is not None and not self.design.by_sign("bias"):
-            shifts.append(bias + self.most_magnified)
+            shifts.append(bias + self.most_slowed)
         return max(shifts)
 
     def step_shift(self, name: str) -> int:
@@ -353,9 +393,9 @@ class LayerDesign:
         bits += [2 + self.step_shift(name) - (rate_shifts[name] or 0) for name in rate_shifts if self.design.by_sign(name)]
         if rate_shifts["links"] is not None and not self.design.by_sign("links"):
             bits.append(self.input_bits + self.update_shift - self.alignment
-                        - self.network.update_shift(self.index, rate_shifts["links"] + self.magnified))
+                        - self.network.update_shift(self.index, rate_shifts["links"] + self.slowed))
         if rate_shifts["bias"] is not None and not self.design.by_sign("bias"):
-            bits.append(2 + self.update_shift - rate_shifts["bias"] - self.magnified)
+            bits.append(2 + self.update_shift - rate_shifts["bias"] - self.slowed)
         return max(bits)
 
     @cached_property
@@ -390,9 +430,15 @@ class LayerDesign:
         return self.formats.displacement.bits + self.update_operand_bits + (self.positions - 1).bit_length()
 
     @property
-    def magnified(self) -> int:
-        """Bits by which errors are greater and rates less than those of the description."""
-        return self.network.learning.magnified(self.index)
+    def summed_bits(self) -> int:
+        """The exact sum of the products of an update over all steps, of a link used both ways two in each."""
+        assert self.recurrence is not None
+        return self.formats.displacement.bits + self.update_operand_bits + (2 * self.recurrence.instants - 1).bit_length()
+
+    @property
+    def slowed(self) -> int:
+        """Bits by which rates are less than those of the description: its errors are magnified, or its steps many."""
+        return self.network.learning.magnified(self.index) + self.network.dwell(self.index)
 
     @property
     def reverse_shift(self) -> int:
@@ -401,8 +447,10 @@ class LayerDesign:
 
     @property
     def reverse_sum_bits(self) -> int:
-        """The sum of all reverse links of one input, with room for the half that rounds."""
+        """The sum of all reverse links of one input, with room for the half that rounds; of reciprocal links likewise."""
         words = words_of_formats(self.network)
+        if self.recurrence is not None:
+            return ((words.reverse * words.weight).times(self.channels) + Interval.of(1 << self.link_shift)).bits
         links = (words.reverse * words.weight).times(self.wiring.fan_out(self.neurons))
         return (links + Interval.of(1 << self.reverse_shift)).bits
 

@@ -55,7 +55,7 @@ def _K(layer: LayerDesign, unit: int, values: Layer) -> Any:
 
 def _check_wired(design: Design, layer: LayerDesign, coupling: Any) -> None:
     neuron, word = layer.network.neuron, layer.formats.coupling
-    wired = word.quantise(np.array([neuron.K1, neuron.K2, neuron.K3]))
+    wired = word.quantise(np.array([neuron.K1, neuron.K2, layer.K3]))
     if not np.array_equal(coupling, np.broadcast_to(wired[:, :, None], coupling.shape)):
         raise InputError(f"coupling of layer {layer.index} must be that of the description, because kind shift has its K "
                          f"wired, but the model brings K of its own; "

@@ -15,7 +15,8 @@ def encoded(layer: LayerDesign, value: Value) -> Value:
     byte = Cat(value, Const(0, 1)).as_signed()
     drop = 8 - layer.formats.input.fraction
     word = byte << -drop if drop <= 0 else half_up(byte, drop)
-    return clamp(word, layer.input_bits - layer.alignment) << layer.alignment
+    bits = layer.formats.input.bits + (not layer.formats.input.signed)
+    return clamp(word, bits) << layer.network.input_shift(0) + layer.alignment
 
 
 def sign_of(value: Value) -> Value:
@@ -31,7 +32,7 @@ def scaled(m: Module, array: ArrayDesign, x: Value, links_rate_shift: Value, bia
     rate shift; learning rates change only while nothing is learnt.
     """
     layer, rate_shifts = array.first, array.network.learning.rate_shifts(0)
-    least = min(layer.magnified for layer in array.layers)
+    least = min(layer.slowed for layer in array.layers)
     links: Value = Const(0, signed(2))
     bias: Value = Const(0, signed(2))
     if array.design.by_sign("links"):

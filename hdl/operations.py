@@ -148,5 +148,11 @@ TIME_SHARED_GATHERING = replace(TIME_SHARED, operations=TIME_SHARED.operations |
         ("gather", (A(1, "operand", Op.SCALED_INPUT), A(3, "sum_read", Op.ADDRESS), A(5, "gather"),
                     A(6, "sum_write", Op.ADDRESS))),
         ("apply", (A(3, "sum_read", Op.ADDRESS), A(5, "apply"), A(5, "update"), A(6, "judge"), A(6, "bias_row", Op.LAST))))})
+# Of a recurrent layer they are summed up over its steps, of a link that is used both ways the difference of two.
+TIME_SHARED_RECURRENT = replace(TIME_SHARED, operations=TIME_SHARED.operations | {
+    name: Operation(name, fields) for name, fields in (
+        ("add", (A(1, "operand", Op.SCALED_INPUT), A(1, "kept_enable"), A(5, "accumulate"))),
+        ("subtract", (A(1, "operand", Op.SCALED_INPUT), A(1, "kept_enable"), A(5, "accumulate"), A(5, "subtract"))),
+        ("apply", (A(5, "update"), A(6, "judge"), A(6, "begin_sum"), A(6, "bias_row", Op.LAST))))})
 TIME_SHARED_BY_SIGN = replace(TIME_SHARED, operations=TIME_SHARED.operations | {"update": Operation("update", (
     A(1, "reverse_sign", Op.BY_SIGN), *TIME_SHARED["update"].fields))})

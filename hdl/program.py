@@ -17,6 +17,7 @@ from enum import Enum, auto
 from golden_model.network import POPULATIONS, Learning
 from hdl.adder_tree import levels
 from hdl.array_design import ArrayDesign
+from hdl.exchange import REVERSE_A, REVERSE_B
 from hdl.half_step import PRODUCT
 from hdl.layer_design import K_STATES, LayerDesign
 from hdl.memory_ports import WORD_LATENCY
@@ -26,12 +27,15 @@ from hdl.operations import (
     TIME_SHARED,
     TIME_SHARED_BY_SIGN,
     TIME_SHARED_GATHERING,
+    TIME_SHARED_RECURRENT,
     At,
     Datapath,
     Operation,
 )
 
 SUMMED = 10                               # clocks from the last product of reverse links to its sum, without the tree's levels
+VOICE_LATENCY = 2                                 # clocks of what a neuron says on its way to the others, and one to the latch
+SUM_LATENCY = 2                                  # from a sum of reciprocal links to its neuron
 GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
 UPDATE_PERIOD = 2 * POPULATIONS + 1       # clocks of a population whose K learn: the ring then has turned by one place, too
 RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
@@ -50,6 +54,7 @@ class Count(Enum):
     PARAMETERS = auto()                   # of a neuron, two clocks each
     BACK = auto()                         # of the errors that a time-shared array sends to the array before it
     LEAVING = auto()                      # from a unit's output to the receiver, and the rest after a scan
+    STEPS = auto()                        # of all steps of a recurrent layer, four clocks each
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ class If:
 @dataclass(frozen=True)
 class Each:
     """A loop over the folds of a layer, over its positions (``position back``: with errors), or over the layers of an array,
-    which may be gone through ``backwards``."""
+    which may be gone through ``backwards``; in a recurrent layer over instants, over both points of a step, over the words of a
+    neuron (``row``)."""
 
     over: str
     body: tuple[Node, ...]
@@ -123,6 +129,8 @@ def datapath(array: ArrayDesign) -> Datapath:
     """Of the array's units."""
     if array.design.signs:
         return TIME_SHARED_BY_SIGN if array.time_shared else PARALLEL_BY_SIGN
+    if array.recurrent:
+        return TIME_SHARED_RECURRENT
     if array.gathers:
         return TIME_SHARED_GATHERING
     return TIME_SHARED if array.time_shared else PARALLEL
@@ -130,6 +138,8 @@ def datapath(array: ArrayDesign) -> Datapath:
 
 def programs(array: ArrayDesign) -> dict[str, tuple[Node, ...]]:
     """The program of each machine, which it repeats for ever, by the machine's name."""
+    if array.recurrent:
+        return {"main": _recurrent(array)}
     played: tuple[Node, ...] = (Play("RUN", "inputs", "link"),)
     if not array.time_shared:
         played += (If("last fold", (If("learn", (), (Tell("release"),)),)),)     # the source may take the image after the next
@@ -177,6 +187,37 @@ def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     send = (Tell("ask back"), Do("BACK", Count.BACK)) if array.first.reverses else ()
     return (Wait("IDLE", "image"), *load, forward, If("learn", (Wait("VERDICT", "verdict"), If("error", (back, *send)))),
             Tell("release"))
+
+
+def _recurrent(array: ArrayDesign) -> tuple[Node, ...]:
+    """Of an array that serves a recurrent layer: all that happens in one machine, instant by instant."""
+    path, neuron = datapath(array), array.network.neuron
+    frame = (Tell("start"), Play("FRAME", "inputs", "link"), Do("FRAME_DRAIN", path.drain + 1), Tell("latch frame"))
+    step = Each("point", (*_exchange(array, ""), Do("HALF", array.phases)))
+    rest = Do("REST", POPULATIONS, KEEP_GATES) if array.learns else Do("REST")
+    keep = (If("learn", (Do("KEEP", POPULATIONS, KEEP_GATES),)),) if array.learns else ()
+    forward = Each("layer", (Tell("latch"), rest, Each("instant", (If("new frame", frame), step, *keep)),
+                             Wait("SETTLED", "receiver"), Do("SCAN", Count.UNITS)))
+    back: tuple[Node, ...] = ()
+    if array.learns:
+        turned = Each("point back", (*_exchange(array, "_BACK"), Do("HALF_BACK", array.phases)))
+        kick = (Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN"), Do("KICK", array.phases))
+        instants = Each("instant back", (Do("KEEP_BACK", POPULATIONS, kept_back(neuron.input_population,
+                                                                               neuron.output_population)),
+                                         If("goes on", (turned,))))
+        rows = Each("row", (Do("PRODUCTS", Count.STEPS), Do("PRODUCTS_DRAIN"), Do("APPLY", 2), Do("APPLIED", UPDATED)))
+        back = (If("learn", (Wait("VERDICT", "verdict"), If("error", (
+            Tell("latch back"), *kick, instants, Tell("sum"), rows)))),)
+    return (Wait("IDLE", "image"), Tell("load"), Do("LOAD", Count.LOADING), forward, *back, Tell("release"))
+
+
+def _exchange(array: ArrayDesign, suffix: str) -> tuple[Node, ...]:
+    """What neurons gain and lose over their reciprocal links, at one point of evaluation: first their products with their own
+    states go to the tree, then they hear the others."""
+    path = datapath(array)
+    waits = path.product + levels(array.units) + SUM_LATENCY - array.units        # clocks until the last sum is at its neuron
+    return (Do(f"TELL{suffix}", Count.UNITS), Do(f"HEAR{suffix}", Count.UNITS),
+            Do(f"HEARD{suffix}", max(path.drain + VOICE_LATENCY, waits)), Tell("latch gain"), Do(f"ENTER{suffix}"))
 
 
 def _at_positions(array: ArrayDesign, over: str, node: Node) -> Node:
@@ -232,6 +273,14 @@ GATES = Operation("gates", tuple(
 KEEP_GATES = Operation("kept gates", tuple(
     at for turn, population in enumerate(MIRRORED) for at in (
         At(turn, "gate_write"), At(turn, "state_shift"), At(turn, "gate_place", population))))
+
+
+def kept_back(population: int, output_population: int) -> Operation:
+    """The reverse signals of two populations into their words of a slot; the ring is in the order of the reverse circuit."""
+    fields = [At(turn, "state_shift") for turn in range(POPULATIONS)]
+    for word, which in ((REVERSE_A, population), (REVERSE_B, output_population)):
+        fields += [At(-which % POPULATIONS, "gate_write"), At(-which % POPULATIONS, "gate_place", word)]
+    return Operation("kept back", tuple(fields))
 
 
 def save(layer: LayerDesign) -> Operation:

@@ -101,16 +101,18 @@ class LutRings(RegisterRings):
 
 class BlockRings:
     """Block RAM: step starts in 16 words, of which eight stay zero; gates of every fold in words of their own, which stay there
-    until the way back.
+    until the way back. In a recurrent layer the latter has states, one slot for each instant; ``kept`` is the word that was
+    asked for a clock ago.
 
     Members
     -------
     slot : In(array.all_slots)
-        Of the memory of gates, constant while a neuron is worked on.
+        Of the memory of gates, constant while a neuron settles.
     """
 
     def __init__(self, m: Module, unit: Any) -> None:
         self.m, self.array, self.control, self.slot = m, unit.array, unit.control, unit.slot
+        self.kept = Signal(signed(unit.array.formats.displacement.bits), name="kept")
 
     @staticmethod
     def members(array: ArrayDesign) -> dict[str, Any]:
@@ -131,13 +133,16 @@ class BlockRings:
         here = population_size(array, point[-1 if array.design.kind == "shift" else GATED])
         if not array.learns:
             return here
-        settled = reverse_gate(array, point[0])
-        self.m.submodules.gates = gates = memory.Memory(shape=unsigned(len(settled)), depth=array.gate_words, init=[],
-                                                        attrs=BLOCK)
+        settled = point[0] if array.recurrent else reverse_gate(array, point[0])
+        shape = settled.shape() if array.recurrent else unsigned(len(settled))
+        self.m.submodules.gates = gates = memory.Memory(shape=shape, depth=array.gate_words, init=[], attrs=BLOCK)
         keep, show = write_port(gates, "keep"), read_port(gates, "show")
         address = Cat(control.gate_place, self.slot)[:len(show.addr)]
         self.m.d.comb += [show.addr.eq(address), keep.addr.eq(address), keep.data.eq(settled), keep.en.eq(control.gate_write)]
-        return Mux(control.reverse, show.data, here)
+        if not array.recurrent:
+            return Mux(control.reverse, show.data, here)
+        self.m.d.comb += self.kept.eq(show.data)               # states as they are, because links learn with them, too
+        return Mux(control.reverse, reverse_gate(array, show.data), here)
 
 
 RINGS: dict[str, type[RegisterRings | BlockRings]] = {"registers": RegisterRings, "lut": LutRings, "block": BlockRings}

@@ -24,6 +24,7 @@ from hdl.machine import Machine, Sides
 from hdl.parameter_access import ACCESS, NumberAccess, TokenAccess, access_layout
 from hdl.positions import Positions
 from hdl.program import SCAN_REST, Count, Do, datapath, nodes_of, programs
+from hdl.recurrence import Recurrence
 from hdl.settling import counted, during, settle
 
 IDLE = Machine("idle", (), 1)             # in place of one that an array lacks
@@ -92,6 +93,11 @@ class Sequencer(wiring.Component):
     begin, further, dense : Out(1), item_place : In(range(inputs)), tree_place : Out
         If some layer is a convolution: its window goes to the first position, to the next one, shows zeros, too; the input that
         an item is, and a product of reverse links.
+    load, begin, further : Out(1), exchanged_valid : In(1), exchanged : In(signed(drive bits))
+        If the layer is recurrent: it takes the points of an image; goes to the first frame, to the next one; what the tree says
+        of reciprocal links.
+    point : Out(range(inputs)), pointed : In(8)
+        Likewise: the input that is looked up, and its value a clock later.
     address, slot : Out
         To weight memories and units.
     tree_begin : Out(1)
@@ -125,6 +131,10 @@ class Sequencer(wiring.Component):
                 places = range(array.most_inputs)
                 members |= {"load": Out(1), "begin": Out(1), "further": Out(1), "dense": Out(1), "item_place": In(places),
                             "tree_place": Out(places)}
+            if array.recurrent:
+                members |= {"load": Out(1), "begin": Out(1), "further": Out(1), "exchanged_valid": In(1),
+                            "exchanged": In(signed(array.formats.drive.bits)), "point": Out(range(array.first.inputs)),
+                            "pointed": In(8)}
         else:
             word = signed(array.access_bits)
             members |= {"word": In(word), "access_word": Out(word), "tree_last": Out(1),
@@ -139,15 +149,18 @@ class Sequencer(wiring.Component):
         lasting = [node.clocks for text in texts.values() for node in nodes_of(text) if isinstance(node, Do)]
         longest = max(array.rows, array.parameter_rows, array.units, 2 * array.first.inputs * array.first.reverses, ACCESS,
                       *(layer.channels for layer in array.layers), *(clocks for clocks in lasting if isinstance(clocks, int)),
-                      *(layer.inputs + image_buffer.LATENCY for layer in array.layers if layer.window is not None),
-                      2 * array.rows * array.gathers)
+                      *(layer.inputs + image_buffer.LATENCY for layer in array.layers if layer.walked is not None),
+                      2 * array.rows * array.gathers, *(4 * (layer.slots - 1) for layer in array.layers if array.recurrent))
         most = {"links": datapath(array).drain, "main": longest, "scan": max(array.units, self.output_latency + 8)}
         self.machines = {name: Machine(name, text, most[name] + 1) for name, text in texts.items()}
         self.main, self.links, self.scan = (self.machines.get(name, IDLE) for name in ("main", "links", "scan"))
         self.positions: Positions | None = None
+        self.recurrence: Recurrence | None = None
         self.next = Signal(self.layout, name="next_control")          # of the next clock
         self.count, self.settling, self.reverse = self.main.count, Signal(name="settling"), Signal(name="reverse")
-        m.d.comb += [self.settling.eq(self.main.during("SETTLE", "SETTLE_BACK")),
+        self.phase = Signal(range(array.phases), name="phase")
+        self.half_step = Signal(range(array.half_steps), name="half_step")
+        m.d.comb += [self.settling.eq(self.main.during("SETTLE", "SETTLE_BACK", "HALF", "HALF_BACK", "KICK")),
                      self.reverse.eq(self.main.during("SETTLE_BACK"))]
         self._places(m)
         if array.own_K:
@@ -175,7 +188,11 @@ class Sequencer(wiring.Component):
             begins.append(self.base.eq(self.of_layer(array.bases)))
         if array.time_shared:
             self.place = Signal(range(array.folds), name="place")     # its slot in the memory of gates
-            m.d.sync += self.slot.eq(self.place)
+            self.chosen = Signal(range(array.units), name="chosen")   # a unit
+            ahead: Value = Const(0)
+            if array.recurrent:
+                self.slot_ahead = ahead = Signal(name="slot_ahead")
+            m.d.sync += self.slot.eq(self.place + ahead if array.recurrent else self.place)
             forward.append(self.place.eq(self.place + 1))
         else:
             begins.append(self.base.eq(0))
@@ -196,10 +213,11 @@ class Sequencer(wiring.Component):
     def _layers(self, m: Module) -> None:
         """Of a time-shared array."""
         array, main, links = self.array, self.main, self.links
-        with m.If(links.strobe("first fold")):                         # main is at the words of this fold
-            m.d.sync += self.links_base.eq(self.of_layer(array.bases) if array.windowed else self.base)
-        with m.If(links.strobe("next fold")):
-            m.d.sync += self.links_base.eq(self.following)
+        if links is not IDLE:
+            with m.If(links.strobe("first fold")):                     # main is at the words of this fold
+                m.d.sync += self.links_base.eq(self.of_layer(array.bases) if array.windowed else self.base)
+            with m.If(links.strobe("next fold")):
+                m.d.sync += self.links_base.eq(self.following)
         with m.If(main.strobe("first layer")):
             m.d.sync += [self.layer.eq(0), self.base.eq(0), self.place.eq(0)]
         with m.If(main.strobe("next layer")):
@@ -211,6 +229,8 @@ class Sequencer(wiring.Component):
 
         if array.windowed:
             self.positions = Positions(m, self)
+        if array.recurrent:
+            self.recurrence = Recurrence(m, self)
 
     def _places_of_K(self, m: Module) -> None:
         """Words of the memory of K; how far the displacement is shifted with which K1, K2 or K3 learns."""
@@ -241,8 +261,6 @@ class Sequencer(wiring.Component):
 
     def _settle(self, m: Module) -> None:
         array, main = self.array, self.main
-        self.phase = Signal(range(array.phases), name="phase")
-        self.half_step = Signal(range(array.half_steps), name="half_step")
         last_phase, stepped = Signal(name="last_phase"), Signal(name="stepped")
         m.d.comb += [last_phase.eq(self.phase == array.phases - 1), stepped.eq(self.settling & last_phase & self.half_step[0])]
         self.settled = last_phase & (self.half_step == array.half_steps - 1)
@@ -252,12 +270,18 @@ class Sequencer(wiring.Component):
                 m.d.sync += self.half_step.eq(self.half_step + 1)
             settle(m, array, self.next, phase=self.phase, half_step=self.half_step, reverse=self.reverse, base=self.base,
                    K_row=self.K_row if array.own_K else None)
+            if self.recurrence is not None:
+                self.recurrence.settle(last_phase)
         fresh = Signal(init=1, name="fresh")
         m.d.sync += fresh.eq(0)
         latches = main.strobe("latch") | main.strobe("latch back")
         with m.If(latches):
             m.d.comb += self.next.clear.eq(1)
             m.d.sync += [self.half_step.eq(0), self.phase.eq(0)]
+        if self.recurrence is not None:
+            with m.If(main.strobe("latch back")):
+                m.d.sync += self.half_step.eq(1)                      # an error is added to a state as a corrector adds
+            latches = latches | main.strobe("latch frame")
         m.d.comb += self.next.latch_drive.eq(latches | fresh)         # accumulators begin with the half that rounds
         depth = 1 if array.time_shared else control_latency(array.first) + 1
         stages = [Signal(name=f"stepped_{stage}") for stage in range(depth)]
@@ -283,8 +307,9 @@ class Sequencer(wiring.Component):
         self.row = Signal(range(array.rows + 1), name="row")          # of those of the states of a neuron
         m.d.comb += self.index.eq(item.index)
         base = Signal.like(self.base, name="base")
-        self.last = Signal(name="last_item") if array.gathers else item.last
-        self.pipeline = items = Items(array, base=base, index=self.index, value=item.value, last=self.last,
+        self.last = Signal(name="last_item") if array.gathers or array.recurrent else item.last
+        self.value = Signal.like(item.value, name="value") if array.recurrent else item.value
+        self.pipeline = items = Items(array, base=base, index=self.index, value=self.value, last=self.last,
                                       error=self.errors.payload, rate_shifts=self._rate_shifts())
         updates = main.during("UPDATE")
         if array.time_shared:                                         # words are fetched in even clocks, written in odd ones
@@ -292,6 +317,8 @@ class Sequencer(wiring.Component):
             m.d.sync += self.odd.eq(self.updating & ~self.odd)
             updates = updates & ~self.odd
         plays, issue = self.links.during("RUN") & self.allowed, items.issue
+        if self.recurrence is not None:
+            plays = main.during("FRAME")
         m.d.comb += [
             base.eq(Mux(issue.link, self.links_base, self.base)),
             self.start.eq(self.links.strobe("start") | main.strobe("start")),
@@ -303,6 +330,8 @@ class Sequencer(wiring.Component):
             m.d.comb += self.index.eq(self.count)
         if self.positions is not None:
             self.positions.items(m)
+        if self.recurrence is not None:
+            self.recurrence.items()
         self.size = self.of_layer([layer.units for layer in array.layers])     # neurons of this fold
         self.last_fold = Signal(name="main_last_fold")
         m.d.comb += self.last_fold.eq(self.fold == self.of_layer([layer.folds - 1 for layer in array.layers]))
@@ -311,11 +340,11 @@ class Sequencer(wiring.Component):
             self.size = Mux(self.last_fold, self.of_layer(sizes), self.size)
 
     def _rate_shifts(self) -> tuple[Value, Value]:
-        """Of links and biases of the layer that learns, whose errors may be magnified."""
-        magnified = [layer.magnified for layer in self.array.layers]
-        if not any(magnified):
+        """Of links and biases of the layer that learns, whose errors may be magnified, or whose steps are many."""
+        slowed = [layer.slowed for layer in self.array.layers]
+        if not any(slowed):
             return self.links_rate_shift, self.bias_rate_shift
-        return self.links_rate_shift + self.of_layer(magnified), self.bias_rate_shift + self.of_layer(magnified)
+        return self.links_rate_shift + self.of_layer(slowed), self.bias_rate_shift + self.of_layer(slowed)
 
     # ------------------------------------------------------------- outputs
 
@@ -324,7 +353,6 @@ class Sequencer(wiring.Component):
         array, main, scan = self.array, self.main, self.scan
         self.learns, learn = Signal(name="main_learn"), Signal(name="main_learn_flag")     # the latter where none learns, too
         if array.time_shared:
-            self.chosen = Signal(range(array.units), name="chosen")   # a unit
             with m.If(main.strobe("first layer")):
                 m.d.sync += [self.learns.eq(self.learn & array.learns), learn.eq(self.learn)]
             ending = self.count == self.size - 1
@@ -384,7 +412,7 @@ class Sequencer(wiring.Component):
             with m.If(main.during("RESTORE")):
                 m.d.comb += self.index.eq(self.row)
         still = ("UPDATED",) if array.design.signs else ()               # the sign is needed later than the whole signal
-        signals = ("TREE_START", "TREE", "WINDOW_TREE", "TREE_DRAIN", "UPDATE_START", "UPDATE", "GATHER")
+        signals = ("TREE_START", "TREE", "WINDOW_TREE", "TREE_DRAIN", "UPDATE_START", "UPDATE", "GATHER", "TELL", "TELL_BACK")
         with m.If(main.during(*signals, *still)):
             m.d.comb += self.next.reverse_enable.eq(1)
         self.judged, self.erred = Signal(name="judged"), Signal(name="erred")    # the verdict, until main looks at it
@@ -421,7 +449,8 @@ class Sequencer(wiring.Component):
                 Count.BACK: self.count == 2 * array.first.inputs - 1,
                 Count.INPUTS: self.count == self.of_layer([layer.inputs - 1 for layer in array.layers]),
                 Count.LOADING: self.count == array.first.inputs + image_buffer.LATENCY - 2,
-                Count.PARAMETERS: self.count == self.of_layer([2 * layer.links + 1 for layer in array.layers])}
+                Count.PARAMETERS: self.count == self.of_layer([2 * layer.links + 1 for layer in array.layers]),
+                Count.STEPS: self.count == 4 * (array.first.slots - 1) - 1}
         flags: dict[str, Value | bool] = {
             "learn": self.learns, "error": self.erred,
             "last fold": self.last_fold if any(layer.folds > 1 for layer in array.layers) else True}
@@ -432,6 +461,8 @@ class Sequencer(wiring.Component):
                       "last layer": last_layer, "last layer backwards": self.layer == min(learning, default=0)}
             if self.positions is not None:
                 flags |= self.positions.flags
+            if self.recurrence is not None:
+                flags |= self.recurrence.flags
             events = {"image": self.available, "full": full, "receiver": ~last_layer | free, "verdict": self.judged}
             of_links = Sides(events={"go": main.strobe("go"), "latch": main.strobe("latch")},
                              flags={"last fold": flags["last fold"]} | {"last position": flags.get("last position", True)})
@@ -445,10 +476,12 @@ class Sequencer(wiring.Component):
                 Count.UNITS: self.scanned, Count.LEAVING: self.scan.count == self.leaving + SCAN_REST - 1}))
         issue = self.pipeline.issue
         of_links.played = {"RUN": (issue.link, item.last)}
-        links.build(m, of_links)
+        if links is not IDLE:
+            links.build(m, of_links)
         main.build(m, Sides(events=events, flags=flags, last=ends, otherwise={"IDLE": access.begin}, played={
             "UPDATE": (issue.update, item.last), "GATHER": (self.items.valid, item.last),
-            "WINDOW_TREE": (self.items.valid, item.last), "ERRORS": (issue.error, self.count == self.size - 1)}), access.states)
+            "FRAME": (issue.link, item.last), "WINDOW_TREE": (self.items.valid, item.last),
+            "ERRORS": (issue.error, self.count == self.size - 1)}), access.states)
 
     # ------------------------------------------------------------- the control word
 

@@ -35,9 +35,9 @@ CLOCKS_PER_ERROR = 2                      # of errors that come from the memory 
 class Image:
     """What the timing must know of an image; ``check`` raises ``InputError`` if it does not fit a design.
 
-    ``nonzero``: inputs that are not 0; ``inputs``: which they are, if the first layer is a convolution. ``hidden``: for each
-    layer but the last, which of its outputs are not 0. ``learn``: it is learnt; ``error``: and has an error. ``outputs``: they
-    are asked for.
+    ``nonzero``: inputs that are not 0; ``inputs``: which they are, if the first layer is a convolution or recurrent.
+    ``hidden``: for each layer but the last, which of its outputs are not 0. ``learn``: it is learnt; ``error``: and has an
+    error. ``outputs``: they are asked for.
     """
 
     nonzero: int
@@ -51,9 +51,10 @@ class Image:
         layers = design.network.layers
         if not 0 <= self.nonzero <= layers[0]:
             raise InputError(f"nonzero must be 0 to {layers[0]}, the inputs of the network, not {self.nonzero}")
-        if design.layers[0].window is not None and (len(self.inputs), sum(map(bool, self.inputs))) != (layers[0], self.nonzero):
+        if design.layers[0].walked is not None and (len(self.inputs), sum(map(bool, self.inputs))) != (layers[0], self.nonzero):
+            kind = "is a convolution" if design.layers[0].window is not None else "takes frames"
             raise InputError(f"inputs must tell of {layers[0]} inputs which {self.nonzero} are not 0, because the first layer "
-                             f"is a convolution, not of {len(self.inputs)} with {sum(map(bool, self.inputs))}")
+                             f"{kind}, not of {len(self.inputs)} with {sum(map(bool, self.inputs))}")
         sizes = tuple(len(values) for values in self.hidden)
         if sizes != layers[1:-1]:
             raise InputError(f"hidden must tell of {list(layers[1:-1])} outputs, not {list(sizes)}")
@@ -80,8 +81,8 @@ class Job:
     """An image on its way through an array.
 
     ``available``: the clock from which it is there. ``ready``: for each of the array's layers, the clock in which each nonzero
-    input, and the bias, is on offer. ``taps``: for each layer and position of a convolution the links whose input is not zero,
-    and the bias. ``latched``: for each layer and fold. ``outputs``, ``errors``: of the array's last layer.
+    input, and the bias, is on offer. ``taps``: for each layer and position of a convolution, or each frame, the links whose
+    input is not zero, and the bias. ``latched``: for each layer and fold. ``outputs``, ``errors``: of the array's last layer.
     """
 
     image: Image
@@ -96,13 +97,15 @@ class Job:
 
 @dataclass(kw_only=True)
 class Machine:
-    """Where a machine stands: the first clock of its state, its image, a layer, position and fold; when it started a list."""
+    """Where a machine stands: the first clock of its state, its image, a layer, position, fold and instant; when it started a
+    list."""
 
     clock: int = 0
     job: Job | None = None
     layer: LayerDesign
     position: int = 0
     fold: int = 0
+    instant: int = 0
     started: int = 0
 
     @property
@@ -127,7 +130,7 @@ class ArrayClocks:
         self.array, self.between = array, between
         first = array.first
         self.output_latency = 0 if array.time_shared else control_latency(first) + output_latency(first)
-        self.settling = array.half_steps * array.phases
+        self.settling = 0 if array.recurrent else array.half_steps * array.phases        # amid which items may be issued
         self.issue_phases = issue_phases(datapath(array), array.first.half_step)
         self.latch = -self.settling - 1               # of the forward settling that may be under way
         self.released: list[int] = []
@@ -173,6 +176,11 @@ class ArrayClocks:
                 for fold in range(machine.layer.folds):
                     machine.fold = fold
                     yield from self._run(machine, node.body)
+            elif node.over in ("instant", "instant back", "point", "point back", "row"):
+                for number in range(self._turns(machine.layer, node.over)):
+                    if "instant" in node.over:
+                        machine.instant = number
+                    yield from self._run(machine, node.body)
             elif node.over != "layer":
                 for position in range(machine.layer.positions):
                     machine.position = position
@@ -183,10 +191,17 @@ class ArrayClocks:
                     machine.layer = layer
                     yield from self._run(machine, node.body)
 
+    @staticmethod
+    def _turns(layer: LayerDesign, over: str) -> int:
+        """How often a recurrent layer goes through a loop."""
+        return 2 if "point" in over else layer.links + 1 if over == "row" else layer.slots - 1
+
     def _flag(self, machine: Machine, name: str) -> bool:
         layer = machine.layer
         if name == "last fold":
             return machine.fold == layer.folds - 1
+        if layer.recurrence is not None and name in ("new frame", "goes on"):
+            return machine.instant % layer.recurrence.steps == 0 if name == "new frame" else machine.instant < layer.slots - 2
         return {"learn": machine.work.learn, "error": machine.work.image.error, "reverses": layer.reverses,
                 "window": layer.window is not None, "clears": layer.clears}[name]
 
@@ -220,6 +235,8 @@ class ArrayClocks:
             return 2 * (machine.layer.links + 1)
         if clocks is Count.BACK:
             return CLOCKS_PER_ERROR * machine.layer.inputs
+        if clocks is Count.STEPS:
+            return 4 * (machine.layer.slots - 1)
         return machine.layer.inputs if clocks is Count.INPUTS else self.output_latency + SCAN_REST
 
     def _wait(self, machine: Machine, event: str) -> Steps:
@@ -258,7 +275,7 @@ class ArrayClocks:
         layer, job, begins = machine.layer, machine.work, machine.clock
         ready = job.ready[layer.index - self.array.first.index]
         first = machine.started + (activation_list.LATENCY if layer.index else image_buffer.LATENCY)
-        if layer.window is not None and node.stream == "inputs":
+        if layer.walked is not None and node.stream == "inputs":
             self._walk(machine, node)
         elif node.operation == "link":
             machine.clock = self.links(first, ready) + 1
@@ -283,8 +300,9 @@ class ArrayClocks:
             machine.clock = clock + layer.links + 1
             return
         place = layer.index - self.array.first.index
+        window_at = machine.position if layer.recurrence is None else machine.instant // layer.recurrence.steps
         before = 0
-        taps, settled = machine.work.taps[place][machine.position], self.latch + 1 + self.settling
+        taps, settled = machine.work.taps[place][window_at], self.latch + 1 + self.settling
         for tap in taps:
             if clock >= settled:                              # from then on none waits
                 break
@@ -322,11 +340,11 @@ class ArrayClocks:
 
 
 def _taps(layer: LayerDesign, image: Image) -> list[list[int]]:
-    """``Job.taps`` of a layer; none of one that is no convolution."""
-    if layer.window is None:
+    """``Job.taps`` of a layer; none of one that sees all its inputs at once."""
+    if layer.walked is None:
         return []
     there = np.array([image.hidden[layer.index - 1] if layer.index else image.inputs], bool)
-    return [[*map(int, np.flatnonzero(taps)), layer.links] for taps in layer.window.patches(there)[0]]
+    return [[*map(int, np.flatnonzero(taps)), layer.walked.taps] for taps in layer.walked.patches(there)[0]]
 
 
 def _latest(ready: Sequence[int]) -> list[int]:

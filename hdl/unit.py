@@ -31,12 +31,13 @@ from hdl.array_design import ArrayDesign
 from hdl.bracket import BRACKETS, ProgrammableBracket
 from hdl.control import control_layout
 from hdl.coupling_update import CouplingUpdate
+from hdl.exchange import Exchange
 from hdl.gate import gated, not_extinct, wide
 from hdl.gathered_sums import GatheredSums
 from hdl.multiplier import Multiplier
 from hdl.narrow import clamp
 from hdl.operands import sign_of
-from hdl.ring import RINGS, shift_ring
+from hdl.ring import RINGS, BlockRings, shift_ring
 from hdl.selection import SELECTIONS
 from hdl.word_update import WORD_UPDATES
 
@@ -87,12 +88,20 @@ class Unit(wiring.Component):
                            clear=control.clear)
         output, reverse_signal = point[neuron.output_population], point[-neuron.input_population % POPULATIONS]
         drive = self._drive(m, product, selection.accumulates())
+        entering = bracket.own(point, drive)
+        if array.recurrent:
+            assert isinstance(rings, BlockRings)
+            exchange = Exchange(m, self, point, rings.kept)
+            output, reverse_signal = exchange.voice, exchange.own
+            entering = exchange.entering(self.accumulator, drive)
+            if array.learns:
+                entering = entering | exchange.remembered()
 
         if array.learns and array.design.signs:
             half = sign_of(reverse_signal).shift_left(array.design.sign_shift)
             reverse_signal = Mux(control.reverse_sign, half, reverse_signal)
         broadcast = Signal(signed(array.broadcast_bits), reset_less=True, name="broadcast")
-        m.d.sync += broadcast.eq(bracket.own(point, drive) | control.broadcast_b
+        m.d.sync += broadcast.eq(entering | control.broadcast_b
                                  | gated(reverse_signal, control.reverse_enable, array.broadcast_bits))
         operand, word = self._gate(m, rings.gate(point)) | word_update.operand(), word_update.output()
         if array.own_K:
@@ -102,7 +111,9 @@ class Unit(wiring.Component):
                      multiplier.b.eq(bracket.operand(point, broadcast, drive, product)),
                      half_step.eq(self._half_step(m, rings.start(new_word), point[bracket.TAPPED], product)),
                      self.product.eq(product[array.operand_scale:])]
-        change = GatheredSums(m, self, product).change() if array.gathers else product
+        change: Value = GatheredSums(m, self, product).change() if array.gathers else product
+        if array.recurrent:
+            change = Cat(Const(0, array.operand_scale), self.accumulator).as_signed()
         word_update.write(change, selection.selected, output)
         if array.own_K:
             assert isinstance(bracket, ProgrammableBracket)
@@ -117,10 +128,19 @@ class Unit(wiring.Component):
         array, shift = self.array, self.array.link_shift
         accumulator = Signal(signed(array.sum_bits), reset_less=True, name="accumulator")
         drive = Signal(signed(array.formats.drive.bits), reset_less=True, name="drive")
-        with m.If(self.control.latch_drive):
+        term, control, self.accumulator = product[array.operand_scale:].as_signed(), self.control, accumulator
+        with m.If(control.latch_drive):
             m.d.sync += [drive.eq(clamp(accumulator[shift:].as_signed(), len(drive))), accumulator.eq(1 << shift >> 1)]
+        if array.recurrent:
+            with m.Elif(control.latch_gain):
+                m.d.sync += accumulator.eq(1 << shift >> 1)
+        if array.recurrent and array.learns:
+            with m.Elif(control.begin_sum):
+                m.d.sync += accumulator.eq(0)
+            with m.Elif(accumulates & control.subtract):
+                m.d.sync += accumulator.eq(accumulator - term)
         with m.Elif(accumulates):
-            m.d.sync += accumulator.eq(accumulator + product[array.operand_scale:].as_signed())
+            m.d.sync += accumulator.eq(accumulator + term)
         return drive
 
     def _gate(self, m: Module, entering: Value) -> Value:

@@ -29,6 +29,8 @@ class WindowList(wiring.Component):
     window : Window
     value : int or Shape
         Of a point: 8 bits of an image, or a signed displacement.
+    looks : bool
+        Whether points are looked up, too, while nothing is played.
 
     Members
     -------
@@ -44,16 +46,19 @@ class WindowList(wiring.Component):
         Taps that are not zero in ascending order, then one final item with ``index`` = taps, ``value`` = 0 and ``last``.
     place : Out(range(inputs))
         The input that an item is.
+    look : In(range(inputs)), looked : Out(value)
+        With ``looks``: a point, and its value a clock later, from the second clock after the last item on.
 
     One memory of a word for each point.
     """
 
-    def __init__(self, window: Window, value: int | signed) -> None:
-        self.window, self.value = window, value
+    def __init__(self, window: Window, value: int | signed, *, looks: bool = False) -> None:
+        self.window, self.value, self.looks = window, value, looks
+        looking = {"look": In(range(window.inputs)), "looked": Out(value)} if looks else {}
         super().__init__({
             "written_valid": In(1), "written_last": In(1), "written": In(value), "begin": In(1), "further": In(1),
             "start": In(1), "dense": In(1), "items": Out(stream.Signature(item_layout(window.taps, value))),
-            "place": Out(range(window.inputs))})
+            "place": Out(range(window.inputs)), **looking})
 
     def elaborate(self, platform: object) -> Module:
         m, window = Module(), self.window
@@ -102,8 +107,11 @@ class WindowList(wiring.Component):
         ends, starts = Signal(name="ends"), Signal(name="starts")
         m.d.sync += starts.eq(self.start)
         m.d.comb += [
-            ends.eq(tap == window.taps), go.eq(~items.valid | items.ready), out_of.addr.eq(place), out_of.en.eq(go),
+            ends.eq(tap == window.taps), go.eq(~items.valid | items.ready), out_of.en.eq(go),
+            out_of.addr.eq(Mux(active, place, self.look) if self.looks else place),
             items.payload.index.eq(taps[2]), self.place.eq(places[2])]
+        if self.looks:
+            m.d.comb += self.looked.eq(out_of.data)
         with m.If(go):
             m.d.sync += [
                 *(late.eq(early) for early, late in zip([active, *there], there, strict=False)),

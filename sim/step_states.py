@@ -16,6 +16,7 @@ from golden_model.arithmetic import Array
 from golden_model.circuits import MIRROR
 from golden_model.model import Model
 from golden_model.network import POPULATIONS
+from golden_model.wirings.recurrent import RecurrentState
 from hdl.array import unit_module
 from hdl.core import array_name
 from hdl.design import Design
@@ -86,6 +87,9 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
     forward: list[list[Array]] = []
     for index, (wiring, layer, state) in enumerate(zip(network.wirings, model.layers, states, strict=True)):
         forward.append([])
+        if isinstance(state, RecurrentState):
+            forward[-1] += state.course.states[1:]
+            continue
         drive = wiring.drive(arithmetic, state.inputs, layer, index)
         circuits.settle(arithmetic, drive, wiring.each_neuron(layer.coupling), index, record=forward[-1])
     reverse: list[list[Array]] = [[] for _ in model.layers]
@@ -96,6 +100,10 @@ def golden_steps(model: Model, image: Array, label: int | None) -> list[LayerSte
         trained = any(each is not None for each in rate_shifts.values())
         for index in range(last, network.learning.frozen - 1, -1) if trained and error.any() else ():
             wiring, layer = network.wirings[index], model.layers[index]
+            if isinstance(states[index], RecurrentState):             # as the error came in, and back to the first step
+                r = wiring.settle_reverse(arithmetic, states[index], error, layer, index)
+                reverse[index] += r[:0:-1]
+                continue
             r = circuits.settle_reverse(arithmetic, states[index].displacement, error, wiring.each_neuron(layer.coupling),
                                         index, record=reverse[index])
             if index:

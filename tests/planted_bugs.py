@@ -61,11 +61,15 @@ def without(node: Node) -> Callable[[Node], tuple[Node, ...]]:
 
 def planted_unit(module: str, right: str, wrong: str) -> type[Unit]:
     """The processing unit with a bug in its own module, or in that of a part that is handed to it."""
-    changed = planted(module, right, wrong)
+    original, changed = importlib.import_module(module), planted(module, right, wrong)
     if module == Unit.__module__:
         return changed.Unit  # type: ignore[no-any-return]
+    unit = planted(Unit.__module__, "The processing unit: one neuron", "The processing unit: one neuron")
+    for name, value in list(vars(unit).items()):
+        if getattr(original, name, None) is value and value is not None:
+            setattr(unit, name, getattr(changed, name))
 
-    class Wrong(Unit):
+    class Wrong(unit.Unit):  # type: ignore[name-defined, misc]
         def __init__(self, array: ArrayDesign) -> None:
             super().__init__(array)
             for part in ("selection", "rings", "bracket", "word_update"):

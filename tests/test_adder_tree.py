@@ -23,6 +23,7 @@ SHAPES = {                                # sizes of layers, units of the last o
 }
 TIME_SHARED = {                           # sizes of layers, units of the array, formats
     "banks": ((1, 5, 4, 3), 2, SMALL), "one_bank": ((2, 3, 8), 3, COARSE), "one_input": ((1, 1, 3), 1, Formats()),
+    "one_input_in_banks": ((1, 1, 1, 3), 1, Formats()),
 }
 
 

@@ -17,7 +17,7 @@ from golden_model.engine import CompiledModel
 from golden_model.errors import InputError
 from golden_model.fixed_point import Format, Overflow
 from golden_model.model import Model
-from golden_model.network import Formats, Integration, Learning, Network, Neuron
+from golden_model.network import Formats, Integration, Learning, Network, Neuron, Wiring
 from hdl import emit
 from hdl.design import Design
 from random_designs import Case, cases
@@ -29,13 +29,14 @@ from wuxing.reports.console import plain
 # ---------------------------------------------------------------- circuits that must equal the golden model
 
 
-def network(layers, neuron=None, steps=3, dt=0.5, formats=None, **learning_entries):
-    return Network(layers=layers, neuron=Neuron(**neuron or {}), formats=Formats(**formats or {}),
+def network(layers, neuron=None, steps=3, dt=0.5, formats=None, wiring=(), **learning_entries):
+    return Network(layers=layers, neuron=Neuron(**neuron or {}), formats=Formats(**formats or {}), wiring=Wiring(layers=wiring),
                    integration=Integration(steps=steps, dt=dt), learning=Learning(epochs=4, halvings=1, **learning_entries))
 
 
 UNEQUAL = {"K1": (0.5, 1.0, -0.5, 1.5, 0.0), "K2": (0.5, -1.0, 0.5, 0.5, 1.0), "K3": (1.0, 0.5, 0.0, 1.5, 0.5),
            "rest": (0.5, 0.75, 1.0, 1.0, 0.75), "input_population": 3, "output_population": 0}
+ROUNDED: dict[str, Any] = {"bracket": Format(18, 12)}
 LONG_K: dict[str, Any] = {"coupling": Format(24, 22), "bracket": Format(18, 12)}
 ALL_K = {"K1": 2.0**-6, "K2": 2.0**-6, "K3": 2.0**-7}
 CONFIGURATIONS = {
@@ -83,6 +84,21 @@ CONFIGURATIONS = {
                         links=0.0, K3_minimum=1.5, frozen=1), units=(3, 2, 2), kind="programmable"),
     "K1 and K2 learn at rates of their own, all of a layer": Design(
         network=network((5, 4, 3), formats=LONG_K, K1=2.0**-7, K2=2.0**-5, bias=0.0), kind="programmable"),
+    "time-shared array of two neurons that stand alone": Design(
+        network=network((3, 1, 1, 2), steps=4), units=(1, 1, 2), arrangement="time-shared 0-1"),
+    "recurrent": Design(network=network((12, 5, 3), wiring=("recurrent 3 steps 2 K3 0.5", "full"), formats=ROUNDED)),
+    "recurrent, two layers behind it in one array": Design(
+        network=network((10, 9, 4, 3), {"K3": (0.5,) * 5, "K1": (1.0,) * 5, "input_population": 3, "output_population": 2},
+                        dt=0.25, wiring=("recurrent 5 steps 1 K3 1", "full", "full"), formats=ROUNDED)),
+    "recurrent, one neuron, one frame": Design(network=network((3, 1, 2), {"rest": (0.75,) * 5}, formats=ROUNDED,
+                                                               wiring=("recurrent 1 steps 1 K3 0.5", "full"))),
+    "recurrent, biases alone learn": Design(network=network((6, 4, 3), links=0.0, bias=0.25, formats=ROUNDED,
+                                                            wiring=("recurrent 2 steps 3 K3 1.5", "full")), target="ecp5"),
+    "recurrent, frozen": Design(network=network((6, 4, 3, 3), frozen=1, formats=ROUNDED,
+                                                wiring=("recurrent 2 steps 2 K3 0.5", "full", "full")),
+                                arrangement="time-shared 0-0"),
+    "recurrent, no learning": Design(network=network((6, 4, 3), wiring=("recurrent 3 steps 1 K3 0.5", "full"),
+                                                     formats=ROUNDED), learns=False),
     "time-shared array, K learns with links and biases": Design(
         network=network((5, 7, 4, 3), formats=LONG_K, **ALL_K), units=(3, 3, 3), kind="programmable",
         arrangement="time-shared"),
@@ -136,9 +152,11 @@ def compared(case, **options):
 def states_of(case):
     """How many states of neurons there must be: forward for all images, reverse for those with an error, by layer."""
     net = case.design.network
-    steps, model = 5 * net.integration.steps, CompiledModel(net, "fixed", case.values)
-    forward = steps * sum(net.layers[1:]) * (len(case.images) + len(case.taught))
-    reversed_ = steps * sum(net.layers[1 + net.learning.frozen:]) if any(layer.learns for layer in case.design.layers) else 0
+    model = CompiledModel(net, "fixed", case.values)
+    words = [5 * size * (wiring.uses if wiring.reciprocal else net.integration.steps)
+             for wiring, size in zip(net.wirings, net.layers[1:], strict=True)]
+    forward = sum(words) * (len(case.images) + len(case.taught))
+    reversed_ = sum(words[net.learning.frozen:]) if any(layer.learns for layer in case.design.layers) else 0
     wrong = 0
     for start, stop, epoch in rate_schedule(net, len(case.taught)):
         for image, label in zip(case.taught[start:stop], case.labels[start:stop], strict=True):

@@ -12,6 +12,8 @@ from hdl.design import Design, units_within
 from hdl.layer_design import signed_digits
 
 NETWORK = Network(layers=(6, 4, 3))
+RECURRENT = Network(layers=(6, 8, 3), wiring=Wiring(layers=("recurrent 2 steps 1 K3 1", "full")), formats=Formats(
+    bracket="Q6.12"))
 CONVOLUTION = Network(layers=(6, 8, 3), wiring=Wiring(layers=("convolution 2x2 stride 1 of 3x2x1", "full")))
 
 
@@ -88,8 +90,32 @@ REFUSED = [
      "learning.links must be a power of two for integer arithmetic, not 0.06; the nearest is 2**-4"),
     # which wiring
     ({"network": Network.from_dict({"layers": [6, 8, 3], "wiring": {"layers": ["recurrent 2 steps 1 K3 1", "full"]}})},
-     ("a core must settle once for each image, but wiring.layers has a recurrent layer, for which there is no hardware yet; "
-      "replace it by a full layer")),
+     ('the bracket must fit the 18-bit operand of target portable, but layer 0 needs 19 bits; set formats.bracket = "Q6.12"')),
+    ({"network": Network(layers=(6, 4, 4, 3), wiring=Wiring(layers=("full", "recurrent 2 steps 1 K3 1", "full")))},
+     "only the first layer of a core may be recurrent, but layer 1 is; replace it by a full layer"),
+    ({"network": replace(RECURRENT, wiring=Wiring(layers=("recurrent 2 steps 1 K3 1 every frame", "full")))},
+     ("a recurrent layer of a core must send what its neurons say after the last frame, but wiring.layers has recurrent 2 "
+      "steps 1 K3 1 every frame; leave out every frame")),
+    ({"network": RECURRENT, "arrangement": "parallel"},
+     ("a recurrent layer must be served by a time-shared array of its own, but arrangement is parallel; choose time-shared "
+      "0-0")),
+    ({"network": RECURRENT, "arrangement": "time-shared"},
+     ("a recurrent layer must be served by a time-shared array of its own, but arrangement is time-shared; choose time-shared "
+      "0-0")),
+    ({"network": RECURRENT, "units": (3, 3)},
+     "layer 0 must have 8 processing units, one for each neuron, because it is recurrent, not 3"),
+    ({"network": replace(RECURRENT, learning=Learning(bias_instinct="sign"))},
+     ("a core that learns a recurrent layer must have learning.links_instinct and bias_instinct proportional, not sign; change "
+      "it, or generate a core that only infers")),
+    ({"network": RECURRENT, "kind": "programmable"},
+     "a time-shared array must be of kind shift, not programmable; choose kind shift"),
+    ({"network": replace(RECURRENT, neuron=Neuron(rest=(1.0, 0.5, 1.0, 1.0, 1.0)))},
+     ("a time-shared array must have one neuron.rest for all five populations, not [1.0, 0.5, 1.0, 1.0, 1.0]; give it one "
+      "value, as a recurrent layer needs")),
+    ({"network": replace(RECURRENT, wiring=Wiring(layers=("recurrent 2 steps 1 K3 0.6875", "full")), formats=Formats(
+        bracket="Q6.12", coupling="Q2.4"))},
+     ("K3 of a recurrent layer of kind shift must be signed powers of two or sums of two, not 0.6875; choose values that are, "
+      "as a recurrent layer needs")),
     ({"network": CONVOLUTION, "arrangement": "parallel"},
      ("convolutions must be served by one time-shared array that serves layer 0 too, but arrangement is parallel; "
       "choose time-shared, or time-shared 0-0")),

@@ -23,6 +23,15 @@ K = {"K1": 2.0**-6, "K2": 2.0**-6, "K3": 2.0**-6}
 LONG_K = Formats(bracket="Q6.12", coupling="Q2.22")
 DESIGNS = {
     "one unit a neuron": Design(network=Network(layers=(9, 5, 3))),
+    "recurrent, others in an array for all": Design(network=Network(
+        layers=(12, 5, 4, 3), integration=Integration(steps=2), formats=Formats(bracket="Q6.12"),
+        wiring=Wiring(layers=("recurrent 3 steps 2 K3 0.5", "full", "full")))),
+    "recurrent, one step for each frame": Design(network=Network(
+        layers=(15, 20, 3), integration=Integration(steps=2), formats=Formats(bracket="Q6.12"),
+        wiring=Wiring(layers=("recurrent 5 steps 1 K3 1", "full")))),
+    "recurrent, frozen": Design(network=Network(
+        layers=(8, 2, 3, 3), integration=Integration(steps=2), learning=Learning(frozen=1), formats=Formats(bracket="Q6.12"),
+        wiring=Wiring(layers=("recurrent 2 steps 1 K3 0.5", "full", "full"))), arrangement="time-shared 0-0"),
     "folded, three layers, first one frozen": Design(
         network=Network(layers=(13, 7, 4, 3), integration=Integration(steps=2), learning=Learning(frozen=1)),
         units=(3, 4, 2)),
@@ -76,7 +85,7 @@ def described(model, image, label, learn, outputs):
                  hidden=tuple(state.displacement[unit][0] != 0 for state in states[:-1]))
 
 
-@pytest.mark.parametrize("name", list(DESIGNS)[:15])
+@pytest.mark.parametrize("name", list(DESIGNS)[:18])
 def test_every_reply_comes_in_the_clock_of_the_timing(name):
     design = DESIGNS[name]
     network = design.network

@@ -90,7 +90,7 @@ BUGS = {
     "half step is not rounded": ("hdl.unit", "Cat(Const(1, 1), change)", "Cat(Const(0, 1), change)"),
     "half step wraps": ("hdl.unit", "clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),
     "predictor is gated like a corrector": ("hdl.unit", 'Cat(Const(0, 1), gates["predictor_gate"])', 'gates["predictor_gate"]'),
-    "drive is not rounded": ("hdl.unit", "accumulator.eq(1 << shift >> 1)", "accumulator.eq(0)"),
+    "drive is not rounded": ("hdl.unit", "len(drive))), accumulator.eq(1 << shift >> 1)", "len(drive))), accumulator.eq(0)"),
     "update is cut off": ("hdl.word_update", "(Cat(Const(1, 1), word)", "(Cat(Const(0, 1), word)"),
     "all units write": ("hdl.word_update", "& (selected | ~control.write_one)", ""),
 }

@@ -15,7 +15,9 @@ import numpy as np
 from golden_model import links, reciprocal
 from golden_model.errors import InputError
 from golden_model.ring import POPULATIONS
+from golden_model.wirings.convolution import Convolution
 from golden_model.wirings.protocol import Array, LayerState, LayerWiring
+from golden_model.wirings.window import Window
 
 if TYPE_CHECKING:
     from golden_model.arithmetic import Arithmetic
@@ -101,6 +103,10 @@ class Recurrent(LayerWiring):
     def shape(self, inputs: int, neurons: int) -> tuple[int, int]:
         own = neurons // self.emissions
         return own, inputs // self.frames + own
+
+    def window(self, inputs: int) -> Window:
+        """What it sees of its inputs, frame after frame, as if a window moved over the rows of an image."""
+        return Convolution((1, 1), 1, self.frames, 1, inputs // self.frames)
 
     @property
     def instants(self) -> int:

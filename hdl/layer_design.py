@@ -330,7 +330,7 @@ class LayerDesign:
         bracket = self.exact_widths["bracket"] if formats.bracket is None else formats.bracket.bits
         needed = {"formats.weight": formats.weight.bits, "formats.drive (bias)": formats.drive.bits,
                   "formats.displacement (gate)": gate, "the bracket": bracket,
-                  "the inputs": self.broadcast_bits + self.operand_scale}
+                  "the inputs": (self.broadcast_bits if self.recurrence is None else self.passing_bits) + self.operand_scale}
         if self.learns:
             needed["formats.error"] = formats.error.bits
             needed["inputs times rate"] = self.update_operand_bits

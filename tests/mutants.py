@@ -27,7 +27,8 @@ MUTANTS = (
            "clamp(accumulator[shift + 1:].as_signed()"),
     Mutant("drive wraps instead of saturating", "unit.py",
            "clamp(accumulator[shift:].as_signed(), len(drive))", "accumulator[shift:][:len(drive)].as_signed()"),
-    Mutant("accumulator begins without the half", "unit.py", "accumulator.eq(1 << shift >> 1)", "accumulator.eq(0)"),
+    Mutant("accumulator begins without the half", "unit.py", "len(drive))), accumulator.eq(1 << shift >> 1)",
+           "len(drive))), accumulator.eq(0)"),
     Mutant("half step wraps instead of saturating", "unit.py", "clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),
     Mutant("half step rounds down", "unit.py", "Cat(Const(1, 1), mean)", "Cat(Const(0, 1), mean)"),
     Mutant("half step takes its neighbour's point", "unit.py", "point[bracket.TAPPED]", "point[bracket.TAPPED + 1]"),
@@ -42,7 +43,7 @@ MUTANTS = (
     Mutant("reverse signal from the wrong population", "unit.py", "point[-neuron.input_population % POPULATIONS]",
            "point[(1 - neuron.input_population) % POPULATIONS]"),
     # the bracket
-    Mutant("ring turned the other way", "bracket.py", "x[MOTHER] + x[PREY]", "x[CHILD] + x[PREDATOR]"),
+    Mutant("ring turned the other way", "bracket.py", "0, x[MOTHER] + x[PREY]", "0, x[CHILD] + x[PREDATOR]"),
     Mutant("self-limitation feeds", "bracket.py", "(scale - in_common)) - self._limited",
            "(scale - in_common)) + self._limited"),
     Mutant("pair of the last half step not cleared", "bracket.py", "Mux(self.control.clear, 0, x[MOTHER] + x[PREY])",
@@ -112,7 +113,7 @@ MUTANTS = (
 
     # a time-shared array
     Mutant("time-shared: inputs of layers not aligned", "operands.py",
-           "layer.input_bits - layer.alignment) << layer.alignment", "layer.input_bits - layer.alignment)"),
+           "<< layer.network.input_shift(0) + layer.alignment", "<< layer.network.input_shift(0)"),
     Mutant("time-shared: link sum wraps", "unit.py", "clamp(accumulator[shift:].as_signed(), len(drive))",
            "accumulator[shift:][:len(drive)].as_signed()"),
     Mutant("time-shared: half step wraps", "unit.py", "clamp(rounded, s.bits)", "rounded[:s.bits].as_signed()"),

@@ -5,9 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hdl.layer_design import Choices, LayerDesign
-
-SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from POPULATIONS on
+from hdl.layer_design import SLOT, Choices, LayerDesign
 
 
 @dataclass(frozen=True)
@@ -77,9 +75,8 @@ class ArrayDesign:
         return self.first.recurrence is not None
 
     @property
-    def sums(self) -> bool:
-        """A unit sums up products, of positions or of steps, before a word is updated."""
-        return self.gathers or (self.recurrent and self.learns)
+    def keeps_instants(self) -> bool:
+        return self.first.keeps_instants
 
     @property
     def gathers(self) -> bool:
@@ -173,7 +170,8 @@ class ArrayDesign:
 
     @property
     def gate_words(self) -> int:
-        return SLOT * self.folds
+        """Of the memory of gates; none where states are kept in weight memory."""
+        return 0 if self.keeps_instants else SLOT * self.folds
 
     # ------------------------------------------------------------- widths
 

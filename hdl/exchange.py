@@ -7,8 +7,8 @@ to those others (``exchanged``). ::
     forward      gain + drive --> bracket of population a          - exchanged --> bracket of population b
     backward     - gain --------> bracket of population a            exchanged --> bracket of population b
 
-An error comes as ``exchanged``, too. States are in the memory of gates as they are (``hdl.ring``); two words behind those of a
-slot are what the reverse circuit had there.
+An error comes as ``exchanged``, too. States of all instants are in weight memory, behind the parameters: a slot of eight words
+for each instant has s of the five populations, and what the reverse circuit had there of two.
 """
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Exchange:
     """Of a unit of a recurrent layer.
 
     ``own``: x of population a, which is multiplied by its links. ``voice``: what others hear of it, x of population b, or
-    the word of the memory of gates that was asked for a clock ago.
+    the word of weight memory that was asked for a clock ago.
     """
 
-    def __init__(self, m: Any, unit: Any, point: list[Signal], kept: Signal) -> None:
+    def __init__(self, m: Any, unit: Any, point: list[Signal], kept: Value) -> None:
         self.kept, self.m, self.unit, self.array, self.control = kept, m, unit, unit.array, unit.control
         neuron, reverse = self.array.network.neuron, self.control.reverse
         a, b = neuron.input_population, neuron.output_population
@@ -59,5 +59,5 @@ class Exchange:
         return gated(of_a, control.drive_enable, bits) | gated(of_b, control.exchange_enable, bits)
 
     def remembered(self) -> Value:
-        """A word of the memory of gates, for operand B, where the layer learns."""
+        """A state that was kept, for operand B, where the layer learns."""
         return gated(self.kept, self.control.kept_enable, self.array.broadcast_bits)

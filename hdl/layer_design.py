@@ -20,6 +20,7 @@ from hdl.operand_remedies import remedy
 
 COUPLINGS = ("K1", "K2", "K3")
 K_STATES = 3 * POPULATIONS                # row of the first displacement in the memory of K
+SLOT = 8                                  # words that a neuron has in the memory of gates: a power of two from POPULATIONS on
 MOST_K_BITS = 32                          # a word of a frame
 
 
@@ -236,16 +237,21 @@ class LayerDesign:
         return self.state_row + (POPULATIONS if self.saves_state else 0)
 
     @property
+    def keeps_instants(self) -> bool:
+        """A recurrent layer keeps the states of all instants behind its parameters, in weight memory."""
+        return self.learns and self.recurrence is not None
+
+    @property
     def depth(self) -> int:
         """Words of weight memory of one processing unit."""
-        return self.folds * self.rows
+        return self.folds * self.rows + (SLOT * self.slots if self.keeps_instants else 0)
 
     @cached_property
     def word_bits(self) -> int:
         """Bits of a word of weight memory: links, biases, and what else is kept there."""
         formats = self.formats
         bits = [formats.weight.bits, formats.drive.bits]
-        if self.saves_state:
+        if self.saves_state or self.keeps_instants:
             bits.append(formats.displacement.bits)
         if self.design.kind == "programmable" and not self.own_K:
             bits.append(formats.coupling.bits)

@@ -1,9 +1,8 @@
 """A recurrent layer: instants, frames and words, and what the sequencer of its array does otherwise.
 
-An instant is a state before or after a step; ``sequencer.place`` is the one that main works at, and the slot of the memory of
-gates in which its states are. At both points of a step main plays the reciprocal links twice: first each neuron multiplies its
-own x_a by its links (TELL), and the sums over neurons are what the others lose; then it hears their x_b (HEAR). Where an image
-is learnt, products of states that are kept are summed up word by word, four clocks for each step, and each product is issued
+An instant is a state before or after a step; ``sequencer.place`` is the one that main works at, and the slot of weight memory
+in which its states are. At both points of a step main plays the reciprocal links twice: first each neuron multiplies its own x_a
+by its links (TELL), and the sums over neurons are what the others lose; then it hears their x_b (HEAR). Where an image is learnt, products of states that are kept are summed up word by word, four clocks for each step, and each product is issued
 ``FETCH`` clocks after the word that all hear was asked for::
 
     clock of a step         0                 1                 2         3
@@ -35,6 +34,7 @@ class Recurrence:
         assert layer.recurrence is not None
         self.steps, self.inputs = layer.recurrence.steps, layer.links - layer.channels    # of a frame
         self.step = Signal(range(max(2, self.steps)), name="step")                        # of its frame
+        self.ahead = Signal(name="ahead")                                                 # the next instant is meant
         self.backwards, self.row = Signal(name="backwards"), Signal(range(layer.links + 1), name="learning_row")
         self.multiplies, self.quarter = main.during("PRODUCTS"), sequencer.count[:2]
         self.stepped = self.multiplies & (self.quarter == 3)
@@ -128,13 +128,19 @@ class Recurrence:
                 m.d.comb += [control.exchange_set.eq(sequencer.errors.valid), control.exchange_unit.eq(sequencer.count),
                              control.exchange_word.eq(sequencer.errors.payload << layer.kick_shift)]
 
+    def addresses(self, address: Signal) -> None:
+        """Of states, which are behind the parameters; never in the clock of an item that is issued."""
+        m, sequencer, layer = self.m, self.sequencer, self.layer
+        with m.If(sequencer.main.during("REST", "KEEP", "KEEP_BACK", "KICK", "HALF_BACK", "PRODUCTS")):
+            m.d.sync += address.eq(layer.rows + Cat(sequencer.next.gate_place, sequencer.place + self.ahead))
+
     def _products(self, reciprocal: Value) -> None:
         """Words of all steps are asked for, in the clocks above, their products issued, and the sum of those applied."""
         m, sequencer, control, neuron = self.m, self.sequencer, self.sequencer.next, self.array.network.neuron
         main, issue = sequencer.main, sequencer.pipeline.issue
         words = (state_word(neuron.output_population), REVERSE_B, REVERSE_A, state_word(neuron.input_population))
         with m.If(self.multiplies):
-            m.d.comb += [control.kept_shown.eq(1), sequencer.slot_ahead.eq((self.quarter == 1) | (self.quarter == 2)),
+            m.d.comb += [control.kept_shown.eq(1), self.ahead.eq((self.quarter == 1) | (self.quarter == 2)),
                          control.gate_place.eq(Array([Const(word, 3) for word in words])[self.quarter])]
         for name, when in (("add", self.quarter == 0), ("subtract", (self.quarter == 1) & reciprocal)):
             flags: list[Value] = [self.multiplies & when]

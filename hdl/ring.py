@@ -101,8 +101,8 @@ class LutRings(RegisterRings):
 
 class BlockRings:
     """Block RAM: step starts in 16 words, of which eight stay zero; gates of every fold in words of their own, which stay there
-    until the way back. In a recurrent layer the latter has states, one slot for each instant; ``kept`` is the word that was
-    asked for a clock ago.
+    until the way back. A recurrent layer has states of each instant in place of gates, in its weight memory; ``kept`` is the
+    word that was asked for a clock ago.
 
     Members
     -------
@@ -112,7 +112,7 @@ class BlockRings:
 
     def __init__(self, m: Module, unit: Any) -> None:
         self.m, self.array, self.control, self.slot = m, unit.array, unit.control, unit.slot
-        self.kept = Signal(signed(unit.array.formats.displacement.bits), name="kept")
+        self.kept = unit.fetched[:unit.array.formats.displacement.bits].as_signed()
 
     @staticmethod
     def members(array: ArrayDesign) -> dict[str, Any]:
@@ -121,7 +121,9 @@ class BlockRings:
     def start(self, word: Value) -> Value:
         """The step start of the population that was asked for a clock ago."""
         control, shape = self.control, signed(self.array.formats.displacement.bits)
-        self.m.submodules.starts = starts = memory.Memory(shape=shape, depth=2 * SLOT, init=[], attrs=BLOCK)
+        in_luts = self.array.recurrent and self.array.design.target == "ecp5"     # which has few blocks for so many units
+        self.m.submodules.starts = starts = memory.Memory(
+            shape=shape, depth=2 * SLOT, init=[], attrs={"ram_style": "distributed"} if in_luts else BLOCK)
         keep, show = write_port(starts, "keep"), read_port(starts, "show")
         self.m.d.comb += [show.addr.eq(control.start_read), keep.addr.eq(control.start_place), keep.data.eq(word),
                           keep.en.eq(control.start_write)]
@@ -133,16 +135,15 @@ class BlockRings:
         here = population_size(array, point[-1 if array.design.kind == "shift" else GATED])
         if not array.learns:
             return here
-        settled = point[0] if array.recurrent else reverse_gate(array, point[0])
-        shape = settled.shape() if array.recurrent else unsigned(len(settled))
-        self.m.submodules.gates = gates = memory.Memory(shape=shape, depth=array.gate_words, init=[], attrs=BLOCK)
+        if array.recurrent:
+            return Mux(control.reverse, reverse_gate(array, self.kept), here)
+        settled = reverse_gate(array, point[0])
+        self.m.submodules.gates = gates = memory.Memory(shape=unsigned(len(settled)), depth=array.gate_words, init=[],
+                                                        attrs=BLOCK)
         keep, show = write_port(gates, "keep"), read_port(gates, "show")
         address = Cat(control.gate_place, self.slot)[:len(show.addr)]
         self.m.d.comb += [show.addr.eq(address), keep.addr.eq(address), keep.data.eq(settled), keep.en.eq(control.gate_write)]
-        if not array.recurrent:
-            return Mux(control.reverse, show.data, here)
-        self.m.d.comb += self.kept.eq(show.data)               # states as they are, because links learn with them, too
-        return Mux(control.reverse, reverse_gate(array, show.data), here)
+        return Mux(control.reverse, show.data, here)
 
 
 RINGS: dict[str, type[RegisterRings | BlockRings]] = {"registers": RegisterRings, "lut": LutRings, "block": BlockRings}

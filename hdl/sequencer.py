@@ -189,10 +189,7 @@ class Sequencer(wiring.Component):
         if array.time_shared:
             self.place = Signal(range(array.folds), name="place")     # its slot in the memory of gates
             self.chosen = Signal(range(array.units), name="chosen")   # a unit
-            ahead: Value = Const(0)
-            if array.recurrent:
-                self.slot_ahead = ahead = Signal(name="slot_ahead")
-            m.d.sync += self.slot.eq(self.place + ahead if array.recurrent else self.place)
+            m.d.sync += self.slot.eq(self.place)
             forward.append(self.place.eq(self.place + 1))
         else:
             begins.append(self.base.eq(0))
@@ -510,6 +507,8 @@ class Sequencer(wiring.Component):
             return
         with m.If(~self.updating | ~self.odd):
             m.d.sync += addresses[0].eq(self.pipeline.base + self.index)
+        if self.recurrence is not None:
+            self.recurrence.addresses(addresses[0])
         with m.If(~self.odd):
             m.d.sync += [late.eq(early) for early, late in zip(addresses, addresses[1:], strict=False)]
         with m.If(self.updating):

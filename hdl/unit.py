@@ -114,7 +114,7 @@ class Unit(wiring.Component):
         change: Value = GatheredSums(m, self, product).change() if array.gathers else product
         if array.recurrent:
             change = Cat(Const(0, array.operand_scale), self.accumulator).as_signed()
-        word_update.write(change, selection.selected, output)
+        word_update.write(change, selection.selected, point[0] if array.recurrent else output)
         if array.own_K:
             assert isinstance(bracket, ProgrammableBracket)
             coupling_update.write(bracket.exact, selection.selected, point[0])

@@ -108,8 +108,16 @@ class OnePort:
             enough = Mux(control.bias_row, fits(updated, formats.drive.bits), enough)
         with m.If(control.update):
             m.d.sync += updated.eq(exact)
-        m.d.sync += self.unit.write_enable.eq((control.judge & enough) | (control.load_one & selected))
-        m.d.comb += self.unit.write_data.eq(Mux(control.load, self.word[:bits], updated[:bits]))
+        writes = (control.judge & enough) | (control.load_one & selected)
+        data = Mux(control.load, self.word[:bits], updated[:bits])
+        if not self.array.keeps_instants:
+            m.d.sync += self.unit.write_enable.eq(writes)
+            m.d.comb += self.unit.write_data.eq(data)
+            return
+        late = Signal(name="writes")                                      # states are written at once
+        m.d.sync += late.eq(writes)
+        m.d.comb += [self.unit.write_enable.eq(late | control.gate_write),
+                     self.unit.write_data.eq(Mux(control.gate_write, wide(displacement, bits), data))]
 
     def output(self) -> Value:
         return Const(0, self.array.word_bits)                             # the array itself shows what it fetched

@@ -88,7 +88,10 @@ def check(platform: Platform, design: Design) -> Fit:
             f"{platform.title}, but needs {' and '.join(result.missing)}")
     smaller = _within(platform, design)
     if smaller is not None:
-        raise InputError(f"{sentence}; give --most-units {max(smaller.units)}")
+        units = f"--most-units {max(smaller.units)}"
+        if any(wiring.reciprocal for wiring in design.network.wirings):       # which has all its units in any case
+            units = f"--units {','.join(map(str, smaller.units))}"
+        raise InputError(f"{sentence}; give {units}")
     inputs, outputs = design.network.layers[0], design.network.layers[-1]
     most = largest(platform, inputs, outputs, learns=design.learns) if len(design.network.layers) == 3 else None
     shrink = "choose fewer inputs or smaller layers"

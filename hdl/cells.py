@@ -137,12 +137,16 @@ def time_shared_unit_cells(array: ArrayDesign) -> Cells:
         luts += 2 * layer.bracket_bits + 2 * operand + 2 * s
         registers += layer.bracket_bits + operand + 2 * s
     blocks = 1                                           # step starts: in a block whatever their size, as gates and sums
+    if array.recurrent:
+        own, joined = exchange_cells(array)
+        luts, registers, adders = luts + own.cells, registers + own.flip_flops, [*adders, *joined]
+        blocks = 0 if design.target == "ecp5" else 1
     if array.learns:
         updated = 2 * operand - array.update_shift - array.operand_scale + 1
         adders.append(updated)
         luts += array.word_bits + s + 12
         registers += updated
-        blocks += max(1, block_rams(design.target, array.gate_words, s + 1))
+        blocks += max(1, block_rams(design.target, array.gate_words, s + 1)) if array.gate_words else 0
     if array.gathers:
         adders.append(array.gathered_bits)
         luts += 2 * array.gathered_bits
@@ -154,9 +158,22 @@ def time_shared_unit_cells(array: ArrayDesign) -> Cells:
                  block_rams=blocks + weights) + K_cells(layer, array.folds)
 
 
+def exchange_cells(array: ArrayDesign) -> tuple[Cells, list[int]]:
+    """What a unit has for reciprocal links, and the widths of its adders: what is gained, and what comes from the tree, to the
+    brackets; states read back in place of a memory of gates; step starts in LUTs."""
+    s, drive, exchanged = array.formats.displacement.bits, array.formats.drive.bits, array.first.exchanged_bits
+    luts = drive + 5 + 2 * (exchanged + 1) + 2 * s + 8
+    registers = drive + 3 * exchanged + 2
+    if array.design.target == "ecp5":
+        luts, registers = luts + MEMORY_OF_LUTS * -(-s // 4), registers + s
+    if array.learns:
+        luts += 2 * s + array.word_bits + array.sum_bits
+    return Cells(cells=luts, flip_flops=registers, multipliers=0, block_rams=0), [drive + 1, exchanged + 1]
+
+
 def tree_cells(array: ArrayDesign) -> Cells:
-    """The adder tree of an array that sends errors back, and the memory of sums over folds."""
-    if not array.reverses:
+    """The adder tree of an array that sends errors back, and the memory of sums over folds; or of reciprocal links."""
+    if not (array.reverses or array.recurrent):
         return Cells(cells=0, flip_flops=0, multipliers=0, block_rams=0)
     width, target, count = array.formats.weight.bits + array.formats.displacement.bits, array.design.target, array.units
     cells = registers = 0
@@ -164,6 +181,10 @@ def tree_cells(array: ArrayDesign) -> Cells:
         cells += count // 2 * adder(width + level + 1)
         count = -(-count // 2)
         registers += count * (width + level + 1)
+    if array.recurrent:
+        total, drive = array.first.reverse_sum_bits, array.formats.drive.bits
+        return Cells(cells=cells + adder(total - array.link_shift + 1) + drive + 5, flip_flops=registers + total + drive,
+                     multipliers=0, block_rams=0)
     total, error, inputs = array.reverse_sum_bits, array.formats.error.bits, max(layer.inputs for layer in array.reversing())
     cells += adder(total - array.reversing()[0].reverse_shift + 2) + error + 5
     registers += total
@@ -195,8 +216,8 @@ def array_cells(array: ArrayDesign) -> Cells:
     registers += 0 if array.time_shared else clusters(array) * array.word_bits
     blocks = 0
     for layer in array.layers:
-        if layer.window is not None:
-            place, tap = (layer.inputs - 1).bit_length(), layer.links.bit_length()
+        if layer.walked is not None:
+            place, tap = (layer.inputs - 1).bit_length(), layer.walked.taps.bit_length()
             value = s if layer.index else 8
             cells += WINDOW + 7 * place + 4 * tap + 2 * value
             registers += 10 + 6 * place + 5 * tap + 2 * value

@@ -240,12 +240,12 @@ def served(arrangement: str, count: int) -> list[tuple[range, bool]]:
 
 def units_within(network: Network, most: int, arrangement: str = "parallel") -> tuple[int, ...]:
     """Processing units of each layer when no layer may have more than ``most``: as few folds as that needs, and of those that
-    a layer of its own has as few units."""
+    a layer of its own has as few units. A recurrent layer has one for each neuron whatever ``most`` is."""
     if most < 1:
         raise InputError(f"a layer must have at least 1 processing unit, not {most}")
     sizes = tuple(wiring.shape(*sizes)[0] for wiring, *sizes in zip(
         network.wirings, network.layers, network.layers[1:], strict=False))
-    return tuple(min(most, sizes[layer]) if time_shared else -(-sizes[layer] // -(-sizes[layer] // most))
-                 for layers, time_shared in served(arrangement, len(sizes)) for layer in layers)
+    return tuple(sizes[layer] if network.wirings[layer].reciprocal else min(most, sizes[layer]) if time_shared
+                 else -(-sizes[layer] // -(-sizes[layer] // most)) for layers, time_shared in served(arrangement, len(sizes)) for layer in layers)
 
 

@@ -69,7 +69,7 @@ def memory(design: Design) -> Memory:
     queues = 0
     for layer in design.layers:
         formats = layer.formats
-        if layer.window is not None:
+        if layer.walked is not None:
             lists += layer.inputs * (formats.displacement.bits if layer.index else 8)
         elif layer.index:
             lists += (2 << (layer.inputs - 1).bit_length()) * (formats.displacement.bits + layer.inputs.bit_length())

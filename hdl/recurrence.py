@@ -1,8 +1,8 @@
 """A recurrent layer: instants, frames and words, and what the sequencer of its array does otherwise.
 
 An instant is a state before or after a step; ``sequencer.place`` is the one that main works at, and the slot of weight memory
-in which its states are. At both points of a step main plays the reciprocal links twice: first each neuron multiplies its own x_a
-by its links (TELL), and the sums over neurons are what the others lose; then it hears their x_b (HEAR). Where an image is
+in which its states are. At both points of a step main plays the reciprocal links twice: first each neuron multiplies its own
+x_a by its links (TELL), and the sums over neurons are what the others lose; then it hears their x_b (HEAR). Where an image is
 learnt, products of states that are kept are summed up word by word, four clocks for each step, and each product is issued
 ``FETCH`` clocks after the word that all hear was asked for::
 

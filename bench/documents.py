@@ -27,7 +27,7 @@ from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
 from hdl import estimate
 from hdl.design import Design
-from hdl.operations import PARALLEL, TIME_SHARED, TIME_SHARED_GATHERING
+from hdl.operations import PARALLEL, TIME_SHARED, TIME_SHARED_GATHERING, TIME_SHARED_RECURRENT
 
 ROOT = Path(__file__).resolve().parents[1]
 USUAL = 149                               # of the 784 pixels of an MNIST image are not 0
@@ -443,6 +443,9 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
                          "convolution program": lambda: program_tables.program("convolutions"),
                          "convolution items": lambda: program_tables.operations(TIME_SHARED_GATHERING),
                          "convolution clocks": lambda: program_tables.convolutions((4, 8, 16, 32), USUAL),
+                         "recurrent program": lambda: program_tables.program("recurrent"),
+                         "recurrent items": lambda: program_tables.operations(TIME_SHARED_RECURRENT),
+                         "recurrent clocks": lambda: program_tables.recurrent((4, 8, 16), USUAL),
                          "arrangements": lambda: program_tables.arrangements((784, 96, 48, 24, 10), 8, USUAL)},
     "docs/boards.md": {name: (lambda name=name: build(name)) for name in ("icebreaker-784-32-10", "icebreaker-784-64-10",
                                                                          "ulx3s-85f-784-128-10", "ulx3s-85f-convolutions")},

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from markdown_table import table
 
-from golden_model.network import POPULATIONS, Learning, Network, Wiring
+from golden_model.network import POPULATIONS, Formats, Integration, Learning, Network, Wiring
 from hdl import emit, estimate
 from hdl.array_design import ArrayDesign
 from hdl.cells import core_cells
@@ -17,21 +17,31 @@ from hdl.program import Count, Do, Each, If, Node, Play, Tell, Wait, programs
 
 LASTING = {Count.SETTLING: "all half steps", Count.UNITS: "a clock for each neuron of the fold",
            Count.INPUTS: "a clock for each input of the layer", Count.LOADING: "a clock for each point of the image, and 2",
-           Count.PARAMETERS: "two clocks for each parameter of a neuron", Count.LEAVING: "until the outputs have left"}
+           Count.PARAMETERS: "two clocks for each parameter of a neuron", Count.LEAVING: "until the outputs have left",
+           Count.STEPS: "four clocks for each step"}
 PLAYED = {"inputs": "until the last one of the list of inputs is issued",
           "errors": "until the last error of the fold is issued"}
 WHILE = {"fold": "for each fold", "layer": "for each layer", "position": "for each position",
-         "position back": "for each position",
+         "position back": "for each position", "instant": "for each step", "instant back": "for each step, the last one first",
+         "point": "for predictor and corrector", "point back": "for predictor and corrector",
+         "row": "for each link of a neuron, and its bias",
          "layer backwards": "for each layer that learns, the last one first"}
 IF = {"learn": "if the image is learnt", "error": "if it has an error", "last fold": "if it is the last fold",
       "reverses": "if the layer sends errors back", "window": "if the layer is a convolution",
-      "clears": "if a convolution sends errors back"}
+      "clears": "if a convolution sends errors back", "new frame": "if a frame begins",
+      "goes on": "if it is not the first step"}
 CONVOLUTIONS = Network(layers=(784, 2304, 512, 128, 10), learning=Learning(epochs=16, halvings=4, dropout=0.0), wiring=Wiring(
     layers=("convolution 5x5 stride 2 of 28x28x1", "convolution 5x5 stride 2 of 12x12x16", "full", "full")))
+RECURRENT = Network(
+    layers=(784, 96, 64, 10), integration=Integration(dt=0.25), formats=Formats(coupling="Q2.3", bracket="Q4.14"),
+    wiring=Wiring(layers=("recurrent 28 steps 1 K3 0.125", "full", "full")),
+    learning=Learning(epochs=6, halvings=3, dropout=0.0))
 
 
 def array(arrangement: str) -> ArrayDesign:
-    """The second layer of a network, or the array of all; of one with ``convolutions``."""
+    """The second layer of a network, or the array of all; of one with ``convolutions``, or a ``recurrent`` layer."""
+    if arrangement == "recurrent":
+        return Design(network=RECURRENT).arrays[0]
     if arrangement == "convolutions":
         return Design(network=CONVOLUTIONS).arrays[0]
     return Design(network=Network(layers=(9, 5, 3)), arrangement=arrangement).arrays[-1]
@@ -117,6 +127,21 @@ def convolutions(units: tuple[int, ...], nonzero: int) -> str:
         rows.append([str(most), f"{clocks.inferred:,.0f}", f"{clocks.learnt:,.0f}", f"{clocks.learnt_without_error:,.0f}",
                      f"{cells.cells:,}", str(cells.block_rams)])
     return table(("units", "clocks, inferred", "learnt, with an error", "learnt, without an error", "cells (estimate)",
+                  "block RAMs"), rows)
+
+
+def recurrent(units: tuple[int, ...], nonzero: int) -> str:
+    """What a network with a recurrent layer takes, by the units of the array behind it."""
+    rows = []
+    for most in units:
+        design = Design(network=RECURRENT, target="ecp5", units=units_within(
+            RECURRENT, most, Design(network=RECURRENT).arrangement))
+        clocks, cells = estimate.clocks(design, nonzero), core_cells(design)
+        assert clocks.learnt is not None
+        assert clocks.learnt_without_error is not None
+        rows.append([", ".join(map(str, design.units)), f"{clocks.inferred:,.0f}", f"{clocks.learnt:,.0f}",
+                     f"{clocks.learnt_without_error:,.0f}", str(cells.multipliers), str(cells.block_rams)])
+    return table(("units", "clocks, inferred", "learnt, with an error", "learnt, without an error", "multipliers",
                   "block RAMs"), rows)
 
 

@@ -246,6 +246,7 @@ def units_within(network: Network, most: int, arrangement: str = "parallel") -> 
     sizes = tuple(wiring.shape(*sizes)[0] for wiring, *sizes in zip(
         network.wirings, network.layers, network.layers[1:], strict=False))
     return tuple(sizes[layer] if network.wirings[layer].reciprocal else min(most, sizes[layer]) if time_shared
-                 else -(-sizes[layer] // -(-sizes[layer] // most)) for layers, time_shared in served(arrangement, len(sizes)) for layer in layers)
+                 else -(-sizes[layer] // -(-sizes[layer] // most))
+                 for layers, time_shared in served(arrangement, len(sizes)) for layer in layers)
 
 

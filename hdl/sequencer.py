@@ -81,7 +81,7 @@ class Sequencer(wiring.Component):
     and of a time-shared array
 
     layer : Out(range(layers))
-        Whose inputs, outputs and errors are meant.
+        Whose inputs, outputs and errors are meant; of a recurrent one a bit that stays 0, which provers can name.
     output : In(signed(displacement bits))
         Of the selected unit, whose word is there in the clock of ``access_done``.
     of_K : Out(1)
@@ -123,7 +123,7 @@ class Sequencer(wiring.Component):
         if array.time_shared and array.own_K:
             members["of_K"] = Out(1)
         if array.time_shared:
-            members |= {"layer": Out(range(len(array.layers))), "output": In(displacement), "ask": Out(1),
+            members |= {"layer": Out(range(len(array.layers) + array.recurrent)), "output": In(displacement), "ask": Out(1),
                         "ask_own": Out(1), "back": Out(1), "address": Out(range(array.depth)), "slot": Out(array.all_slots),
                         "tree_begin": Out(1),
                         "trace": Out(data.StructLayout({f"step_{layer.index}": 1 for layer in array.layers}))}

@@ -200,10 +200,10 @@ def proof(configuration, base=Sequencer, change=None):
                         "a word to update is fetched from its address")
             self._claim(~(writes & ~load) | (self.address == address[WRITTEN]), "an updated word is written to its address")
             self._claim((writes & ~load) == self.past[WRITTEN].apply, "each updated word is written")
-            asked = self._during("PRODUCTS")
+            products = self._during("PRODUCTS")
             for name, quarter in (("add", 0), ("subtract", 1)):
                 reciprocal = (self.recurrence.row >= inputs) & (self.recurrence.row != layer.links)
-                when = asked & (self.count[:2] == quarter) & (reciprocal | (name == "add"))
+                when = products & (self.count[:2] == quarter) & (reciprocal | (name == "add"))
                 self._claim(getattr(issue, name) == self._before(when, 3), "a product is issued when its words are there")
             others = Cat(getattr(issue, kind) for kind in self.kinds).any()
             self._claim(~self._during("APPLIED") | ~others, "nothing is issued until a word is written")

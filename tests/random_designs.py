@@ -14,6 +14,8 @@ from golden_model.parameters import Layer, Parameters, layer_shapes
 from hdl.design import Design, served
 from hdl.layer_design import signed_digits
 
+THEMES = ("convolutions", "recurrent", "K learns", "by sign", "none")      # what a design has that no other has
+
 
 @dataclass(frozen=True)
 class Case:
@@ -27,12 +29,13 @@ class Case:
 
 
 @st.composite
-def neurons(draw: Any, one: int, fraction: int) -> Neuron:
-    """Default, uniform or unequal K of at most two signed powers of two, K3 = 0 included; rest values; any populations a, b."""
+def neurons(draw: Any, one: int, fraction: int, alike: bool) -> Neuron:
+    """Default, uniform or unequal K of at most two signed powers of two, K3 = 0 included; rest values; any populations a, b.
+    ``alike``: all populations have the same."""
     words = [word for word in range(-2 * one + 1, 2 * one) if len(signed_digits(word)) <= 2]
     any_K = st.sampled_from(words).map(lambda word: word / one)
     limiting = st.sampled_from([word for word in words if word >= 0]).map(lambda word: word / one)
-    style = draw(st.sampled_from(["default", "uniform", "unequal", "oscillator"]))
+    style = draw(st.sampled_from(["default", "uniform"] if alike else ["default", "uniform", "unequal", "oscillator"]))
     K1: Any
     K1, K2, K3, rest = (0.5,) * 5, (0.5,) * 5, (1.0,) * 5, (1.0,) * 5
     if style == "uniform":
@@ -64,9 +67,9 @@ def convolutions(draw: Any, channels: tuple[int, ...]) -> tuple[tuple[int, ...],
 
 
 @st.composite
-def designs(draw: Any, most_neurons: int = 6) -> Design:
-    """Sizes, folding, arrays time-shared by all layers or some, convolutions, rings in registers or in memory, formats, K wired
-    or of each neuron, steps, rates, K that learn, frozen layers, cores that only infer."""
+def designs(draw: Any, theme: str, most_neurons: int = 6) -> Design:
+    """Sizes, folding, arrays time-shared by all layers or some, rings in registers or in memory, formats, K wired or of each
+    neuron, steps, rates, frozen layers, cores that only infer; and what ``theme``, of ``THEMES``, says."""
     fraction = draw(st.sampled_from([6, 9, 12]))
     one = 2 ** draw(st.sampled_from([1, 1, 2]))
     coupling = Format(2 + one.bit_length() - 1, one.bit_length() - 1)
@@ -79,14 +82,14 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     if draw(st.booleans()):
         formats, fraction, one = {"bracket": formats["bracket"] and Format(16, 12)}, 12, 2
     rate = st.sampled_from([2.0**-k for k in range(6)] + [0.0])
-    depth = draw(st.sampled_from([2, 3, 3, 4]))
+    depth = draw(st.sampled_from([3, 3, 4] if theme in ("convolutions", "recurrent") else [2, 3, 3, 4]))
     sizes = tuple(draw(st.lists(st.integers(1, most_neurons), min_size=depth, max_size=depth)))
     learns = draw(st.sampled_from([True, True, True, False]))
     margin = draw(st.sampled_from([0.5, 0.5, 0.75]))
-    instincts = {f"{name}_instinct": draw(st.sampled_from(["proportional", "proportional", "sign"]))
-                 for name in ("links", "bias")}
+    by_sign = draw(st.sampled_from([("links", "bias"), ("links",), ("bias",)])) if theme == "by sign" else ()
+    instincts = {f"{name}_instinct": "sign" if name in by_sign else "proportional" for name in ("links", "bias")}
     of_K: dict[str, float] = {}
-    if draw(st.integers(0, 3)) == 0:
+    if theme == "K learns":
         slow = draw(st.sampled_from([2, 5, 8]))
         of_K = {name: 2.0**-(slow + draw(st.sampled_from([0, 0, 1]))) for name in draw(st.sampled_from(
             [("K1", "K2", "K3"), ("K1", "K2", "K3"), ("K3",), ("K2",), ("K1", "K3")]))}
@@ -98,9 +101,9 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     learning = Learning(links=draw(rate), bias=draw(rate), epochs=4, halvings=draw(st.sampled_from([0, 3])), margin=margin,
                         frozen=min(draw(st.sampled_from([0, 0, 0, 1, 3])), len(sizes) - 1), dropout=0.0,
                         magnification=magnification, **instincts, **of_K)
-    neuron = draw(neurons(one, fraction))
+    neuron = draw(neurons(one, fraction, theme in ("convolutions", "recurrent")))
     integration = Integration(dt=draw(st.sampled_from([1.0, 0.5, 0.5, 0.25])), steps=draw(st.integers(1, 9)))
-    arrangement = draw(st.sampled_from(["parallel", "time-shared", "some time-shared", "some time-shared"]))
+    arrangement = draw(st.sampled_from(["time-shared", "some time-shared"] + ["parallel"] * (theme != "convolutions")))
     kind = "programmable" if of_K else "shift"
     wired = (neuron.K1, neuron.K2, neuron.K3) if kind == "shift" else ()
     if any(len(set(values)) > 1 for values in (*wired, neuron.rest)):
@@ -108,6 +111,8 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
     units = sizes[1:] if draw(st.integers(0, 3)) == 0 else tuple(draw(st.integers(1, size)) for size in sizes[1:])
     if arrangement == "some time-shared":
         first, last = sorted(draw(st.tuples(*[st.integers(0, len(units) - 1)] * 2)))
+        if theme == "convolutions":
+            first, last = 0, last - ((first, last) == (0, len(units) - 1) and len(units) > 1)
         first += (first, last) == (0, len(units) - 1) and len(units) > 1               # not all of them
         arrangement = f"time-shared {first}-{last}"
     for layers, time_shared in served(arrangement, len(units)):
@@ -117,11 +122,18 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
                           for layer, (count, size) in enumerate(zip(units, sizes[1:], strict=True)))
     in_front, time_shared = served(arrangement, len(units))[0]
     words: tuple[str, ...] = ()
-    if time_shared and kind == "shift" and draw(st.booleans()):
+    if time_shared and theme == "convolutions":
         channels = sizes[1:1 + draw(st.integers(1, len(in_front)))]
         front, words = draw(convolutions(channels))
         sizes, words = (*front, *sizes[len(front):]), (*words, *["full"] * (len(units) - len(words)))
-        learning = replace(learning, links_instinct="proportional", bias_instinct="proportional")
+    if theme == "recurrent" and len(sizes) > 2:
+        frames, points = draw(st.integers(1, 3)), draw(st.integers(1, 4))
+        K3 = draw(st.sampled_from([0.5, 1, 1.5]))
+        sizes = (frames * points, *sizes[1:])
+        words = (f"recurrent {frames} steps {draw(st.integers(1, 3))} K3 {K3:g}", *["full"] * (len(units) - 1))
+        arrangement, units = draw(st.sampled_from(["time-shared 0-0", ""])), (sizes[1], *[min(units[1:])] * (len(units) - 1))
+        units = units if arrangement else ()
+        learning = replace(learning, magnification=())
     target = draw(st.sampled_from(["portable", "ecp5"]))
     seed = draw(st.integers(0, 1000))
     # what the multiplier or the exact sums have no room for becomes narrower or slower, step by step
@@ -134,14 +146,16 @@ def designs(draw: Any, most_neurons: int = 6) -> Design:
             return Design(network=network, units=units, learns=learns, arrangement=arrangement, target=target, kind=kind)
         except InputError:
             neuron = neuron if changes is not None else Neuron()
-    network = Network(layers=sizes, seed=seed, wiring=Wiring(layers=words))
+    rounded = Formats(bracket="Q6.12") if words and words[0].startswith("recurrent") else Formats()
+    network = Network(layers=sizes, seed=seed, wiring=Wiring(layers=words), formats=rounded)
     return Design(network=network, units=units, learns=learns, arrangement=arrangement, target=target)
 
 
 @st.composite
-def cases(draw: Any, count: int = 6) -> Case:
-    """A circuit with parameters from small to close to the limits, and ``count`` images of each kind."""
-    design = draw(designs())
+def cases(draw: Any, theme: str, count: int = 6) -> Case:
+    """A circuit with parameters from small to close to the limits, and ``count`` images of each kind. ``theme``: of
+    ``THEMES``."""
+    design = draw(designs(theme))
     network, random = design.network, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     extreme = draw(st.booleans())
     fixed = np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])[:, :, None] * network.formats.coupling.one

@@ -20,7 +20,7 @@ from golden_model.model import Model
 from golden_model.network import Formats, Integration, Learning, Network, Neuron, Wiring
 from hdl import emit
 from hdl.design import Design
-from random_designs import Case, cases
+from random_designs import THEMES, Case, cases
 from sim import step_states
 from sim.compiled import Stuck
 from sim.cosim import Mismatch, cosim, rate_schedule
@@ -215,8 +215,6 @@ def random_circuits(monkeypatch, examples):
     """Co-simulate so many; how many of them met which limit."""
     count = Counter()
 
-    @settings(max_examples=examples, derandomize=True, database=None, phases=[Phase.generate])
-    @given(cases())
     def equal(case):
         with reached(monkeypatch) as limits:
             compared(case)
@@ -225,10 +223,13 @@ def random_circuits(monkeypatch, examples):
                       f"{len({array.time_shared for array in case.design.arrays})} kinds of arrays",
                       "by sign" if case.design.signs else "in proportion",
                       "convolutions" if any(layer.window for layer in case.design.layers) else "no convolutions",
+                      "recurrent" if case.design.layers[0].recurrence else "not recurrent",
                       *("one port, K learns" if array.time_shared else "two ports, K learns"
                         for array in case.design.arrays if array.learns_K),
                       "magnified" if case.design.learns and case.design.network.learning.magnification else "not magnified"])
-    equal()
+    for theme in THEMES:
+        settings(max_examples=examples // len(THEMES), derandomize=True, database=None, phases=[Phase.generate])(
+            given(cases(theme))(equal))()
     return count
 
 
@@ -237,7 +238,7 @@ def test_200_random_circuits(monkeypatch):
     count = random_circuits(monkeypatch, 200)
     assert count["all"] == 200
     assert min(count["saturated"], count["folded"], count["unfolded"]) >= 40, count
-    kinds = ("held", "extinct", "2 kinds of arrays", "by sign", "magnified", "convolutions")
+    kinds = ("held", "extinct", "2 kinds of arrays", "by sign", "magnified", "convolutions", "recurrent")
     assert min(count[name] for name in kinds) >= 20, count
     assert min(count[f"{ports}, K learns"] for ports in ("one port", "two ports")) >= 8, count
 

@@ -12,7 +12,7 @@ from golden_model.fixed_point import Format
 from golden_model.network import POPULATIONS, Formats, Initialisation, Integration, Learning, Network, Neuron, Wiring
 from golden_model.parameters import Layer, Parameters, layer_shapes
 from hdl.design import Design, served
-from hdl.layer_design import signed_digits
+from hdl.layer_design import LayerDesign, signed_digits
 
 THEMES = ("convolutions", "recurrent", "K learns", "by sign", "none")      # what a design has that no other has
 
@@ -158,7 +158,6 @@ def cases(draw: Any, theme: str, count: int = 6) -> Case:
     design = draw(designs(theme))
     network, random = design.network, np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     extreme = draw(st.booleans())
-    fixed = np.array([network.neuron.K1, network.neuron.K2, network.neuron.K3])[:, :, None] * network.formats.coupling.one
 
     def words(shape: tuple[int, ...], word: Format) -> Any:
         if extreme:
@@ -166,15 +165,17 @@ def cases(draw: Any, theme: str, count: int = 6) -> Case:
             return np.clip(random.choice([word.least, word.greatest, 0], shape) + near, word.least, word.greatest)
         return random.integers(word.least, word.greatest, shape, endpoint=True) // random.choice([1, 4, 64])
 
-    def couplings(shape: tuple[int, ...]) -> Any:
+    def couplings(shape: tuple[int, ...], layer: LayerDesign) -> Any:
         if design.kind == "shift":
+            fixed = np.array([network.neuron.K1, network.neuron.K2, layer.K3])[:, :, None] * network.formats.coupling.one
             return np.broadcast_to(fixed, shape).astype(np.int64)
         own, minimum = words(shape, network.formats.coupling), network.learning.K3_minimum * network.formats.coupling.one
         near = int(minimum) + random.integers(0, 3, own[2].shape)
         own[2] = np.where(random.random(own[2].shape) < 0.5, near, abs(own[2] + 1))
         return own
     values = [Layer(words(shapes["weights"], network.formats.weight), words(shapes["bias"], network.formats.drive),
-                    couplings(shapes["coupling"])) for shapes in layer_shapes(network)]
+                    couplings(shapes["coupling"], layer))
+              for shapes, layer in zip(layer_shapes(network), design.layers, strict=True)]
 
     def pictures(number: int) -> Any:
         shape = number, network.layers[0]

@@ -310,13 +310,18 @@ class LayerDesign:
     def broadcast_bits(self) -> int:
         """Bits of the register through which that and the drive come to operand B."""
         if self.recurrence is not None:
-            return max(self.exchanged_bits + 1, self.passing_bits)          # what a drive gains may add a bit to it
+            return max(self.entering_bits, self.passing_bits)
         return max(self.formats.drive.bits, self.passing_bits)
 
     @property
     def exchanged_bits(self) -> int:
         """Of what comes to a neuron of a recurrent layer over reciprocal links, or as an error."""
         return max(self.formats.drive.bits, self.formats.error.bits + self.kick_shift if self.learns else 0)
+
+    @property
+    def entering_bits(self) -> int:
+        """Of what comes to the bracket of one population: a drive and what is gained, and what is lost if it is the same."""
+        return self.exchanged_bits + 1 + (self.network.neuron.input_population == self.network.neuron.output_population)
 
     @property
     def kick_shift(self) -> int:

@@ -14,10 +14,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from golden_model.network import POPULATIONS, Learning
+from golden_model.network import POPULATIONS, Learning, Neuron
 from hdl.adder_tree import levels
 from hdl.array_design import ArrayDesign
-from hdl.exchange import REVERSE_A, REVERSE_B
+from hdl.exchange import reverse_words
 from hdl.half_step import PRODUCT
 from hdl.layer_design import K_STATES, LayerDesign
 from hdl.memory_ports import WORD_LATENCY
@@ -202,9 +202,7 @@ def _recurrent(array: ArrayDesign) -> tuple[Node, ...]:
     if array.learns:
         turned = Each("point back", (*_exchange(array, "_BACK"), Do("HALF_BACK", array.phases)))
         kick = (Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN"), Do("KICK", array.phases))
-        instants = Each("instant back", (Do("KEEP_BACK", POPULATIONS, kept_back(neuron.input_population,
-                                                                               neuron.output_population)),
-                                         If("goes on", (turned,))))
+        instants = Each("instant back", (Do("KEEP_BACK", POPULATIONS, kept_back(neuron)), If("goes on", (turned,))))
         rows = Each("row", (Do("PRODUCTS", Count.STEPS), Do("PRODUCTS_DRAIN"), Do("APPLY", 2), Do("APPLIED", UPDATED)))
         back = (If("learn", (Wait("VERDICT", "verdict"), If("error", (
             Tell("latch back"), *kick, instants, Tell("sum"), rows)))),)
@@ -275,11 +273,11 @@ KEEP_GATES = Operation("kept gates", tuple(
         At(turn, "gate_write"), At(turn, "state_shift"), At(turn, "gate_place", population))))
 
 
-def kept_back(population: int, output_population: int) -> Operation:
+def kept_back(neuron: Neuron) -> Operation:
     """The reverse signals of two populations into their words of a slot; the ring is in the order of the reverse circuit."""
     fields = [At(turn, "state_shift") for turn in range(POPULATIONS)]
-    for word, which in ((REVERSE_A, population), (REVERSE_B, output_population)):
-        fields += [At(-which % POPULATIONS, "gate_write"), At(-which % POPULATIONS, "gate_place", word)]
+    for word, population in zip(reverse_words(neuron), (neuron.input_population, neuron.output_population), strict=True):
+        fields += [At(-population % POPULATIONS, "gate_write"), At(-population % POPULATIONS, "gate_place", word)]
     return Operation("kept back", tuple(fields))
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value
 
 from golden_model.network import POPULATIONS
-from hdl.exchange import REVERSE_A, REVERSE_B, state_word
+from hdl.exchange import reverse_words, state_word
 from hdl.operands import encoded
 from hdl.operations import Operand
 
@@ -80,13 +80,14 @@ class Recurrence:
         or of a later one; an error is added to a state of zeros, from which nothing else comes."""
         m, sequencer, control, neuron = self.m, self.sequencer, self.sequencer.next, self.array.network.neuron
         kick, half_step = sequencer.main.during("KICK"), sequencer.half_step
+        alike = neuron.input_population == neuron.output_population
         with m.If(last_phase):
             m.d.sync += half_step.eq(Cat(~half_step[0], half_step.any()))
         entrances = sorted(self.layer.half_step.when("drive_enable", Operand.ENTRANCE))
         enters = [sequencer.phase == Mux(self.backwards, entrances[-population % POPULATIONS], entrances[population])
                   for population in (neuron.input_population, neuron.output_population)]
         m.d.comb += [control.reverse.eq(self.backwards), control.drive_enable.eq(enters[0] & ~kick),
-                     control.exchange_enable.eq(enters[1])]
+                     control.exchange_enable.eq(enters[1] & kick if alike else enters[1])]
 
     # ------------------------------------------------------------- what neurons hear, and learn
 
@@ -139,7 +140,8 @@ class Recurrence:
         """Words of all steps are asked for, in the clocks above, their products issued, and the sum of those applied."""
         m, sequencer, control, neuron = self.m, self.sequencer, self.sequencer.next, self.array.network.neuron
         main, issue = sequencer.main, sequencer.pipeline.issue
-        words = (state_word(neuron.output_population), REVERSE_B, REVERSE_A, state_word(neuron.input_population))
+        of_a, of_b = reverse_words(neuron)
+        words = (state_word(neuron.output_population), of_b, of_a, state_word(neuron.input_population))
         with m.If(self.multiplies):
             m.d.comb += [control.kept_shown.eq(1), self.ahead.eq((self.quarter == 1) | (self.quarter == 2)),
                          control.gate_place.eq(Array([Const(word, 3) for word in words])[self.quarter])]

@@ -94,6 +94,9 @@ CONFIGURATIONS = {
                                                                wiring=("recurrent 1 steps 1 K3 0.5", "full"))),
     "recurrent, biases alone learn": Design(network=network((6, 4, 3), links=0.0, bias=0.25, formats=ROUNDED,
                                                             wiring=("recurrent 2 steps 3 K3 1.5", "full")), target="ecp5"),
+    "recurrent, one population in and out": Design(network=network(
+        (6, 4, 3), {"input_population": 2, "output_population": 2}, wiring=("recurrent 2 steps 2 K3 0.5", "full"),
+        formats=ROUNDED)),
     "recurrent, frozen": Design(network=network((6, 4, 3, 3), frozen=1, formats=ROUNDED,
                                                 wiring=("recurrent 2 steps 2 K3 0.5", "full", "full")),
                                 arrangement="time-shared 0-0"),

@@ -25,6 +25,7 @@ DIGITS = (784, 10)                        # inputs and outputs of the networks t
 # Entries of a network description that the multipliers of a family need: a bracket of 16 bits, and rates with which an input
 # times the rate has as many
 NEEDS: dict[str, dict[str, Any]] = {"ecp5": {}, "ice40": {"formats": {"bracket": "Q4.12"}, "learning": {"halvings": 3}}}
+BEHIND_RECURRENT = 8                      # units of the array behind a recurrent layer, which takes far longer in any case
 ROOM = 2                                  # hidden neurons by which the estimate of a full board is not to be trusted
 
 
@@ -104,18 +105,19 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
            arrangement: str | None = None) -> Design:
     """The design with the most processing units that fit; if none fits, that with the fewest, for ``check`` to refuse.
 
-    ``arrangement``: by default the platform's; with convolutions time-shared.
+    ``arrangement``: by default the platform's; with convolutions or a recurrent layer ``usual_arrangement``.
 
     Raises
     ------
     InputError
         If the network cannot be made a circuit for this device.
     """
-    most = min(max(network.layers[1:]), platform.device.has["multipliers"])
+    recurrent = any(wiring.reciprocal for wiring in network.wirings)
+    most = BEHIND_RECURRENT if recurrent else min(max(network.layers[1:]), platform.device.has["multipliers"])
     arrangement = arrangement or usual_arrangement(network, platform.arrangement)
     whole = Design(network=network, units=units_within(network, max(network.layers[1:]), arrangement), kind=kind,
                    target=platform.target, learns=learns, arrangement=arrangement)
-    if fit(platform, whole).fits:
+    if not recurrent and fit(platform, whole).fits:
         return whole
     return _within(platform, whole, most) or replace(whole, units=units_within(network, 1, arrangement))
 

@@ -59,7 +59,7 @@ BUGS = {
     "every fold gives an error": ("self.tree.error_valid.eq(valid & last)", "self.tree.error_valid.eq(valid)"),
 }
 OF_TIME_SHARED = {
-    "one bank for all layers": ("Cat(row[:bits], bank)", "Cat(row[:bits], Const(0, 1))"),
+    "one bank for all layers": ("Cat(number, bank)", "Cat(number, Const(0, 1))"),
     "a fold goes on behind the one before": ("row.eq(Mux(tree.begin, 0, row + ahead[0]))", "row.eq(row + ahead[0])"),
     "errors go on behind the ones before": ("place.eq(Mux(tree.ask, 0, place + taken))", "place.eq(place + taken)"),
     "the first error for all": ("place.eq(Mux(tree.ask, 0, place + taken))", "place.eq(0)"),

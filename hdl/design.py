@@ -211,7 +211,7 @@ def usual_arrangement(network: Network, otherwise: str = "parallel") -> str:
     """Where none was chosen: a network with a convolution has one that a single array can serve, one with a recurrent layer an
     array for that and another one for all that follow."""
     if any(wiring.reciprocal for wiring in network.wirings):
-        return "time-shared 0-0" + (f",1-{len(network.wirings) - 1}" if len(network.wirings) > 2 else "")
+        return f"time-shared 0-0,1-{len(network.wirings) - 1}"
     return "time-shared" if any(wiring.tied for wiring in network.wirings) else otherwise
 
 

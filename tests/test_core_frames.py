@@ -33,8 +33,10 @@ DESIGNS = {"parallel": Design(network=NETWORK, units=(2, 3)),
            "K learns, time-shared": Design(network=LEARNING_K, units=(2, 2), kind="programmable", arrangement="time-shared")}
 CONVOLUTIONS = Design(units=(2, 2, 2), network=replace(NETWORK, layers=(8, 12, 4, 3), wiring=Wiring(layers=(
     "convolution 1x2 stride 1 of 2x4x1", "convolution 2x2 stride 2 of 2x3x2", "full"))))
+RECURRENT = Design(network=replace(NETWORK, layers=(6, 4, 3), wiring=Wiring(layers=("recurrent 3 steps 1 K3 0.5", "full"))))
 BOTH = {arrangement: Design(network=NETWORK, units=(2, 3), arrangement=arrangement)
-        for arrangement in ("time-shared 0-0", "time-shared 1-1")} | {"convolutions": CONVOLUTIONS}
+        for arrangement in ("time-shared 0-0", "time-shared 1-1")} | {
+            "convolutions": CONVOLUTIONS, "recurrent": RECURRENT}
 
 
 verilog = functools.cache(emit.to_verilog)
@@ -130,7 +132,7 @@ def test_100_000_random_frames(arrangement):
     converse(arrangement, 100_000)
 
 
-@pytest.mark.parametrize("arrangement", [*DESIGNS, "convolutions"])
+@pytest.mark.parametrize("arrangement", [*DESIGNS, "convolutions", "recurrent"])
 def test_500_resets(arrangement):
     """Of one clock too: every part of the core must have it in the same clock, and no word may pass meanwhile."""
     conversation = Conversation((DESIGNS | BOTH)[arrangement], 3, most=8, cut=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from formal import yosys_ready
-from golden_model.network import Network, Wiring
+from golden_model.network import Formats, Network, Wiring
 from golden_model.storage.cache import environment
 from hdl import emit, weights
 from hdl.design import Design
@@ -59,9 +59,14 @@ LEAST |= {(layers, words, learns): Design(network=Network(layers=layers, wiring=
                                 ((16, 18, 3), ("convolution 2x2 stride 1 of 4x4x1", "full")),
                                 ((4, 8, 4), ("convolution 1x1 stride 1 of 2x2x1", "convolution 1x2 stride 1 of 2x2x2"))]
           for learns in (True, False)}
+LEAST |= {(layers, words, learns): Design(network=Network(
+    layers=layers, wiring=Wiring(layers=(words, "full")), formats=Formats(bracket="Q6.12")), learns=learns)
+          for layers, words in [((1, 1, 1), "recurrent 1 steps 1 K3 1"), ((8, 4, 3), "recurrent 2 steps 2 K3 0.5"),
+                                ((9, 5, 2), "recurrent 3 steps 1 K3 0.5")]
+          for learns in (True, False)}
 
 
-@pytest.mark.parametrize("arrangement", ["parallel", "time-shared"])
+@pytest.mark.parametrize("arrangement", ["parallel", "time-shared", "time-shared 0-0,1-1"])
 def test_lint_is_clean_for_the_least_designs(arrangement, tmp_path):
     """One input, one neuron, one output, one layer, one unit, and everything between them."""
     designs = [design for design in LEAST.values() if design.arrangement == arrangement]

@@ -27,7 +27,7 @@ from golden_model.network import Network
 from golden_model.storage.atomic_write import write_atomically
 from hdl import estimate
 from hdl.design import Design
-from hdl.operations import PARALLEL, TIME_SHARED, TIME_SHARED_GATHERING, TIME_SHARED_RECURRENT
+from hdl.operations import PARALLEL, TIME_SHARED, TIME_SHARED_RECURRENT, WINDOWED
 
 ROOT = Path(__file__).resolve().parents[1]
 USUAL = 149                               # of the 784 pixels of an MNIST image are not 0
@@ -441,7 +441,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
                          "clocks": lambda: clocks(core((784, 128, 10)), "ecp5", True), "untrained": untrained,
                          "time-shared clocks": lambda: clocks(time_shared((784, 32, 10)), "ice40", False), "cells": cells,
                          "convolution program": lambda: program_tables.program("convolutions"),
-                         "convolution items": lambda: program_tables.operations(TIME_SHARED_GATHERING),
+                         "convolution items": lambda: program_tables.operations(WINDOWED),
                          "convolution clocks": lambda: program_tables.convolutions((4, 8, 16, 32), USUAL),
                          "recurrent program": lambda: program_tables.program("recurrent"),
                          "recurrent items": lambda: program_tables.operations(TIME_SHARED_RECURRENT),

@@ -12,7 +12,7 @@ from hdl.array_design import ArrayDesign
 from hdl.cells import core_cells
 from hdl.design import Design, units_within
 from hdl.half_step import GATE_TO_MULTIPLIER, SHIFT, issue_phases
-from hdl.operations import PARALLEL, TIME_SHARED, Datapath
+from hdl.operations import PARALLEL, TIME_SHARED, WINDOWED, Datapath
 from hdl.program import Count, Do, Each, If, Node, Play, Tell, Wait, programs
 
 LASTING = {Count.SETTLING: "all half steps", Count.UNITS: "a clock for each neuron of the fold",
@@ -103,7 +103,8 @@ def phases() -> str:
     lines = [[what, *(str(sorted(when).index(phase)) if phase in when else "" for phase in range(count))]
              for what, when in named.items()]
     assert all(len(when) == POPULATIONS for when in named.values())
-    for text, path in (("an item may be issued", PARALLEL), ("the same in a time-shared array", TIME_SHARED)):
+    for text, path in (("an item may be issued", PARALLEL), ("the same in a time-shared array", TIME_SHARED),
+                       ("in one that serves convolutions", WINDOWED)):
         lines.append([text, *("x" if phase in issue_phases(path, SHIFT) else "" for phase in range(count))])
     return table(("phase", *map(str, range(count))), lines)
 

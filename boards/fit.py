@@ -123,15 +123,25 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
 
 
 def _within(platform: Platform, design: Design, most: int | None = None) -> Design | None:
-    """The same network with the most units in a layer with which it fits, at most ``most``."""
+    """The same network with the most units in a layer with which it fits, at most ``most``, but none that spares no fold."""
     network = design.network
+
+    def within(count: int) -> Design:
+        return replace(design, units=units_within(network, count, design.arrangement))
+
     attempts = set()
     for count in range(most or max(network.layers[1:]), 0, -1):
-        units = units_within(network, count, design.arrangement)
-        if units not in attempts and fit(platform, smaller := replace(design, units=units)).fits:
+        smaller = within(count)
+        if smaller.units not in attempts and fit(platform, smaller).fits:
+            while count > 1 and _folds(fewer := within(count - 1)) == _folds(smaller):
+                count, smaller = count - 1, fewer
             return smaller
-        attempts.add(units)
+        attempts.add(smaller.units)
     return None
+
+
+def _folds(design: Design) -> list[int]:
+    return [layer.folds for layer in design.layers]
 
 
 def network_for(target: str, layers: tuple[int, ...], wiring: tuple[str, ...] = ()) -> Network:

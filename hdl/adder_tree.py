@@ -118,7 +118,7 @@ class AtOnce:
         whole: Value = total
         if self.array.folds > 1:
             inputs = self.array.most_errors
-            m.submodules.partial = partial = memory.Memory(shape=total.shape(), depth=inputs, init=[],
+            m.submodules.partial = partial = memory.Memory(shape=total.shape(), depth=self.array.reverse_words, init=[],
                                                            attrs={"no_rw_check": 1})
             into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
             index, late = Signal(range(inputs), name="index"), Signal(range(inputs), name="index_late")
@@ -165,7 +165,7 @@ class OnRequest:
     def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
         m, tree, inputs = self.m, self.tree, self.array.most_errors
         m.submodules.partial = partial = memory.Memory(
-            shape=total.shape(), depth=2 << self._place_bits if self.banked else inputs, init=[], attrs=BLOCK)
+            shape=total.shape(), depth=self.array.reverse_words, init=[], attrs=BLOCK)
         into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
         row, row_late, place = (
             Signal(range(inputs + 1), name="row"), Signal(range(inputs), name="row_late"),
@@ -214,7 +214,7 @@ class AtPlaces(OnRequest):
     def build(self, total: Signal, ahead: list[Value], flags: list[Value]) -> None:
         m, tree, inputs = self.m, self.tree, self.array.most_errors
         m.submodules.partial = partial = memory.Memory(
-            shape=total.shape(), depth=2 << self._place_bits if self.banked else inputs, init=[], attrs=BLOCK)
+            shape=total.shape(), depth=self.array.reverse_words, init=[], attrs=BLOCK)
         into, out_of = write_port(partial, "into"), read_port(partial, "out_of")
         before, late, whole = (Signal.like(total, name=name) for name in ("before", "total_late", "whole"))
         places = [Signal(range(inputs), reset_less=True, name=f"place_{stage}") for stage in range(2)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import stream, wiring
 
 from hdl.activation_list import ActivationList
@@ -113,16 +113,20 @@ class ProcessingArray(wiring.Component):
         words that are fetched, and the product."""
         array, bits = self.array, self.array.word_bits
         fetched, data = (Signal(signed(bits), name=f"{name}_{number}") for name in ("fetched", "data"))
+        there = fetched
+        if array.windowed:                                            # a large memory is many blocks, far from one another
+            there = Signal.like(fetched, name=f"fetched_late_{number}", reset_less=True)
+            m.d.sync += there.eq(fetched)
         product = Signal(signed(array.formats.weight.bits + array.formats.displacement.bits), name=f"product_{number}")
         enable = Signal(name=f"write_enable_{number}")
         word = {"word": Signal(signed(bits), name=f"word_{number}")} if array.ports == 2 else {}
         K, written = self._memory_of_K(m, number, control) if array.own_K else ({}, {})
         self.parts.place(m, f"unit_{number}", unit_module(array), partial(Unit, array), {
-            "control": control, **inputs, "fetched": fetched, **word, **K}, {
+            "control": control, **inputs, "fetched": there, **word, **K}, {
             **token, "write_data": data, "write_enable": enable, "output": output, "product": product, **written})
         self.parts.memory(m, f"weights_{number}", array.memories["weights"], array.memory_file(number), {
             **memory, "write_data": data, "write_enable": enable}, {"fetched": fetched, **word})
-        return {"fetched": fetched, **K}, product
+        return {"fetched": there, **K}, product
 
     def _memory_of_K(self, m: Module, number: int, control: Value) -> tuple[dict[str, Signal], dict[str, Signal]]:
         """The memory of K of a unit; what the unit reads there, and what it writes."""
@@ -205,12 +209,7 @@ class ProcessingArray(wiring.Component):
                 "slot": sequencer.slot, "number": Const(number, array.numbers)}, {}, {"address": sequencer.address})
             words.append(fetched)
             products.append(product)
-        read = [each["fetched"] for each in words]
-        if array.windowed:                                            # memories are large and far apart, and have time for this
-            late = [Signal.like(each, name=f"fetched_late_{number}") for number, each in enumerate(read)]
-            m.d.sync += [register.eq(each) for register, each in zip(late, read, strict=True)]
-            read = late
-        word: Value = Array(read)[control.unit]
+        word: Value = Array([each["fetched"] for each in words])[control.unit]
         if array.own_K:
             bits = array.formats.coupling.bits
             K = Array([each["K_fetched"][:bits].as_signed() for each in words])[control.unit]
@@ -260,15 +259,20 @@ class ProcessingArray(wiring.Component):
         for source in lists:
             if isinstance(source, WindowList):                        # told a clock before the layer is this one
                 m.d.comb += source.begin.eq(sequencer.begin)
+        outputs, valid = sequencer.outputs, sequencer.outputs_valid
+        comes = [valid & (sequencer.layer == number) for number in range(len(array.layers))]
+        if array.windowed:                                            # units are far apart, and so are the lists
+            late, there = Signal.like(outputs, name="outputs_late"), Signal(len(comes), name="outputs_there")
+            m.d.sync += [late.eq(outputs), there.eq(Cat(comes))]
+            outputs, comes = late, list(there)
         for number, source in enumerate(lists[1:]):
             m.submodules[f"list_{number + 1}"] = source
             if isinstance(source, WindowList):
-                m.d.comb += [source.written.eq(sequencer.outputs.value), source.written_last.eq(sequencer.outputs.last)]
+                m.d.comb += [source.written.eq(outputs.value), source.written_last.eq(outputs.last)]
             else:
-                m.d.comb += [source.release.eq(sequencer.release), source.written.eq(sequencer.outputs)]
-            m.d.comb += source.written_valid.eq(sequencer.outputs_valid & (sequencer.layer == number))
-        m.d.comb += [self.outputs.eq(sequencer.outputs),
-                     self.outputs_valid.eq(sequencer.outputs_valid & (sequencer.layer == len(array.layers) - 1))]
+                m.d.comb += [source.release.eq(sequencer.release), source.written.eq(outputs)]
+            m.d.comb += source.written_valid.eq(comes[number])
+        m.d.comb += [self.outputs.eq(outputs), self.outputs_valid.eq(comes[-1])]
 
     def _list(self, m: Module, number: int, layer: LayerDesign) -> Any:
         """From which a layer takes its inputs."""

@@ -87,6 +87,11 @@ class ArrayDesign:
         return self.first.rings
 
     @property
+    def starts_in_blocks(self) -> bool:
+        """Of rings in block RAM: whether step starts are there, too. Where block RAMs are few, 16 words take none."""
+        return not ((self.windowed or self.recurrent) and self.design.target == "ecp5")
+
+    @property
     def ports(self) -> int:
         return self.first.ports
 
@@ -246,6 +251,15 @@ class ArrayDesign:
     def most_errors(self) -> int:
         """Inputs of the layer that sends back most errors."""
         return max(layer.inputs for layer in self.reversing())
+
+    @property
+    def reverse_words(self) -> int:
+        """Words in which sums of reverse links are kept over folds or positions, or until they are asked for; 0 where they pass
+        at once. A time-shared array has two banks if errors go back through several of its layers."""
+        if not self.reverses or not (self.time_shared or self.first.folds > 1):
+            return 0
+        banked = self.time_shared and len(self.reversing()) > 1
+        return 2 << max(1, (self.most_errors - 1).bit_length()) if banked else self.most_errors
 
     def reversing(self) -> list[LayerDesign]:
         return [layer for layer in self.layers if layer.reverses]

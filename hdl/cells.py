@@ -136,16 +136,22 @@ def time_shared_unit_cells(array: ArrayDesign) -> Cells:
         adders.append(layer.bracket_bits)
         luts += 2 * layer.bracket_bits + 2 * operand + 2 * s
         registers += layer.bracket_bits + operand + 2 * s
-    blocks = 1                                           # step starts: in a block whatever their size, as gates and sums
+    blocks = 0
+    if array.starts_in_blocks:
+        blocks += 1                                      # whatever their size, as gates and sums
+    else:
+        luts += MEMORY_OF_LUTS * -(-s // 4)
+        registers += s
+    if array.windowed:                                   # beside the weight memory, and for a product that waits
+        registers += 2 * array.word_bits
     if array.recurrent:
         own, joined = exchange_cells(array)
         luts, registers, adders = luts + own.cells, registers + own.flip_flops, [*adders, *joined]
-        blocks = 0 if design.target == "ecp5" else 1
     if array.learns:
         updated = 2 * operand - array.update_shift - array.operand_scale + 1
         adders.append(updated)
         luts += array.word_bits + s + 12
-        registers += updated
+        registers += 2 * updated if array.windowed else updated
         blocks += max(1, block_rams(design.target, array.gate_words, s + 1)) if array.gate_words else 0
     if array.gathers:
         adders.append(array.gathered_bits)
@@ -192,13 +198,13 @@ def tree_cells(array: ArrayDesign) -> Cells:
     if array.time_shared:
         cells += adder(total)
         registers += 20
-        blocks = max(1, block_rams(target, inputs * min(2, len(array.reversing())), total))
+        blocks = max(1, block_rams(target, array.reverse_words, total))
     else:
         registers += error + 3 * levels(array.units) + 4
         if array.first.folds > 1:
             cells += adder(total) + total
             registers += 2 * inputs.bit_length()
-            blocks = block_rams(target, inputs, total)
+            blocks = block_rams(target, array.reverse_words, total)
     return Cells(cells=packed(target, cells, LONE_SHARE[array.ports] * registers), flip_flops=registers, multipliers=0,
                  block_rams=blocks)
 

@@ -73,11 +73,10 @@ def memory(design: Design) -> Memory:
             lists += layer.inputs * (formats.displacement.bits if layer.index else 8)
         elif layer.index:
             lists += (2 << (layer.inputs - 1).bit_length()) * (formats.displacement.bits + layer.inputs.bit_length())
-        if layer.learns:
-            queues += layer.neurons * formats.error.bits
-        if layer.reverses and layer.folds * layer.positions > 1:
-            queues += layer.inputs * layer.reverse_sum_bits
     queues += layers[-1] * design.network.formats.displacement.bits
+    queues += sum((array.last.neurons + 1) * array.formats.error.bits for array in design.arrays
+                  if array.learns or (design.learns and array is design.arrays[-1]))
+    queues += sum(array.reverse_words * array.reverse_sum_bits for array in design.arrays if array.reverses)
     queues += sum(array.units * array.gathered_words * array.gathered_bits for array in design.arrays if array.gathers)
     weights = sum(array.units * shape.depth * shape.word_bits for array in design.arrays for shape in array.memories.values())
     return Memory(weights=weights, lists=lists, queues=queues)

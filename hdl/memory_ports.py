@@ -8,6 +8,7 @@ from amaranth.utils import ceil_log2
 
 WORD_LATENCY = 2                          # clocks from an address to its word, of a memory of weights or K with two ports
 BLOCK = {"ram_style": "block", "no_rw_check": 1}                         # of a memory in block RAM
+DISTRIBUTED = {"ram_style": "distributed"}                               # of one in LUTs
 
 
 def write_port(memory: Memory, name: str) -> WritePort:

@@ -104,9 +104,27 @@ class Datapath:
         return self["link"].clock("accumulate") - self.lead
 
     @property
+    def drain_of_errors(self) -> int:
+        """Clocks of the state between the last error of a fold and the latch of its sum."""
+        return self["error"].clock("accumulate_one") - self.lead + 1
+
+    @property
     def update_to_read(self) -> int:
         """Clocks after the last update in which no word may be asked for, lest it be read before it is written."""
         return self["update"].clock("write") + self.written - 1 - self["link"].clock("address")
+
+    @property
+    def updated(self) -> int:
+        """Clocks after the last update of a time-shared array in which no word may be asked for.
+
+        Raises
+        ------
+        AssertionError
+            If updates of the next fold would be fetched in odd clocks, in which words are written.
+        """
+        clocks = self["update"].clock("judge") + self.written
+        assert clocks % 2 == 0, f"words must be fetched in even clocks, also of the next fold, not after {clocks}"
+        return clocks
 
 
 def _datapath(to_multiplier: dict[str, int], lead: int, written: int, **tables: tuple[At, ...]) -> Datapath:
@@ -142,13 +160,18 @@ TIME_SHARED = _datapath(
     error=(A(1, "broadcast_b", Op.POWER), A(1, "operand", Op.ERROR), A(5, "accumulate_one")),
     tree=(A(2, "word_enable"),),
     update=(A(1, "operand", Op.SCALED_INPUT), A(5, "update"), A(6, "judge"), A(6, "bias_row", Op.LAST)))
-# Products of a link at all positions of a convolution are summed up in a memory before the sum updates its word.
-TIME_SHARED_GATHERING = replace(TIME_SHARED, operations=TIME_SHARED.operations | {
-    name: Operation(name, fields) for name, fields in (
-        ("gather", (A(1, "operand", Op.SCALED_INPUT), A(3, "sum_read", Op.ADDRESS), A(5, "gather"),
-                    A(6, "sum_write", Op.ADDRESS))),
-        ("apply", (A(3, "sum_read", Op.ADDRESS), A(5, "apply"), A(5, "update"), A(6, "judge"), A(6, "bias_row", Op.LAST))))})
-# Of a recurrent layer they are summed up over its steps, of a link that is used both ways the difference of two.
+# Of an array that serves convolutions, whose memories are so large that a register lies behind each: a word that was asked for
+# is there a clock later, a product waits for the word that it updates, and an updated word passes a register on its way back.
+# Products of a link at all positions are summed up in a memory before the sum updates its word.
+WINDOWED = _datapath(
+    {"operand": 2, "broadcast_b": 2, "reverse_sign": 2, "word_enable": 1}, lead=1, written=3,
+    link=(A(2, "broadcast_b", Op.INPUT), A(3, "word_enable"), A(6, "accumulate")),
+    error=TIME_SHARED["error"].fields,
+    tree=(A(3, "word_enable"),),
+    update=(A(1, "operand", Op.SCALED_INPUT), A(6, "update"), A(7, "judge"), A(7, "bias_row", Op.LAST)),
+    gather=(A(1, "operand", Op.SCALED_INPUT), A(3, "sum_read", Op.ADDRESS), A(5, "gather"), A(6, "sum_write", Op.ADDRESS)),
+    apply=(A(3, "sum_read", Op.ADDRESS), A(5, "apply"), A(6, "update"), A(7, "judge"), A(7, "bias_row", Op.LAST)))
+# Of a recurrent layer products are summed up over its steps, of a link that is used both ways the difference of two.
 TIME_SHARED_RECURRENT = replace(TIME_SHARED, operations=TIME_SHARED.operations | {
     name: Operation(name, fields) for name, fields in (
         ("add", (A(1, "operand", Op.SCALED_INPUT), A(1, "kept_enable"), A(5, "accumulate"))),

@@ -33,8 +33,11 @@ def writes(network: Network, values: Parameters, programmable: bool) -> list[lis
     if not programmable:
         for index, (layer, fixed) in enumerate(zip(values, initial(network, "fixed"), strict=True)):
             if not np.array_equal(layer.coupling, fixed.coupling):
+                convolves = any(wiring.tied for wiring in network.wirings)           # whose array has its K wired
+                remedy = ("train it with learning.K1, K2 and K3 = 0, as convolutions need" if convolves else
+                          "emit it with programmable neurons")
                 raise InputError(f"coupling of layer {index} must be that of the description, because this core has its "
-                                 f"K wired; emit it with programmable neurons")
+                                 f"K wired; {remedy}")
     return [frames.write(index, neuron, start, words[start:start + frames.MOST_COUNT])
             for index, layer in enumerate(values) for neuron, words in enumerate(_rows(layer, programmable))
             for start in range(0, len(words), frames.MOST_COUNT)]

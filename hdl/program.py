@@ -26,22 +26,20 @@ from hdl.operations import (
     PARALLEL_BY_SIGN,
     TIME_SHARED,
     TIME_SHARED_BY_SIGN,
-    TIME_SHARED_GATHERING,
     TIME_SHARED_RECURRENT,
+    WINDOWED,
     At,
     Datapath,
     Operation,
 )
 
-SUMMED = 10                               # clocks from the last product of reverse links to its sum, without the tree's levels
+SUMMED = 5                                # clocks from a product of reverse links to its sum, without the tree's levels
 VOICE_LATENCY = 2                                 # clocks of what a neuron says on its way to the others, and one to the latch
 SUM_LATENCY = 2                                  # from a sum of reciprocal links to its neuron
 GATE_CLOCKS = 4 * (POPULATIONS - 1) + 1   # every fourth word of a turning ring: five words in mirrored order
 UPDATE_PERIOD = 2 * POPULATIONS + 1       # clocks of a population whose K learn: the ring then has turned by one place, too
 RESTORED = POPULATIONS + PARALLEL["restore"].cycles      # clocks until all displacements are in the ring again
 SCAN_REST = 2                             # clocks after a scan until the receiver's ``free`` tells of its outputs
-UPDATED = TIME_SHARED["update"].clock("judge") + TIME_SHARED.written    # clocks from the last update to the next read
-assert UPDATED % 2 == 0, "words that are applied must be fetched in even clocks, also of the next fold"
 
 
 class Count(Enum):
@@ -131,8 +129,8 @@ def datapath(array: ArrayDesign) -> Datapath:
         return TIME_SHARED_BY_SIGN if array.time_shared else PARALLEL_BY_SIGN
     if array.recurrent:
         return TIME_SHARED_RECURRENT
-    if array.gathers:
-        return TIME_SHARED_GATHERING
+    if array.windowed:
+        return WINDOWED
     return TIME_SHARED if array.time_shared else PARALLEL
 
 
@@ -180,7 +178,7 @@ def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     if array.windowed:
         tree = (If("window", (Tell("start"), Play("WINDOW_TREE", "inputs", "tree")), tree),)
     tree = (If("reverses", (Do("TREE_START"), *tree)),) if array.reverses else ()
-    folds = Each("fold", _back(datapath(array), array.first, restore=(), tree=tree, every=2, written=UPDATED,
+    folds = Each("fold", _back(datapath(array), array.first, restore=(), tree=tree, every=2, written=datapath(array).updated,
                                gathers=array.gathers))
     back = Each("layer", (Tell("ask"), *_cleared(array), _at_positions(array, "position back", folds), *_applied(array)),
                 backwards=True)
@@ -203,7 +201,7 @@ def _recurrent(array: ArrayDesign) -> tuple[Node, ...]:
         turned = Each("point back", (*_exchange(array, "_BACK"), Do("HALF_BACK", array.phases)))
         kick = (Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN"), Do("KICK", array.phases))
         instants = Each("instant back", (Do("KEEP_BACK", POPULATIONS, kept_back(neuron)), If("goes on", (turned,))))
-        rows = Each("row", (Do("PRODUCTS", Count.STEPS), Do("PRODUCTS_DRAIN"), Do("APPLY", 2), Do("APPLIED", UPDATED)))
+        rows = Each("row", (Do("PRODUCTS", Count.STEPS), Do("PRODUCTS_DRAIN"), Do("APPLY", 2), Do("APPLIED", path.updated)))
         back = (If("learn", (Wait("VERDICT", "verdict"), If("error", (
             Tell("latch back"), *kick, instants, Tell("sum"), rows)))),)
     return (Wait("IDLE", "image"), Tell("load"), Do("LOAD", Count.LOADING), forward, *back, Tell("release"))
@@ -228,12 +226,12 @@ def _cleared(array: ArrayDesign) -> tuple[Node, ...]:
     if not (array.windowed and array.reverses):
         return ()
     # the layer is known a clock after it was chosen, sums of the one behind it are on their way through the tree
-    return Do("ASKED", levels(array.units) + SUMMED), If("clears", (Do("TREE_CLEAR", Count.INPUTS),))
+    return Do("ASKED", datapath(array).product + levels(array.units) + SUMMED), If("clears", (Do("TREE_CLEAR", Count.INPUTS),))
 
 
 def _applied(array: ArrayDesign) -> tuple[Node, ...]:
     """The sums of all positions change the words of every fold."""
-    apply = Each("fold", (Do("APPLY", Count.PARAMETERS), Do("APPLIED", UPDATED)))
+    apply = Each("fold", (Do("APPLY", Count.PARAMETERS), Do("APPLIED", datapath(array).updated)))
     return (If("window", (apply,)),) if array.gathers else ()
 
 
@@ -253,8 +251,8 @@ def _back(path: Datapath, layer: LayerDesign, *, restore: tuple[Node, ...], tree
         still = path["tree"].cycles - path.lead - 1                        # the last reverse link is not at the multiplier yet
         drain = (Do("TREE_DRAIN", still),) if tree and still else ()
         learning = (*learning, K) if layer.design.learns_words else (*drain, K)
-    return (*restore, Tell("token"), Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN", path.drain + 1), Tell("latch back"),
-            Do("SETTLE_BACK", Count.SETTLING), Do("SETTLED_BACK"), *tree, *learning)
+    return (*restore, Tell("token"), Play("ERRORS", "errors", "error"), Do("ERRORS_DRAIN", path.drain_of_errors),
+            Tell("latch back"), Do("SETTLE_BACK", Count.SETTLING), Do("SETTLED_BACK"), *tree, *learning)
 
 
 # ----------------------------------------------------------------- what units do in states that are counted

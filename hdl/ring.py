@@ -14,7 +14,7 @@ from amaranth.lib.wiring import In
 from golden_model.network import POPULATIONS
 from hdl.array_design import SLOT, ArrayDesign
 from hdl.gate import population_size, reverse_gate
-from hdl.memory_ports import BLOCK, read_port, write_port
+from hdl.memory_ports import BLOCK, DISTRIBUTED, read_port, write_port
 
 GATED = 3                                 # where a point of kind programmable is in its ring when its gate goes to operand A
 ZEROS = SLOT                              # first of the words of the memory of step starts that stay zero
@@ -43,7 +43,7 @@ def memory_ring(m: Module, name: str, width: int, *, write: Value, write_place: 
     ``place`` is read in the same clock; with one bit more than ``write_place`` it also names words that are never written.
     """
     shape = signed(width) if is_signed else unsigned(width)
-    kept = memory.Memory(shape=shape, depth=1 << len(place), init=[], attrs={"ram_style": "distributed"})
+    kept = memory.Memory(shape=shape, depth=1 << len(place), init=[], attrs=DISTRIBUTED)
     m.submodules[f"{name}_ring"] = kept
     put, get = write_port(kept, "put"), read_port(kept, "get", "comb")
     m.d.comb += [put.addr.eq(write_place), put.data.eq(word), put.en.eq(write), get.addr.eq(place)]
@@ -100,9 +100,9 @@ class LutRings(RegisterRings):
 
 
 class BlockRings:
-    """Block RAM: step starts in 16 words, of which eight stay zero; gates of every fold in words of their own, which stay there
-    until the way back. A recurrent layer has states of each instant in place of gates, in its weight memory; ``kept`` is the
-    word that was asked for a clock ago.
+    """Block RAM: step starts in 16 words, of which eight stay zero (in LUTs where block RAMs are few); gates of every fold in
+    words of their own, which stay there until the way back. A recurrent layer has states of each instant in place of gates, in
+    its weight memory; ``kept`` is the word that was asked for a clock ago.
 
     Members
     -------
@@ -121,9 +121,8 @@ class BlockRings:
     def start(self, word: Value) -> Value:
         """The step start of the population that was asked for a clock ago."""
         control, shape = self.control, signed(self.array.formats.displacement.bits)
-        in_luts = self.array.recurrent and self.array.design.target == "ecp5"     # which has few blocks for so many units
-        self.m.submodules.starts = starts = memory.Memory(
-            shape=shape, depth=2 * SLOT, init=[], attrs={"ram_style": "distributed"} if in_luts else BLOCK)
+        self.m.submodules.starts = starts = memory.Memory(shape=shape, depth=2 * SLOT, init=[],
+                                                          attrs=BLOCK if self.array.starts_in_blocks else DISTRIBUTED)
         keep, show = write_port(starts, "keep"), read_port(starts, "show")
         self.m.d.comb += [show.addr.eq(control.start_read), keep.addr.eq(control.start_place), keep.data.eq(word),
                           keep.en.eq(control.start_write)]
@@ -142,8 +141,14 @@ class BlockRings:
                                                         attrs=BLOCK)
         keep, show = write_port(gates, "keep"), read_port(gates, "show")
         address = Cat(control.gate_place, self.slot)[:len(show.addr)]
-        self.m.d.comb += [show.addr.eq(address), keep.addr.eq(address), keep.data.eq(settled), keep.en.eq(control.gate_write)]
-        return Mux(control.reverse, show.data, here)
+        kept, gate = {"addr": address, "data": settled, "en": control.gate_write}, show.data
+        if array.windowed:                                            # the memory is large: registers before and behind it
+            gate, late = Signal.like(show.data, name="gate_late", reset_less=True), {
+                name: Signal.like(value, name=f"gate_{name}") for name, value in kept.items()}
+            self.m.d.sync += [gate.eq(show.data), *(late[name].eq(value) for name, value in kept.items())]
+            kept = late
+        self.m.d.comb += [show.addr.eq(address), keep.addr.eq(kept["addr"]), keep.data.eq(kept["data"]), keep.en.eq(kept["en"])]
+        return Mux(control.reverse, gate, here)
 
 
 RINGS: dict[str, type[RegisterRings | BlockRings]] = {"registers": RegisterRings, "lut": LutRings, "block": BlockRings}

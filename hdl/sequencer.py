@@ -500,7 +500,8 @@ class Sequencer(wiring.Component):
                      self.control.unit.eq(self.chosen)]
         with m.If(self.control.load):
             m.d.comb += next_operand.eq(self.access.payload.data)
-        addresses = [Signal(range(array.depth), name=f"address_{stage}") for stage in range(4)]
+        stages = range(datapath(array).updated // 2)                  # of two clocks each, to the write of an updated word
+        addresses = [Signal(range(array.depth), name=f"address_{stage}") for stage in stages]
         m.d.comb += self.address.eq(addresses[0])
         if not array.learns:
             m.d.sync += addresses[0].eq(self.pipeline.base + self.index)
@@ -511,5 +512,9 @@ class Sequencer(wiring.Component):
             self.recurrence.addresses(addresses[0])
         with m.If(~self.odd):
             m.d.sync += [late.eq(early) for early, late in zip(addresses, addresses[1:], strict=False)]
-        with m.If(self.updating):
-            m.d.comb += self.address.eq(Mux(self.odd, addresses[3], addresses[1]))
+        updating = self.updating
+        if array.windowed:                                            # a clock late: no word is asked for in those clocks
+            updating = Signal(name="updating_late")
+            m.d.sync += updating.eq(self.updating)
+        with m.If(updating):
+            m.d.comb += self.address.eq(Mux(self.odd, addresses[-1], addresses[1]))

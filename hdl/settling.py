@@ -82,8 +82,9 @@ def settle(m: Module, array: ArrayDesign, control: data.View, *, phase: Signal, 
     if array.time_shared and programmable:
         _places(m, control, table, phase=phase, half_step=half_step)
     elif array.time_shared:                                           # rings are in memories
+        place = phase if not array.windowed else Mux(phase[3], 0, phase + 1)        # for a register behind the memory
         m.d.comb += [
-            control.gate_place.eq(phase), control.start_place.eq(phase - POPULATIONS),
+            control.gate_place.eq(place), control.start_place.eq(phase - POPULATIONS),
             control.start_write.eq(when("state_new") & corrector),
             control.start_read.eq(Mux(half_step[1:].any(), 0, ZEROS) | (phase - 2)[:3])]
     if needs_populations(layer):

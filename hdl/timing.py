@@ -129,7 +129,7 @@ class ArrayClocks:
     def __init__(self, array: ArrayDesign, between: int) -> None:
         self.array, self.between = array, between
         first = array.first
-        self.output_latency = 0 if array.time_shared else control_latency(first) + output_latency(first)
+        self.output_latency = int(array.windowed) if array.time_shared else control_latency(first) + output_latency(first)
         self.settling = 0 if array.recurrent else array.half_steps * array.phases        # amid which items may be issued
         self.issue_phases = issue_phases(datapath(array), array.first.half_step)
         self.latch = -self.settling - 1               # of the forward settling that may be under way

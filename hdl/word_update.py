@@ -101,7 +101,7 @@ class OnePort:
 
     def write(self, product: Value, selected: Value, displacement: Value) -> None:
         m, control, bits, formats = self.m, self.control, self.array.word_bits, self.array.formats
-        exact = updated_word(self.array, self.unit.fetched, product)
+        exact = updated_word(self.array, self.unit.fetched, self._waiting(product))
         updated = Signal(signed(len(exact)), reset_less=True, name="updated")
         enough = fits(updated, formats.weight.bits)
         if formats.drive.bits != formats.weight.bits:
@@ -110,6 +110,11 @@ class OnePort:
             m.d.sync += updated.eq(exact)
         writes = (control.judge & enough) | (control.load_one & selected)
         data = Mux(control.load, self.word[:bits], updated[:bits])
+        if self.array.windowed:                                           # the way to a memory of many blocks has a clock
+            written, late = Signal(signed(bits), reset_less=True, name="written"), Signal(name="writes")
+            m.d.sync += [late.eq(writes), self.unit.write_enable.eq(late), written.eq(data)]
+            m.d.comb += self.unit.write_data.eq(written)
+            return
         if not self.array.keeps_instants:
             m.d.sync += self.unit.write_enable.eq(writes)
             m.d.comb += self.unit.write_data.eq(data)
@@ -118,6 +123,14 @@ class OnePort:
         m.d.sync += late.eq(writes)
         m.d.comb += [self.unit.write_enable.eq(late | control.gate_write),
                      self.unit.write_data.eq(Mux(control.gate_write, wide(displacement, bits), data))]
+
+    def _waiting(self, product: Value) -> Value:
+        """For its word, which in a large memory is fetched a clock later."""
+        if not (self.array.windowed and self.array.learns):
+            return product
+        change = Signal(product.shape(), reset_less=True, name="change")
+        self.m.d.sync += change.eq(product)
+        return change
 
     def output(self) -> Value:
         return Const(0, self.array.word_bits)                             # the array itself shows what it fetched

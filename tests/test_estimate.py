@@ -14,7 +14,7 @@ from boards import fit, tools
 from boards.synthesis import CARRY
 from golden_model import parameters
 from golden_model.errors import InputError
-from golden_model.network import Integration, Network
+from golden_model.network import Integration, Network, Wiring
 from hdl import emit, estimate
 from hdl.adder_tree import levels
 from hdl.array import output_latency, unit_module
@@ -107,6 +107,21 @@ def test_bits_of_weights_are_those_of_the_initial_contents(units):
     files = emit.memory_files(design, parameters.initial(design.network, "fixed"))
     words = sum(len(text.split()) for text in files.values())
     assert estimate.memory(design).weights == words * design.layers[0].word_bits
+
+
+@pytest.mark.parametrize(("layers", "wiring", "units", "arrangement"), [
+    ((20, 7, 3), (), (), "parallel"), ((20, 9, 7, 3), (), (3, 2, 3), "parallel"), ((20, 9, 7, 3), (), (2, 2, 2), "time-shared"),
+    ((20, 7, 3), (), (3, 3), "time-shared"),
+    ((9, 8, 5, 3), ("convolution 2x2 stride 1 of 3x3x1", "full", "full"), (2, 2, 2), "time-shared")])
+def test_bits_of_memories_beside_those_of_weights_are_those_of_the_verilog(layers, wiring, units, arrangement):
+    """All but step starts and gates in the units of a time-shared array, which are not counted."""
+    design = Design(network=Network(layers=layers, wiring=Wiring(layers=wiring)), units=units, arrangement=arrangement)
+    text, bits = emit.to_verilog(design), 0
+    for width, name, depth in re.findall(r"reg (?:signed )?\[(\d+):0\] (\w+) \[(\d+):0\]", text):
+        of_units = design.arrays[0].units if name == "sums" else 1
+        bits += 0 if name in ("starts", "gates") else (int(width) + 1) * (int(depth) + 1) * of_units
+    result = estimate.memory(design)
+    assert result.lists + result.queues == bits
 
 
 def described(entry):

@@ -10,7 +10,7 @@ import pytest
 from boards import fit, platforms, synthesis, tools
 from boards.link import HostLink
 from golden_model.errors import InputError
-from golden_model.network import Network
+from golden_model.network import Network, Wiring
 from hdl.cells import core_cells
 from hdl.design import Design
 from hdl.yosys import converted
@@ -108,6 +108,13 @@ def test_the_design_that_is_chosen_has_the_most_units_that_fit():
     more = Design(network=network, units=(-(-60 // (folds - 1)), 10), target="ecp5")
     assert not fit.fit(SMALL, more).fits
     assert fit.chosen(LARGE, network).units == (60, 10)
+
+
+def test_a_time_shared_array_has_no_unit_that_spares_no_fold():
+    """17 units of 32 channels and of 128 neurons do in 2 and 8 folds what 16 do, too."""
+    network = Network(layers=(784, 2304, 512, 128, 10), wiring=Wiring(layers=(
+        "convolution 5x5 stride 2 of 28x28x1", "convolution 5x5 stride 2 of 12x12x16", "full", "full")))
+    assert fit.chosen(LARGE, network).units == (16, 16, 16, 10)
 
 
 def test_the_headline_fits_its_board_without_folding():

@@ -21,9 +21,8 @@ from hdl.sequencer import Sequencer
 from planted_bugs import altered, planted_sequencer, without
 from program_rank import rank
 
-DRAIN = TIME_SHARED.drain
-DEPTH = 8                                 # an update is written 7 clocks after it was issued
-FETCHED, WRITTEN = 4, 7                   # clocks from an update's issue to its fetch and to its write
+FETCHED = 4                               # clocks from an update's issue to its fetch
+WRITTEN, WINDOWED = 7, 9                  # and to its write; of an array that serves convolutions
 
 
 def time_shared(layers, steps=1, **more):
@@ -44,10 +43,17 @@ CONFIGURATIONS = {
 }
 
 
+def depth(configuration):
+    """Of the induction: what is written has been issued in it."""
+    wiring = configuration["network"].wiring.layers
+    return 1 + (WINDOWED if any(words.startswith("convolution") for words in wiring) else WRITTEN)
+
+
 def proof(configuration, base=Sequencer, change=None):
     """A sequencer of class ``base`` with its claims; ``change`` (``altered``) is made to its programs."""
     array, = (array for array in Design(**{"arrangement": "time-shared"} | configuration).arrays if array.time_shared)
-    layers, final = array.layers, len(array.layers) - 1
+    layers, final, path = array.layers, len(array.layers) - 1, datapath(array)
+    drain, errors, written = path.drain, path["error"].clock("accumulate_one"), depth(configuration) - 1
 
     class Proof(base):
         def elaborate(self, platform):
@@ -55,7 +61,7 @@ def proof(configuration, base=Sequencer, change=None):
             self.m = m
             self.forwards = ["START", "LINKS", "SETTLE", "SETTLED", "SCAN"] + ["SAVE", "VERDICT"] * array.learns
             self.backwards = [state for state in self.main.states if state not in ("IDLE", "LOAD", *self.forwards)]
-            self.kinds = tuple(datapath(array).operations)
+            self.kinds = tuple(path.operations)
             self.walks = ["SEEK", "WALK", "ACCESS"]
             self.rests, self.plays = self.main.ongoing("IDLE"), ~self.links.ongoing("IDLE")
             self.working = self._in(self.forwards + self.backwards)
@@ -74,7 +80,7 @@ def proof(configuration, base=Sequencer, change=None):
             more = ahead & ~(last & (self.turn == self.turns - 1))
             m.d.comb += Assert(self.plays == (self.main.ongoing("LINKS") | more),
                                "links work when there is a fold for them, and not else")
-            self.past = self._history(self.pipeline.issue, WRITTEN)
+            self.past = self._history(self.pipeline.issue, written)
             self._main_falls()
             self._links_fall()
             self._place_claims()
@@ -120,7 +126,7 @@ def proof(configuration, base=Sequencer, change=None):
             main, links, count = self.main, self.links, self.count
             size = Mux(self.fold == self.folds - 1, self.neurons - self.fold * array.units, array.units)
             playing = links.ongoing("RUN")
-            sum_left = Mux(playing, DRAIN + 1, Mux(links.ongoing("DRAIN"), DRAIN - links.count, 0))
+            sum_left = Mux(playing, drain + 1, Mux(links.ongoing("DRAIN"), drain - links.count, 0))
             settling = (array.half_steps - 1 - self.half_step) * array.phases + array.phases - 1 - self.phase
             left = {node.state: node.clocks - 1 - count for node in nodes_of(main.text)
                     if isinstance(node, Do) and isinstance(node.clocks, int) and node.clocks > 1}
@@ -159,7 +165,7 @@ def proof(configuration, base=Sequencer, change=None):
 
         def _links_fall(self):
             state = {name: self.links.ongoing(name) for name in ("RUN", "DRAIN", "FULL")}
-            drains = {"DRAIN": DRAIN - 1 - self.links.count}
+            drains = {"DRAIN": drain - 1 - self.links.count}
             value = rank(self.m, self.links, drains, {"fold": self.folds - 1 - self.links_fold,
                                                       "position": self.turns - 1 - self.links_turn})
             ended = self.items.valid & self.items.ready & self.items.payload.last
@@ -190,7 +196,7 @@ def proof(configuration, base=Sequencer, change=None):
             self._claim(self._before(self.release) == (ongoing & ~(self.working | self.loads)),
                         "an image is released when its work ends")
             self._claim(self.idle == (self.rests & ~self.available & ~self.access.valid), "idle says that main rests")
-            self._claim(~self.rests | (~self.plays & ~self._under_way(self.kinds, WRITTEN)), "nothing is under way at rest")
+            self._claim(~self.rests | (~self.plays & ~self._under_way(self.kinds, written)), "nothing is under way at rest")
             started = Signal()
             with self.m.If(self.start):
                 self.m.d.sync += started.eq(1)
@@ -206,7 +212,7 @@ def proof(configuration, base=Sequencer, change=None):
             self._claim(~sends | (self.chosen == count), "outputs are sent in their order")
             waits = self._in(["SETTLE", "SETTLED"])
             self._claim(~waits | (self.chosen == 0), "outputs begin with the first unit")
-            self._claim(~self._in(self.forwards) | ~self._under_way(["error"], WRITTEN), "no error is under way by then")
+            self._claim(~self._in(self.forwards) | ~self._under_way(["error"], written), "no error is under way by then")
             self._claim(~sends | (self.outputs.last == (number == self.turns * self.neurons - 1)), "the last output is marked")
             if not array.learns:
                 return
@@ -232,13 +238,14 @@ def proof(configuration, base=Sequencer, change=None):
 
         def _sum_claims(self):
             """Accumulators."""
-            self._claim(~self.next.latch_drive | ~self._under_way(["link", "error"], DRAIN), "what is latched is complete")
+            under_way = self._under_way(["link"], drain) | self._under_way(["error"], errors - path.lead)
+            self._claim(~self.next.latch_drive | ~under_way, "what is latched is complete")
             if not array.learns:
                 return
             main, count = self.main, self.count
             bits = len(self.chosen)
-            ahead = sum((past.error for past in self.past[1:DRAIN + 2]), Const(0, 1))
-            owner = self._before(count, DRAIN + 1)
+            ahead = sum((past.error for past in self.past[1:errors + 1]), Const(0, 1))
+            owner = self._before(count, errors)
             self._claim(~main.ongoing("ERRORS") | ((self.chosen + ahead)[:bits] == count[:bits]), "errors come in order")
             self._claim(~self.control.accumulate_one | (self.control.unit == owner[:bits]), "an error goes to its neuron")
 
@@ -247,9 +254,9 @@ def proof(configuration, base=Sequencer, change=None):
             issue = self.pipeline.issue
             fold = Mux(self._during("TREE_CLEAR"), 0, self.fold)
             here = Mux(issue.link, self._words(self.layer, self.links_fold), self._words(self.layer, fold))
-            address = self._history(here + self.index, WRITTEN)
-            load = self._before(self.control.load_one)
-            writes = load if not array.learns else load | self._before(self.control.judge)
+            address = self._history(here + self.index, written)
+            load = self._before(self.control.load_one, path.written - 1)
+            writes = load if not array.learns else load | self._before(self.control.judge, path.written - 1)
             reads = self.past[1].link | self.past[1].tree
             self._claim(~reads | (self.address == address[1]), "a word is fetched from its address")
             self._claim(~(reads & writes), "a word is not fetched while another is written")
@@ -257,16 +264,16 @@ def proof(configuration, base=Sequencer, change=None):
             if not array.learns:
                 return
             fetches, kinds = self.past[FETCHED].update, ["update"]
-            written = self.past[WRITTEN].update
+            updated = self.past[written].update
             if array.gathers:
                 fetches, kinds = fetches | self.past[FETCHED].apply, ["update", "apply"]
-                written = written | self.past[WRITTEN].apply
+                updated = updated | self.past[written].apply
                 self._sums_over_positions(address)
             self._claim(~fetches | (self.address == address[FETCHED]), "a word to update is fetched from its address")
             self._claim(~(fetches & writes), "a word is not fetched to be updated while another is written")
-            self._claim(~(writes & ~load) | (self.address == address[WRITTEN]), "an updated word is written to its address")
-            self._claim((writes & ~load) == written, "each updated word is written")
-            self._claim(~reads | ~self._under_way(kinds, WRITTEN), "no word is fetched before it is written")
+            self._claim(~(writes & ~load) | (self.address == address[written]), "an updated word is written to its address")
+            self._claim((writes & ~load) == updated, "each updated word is written")
+            self._claim(~reads | ~self._under_way(kinds, written), "no word is fetched before it is written")
             self._claim(~self.odd | self._before(self.updating), "clocks take turns for updates alone")
             held = self._before(self.items.valid & ~self.items.ready & self.main.ongoing("UPDATE"))
             self._claim(~(held & self.items.valid & self.main.ongoing("UPDATE")) | self.items.ready,
@@ -297,7 +304,7 @@ def proof(configuration, base=Sequencer, change=None):
                 self._claim(~main.ongoing(name) | reached, "an access goes to its neuron")
             self._claim(~self._in(self.walks) | (self.layer == access.layer), "an access goes to its layer")
             self._claim(~main.ongoing("ACCESS") | (self.chosen < array.units), "an access has a unit")
-            content = self._before(self.control.load_one)
+            content = self._before(self.control.load_one, path.written - 1)
             self._claim(~content | (main.ongoing("ACCESS") & access.write & (self.address == self.base + access.row)),
                         "a parameter is written to its address")
             if array.own_K:
@@ -316,7 +323,7 @@ def proof(configuration, base=Sequencer, change=None):
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_it_keeps_to_its_states_and_always_comes_to_rest(name):
-    verdict = check(proof(CONFIGURATIONS[name]), depth=DEPTH)
+    verdict = check(proof(CONFIGURATIONS[name]), depth=depth(CONFIGURATIONS[name]))
     assert (verdict.status, verdict.failed) == ("PASS", ())
 
 
@@ -331,7 +338,7 @@ BUGS = {
                             "last_phase.eq(self.phase == array.phases)"),
     "a state that is counted goes on": ("hdl.machine", "self.count == node.clocks - 1", "self.count == node.clocks"),
     "a sum is latched before it is complete": lambda node: (
-        (Do("DRAIN", DRAIN - 1),) if getattr(node, "state", "") == "DRAIN" else (node,)),
+        (Do("DRAIN", TIME_SHARED.drain - 1),) if getattr(node, "state", "") == "DRAIN" else (node,)),
     "links are not started for the next fold": ("hdl.sequencer", 'flags={"last fold": flags["last fold"]}',
                                                 'flags={"last fold": True}'),
     "links are started though there is no next fold": ("hdl.sequencer", 'flags={"last fold": flags["last fold"]}',
@@ -361,6 +368,6 @@ def test_of_a_sequencer_with_a_planted_bug_it_cannot_be_proved(name):
     chosen, = [where[part] for part in where if part in name] or ["learns and sends errors back"]
     configuration, bug = CONFIGURATIONS[chosen], BUGS[name]
     planted = {"change": bug} if callable(bug) else {"base": planted_sequencer(*bug)}
-    verdict = check(proof(configuration, **planted), depth=DEPTH)
+    verdict = check(proof(configuration, **planted), depth=depth(configuration))
     assert not verdict.passed
     assert verdict.failed

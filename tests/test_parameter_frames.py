@@ -8,7 +8,7 @@ import pytest
 from command_model import CommandModel
 from golden_model import parameters
 from golden_model.errors import DeviceError, InputError
-from golden_model.network import POPULATIONS, Network
+from golden_model.network import POPULATIONS, Network, Wiring
 from hdl import frames, parameter_frames
 from hdl.frames import Opcode, Reply, Status
 
@@ -58,6 +58,15 @@ def test_K_that_is_wired_cannot_be_written():
                "programmable neurons")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         parameter_frames.writes(NETWORK, some(True), False)
+
+
+def test_K_that_is_wired_because_of_a_convolution_cannot_be_written():
+    network = Network(layers=(4, 6, 2), wiring=Wiring(layers=("convolution 1x2 stride 1 of 2x2x1", "full")))
+    values = [replace(layer, coupling=layer.coupling + 1) for layer in parameters.initial(network, "fixed")]
+    message = ("coupling of layer 0 must be that of the description, because this core has its K wired; train it with "
+               "learning.K1, K2 and K3 = 0, as convolutions need")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        parameter_frames.writes(network, values, False)
 
 
 def test_a_core_of_another_revision_is_not_spoken_to():

@@ -55,8 +55,8 @@ class Units:
     """
 
     units: Annotated[str | None, typer.Option("--units", help=(
-        "Processing units of each layer, as 128,10; one number stands for all. By default one per neuron, on a board as many "
-        "as fit."))] = None
+        "Processing units of each layer, as 128,10; one number stands for all. By default one per neuron, four where layers "
+        "share an array, on a board as many as fit and save time. Of a convolution a unit serves channels."))] = None
     most_units: Annotated[int | None, typer.Option(
         "--most-units", help="At most so many in a layer, instead of --units.")] = None
     arrangement: Annotated[str | None, typer.Option("--arrangement", help=(

@@ -97,8 +97,8 @@ BUGS = {
 
 
 OF_TIME_SHARED = {
-    "gates of all neurons in one place": ("hdl.ring", "keep.addr.eq(address)", "keep.addr.eq(control.gate_place)"),
-    "gate of the forward circuit in both": ("hdl.ring", "Mux(control.reverse, show.data, here)", "here"),
+    "gates of all neurons in one place": ("hdl.ring", '"addr": address', '"addr": control.gate_place'),
+    "gate of the forward circuit in both": ("hdl.ring", "Mux(control.reverse, gate, here)", "here"),
     "step starts written whenever they are read": ("hdl.ring", "keep.en.eq(control.start_write)", "keep.en.eq(1)"),
     "overflow of one port is written": ("hdl.word_update", "control.judge & enough", "control.judge"),
     "bias of one port is held like a link": ("hdl.word_update", "Mux(control.bias_row, fits", "Mux(0, fits"),

@@ -89,7 +89,7 @@ class ArrayDesign:
     @property
     def starts_in_blocks(self) -> bool:
         """Of rings in block RAM: whether step starts are there, too. Where block RAMs are few, 16 words take none."""
-        return not ((self.windowed or self.recurrent) and self.design.target == "ecp5")
+        return not ((self.windowed or self.recurrent or self.own_K) and self.design.target == "ecp5")
 
     @property
     def ports(self) -> int:

@@ -142,6 +142,12 @@ RECORDS = {
         command="wuxing cosim convolutions.npz --board ulx3s-85f --images 1000 --learn 200",
         adds="--json cosim-convolutions.json -q", file="cosim-convolutions.json", keep=simulated,
         needs=("train-convolutions",)),
+    "train-recurrent": Record(
+        command="wuxing train --config examples/recurrent.toml --arithmetic fixed -o recurrent.npz",
+        adds="--json recurrent.json -q", file="recurrent.json", keep=trained),
+    "cosim-recurrent": Record(
+        command="wuxing cosim recurrent.npz --board ulx3s-85f --images 1000 --learn 200",
+        adds="--json cosim-recurrent.json -q", file="cosim-recurrent.json", keep=simulated, needs=("train-recurrent",)),
     "run-ulx3s-85f": Record(
         command="wuxing run model.npz --board ulx3s-85f --baud 33333333 --images 200 --learn "
                 "100", adds="--json run-ulx3s.json -q",

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from golden_model.network import POPULATIONS, Learning, Neuron
-from hdl.adder_tree import levels
+from hdl import activation_list
+from hdl.adder_tree import EACH, levels
 from hdl.array_design import ArrayDesign
 from hdl.exchange import reverse_words
 from hdl.half_step import PRODUCT
@@ -178,8 +179,8 @@ def _time_shared(array: ArrayDesign) -> tuple[Node, ...]:
     if array.windowed:
         tree = (If("window", (Tell("start"), Play("WINDOW_TREE", "inputs", "tree")), tree),)
     tree = (If("reverses", (Do("TREE_START"), *tree)),) if array.reverses else ()
-    folds = Each("fold", _back(datapath(array), array.first, restore=(), tree=tree, every=2, written=datapath(array).updated,
-                               gathers=array.gathers))
+    folds = Each("fold", (*_back(datapath(array), array.first, restore=(), tree=tree, every=2, written=datapath(array).updated,
+                                 gathers=array.gathers), *_summed(array)))
     back = Each("layer", (Tell("ask"), *_cleared(array), _at_positions(array, "position back", folds), *_applied(array)),
                 backwards=True)
     send = (Tell("ask back"), Do("BACK", Count.BACK)) if array.first.reverses else ()
@@ -227,6 +228,17 @@ def _cleared(array: ArrayDesign) -> tuple[Node, ...]:
         return ()
     # the layer is known a clock after it was chosen, sums of the one behind it are on their way through the tree
     return Do("ASKED", datapath(array).product + levels(array.units) + SUMMED), If("clears", (Do("TREE_CLEAR", Count.INPUTS),))
+
+
+def _summed(array: ArrayDesign) -> tuple[Node, ...]:
+    """Until the last sum of reverse links is kept. Fold and layer go to the tree without delay, and where a layer heard nothing
+    at all, its update of biases alone is over before the sums of many units are."""
+    if not array.reverses or array.learns_K:                  # updates of K last longer
+        return ()
+    path = datapath(array)
+    kept = path.product + levels(array.units) + (EACH if array.windowed else 1)          # clocks from the last reverse link
+    updated = 1 + activation_list.LATENCY + path.updated                                 # likewise, of a bias alone
+    return (Do("SUMMED", kept - updated),) if kept > updated else ()
 
 
 def _applied(array: ArrayDesign) -> tuple[Node, ...]:

@@ -10,7 +10,8 @@ from markupsafe import escape
 
 import wuxing.reports.page
 from golden_model import parameters
-from golden_model.data.datasets import Dataset
+from golden_model.data.datasets import Dataset, encoded
+from golden_model.data.samples import Samples
 from golden_model.errors import InputError
 from golden_model.network import Learning, Network
 from golden_model.training import confusion
@@ -86,6 +87,19 @@ def test_the_page_stands_alone_and_says_everything():
                  "p = 0.0312", "99.10 ± 0.04 %", "61,234", "ab" * 32, "2.2.0", NETWORK.digest, "layers = [", "options shift",
                  "wuxing compare --dataset &#39;a &amp; b&#39;", "3 of 30 test images", "width=device-width"):
         assert part in text, part
+
+
+def test_the_page_of_a_table_speaks_of_samples_and_names_their_classes():
+    names = np.array(["ant", "bee", "cat", "dog"])
+    rows = Samples(name="pets", kind="table", train_values=IMAGES, train_labels=names[LABELS], test_values=IMAGES,
+                   test_labels=names[LABELS], source="drawn", features=tuple("abcdef"))
+    text = page(result("pets"), replace(details(), data=encoded(rows)))
+    outcome = Page(text)
+    assert "img" not in outcome.tags, "a row of a table is no picture"
+    assert "images" not in re.sub(r"<svg.*?</svg>", "", text, flags=re.DOTALL)
+    for part in ("Accuracy on the test samples", "Samples per second", "test samples</td>", "taken for",
+                 f'<td>0</td>\n<td class="wide">{names[LABELS[0]]}</td>\n<td class="wide">{names[WRONG[0]]}</td>'):
+        assert re.sub(r"\s", "", part) in re.sub(r"\s", "", text), part
 
 
 def test_a_page_takes_no_commands_from_the_name_of_a_data_set():

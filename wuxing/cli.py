@@ -58,7 +58,7 @@ COMMANDS = {
     "tune": ("tune",
         "Choose settings for your data on held-out training samples, and write a configuration file for wuxing train."),
     "sweep": ("sweep",
-        "Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."),
+        "Train every combination of a grid of settings; show accuracy on held-out samples, cost, and the Pareto front."),
 }
 
 

@@ -37,7 +37,7 @@ SMALL_IMAGE = 100                         # pixels
 SMALL_HIDDEN, HIDDEN = 32, 128            # neurons between pixels and classes, of small images and of others
 
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL", help="A model file.", show_default=False)]
-TestImagesOption = Annotated[int | None, typer.Option("--test-images", min=1, help="Use only the first N test images.")]
+TestImagesOption = Annotated[int | None, typer.Option("--test-images", min=1, help="Use only the first N test samples.")]
 JsonOption = Annotated[Path | None, typer.Option(
     "--json", help="Write the result as JSON to this file; - is the standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress and no notes.")]
@@ -74,7 +74,7 @@ class Settings:
     frames: Annotated[str | None, typer.Option(
         "--frames", help="Frames to which recordings are resampled, as 32, or pad:32 to cut or pad them.")] = None
     config: Annotated[Path | None, typer.Option("--config", help="TOML network description; options override it.")] = None
-    layers: Annotated[str | None, typer.Option("--layers", help="Sizes from pixels to classes, as 784,128,10.")] = None
+    layers: Annotated[str | None, typer.Option("--layers", help="Sizes from inputs to classes, as 784,128,10.")] = None
     board: Annotated[str | None, typer.Option("--board", help="Train a network for this board, one of those that wuxing boards "
                                               "lists: with words that its multipliers take and, without --layers, a hidden "
                                               "layer that fits.")] = None
@@ -91,7 +91,7 @@ class Settings:
     average: Annotated[int | None, typer.Option(
         "--average", help="The result is the mean over so many last epochs; 0: a sixth of all.")] = None
     dropout: Annotated[float | None, typer.Option(
-        "--dropout", help="Share of pixels set to 0 at random while learning; of tables and recordings by default 0.")] = None
+        "--dropout", help="Share of inputs set to 0 at random while learning; of tables and recordings by default 0.")] = None
     shift: Annotated[int, typer.Option(
         "--shift", min=0, help="Most pixels by which training images are shifted at random.")] = 0
     flip: Annotated[bool, typer.Option(
@@ -99,12 +99,12 @@ class Settings:
     erase: Annotated[int, typer.Option("--erase", min=0, help=(
         "Cover half of the training images in part: a rectangle of zeros, at most so many pixels high and wide."))] = 0
     hold_out: Annotated[int | None, typer.Option("--hold-out", min=1, help=(
-        "Test on that many training images, which are not trained on, instead of the test images."))] = None
+        "Test on that many training samples, which are not trained on, instead of the test samples."))] = None
     encoding: Annotated[str | None, typer.Option("--encoding", help=(
         "How values become bytes: words of docs/data.md, as 'quantile median thermometer:4'; by default those of the kind of "
         "data."))] = None
     train_images: Annotated[int | None, typer.Option(
-        "--train-images", min=1, help="Use only the first N training images.")] = None
+        "--train-images", min=1, help="Use only the first N training samples.")] = None
     test_images: TestImagesOption = None
 
     def data(self, seed: int = 0, arithmetic: str = "fixed") -> Dataset:

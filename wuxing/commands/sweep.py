@@ -89,7 +89,7 @@ def sweep(runners: Runners,
           json: options.JsonOption = None,
           report: Annotated[Path | None, typer.Option("--report", help="Folder for a Markdown table and a plot.")] = None,
           quiet: options.QuietOption = False) -> None:
-    """Train every combination of a grid of settings; show accuracy on held-out images, cost, and the Pareto front."""
+    """Train every combination of a grid of settings; show accuracy on held-out samples, cost, and the Pareto front."""
     console.check_writable(json)
     if report is not None and report.exists() and not report.is_dir():
         raise InputError(f"--report must be a folder, but {report} is a file; choose another name")
@@ -161,7 +161,7 @@ def table_of(rows: Sequence[Row], grid: Grid, hold_out: int, nonzero: int) -> Ta
         value = row.costs(column)
         return NONE if value is None else f"{value:,.{column.digits}f}"
 
-    return Table(f"{grid.dataset}: accuracy on {hold_out:,} held-out training images, mean ± standard deviation of "
+    return Table(f"{grid.dataset}: accuracy on {hold_out:,} held-out training samples, mean ± standard deviation of "
                  f"{len(grid.seeds)} seeds; clocks and cells by estimate, of a core {core}, images with {nonzero} "
                  f"nonzero inputs; {NONE} has no hardware; * is what no other beats in accuracy and cost, of what has every "
                  f"cost shown{' and fits' if boards else ''}",

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,12 +25,12 @@ DRAWN = ("float", "fixed")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misclassified:
-    """A test image: its number, its label and what it was taken for, and its pixels as base64 of a PNG file."""
+    """A test sample: its number, its class and what it was taken for; of an image its pixels as base64 of a PNG file."""
 
     index: int
-    label: int
-    taken_for: int
-    png: str
+    label: str
+    taken_for: str
+    png: str = ""
 
 
 def write_report(folder: Path, result: Result, details: Details) -> Path:
@@ -56,6 +56,7 @@ def page(result: Result, details: Details) -> str:
     """The HTML of ``write_report``. Equal arguments give an equal page."""
     first, network, labels = result.summary.first, result.network, details.data.test_labels
     ranges, wrong = details.ranges(), np.flatnonzero(details.predictions["fixed"] != labels)
+    shown = [_wrong(details, int(index)) for index in wrong[:GALLERY]]
     return rendered(
         "comparison.html", title=f"Wuxing {'-'.join(map(str, network.layers))} on {result.dataset}", network=network,
         accuracies=_accuracies(result),
@@ -64,8 +65,9 @@ def page(result: Result, details: Details) -> str:
         curves=drawn(plots.learning_curves({name: first.curves[name] for name in DRAWN})),
         confusions=[drawn(plots.confusion(np.array(first.confusion[name]), name)) for name in DRAWN],
         ranges=ranges, ranges_figure=drawn(plots.ranges_plot(ranges)),
-        misclassified=len(wrong), tested=len(labels), gallery=[_image(details, int(index)) for index in wrong[:GALLERY]],
-        facts=list(_facts(result, details.command)))
+        misclassified=len(wrong), tested=len(labels), gallery=shown, called=details.data.called,
+        of_images=details.data.of_images, samples=[(str(each.index), each.label, each.taken_for) for each in shown],
+        facts=list(_facts(result, details)))
 
 
 def _accuracies(result: Result) -> list[tuple[str, str]]:
@@ -85,21 +87,28 @@ def _accuracies(result: Result) -> list[tuple[str, str]]:
     return [*rows, ("seeds: means ± sample standard deviations", runs)] if several else rows
 
 
-def _image(details: Details, index: int) -> Misclassified:
+def _wrong(details: Details, index: int) -> Misclassified:
     data = details.data
-    return Misclassified(index=index, label=int(data.test_labels[index]), taken_for=int(details.predictions["fixed"][index]),
-                         png=base64.b64encode(plots.image_png(data.test_images[index], data.image_shape)).decode())
+    classes = data.encoding.classes or range(data.classes)
+    png = base64.b64encode(plots.image_png(data.test_images[index], data.image_shape)).decode() if data.of_images else ""
+    return Misclassified(index=index, label=str(classes[int(data.test_labels[index])]),
+                         taken_for=_named(classes, int(details.predictions["fixed"][index])), png=png)
 
 
-def _facts(result: Result, command: str) -> Iterator[tuple[str, str]]:
+def _named(classes: Sequence[object], output: int) -> str:
+    """Of an output, of which a network may have more than there are classes."""
+    return str(classes[output] if output < len(classes) else output)
+
+
+def _facts(result: Result, details: Details) -> Iterator[tuple[str, str]]:
     """How it was made, line by line."""
-    yield "command", command
+    yield "command", details.command
     yield "seed", str(result.summary.first.seed)
     yield "seeds", str(result.summary.seeds)
     yield "dataset", result.dataset
     yield "dataset sha256", result.dataset_sha256
-    yield "train images", str(result.train_images)
-    yield "test images", str(result.test_images)
+    yield f"train {details.data.called}", str(result.train_images)
+    yield f"test {details.data.called}", str(result.test_images)
     options = {name: value for name, value in asdict(result.options).items() if value is not None}
     for heading, table in (("options", options), ("versions", result.versions)):
         yield from ((f"{heading} {name.replace('_', ' ')}", str(value)) for name, value in table.items())

@@ -343,7 +343,8 @@ def kinds() -> str:
             ("784-32-10 on 4 units", "train-icebreaker-784-32-10", "cosim-784-32-10-time-shared", "icebreaker-784-32-10"),
             ("28x28, 5x5/2 x 16, 5x5/2 x 32, 128, 10 on 16 units", "train-convolutions", "cosim-convolutions",
              "ulx3s-85f-convolutions"),
-            ("28 rows of 28, 96 neurons with reciprocal links, 64, 10", "train-recurrent", "cosim-recurrent", "")):
+            ("28 rows of 28, 96 neurons with reciprocal links, 64, 10", "train-recurrent", "cosim-recurrent", ""),
+            ("784-256-10 on 13 units, K alone learns", "train-couplings", "cosim-couplings", "")):
         measured = record(simulated)
         if not built:
             rows.append([title, percent(record(trained)["accuracies"][0]), f"{measured['cycles_per_image']:,.0f}",

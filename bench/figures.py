@@ -148,6 +148,12 @@ RECORDS = {
     "cosim-recurrent": Record(
         command="wuxing cosim recurrent.npz --board ulx3s-85f --images 1000 --learn 200",
         adds="--json cosim-recurrent.json -q", file="cosim-recurrent.json", keep=simulated, needs=("train-recurrent",)),
+    "train-couplings": Record(
+        command="wuxing train --config examples/couplings.toml --train-images 12000 -o couplings.npz",
+        adds="--json couplings.json -q", file="couplings.json", keep=trained),
+    "cosim-couplings": Record(
+        command="wuxing cosim couplings.npz --board ulx3s-85f --images 1000 --learn 200",
+        adds="--json cosim-couplings.json -q", file="cosim-couplings.json", keep=simulated, needs=("train-couplings",)),
     "run-ulx3s-85f": Record(
         command="wuxing run model.npz --board ulx3s-85f --baud 33333333 --images 200 --learn "
                 "100", adds="--json run-ulx3s.json -q",

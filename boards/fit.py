@@ -25,6 +25,7 @@ DIGITS = (784, 10)                        # inputs and outputs of the networks t
 # Entries of a network description that the multipliers of a family need: a bracket of 16 bits, and rates with which an input
 # times the rate has as many
 NEEDS: dict[str, dict[str, Any]] = {"ecp5": {}, "ice40": {"formats": {"bracket": "Q4.12"}, "learning": {"halvings": 3}}}
+FOLDED = 4                                # folds of a layer from which on another arrangement is looked at
 BEHIND_RECURRENT = 8                      # units of the array behind a recurrent layer, which takes far longer in any case
 ROOM = 2                                  # hidden neurons by which the estimate of a full board is not to be trusted
 
@@ -105,16 +106,29 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
            arrangement: str | None = None) -> Design:
     """The design with the most processing units that fit; if none fits, that with the fewest, for ``check`` to refuse.
 
-    ``arrangement``: by default the platform's; with convolutions or a recurrent layer ``usual_arrangement``.
+    ``arrangement``: by default the platform's; with convolutions or a recurrent layer ``usual_arrangement``; a time-shared
+    array where one for each layer would have so few units (weights of two ports take twice the memory) that it is done sooner.
 
     Raises
     ------
     InputError
         If the network cannot be made a circuit for this device.
     """
+    usual = arrangement or usual_arrangement(network, platform.arrangement)
+    design = _of(platform, network, usual, kind=kind, learns=learns)
+    if arrangement is None and usual == "parallel" and max(_folds(design)) >= FOLDED:
+        alternative = _of(platform, network, "time-shared", kind=kind, learns=learns)
+        # a word is read or written in a clock, so that an update takes twice the time
+        sooner = 2 * sum(_folds(alternative)) <= max(_folds(design))
+        if fit(platform, alternative).fits and (sooner or not fit(platform, design).fits):
+            return alternative
+    return design
+
+
+def _of(platform: Platform, network: Network, arrangement: str, *, kind: str, learns: bool) -> Design:
+    """``chosen`` in this arrangement."""
     recurrent = any(wiring.reciprocal for wiring in network.wirings)
     most = BEHIND_RECURRENT if recurrent else min(max(network.layers[1:]), platform.device.has["multipliers"])
-    arrangement = arrangement or usual_arrangement(network, platform.arrangement)
     whole = Design(network=network, units=units_within(network, max(network.layers[1:]), arrangement), kind=kind,
                    target=platform.target, learns=learns, arrangement=arrangement)
     if not recurrent and fit(platform, whole).fits:

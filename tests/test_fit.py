@@ -117,6 +117,17 @@ def test_a_time_shared_array_has_no_unit_that_spares_no_fold():
     assert fit.chosen(LARGE, network).units == (16, 16, 16, 10)
 
 
+def test_arrays_of_two_units_give_way_to_a_time_shared_one():
+    """Links of 13 bits and long K: memories with two ports leave room for two units, those with one port for 13."""
+    network = Network.from_toml((ROOT / "examples" / "couplings.toml").read_text("utf-8"))
+    parallel = fit.chosen(LARGE, network, kind="programmable", arrangement="parallel")
+    result = fit.chosen(LARGE, network, kind="programmable")
+    assert (parallel.arrangement, [layer.folds for layer in parallel.layers]) == ("parallel", [128, 5])
+    assert (result.arrangement, result.units, [layer.folds for layer in result.layers]) == ("time-shared", (13, 10), [20, 1])
+    assert fit.fit(LARGE, result).fits
+    assert fit.chosen(LARGE, Network(layers=(784, 240, 10))).arrangement == "parallel"       # 27 units, 9 folds
+
+
 def test_the_headline_fits_its_board_without_folding():
     result = fit.chosen(LARGE, Network(layers=(784, 128, 10)))
     assert result.units == (128, 10)

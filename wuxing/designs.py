@@ -176,7 +176,8 @@ def for_board(platform: Platform, source: Source, choices: Circuit = USUAL) -> D
     counts = units(network, choices, arrangement)
     try:
         if not counts:
-            return fit.check(platform, fit.chosen(platform, network, kind=kind, learns=learns, arrangement=arrangement)).design
+            return fit.check(platform, fit.chosen(platform, network, kind=kind, learns=learns,
+                                                  arrangement=choices.arrangement)).design
         return fit.check(platform, Design(network=network, units=counts, kind=kind, target=platform.target, learns=learns,
                                           arrangement=arrangement)).design
     except InputError as error:

@@ -56,7 +56,7 @@ def page(result: Result, details: Details) -> str:
     """The HTML of ``write_report``. Equal arguments give an equal page."""
     first, network, labels = result.summary.first, result.network, details.data.test_labels
     ranges, wrong = details.ranges(), np.flatnonzero(details.predictions["fixed"] != labels)
-    shown = [_wrong(details, int(index)) for index in wrong[:GALLERY]]
+    gallery = [_wrong(details, int(index)) for index in wrong[:GALLERY]]
     return rendered(
         "comparison.html", title=f"Wuxing {'-'.join(map(str, network.layers))} on {result.dataset}", network=network,
         accuracies=_accuracies(result),
@@ -65,8 +65,8 @@ def page(result: Result, details: Details) -> str:
         curves=drawn(plots.learning_curves({name: first.curves[name] for name in DRAWN})),
         confusions=[drawn(plots.confusion(np.array(first.confusion[name]), name)) for name in DRAWN],
         ranges=ranges, ranges_figure=drawn(plots.ranges_plot(ranges)),
-        misclassified=len(wrong), tested=len(labels), gallery=shown, called=details.data.called,
-        of_images=details.data.of_images, samples=[(str(each.index), each.label, each.taken_for) for each in shown],
+        misclassified=len(wrong), tested=len(labels), gallery=gallery, called=details.data.called,
+        of_images=details.data.of_images, samples=[(str(each.index), each.label, each.taken_for) for each in gallery],
         facts=list(_facts(result, details)))
 
 

@@ -308,8 +308,16 @@ def path(result: Json) -> str:
     return f"`{run['from']}` to `{run['to']}`"
 
 
+BUILDS = {                                # of a report: the records of co-simulation and training of its network
+    "icebreaker-784-32-10": ("cosim-784-32-10-time-shared", "train-icebreaker-784-32-10"),
+    "icebreaker-784-64-10": ("cosim-784-64-10-time-shared", "train-icebreaker-784-64-10"),
+    "ulx3s-85f-784-128-10": ("cosim-784-128-10", "train-784-128-10"),
+    "ulx3s-85f-convolutions": ("cosim-convolutions", "train-convolutions"),
+    "ulx3s-85f-couplings": ("cosim-couplings", "train-couplings")}
+
+
 def build(name: str) -> str:
-    """One of the four builds of docs/boards.md, in words."""
+    """One of the builds of docs/boards.md, in words."""
     result = report(name)
     use, images = result["use"], result["images"]
     parts = {"cells": "logic cells", "flip_flops": "flip-flops", "multipliers": "multipliers", "block_rams": "block RAMs",
@@ -321,10 +329,7 @@ def build(name: str) -> str:
     note = (f"{counts}; {result['clock']['reached_MHz']:.1f} MHz for a clock of {result['clock']['MHz']:.0f} MHz, met by seed "
             f"{result['seed']}. An image with {USUAL} pixels that are not 0 is inferred in {images['inferred']['us']:.2f} us "
             f"and learnt in {learnt['us']:.2f} us with an error, in {without['us']:.2f} us without.")
-    simulated = {"icebreaker-784-32-10": "cosim-784-32-10-time-shared", "icebreaker-784-64-10": "cosim-784-64-10-time-shared",
-                 "ulx3s-85f-784-128-10": "cosim-784-128-10", "ulx3s-85f-convolutions": "cosim-convolutions"}[name]
-    trained = {"icebreaker-784-32-10": "train-icebreaker-784-32-10", "icebreaker-784-64-10": "train-icebreaker-784-64-10",
-               "ulx3s-85f-784-128-10": "train-784-128-10", "ulx3s-85f-convolutions": "train-convolutions"}[name]
+    simulated, trained = BUILDS[name]
     measured, model = record(simulated), record(trained)
     MHz = result["clock"]["MHz"]
     return note + (
@@ -344,7 +349,7 @@ def kinds() -> str:
             ("28x28, 5x5/2 x 16, 5x5/2 x 32, 128, 10 on 16 units", "train-convolutions", "cosim-convolutions",
              "ulx3s-85f-convolutions"),
             ("28 rows of 28, 96 neurons with reciprocal links, 64, 10", "train-recurrent", "cosim-recurrent", ""),
-            ("784-256-10 on 13 units, K alone learns", "train-couplings", "cosim-couplings", "")):
+            ("784-256-10 on 13 units, K alone learns", "train-couplings", "cosim-couplings", "ulx3s-85f-couplings")):
         measured = record(simulated)
         if not built:
             rows.append([title, percent(record(trained)["accuracies"][0]), f"{measured['cycles_per_image']:,.0f}",
@@ -455,8 +460,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
                          "recurrent items": lambda: program_tables.operations(TIME_SHARED_RECURRENT),
                          "recurrent clocks": lambda: program_tables.recurrent((4, 8, 16), USUAL),
                          "arrangements": lambda: program_tables.arrangements((784, 96, 48, 24, 10), 8, USUAL)},
-    "docs/boards.md": {name: (lambda name=name: build(name)) for name in ("icebreaker-784-32-10", "icebreaker-784-64-10",
-                                                                         "ulx3s-85f-784-128-10", "ulx3s-85f-convolutions")},
+    "docs/boards.md": {name: (lambda name=name: build(name)) for name in BUILDS},
     "docs/networks.md": {"kinds": kinds},
     "docs/link.md": {"line": line, "virtual": virtual},
 }

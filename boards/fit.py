@@ -1,7 +1,7 @@
 """Does a core fit a board? By the estimate of its cells (``hdl.estimate``) and the measured ones of what is beside it."""
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -210,6 +210,12 @@ def largest(platform: Platform, inputs: int = DIGITS[0], outputs: int = DIGITS[1
                             units=units_within(network, max(network.layers[1:]), platform.arrangement))
         return design if fit(platform, design).fits else None
 
+    return greatest(fitting)
+
+
+def greatest(fitting: Callable[[int], Design | None]) -> Design | None:
+    """The design of the greatest size 1, 2, ... for which there is one, where a greater network takes more; None if there is
+    none."""
     best, low, high = None, 0, 1
     while (design := fitting(high)) is not None:
         best, low, high = design, high, 2 * high

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from boards import fit, platforms
+from boards import fit, kinds, platforms
+from golden_model.network import Network
 from hdl import estimate
 
+ROOT = Path(__file__).parents[1]
 PROGRAM = "import sys, wuxing.cli; sys.exit(wuxing.cli.main(sys.argv[1:]))"
 
 
@@ -106,3 +108,27 @@ def test_the_document_says_in_words_what_the_ulx3s_25f_takes(listing):
     text = " ".join((Path(__file__).parents[1] / "docs/boards.md").read_text("utf-8").split())
     assert f"The largest 784-H-10 of a ULX3S 25F has H = {plain} with a unit for each neuron" in text
     assert f"and H = {folded} folded" in text
+
+
+def test_the_largest_of_each_kind_fits_and_one_more_does_not(listing):
+    entries, output = listing
+    document = (Path(__file__).parents[1] / "docs/networks.md").read_text("utf-8")
+    for device, networks in {entry["device"]: entry["kinds"] for entry in entries}.items():
+        sizes = ["none" if layers is None else str(kinds.KINDS[name].size(layers)) for name, layers in networks.items()]
+        assert re.search(rf"^{device} +{' +'.join(sizes)}$", output, re.MULTILINE)
+        assert f"| {device} | {' | '.join(sizes)} |" in document
+    platform = platforms.by_name("ulx3s-25f")
+    for name, kind in kinds.KINDS.items():
+        size = kind.size(next(entry for entry in entries if entry["name"] == platform.name)["kinds"][name])
+        for count, fits in ((size, True), (size + 1, False)):
+            design = fit.chosen(platform, kind.network(platform.target, count), kind=kind.neurons)
+            assert fit.fit(platform, design).fits == fits
+
+
+@pytest.mark.parametrize(("name", "size", "file"), [
+    ("convolutions", 16, "convolutions"), ("recurrent", 96, "recurrent"), ("K_alone", 256, "couplings")])
+def test_kinds_have_the_words_of_the_examples(name, size, file):
+    """So that what is stated for a size is what the example of that size takes."""
+    example = Network.from_toml((ROOT / f"examples/{file}.toml").read_text("utf-8"))
+    network = kinds.KINDS[name].network("ecp5", size)
+    assert network.digest == example.digest

@@ -48,7 +48,7 @@ COMMANDS = {
     "estimate": ("estimate",
         "Estimate what a core costs: clocks per image (exact), memory, multipliers, cells of the FPGA (within 15 %)."),
     "boards": ("boards",
-        "List the boards: chip, clock, serial line, and the largest 784-H-10 with on-chip learning that fits."),
+        "List the boards: chip, clock, serial line, and the largest networks with on-chip learning that fit."),
     "build": ("build",
         "Build a bitstream: does it fit, does its Verilog equal the golden model, synthesis, place and route, clock, packing."),
     "run": ("run",

@@ -1,4 +1,4 @@
-"""``wuxing boards``: the boards that there are, and the largest network of digits that each can learn."""
+"""``wuxing boards``: the boards that there are, and the largest networks that each can learn."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,8 @@ from wuxing import options
 from wuxing.reports import console
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from boards.platforms import Platform
     from hdl.design import Design
     from hdl.estimate import Clocks
@@ -51,7 +53,8 @@ class Entry:
     """A board as it is declared, in MHz and baud, and what it takes, None where it takes no such network.
 
     ``has``: of the device. ``divisor``: clocks of a bit. ``line_images_per_second``: of MNIST, however fast the core is.
-    ``pins``: of the package, by port. ``programmers``: programs that load a bitstream.
+    ``pins``: of the package, by port. ``programmers``: programs that load a bitstream. ``kinds``: layers of the largest network
+    of each of ``boards.kinds``.
     """
 
     name: str
@@ -72,6 +75,7 @@ class Entry:
     programmers: Sequence[str]
     one_unit_per_neuron: Capacity | None
     folded: Capacity | None
+    kinds: Mapping[str, Sequence[int] | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +87,16 @@ class Result:
 
 
 def boards(json: options.JsonOption = None) -> None:
-    """List the boards: chip, clock, serial line, and the largest 784-H-10 with on-chip learning that fits."""
-    from boards import fit, platforms
+    """List the boards: chip, clock, serial line, and the largest networks with on-chip learning that fit."""
+    from boards import fit, kinds, platforms
     console.check_writable(json)
-    largest: dict[tuple[object, ...], tuple[Design | None, Design | None]] = {}
+    largest: dict[tuple[object, ...], tuple[Design | None, ...]] = {}
     listing = []
     for platform in platforms.PLATFORMS.values():
         chip = (platform.target, platform.clock, *platform.device.has.values())
         if chip not in largest:                           # several boards have the same, which takes its time
-            largest[chip] = fit.largest(platform, folded=False), fit.largest(platform, folded=True)
+            largest[chip] = (fit.largest(platform, folded=False), fit.largest(platform, folded=True),
+                             *(kinds.largest(platform, kind) for kind in kinds.KINDS.values()))
         listing.append(entry(platform, *largest[chip]))
     console.write_json(json, Result(nonzero=NONZERO, boards=listing))
 
@@ -106,11 +111,24 @@ def boards(json: options.JsonOption = None) -> None:
     for each in listing:
         table.add_row(each.name, each.device, f"{each.MHz:g}", f"{each.baud / 1e6:g}", *_cells(each.one_unit_per_neuron),
                       *_cells(each.folded))
-    screen.print(table, "", sep="\n")
+    screen.print(table, "", _of_kinds(listing), "", sep="\n")
     for each in listing:
         note = f"; {each.note}" if each.note else ""
         screen.print(f"{each.name}: {each.title}, weights in {each.memories}, serial line: {each.serial}, for "
                      f"about {each.line_images_per_second:,.0f} images a second{note}", soft_wrap=True)
+
+
+def _of_kinds(listing: Sequence[Entry]) -> Table:
+    """The largest network of each other kind by chip, which several boards have."""
+    from boards import kinds
+    table = console.table("The largest of other kinds that a chip takes and that learn there", left=("chip",),
+                          right=("convolutions: C", "recurrent: H", "K alone: H"))
+    table.caption = f"{'; '.join(kind.title for kind in kinds.KINDS.values())}; all by estimate, host link included"
+    table.caption_justify = "left"
+    for each in {entry.device: entry for entry in listing}.values():
+        sizes = (None if layers is None else kinds.KINDS[name].size(layers) for name, layers in each.kinds.items())
+        table.add_row(each.device, *("none" if size is None else str(size) for size in sizes))
+    return table
 
 
 def _cells(capacity: Capacity | None) -> tuple[str, str, str]:
@@ -121,8 +139,9 @@ def _cells(capacity: Capacity | None) -> tuple[str, str, str]:
     return str(capacity.layers[1]), inferred, learnt
 
 
-def entry(platform: Platform, unfolded: Design | None, folded: Design | None) -> Entry:
-    """A board, and the largest networks that it takes."""
+def entry(platform: Platform, unfolded: Design | None, folded: Design | None, *others: Design | None) -> Entry:
+    """A board, and the largest networks that it takes, ``others`` of each kind."""
+    from boards.kinds import KINDS
     from boards.uart import BITS
     device, line = platform.device, platform.baud / BITS / LINE_BYTES
     return Entry(
@@ -131,6 +150,7 @@ def entry(platform: Platform, unfolded: Design | None, folded: Design | None) ->
         divisor=platform.divisor(), line_images_per_second=line, serial=platform.serial, note=platform.note,
         pins={port: pin.site for port, pin in platform.pins.items()},
         programmers=[programmer.name for programmer in platform.programmers],
+        kinds={name: None if design is None else design.network.layers for name, design in zip(KINDS, others, strict=True)},
         one_unit_per_neuron=capacity(unfolded, platform.clock, line), folded=capacity(folded, platform.clock, line))
 
 

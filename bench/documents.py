@@ -313,6 +313,7 @@ BUILDS = {                                # of a report: the records of co-simul
     "icebreaker-784-64-10": ("cosim-784-64-10-time-shared", "train-icebreaker-784-64-10"),
     "ulx3s-85f-784-128-10": ("cosim-784-128-10", "train-784-128-10"),
     "ulx3s-85f-convolutions": ("cosim-convolutions", "train-convolutions"),
+    "ulx3s-12f-small-convolutions": ("cosim-small-convolutions", "train-small-convolutions"),
     "ulx3s-85f-couplings": ("cosim-couplings", "train-couplings")}
 
 
@@ -348,6 +349,8 @@ def kinds() -> str:
             ("784-32-10 on 4 units", "train-icebreaker-784-32-10", "cosim-784-32-10-time-shared", "icebreaker-784-32-10"),
             ("28x28, 5x5/2 x 16, 5x5/2 x 32, 128, 10 on 16 units", "train-convolutions", "cosim-convolutions",
              "ulx3s-85f-convolutions"),
+            ("28x28, 7x7/3 x 8, 4x4/2 x 24, 10 on 2 units", "train-small-convolutions", "cosim-small-convolutions",
+             "ulx3s-12f-small-convolutions"),
             ("28 rows of 28, 96 neurons with reciprocal links, 64, 10", "train-recurrent", "cosim-recurrent", ""),
             ("784-256-10 on 13 units, K alone learns", "train-couplings", "cosim-couplings", "ulx3s-85f-couplings")):
         measured = record(simulated)

@@ -142,6 +142,14 @@ RECORDS = {
         command="wuxing cosim convolutions.npz --board ulx3s-85f --images 1000 --learn 200",
         adds="--json cosim-convolutions.json -q", file="cosim-convolutions.json", keep=simulated,
         needs=("train-convolutions",)),
+    "train-small-convolutions": Record(
+        command="wuxing train --config examples/small-convolutions.toml --arithmetic fixed --shift 1 --seed S",
+        seeds=SEEDS, adds="-o small-convolutions-S.npz --json small-convolutions-S.json -q", file="small-convolutions-S.json",
+        keep=trained),
+    "cosim-small-convolutions": Record(
+        command="wuxing cosim small.npz --board ulx3s-12f --images 1000 --learn 200",
+        adds="--json cosim-small-convolutions.json -q", file="cosim-small-convolutions.json", keep=simulated,
+        needs=("train-small-convolutions",), first=("copy small-convolutions-0.npz small.npz",)),
     "train-recurrent": Record(
         command="wuxing train --config examples/recurrent.toml --arithmetic fixed -o recurrent.npz",
         adds="--json recurrent.json -q", file="recurrent.json", keep=trained),

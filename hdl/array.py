@@ -15,7 +15,8 @@ from hdl.image_buffer import item_layout
 from hdl.layer_design import LayerDesign
 from hdl.operands import encoded
 from hdl.parts import Parts
-from hdl.sequencer import Sequencer, output_layout
+from hdl.scan import output_layout
+from hdl.sequencer import Sequencer
 from hdl.unit import Unit
 from hdl.window import ImagePoints, WindowList
 

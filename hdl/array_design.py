@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from hdl.layer_design import SLOT, Choices, LayerDesign
+from hdl.choices import Choices
+from hdl.layer_design import SLOT, LayerDesign
 
 
 @dataclass(frozen=True)

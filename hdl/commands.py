@@ -14,9 +14,9 @@ from amaranth.utils import bits_for
 
 from golden_model.errors import InputError
 from hdl import frames
+from hdl.choices import rate_shift_bits
 from hdl.frames import Opcode, Status
 from hdl.image_buffer import MOST_INPUTS, ImageBuffer, source_ports
-from hdl.layer_design import rate_shift_bits
 from hdl.memory_ports import read_port, write_port
 from hdl.skid_buffer import ShiftQueue, Word
 

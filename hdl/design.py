@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from golden_model.errors import InputError
 from golden_model.network import Network
 from hdl.array_design import ArrayDesign
-from hdl.layer_design import Choices, LayerDesign, signed_digits, uniform
+from hdl.choices import Choices
+from hdl.layer_design import LayerDesign, signed_digits, uniform
 from hdl.multiplier import check_target
 
 KINDS = ("shift", "programmable")

@@ -21,10 +21,11 @@ from golden_model.parameters import Parameters
 from hdl import frames, memory_contents, templates, weights, yosys
 from hdl.array import branch_module, control_module, output_latency, unit_module
 from hdl.array_design import ArrayDesign
+from hdl.choices import COUPLINGS
 from hdl.control import ControlBranch, ControlRegister, branches, control_latency
 from hdl.core import Core
 from hdl.design import Design
-from hdl.layer_design import COUPLINGS, K_STATES, LayerDesign
+from hdl.layer_design import K_STATES, LayerDesign
 from hdl.lint import agreeing
 from hdl.memory_ports import WORD_LATENCY
 from hdl.multiplier import LATENCY as MULTIPLIER_LATENCY

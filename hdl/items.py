@@ -1,9 +1,10 @@
-"""Items: what an array broadcasts one a clock, and the flags that follow it through the units."""
+"""Items: what an array broadcasts one a clock, the flags that follow it through the units, and the addresses of its words."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from amaranth.hdl import Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data
@@ -157,3 +158,41 @@ class Items:
                         Operand.SCALED_INPUT: Source(Mux(last, bias, links), name="scaled_input"),
                         Operand.BY_SIGN: Source(Mux(last, *(int(array.design.by_sign(name)) for name in ("bias", "links"))))}
         return sources
+
+
+def rate_shifts_of_layer(sequencer: Any) -> tuple[Value, Value]:
+    """Of links and biases of the layer that learns, whose errors may be magnified, or whose steps are many."""
+    slowed = [layer.slowed for layer in sequencer.array.layers]
+    links, bias = sequencer.links_rate_shift, sequencer.bias_rate_shift
+    if not any(slowed):
+        return links, bias
+    return links + sequencer.of_layer(slowed), bias + sequencer.of_layer(slowed)
+
+
+def weight_addresses(m: Module, sequencer: Any) -> None:
+    """Where items of a time-shared array find their words, in a memory of one port.
+
+    A word that is only multiplied is asked for in the clock after it was named, by ``pipeline.base`` and ``index``. A word that
+    learns is asked for in an even clock and written in an odd one, when what it became is there; meanwhile its address goes
+    down a chain of one stage for each two clocks.
+    """
+    array = sequencer.array
+    named, updating, odd = sequencer.pipeline.base + sequencer.index, sequencer.updating, sequencer.odd
+    stages = range(datapath(array).updated // 2)                      # of two clocks each, to the write of an updated word
+    addresses = [Signal(range(array.depth), name=f"address_{stage}") for stage in stages]
+    m.d.comb += sequencer.address.eq(addresses[0])
+    if not array.learns:
+        m.d.sync += addresses[0].eq(named)
+        return
+    with m.If(~updating | ~odd):
+        m.d.sync += addresses[0].eq(named)
+    if sequencer.recurrence is not None:
+        sequencer.recurrence.addresses(addresses[0])
+    with m.If(~odd):
+        m.d.sync += [late.eq(early) for early, late in zip(addresses, addresses[1:], strict=False)]
+    if array.windowed:                                                # a clock late: no word is asked for in those clocks
+        late_updating = Signal(name="updating_late")
+        m.d.sync += late_updating.eq(updating)
+        updating = late_updating
+    with m.If(updating):
+        m.d.comb += sequencer.address.eq(Mux(odd, addresses[-1], addresses[1]))

@@ -11,7 +11,7 @@ from golden_model.errors import InputError
 from golden_model.fixed_point import Format
 
 if TYPE_CHECKING:
-    from hdl.layer_design import Choices
+    from hdl.choices import Choices
 
 LEAST = 4                                 # fraction bits that are tried
 _trying: ContextVar[bool] = ContextVar("trying", default=False)

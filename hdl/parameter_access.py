@@ -45,7 +45,7 @@ class TokenAccess:
     def begin(self) -> None:
         m, sequencer = self.m, self.sequencer
         access = sequencer.access
-        with m.If(access.valid & sequencer.links.during("IDLE") & ~sequencer.available & sequencer.scan.during("IDLE")):
+        with m.If(access.valid & sequencer.links.during("IDLE") & ~sequencer.available & sequencer.scan.rests):
             m.d.comb += sequencer.next.clear.eq(1)
             m.d.sync += [sequencer.count.eq(0), self.sought.eq(1), self.sought_neuron.eq(access.payload.neuron)]
             m.next = "SEEK"
@@ -53,12 +53,12 @@ class TokenAccess:
                 m.next = "ACCESS"
     def states(self) -> None:
         m, sequencer, layer, word = self.m, self.sequencer, self.sequencer.array.first, self.sequencer.next
-        access, base, count = sequencer.access.payload, sequencer.base, sequencer.count
+        access, base, count, rows = sequencer.access.payload, sequencer.base, sequencer.count, sequencer.coupling_rows
         with m.State("SEEK"):
             m.d.comb += [word.latch_output.eq(1), word.token_first.eq(1)]
             m.d.sync += [self.neuron.eq(access.neuron), self.unit.eq(0), base.eq(0), count.eq(0)]
             if layer.own_K:
-                m.d.sync += sequencer.K_place.eq(0)
+                m.d.sync += rows.place.eq(0)
             m.next = "WALK"
         with m.State("WALK"):
             with m.If(self.neuron == 0):
@@ -69,7 +69,7 @@ class TokenAccess:
                     m.d.comb += word.token_first.eq(1)
                     m.d.sync += [self.unit.eq(0), base.eq(base + layer.rows)]
                     if layer.own_K:
-                        m.d.sync += sequencer.K_place.eq(sequencer.K_place + 1)
+                        m.d.sync += rows.place.eq(rows.place + 1)
                 with m.Else():
                     m.d.comb += word.token_next.eq(1)
                     m.d.sync += self.unit.eq(self.unit + 1)
@@ -80,8 +80,7 @@ class TokenAccess:
                 m.d.comb += [word.load.eq(1), word.load_data.eq(access.data), word.write.eq(of_links), word.write_one.eq(1)]
             if layer.own_K:
                 place = access.row - layer.coupling_row
-                m.d.comb += [sequencer.K_access.eq(1), sequencer.K_row.eq(place), sequencer.K_written.eq(place),
-                             word.K_load.eq(access.write & of_K)]
+                m.d.comb += [*rows.accessed(place), word.K_load.eq(access.write & of_K)]
             m.next = "ACCESS_WAIT"
         with m.State("ACCESS_WAIT"):
             m.d.sync += count.eq(count + 1)
@@ -113,11 +112,11 @@ class NumberAccess:
 
     def states(self) -> None:
         m, sequencer, array, word = self.m, self.sequencer, self.sequencer.array, self.sequencer.next
-        access, base, count = sequencer.access.payload, sequencer.base, sequencer.count
+        access, base, count, rows = sequencer.access.payload, sequencer.base, sequencer.count, sequencer.coupling_rows
         with m.State("SEEK"):
             m.d.sync += base.eq(sequencer.of_layer(array.bases))
             if array.own_K:
-                m.d.sync += sequencer.K_place.eq(sequencer.of_layer(array.slots))
+                m.d.sync += rows.place.eq(sequencer.of_layer(array.slots))
             m.next = "WALK"
         with m.State("WALK"):
             with m.If(count < array.units):
@@ -126,15 +125,14 @@ class NumberAccess:
             with m.Else():
                 m.d.sync += [count.eq(count - array.units), base.eq(sequencer.following)]
                 if array.own_K:
-                    m.d.sync += sequencer.K_place.eq(sequencer.K_place + 1)
+                    m.d.sync += rows.place.eq(rows.place + 1)
         with m.State("ACCESS"):
             stores = access.write & (count == 3)
             if array.own_K:
                 first = sequencer.of_layer([layer.coupling_row for layer in array.layers])
                 of_K, place = access.row >= first, access.row - first
-                m.d.comb += [sequencer.of_K.eq(of_K), sequencer.K_access.eq(1), sequencer.K_row.eq(place),
-                             sequencer.K_written.eq(place),
-                             word.K_load.eq(stores & of_K), word.load_data.eq(access.data)]
+                m.d.comb += [sequencer.of_K.eq(of_K), *rows.accessed(place), word.K_load.eq(stores & of_K),
+                             word.load_data.eq(access.data)]
                 stores = stores & ~of_K
             m.d.comb += [sequencer.index.eq(access.row), word.load.eq(access.write), word.load_one.eq(stores)]
             m.d.sync += count.eq(count + 1)

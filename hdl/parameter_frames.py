@@ -10,8 +10,8 @@ from golden_model.errors import DeviceError, InputError
 from golden_model.network import POPULATIONS, Network
 from golden_model.parameters import Layer, Parameters, check, initial, layer_shapes
 from hdl import frames
+from hdl.choices import COUPLINGS
 from hdl.frames import Opcode, Reply, Status, StatusReport
-from hdl.layer_design import COUPLINGS
 
 
 def check_revision(report: StatusReport) -> None:

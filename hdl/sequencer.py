@@ -8,31 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.hdl import Array, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from golden_model.network import Formats
 from hdl import image_buffer
 from hdl.array_design import ArrayDesign
+from hdl.choices import rate_shift_bits
 from hdl.control import control_latency, control_layout
+from hdl.coupling_rows import CouplingRows
 from hdl.half_step import issue_phases
 from hdl.image_buffer import item_layout
-from hdl.items import Items
-from hdl.layer_design import COUPLINGS, rate_shift_bits
+from hdl.items import Items, rate_shifts_of_layer, weight_addresses
 from hdl.machine import Machine, Sides
 from hdl.parameter_access import ACCESS, NumberAccess, TokenAccess, access_layout
 from hdl.positions import Positions
-from hdl.program import SCAN_REST, Count, Do, datapath, nodes_of, programs
+from hdl.program import Count, Do, datapath, nodes_of, programs
 from hdl.recurrence import Recurrence
+from hdl.scan import Scan, output_layout, scan_of_main
 from hdl.settling import counted, during, settle
 
 IDLE = Machine("idle", (), 1)             # in place of one that an array lacks
-
-
-def output_layout(formats: Formats) -> data.StructLayout:
-    """One output of a layer. ``learn``: the image is to be learnt. ``last``: no more of this image."""
-    return data.StructLayout({"value": signed(formats.displacement.bits), "last": 1, "learn": 1})
 
 
 class Sequencer(wiring.Component):
@@ -153,7 +149,9 @@ class Sequencer(wiring.Component):
                       2 * array.rows * array.gathers, *(4 * (layer.slots - 1) for layer in array.layers if array.recurrent))
         most = {"links": datapath(array).drain, "main": longest, "scan": max(array.units, self.output_latency + 8)}
         self.machines = {name: Machine(name, text, most[name] + 1) for name, text in texts.items()}
-        self.main, self.links, self.scan = (self.machines.get(name, IDLE) for name in ("main", "links", "scan"))
+        self.main, self.links = (self.machines.get(name, IDLE) for name in ("main", "links"))
+        self.coupling_rows: CouplingRows | None = None
+        self.scan: Scan | None = None
         self.positions: Positions | None = None
         self.recurrence: Recurrence | None = None
         self.next = Signal(self.layout, name="next_control")          # of the next clock
@@ -164,7 +162,7 @@ class Sequencer(wiring.Component):
                      self.reverse.eq(self.main.during("SETTLE_BACK"))]
         self._places(m)
         if array.own_K:
-            self._places_of_K(m)
+            self.coupling_rows = CouplingRows(m, self)
         self._settle(m)
         self._items(m)
         self._outputs(m)
@@ -229,25 +227,6 @@ class Sequencer(wiring.Component):
         if array.recurrent:
             self.recurrence = Recurrence(m, self)
 
-    def _places_of_K(self, m: Module) -> None:
-        """Words of the memory of K; how far the displacement is shifted with which K1, K2 or K3 learns."""
-        array, layer = self.array, self.array.first
-        self.K_row, self.K_written = (Signal(range(layer.K_rows), name=name) for name in ("K_row", "K_written"))
-        self.K_place = Signal(range(max(2, array.folds)), name="K_place")     # of an access: its fold among those of all layers
-        self.K_access = Signal(name="K_access")                               # which is under way
-        place = Mux(self.K_access, self.K_place, self.place if array.time_shared else self.fold)
-        base = place * layer.K_rows if array.folds > 1 else Const(0)
-        m.d.comb += [self.next.K_address.eq(base + self.K_row), self.next.K_write_address.eq(base + self.K_written)]
-        self.K_kind = Signal(range(len(COUPLINGS)), name="K_kind")
-        if array.learns_K:
-            rate_shifts, first = self.array.network.learning.rate_shifts(0), array.design.K_rate_shifts().start
-            places = []
-            for name in COUPLINGS:
-                places.append(Signal(range(layer.K_most_places + 1), reset_less=True, name=f"{name}_places"))
-                if (own := rate_shifts[name]) is not None:
-                    m.d.sync += places[-1].eq(layer.K_shift - layer.K_places - (own - first) - self.K_rate_shift)
-            m.d.comb += self.next.K_places.eq(Array(places)[self.K_kind])
-
     def of_layer(self, values: Sequence[int]) -> Value:
         """A constant that each layer has its own of."""
         if len(set(values)) == 1:
@@ -266,7 +245,7 @@ class Sequencer(wiring.Component):
             with m.If(last_phase):
                 m.d.sync += self.half_step.eq(self.half_step + 1)
             settle(m, array, self.next, phase=self.phase, half_step=self.half_step, reverse=self.reverse, base=self.base,
-                   K_row=self.K_row if array.own_K else None)
+                   coupling_rows=self.coupling_rows)
             if self.recurrence is not None:
                 self.recurrence.settle(last_phase)
         fresh = Signal(init=1, name="fresh")
@@ -307,7 +286,7 @@ class Sequencer(wiring.Component):
         self.last = Signal(name="last_item") if array.gathers or array.recurrent else item.last
         self.value = Signal.like(item.value, name="value") if array.recurrent else item.value
         self.pipeline = items = Items(array, base=base, index=self.index, value=self.value, last=self.last,
-                                      error=self.errors.payload, rate_shifts=self._rate_shifts())
+                                      error=self.errors.payload, rate_shifts=rate_shifts_of_layer(self))
         updates = main.during("UPDATE")
         if array.time_shared:                                         # words are fetched in even clocks, written in odd ones
             self.odd, self.updating = Signal(name="odd"), main.during("UPDATE", "UPDATED", "APPLY", "APPLIED")
@@ -336,35 +315,16 @@ class Sequencer(wiring.Component):
         if sizes != [layer.units for layer in array.layers]:
             self.size = Mux(self.last_fold, self.of_layer(sizes), self.size)
 
-    def _rate_shifts(self) -> tuple[Value, Value]:
-        """Of links and biases of the layer that learns, whose errors may be magnified, or whose steps are many."""
-        slowed = [layer.slowed for layer in self.array.layers]
-        if not any(slowed):
-            return self.links_rate_shift, self.bias_rate_shift
-        return self.links_rate_shift + self.of_layer(slowed), self.bias_rate_shift + self.of_layer(slowed)
-
     # ------------------------------------------------------------- outputs
 
     def _outputs(self, m: Module) -> None:
         """One a clock, in the order of the neurons."""
-        array, main, scan = self.array, self.main, self.scan
+        array, main = self.array, self.main
         self.learns, learn = Signal(name="main_learn"), Signal(name="main_learn_flag")     # the latter where none learns, too
         if array.time_shared:
             with m.If(main.strobe("first layer")):
                 m.d.sync += [self.learns.eq(self.learn & array.learns), learn.eq(self.learn)]
-            ending = self.count == self.size - 1
-            last = ending & self.last_fold
-            if self.positions is not None:
-                last = last & self.positions.last
-            m.d.comb += [self.outputs_valid.eq(main.during("SCAN")), self.outputs.value.eq(self.output),
-                         self.outputs.learn.eq(learn), self.outputs.last.eq(last)]
-            with m.If(self.outputs_valid):
-                m.d.sync += self.chosen.eq(self.chosen + 1)
-            if array.learns:
-                with m.If(self.pipeline.ago("error", datapath(array)["error"].clock("accumulate_one"))):
-                    m.d.sync += self.chosen.eq(self.chosen + 1)
-            with m.If(main.strobe("latch") | main.strobe("token")):
-                m.d.sync += self.chosen.eq(0)
+            scan_of_main(m, self, learn)
             return
         links_learn, links_flag = Signal(name="links_learn"), Signal(name="links_learn_flag")
         self.links_learns = links_learn
@@ -372,23 +332,7 @@ class Sequencer(wiring.Component):
             m.d.sync += [links_learn.eq(self.learn & array.learns), links_flag.eq(self.learn)]
         with m.If(main.strobe("latch")):
             m.d.sync += [self.learns.eq(links_learn), learn.eq(links_flag)]
-        self.scan_size = size = Signal(range(array.units + 1), name="scan_size")
-        last, learn_late = Signal(name="scan_last"), Signal(name="scan_learn")
-        with m.If(main.strobe("scan")):
-            m.d.comb += [self.next.latch_output.eq(1), self.next.token_first.eq(1)]
-            m.d.sync += [size.eq(self.size), last.eq(self.last_fold), learn_late.eq(learn)]
-        self.scanned = scan.count == size - 1
-        sending = scan.during("SCAN")
-        with m.If(sending):
-            m.d.comb += self.next.token_next.eq(1)
-        with m.If(main.strobe("token")):
-            m.d.comb += self.next.token_first.eq(1)
-        self.leaving = control_latency(array.first) + self.output_latency
-        flags = [Signal(2, name=f"scan_{stage}") for stage in range(self.leaving)]
-        sent = Cat(sending, sending & self.scanned & last)
-        m.d.sync += [late.eq(early) for early, late in zip([sent, *flags], flags, strict=False)]
-        m.d.comb += [self.outputs_valid.eq(flags[-1][0]), self.outputs.last.eq(flags[-1][1]), self.outputs.learn.eq(learn_late),
-                     self.outputs.value.eq(self.word)]
+        self.scan = Scan(m, self, self.machines["scan"], learn)
 
     # ------------------------------------------------------------- states and what they are told
 
@@ -397,8 +341,8 @@ class Sequencer(wiring.Component):
         array, main = self.array, self.main
         fields = {name: self.next[name] for name in self.layout.members} | {
             "row": self.row, "restore": self.pipeline.issue.restore if not array.time_shared else Signal(name="restore")}
-        if array.own_K:
-            fields |= {"K_row": self.K_row, "K_written": self.K_written, "K_kind": self.K_kind}
+        if self.coupling_rows is not None:
+            fields |= self.coupling_rows.fields
         for node in nodes_of(main.text):
             if isinstance(node, Do) and node.table is not None:
                 with m.If(main.during(node.state)):
@@ -425,8 +369,9 @@ class Sequencer(wiring.Component):
             m.d.comb += self.tree_first.eq(first if self.positions is None else self.positions.begins_sum(m, first))
             rests: Value = ~self.available
         else:
+            assert self.scan is not None
             m.d.comb += self.release.eq(self.links.strobe("release"))
-            rests = self.links.during("IDLE") & ~self.available & self.scan.during("IDLE")
+            rests = self.links.during("IDLE") & ~self.available & self.scan.rests
             for port, flag in ((self.tree_first, self.fold == 0), (self.tree_last, self.last_fold)):
                 stages = [Signal(name=f"{port.name}_{stage}") for stage in range(self.pipeline.latency)]
                 m.d.sync += [late.eq(early) for early, late in zip([flag, *stages], stages, strict=False)]
@@ -464,13 +409,13 @@ class Sequencer(wiring.Component):
             of_links = Sides(events={"go": main.strobe("go"), "latch": main.strobe("latch")},
                              flags={"last fold": flags["last fold"]} | {"last position": flags.get("last position", True)})
         else:
-            events = {"full": full, "receiver": self.scan.during("IDLE") & free, "verdict": self.judged}
+            assert self.scan is not None
+            events = {"full": full, "receiver": self.scan.rests & free, "verdict": self.judged}
             of_links = Sides(
                 events={"image": self.available, "latch": main.strobe("latch"), "learnt": main.strobe("learnt")},
                 flags={"learn": self.links_learns if array.learns else False,
                        "last fold": array.first.folds == 1 or self.links_fold == array.first.folds - 1})
-            self.scan.build(m, Sides(events={"scan": main.strobe("scan")}, flags={"last fold": True}, last={
-                Count.UNITS: self.scanned, Count.LEAVING: self.scan.count == self.leaving + SCAN_REST - 1}))
+            self.scan.build(m)
         issue = self.pipeline.issue
         of_links.played = {"RUN": (issue.link, item.last)}
         if links is not IDLE:
@@ -500,21 +445,4 @@ class Sequencer(wiring.Component):
                      self.control.unit.eq(self.chosen)]
         with m.If(self.control.load):
             m.d.comb += next_operand.eq(self.access.payload.data)
-        stages = range(datapath(array).updated // 2)                  # of two clocks each, to the write of an updated word
-        addresses = [Signal(range(array.depth), name=f"address_{stage}") for stage in stages]
-        m.d.comb += self.address.eq(addresses[0])
-        if not array.learns:
-            m.d.sync += addresses[0].eq(self.pipeline.base + self.index)
-            return
-        with m.If(~self.updating | ~self.odd):
-            m.d.sync += addresses[0].eq(self.pipeline.base + self.index)
-        if self.recurrence is not None:
-            self.recurrence.addresses(addresses[0])
-        with m.If(~self.odd):
-            m.d.sync += [late.eq(early) for early, late in zip(addresses, addresses[1:], strict=False)]
-        updating = self.updating
-        if array.windowed:                                            # a clock late: no word is asked for in those clocks
-            updating = Signal(name="updating_late")
-            m.d.sync += updating.eq(self.updating)
-        with m.If(updating):
-            m.d.comb += self.address.eq(Mux(self.odd, addresses[-1], addresses[1]))
+        weight_addresses(m, self)

@@ -9,6 +9,7 @@ from amaranth.lib import data
 from golden_model.network import POPULATIONS
 from hdl.array_design import ArrayDesign
 from hdl.control import needs_populations
+from hdl.coupling_rows import CouplingRows
 from hdl.half_step import HalfStep, coupling_row
 from hdl.layer_design import LayerDesign
 from hdl.operations import Operand, Operation
@@ -42,9 +43,9 @@ def counted(m: Module, fields: Mapping[str, Value], table: Operation, count: Sig
 
 
 def settle(m: Module, array: ArrayDesign, control: data.View, *, phase: Signal, half_step: Signal, reverse: Value,
-           base: Value, K_row: Signal | None) -> None:
-    """The fields of one half step. ``base``: first word of the memory of the neurons that settle. ``K_row``: in the memory of
-    K, if there is one."""
+           base: Value, coupling_rows: CouplingRows | None) -> None:
+    """The fields of one half step. ``base``: first word of the memory of the neurons that settle. ``coupling_rows``:
+    words of the memory of K, if there is one."""
     layer, corrector = array.first, half_step[0]
     table, neuron = layer.half_step, layer.network.neuron
     programmable, fields = layer.design.kind == "programmable", set(control.shape().members)
@@ -75,10 +76,10 @@ def settle(m: Module, array: ArrayDesign, control: data.View, *, phase: Signal, 
         if not programmable:
             m.d.comb += control.start_new.eq(corrector)
     if programmable:
-        if K_row is None:
+        if coupling_rows is None:
             _products(m, layer, control, table, phase=phase, reverse=reverse, base=base)
         else:
-            _rows_of_K(m, table, phase=phase, reverse=reverse, K_row=K_row)
+            coupling_rows.settle(m, table, phase=phase, reverse=reverse)
     if array.time_shared and programmable:
         _places(m, control, table, phase=phase, half_step=half_step)
     elif array.time_shared:                                           # rings are in memories
@@ -106,17 +107,6 @@ def _products(m: Module, layer: LayerDesign, control: data.View, table: HalfStep
     m.d.sync += [terms[0].eq(issued), *(after.eq(before) for before, after in zip(terms, terms[1:], strict=False))]
     m.d.comb += [control.address.eq(base + row),
                  *(control[field].eq([issued, *terms][clocks]) for field, clocks in late.items())]
-
-
-def _rows_of_K(m: Module, table: HalfStep, *, phase: Value, reverse: Value, K_row: Signal) -> None:
-    """The word of each product where K are in a memory of their own."""
-    rows = []
-    for mirrored in (False, True):
-        for number in range(table.phases):
-            population, term = divmod(number, table.period)
-            issued = number in table.when("self_enable")
-            rows.append(coupling_row(population, term % POPULATIONS, mirrored) if issued else 0)
-    m.d.comb += K_row.eq(Array([Const(row, len(K_row)) for row in rows])[phase + Mux(reverse, table.phases, 0)])
 
 
 def _places(m: Module, control: data.View, table: HalfStep, *, phase: Signal, half_step: Signal) -> None:

@@ -13,10 +13,11 @@ from golden_model.arithmetic import Fixed
 from golden_model.learning import coupling_products
 from golden_model.network import POPULATIONS, Formats, Learning, Network
 from hdl.bracket import ProgrammableBracket
+from hdl.choices import COUPLINGS
 from hdl.control import control_layout
 from hdl.coupling_update import CouplingUpdate
 from hdl.design import Design
-from hdl.layer_design import COUPLINGS, K_STATES
+from hdl.layer_design import K_STATES
 from hdl.multiplier import Multiplier
 from hdl.program import update_of_K
 from planted_bugs import planted

@@ -62,7 +62,7 @@ def proof(configuration, base=Sequencer, change=None):
             walks = Cat(main.ongoing(name) for name in access).any()
             walk = rank_of(m, main, access, walks)
             value = rank(m, main, left, {"fold": layer.folds - 1 - self.fold}, beside=walks)
-            waits = main.ongoing("SETTLED") & ~(self.scan.ongoing("IDLE") & ((self.fold != 0) | self.outputs_free))
+            waits = main.ongoing("SETTLED") & ~(self.scan.rests & ((self.fold != 0) | self.outputs_free))
             if layer.learns:
                 items_end = self.items.valid & self.items.payload.last
                 waits = (waits | (main.ongoing("VERDICT") & ~self.judged) | (main.ongoing("ERRORS") & ~self.errors.valid)
@@ -100,9 +100,9 @@ def proof(configuration, base=Sequencer, change=None):
                 Assert(~links.ongoing("RUN") | self.settling | self.allowed, "links wait for nothing but settling neurons")]
 
         def _scan_claims(self, m):
-            scan = self.scan
-            scanning, size = scan.ongoing("SCAN"), self.scan_size
-            value = rank(m, scan, {"SCAN": size - 1 - scan.count, "LEAVE": self.leaving + SCAN_REST - 1 - scan.count}, {})
+            scan = self.scan.machine
+            scanning, size = scan.ongoing("SCAN"), self.scan.size
+            value = rank(m, scan, {"SCAN": size - 1 - scan.count, "LEAVE": self.scan.leaving + SCAN_REST - 1 - scan.count}, {})
             m.d.comb += [Assert(size <= layer.units, "scan has no more outputs than units"),
                          Assert(~(scan.ongoing("SCAN") & self.main.strobe("scan")), "a scan is not begun anew"),
                          Assert(~scanning | (size != 0), "a scan has outputs")]
@@ -129,8 +129,9 @@ BUGS = {
     "links are not told that it is learnt": without(Tell("learnt")),
     "links play one fold more": ("hdl.sequencer", "self.links_fold == array.first.folds - 1",
                                  "self.links_fold == array.first.folds"),
-    "a scan goes on": ("hdl.sequencer", "self.scanned = scan.count == size - 1", "self.scanned = scan.count == size"),
-    "at rest while outputs leave": ("hdl.sequencer", "& ~self.available & self.scan.during(\"IDLE\")", "& ~self.available"),
+    "a scan goes on": ("hdl.scan", "self.scanned = machine.count == self.size - 1",
+                       "self.scanned = machine.count == self.size"),
+    "at rest while outputs leave": ("hdl.sequencer", "& ~self.available & self.scan.rests", "& ~self.available"),
 }
 
 

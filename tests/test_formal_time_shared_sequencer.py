@@ -308,12 +308,13 @@ def proof(configuration, base=Sequencer, change=None):
             self._claim(~content | (main.ongoing("ACCESS") & access.write & (self.address == self.base + access.row)),
                         "a parameter is written to its address")
             if array.own_K:
-                place = self._before(self.K_place * array.first.K_rows + access.row - self._of([
+                place = self._before(self.coupling_rows.place * array.first.K_rows + access.row - self._of([
                     layer.coupling_row for layer in layers]))
                 self._claim(~self.control.K_load | (self._before(main.ongoing("ACCESS") & access.write)
                                                     & (self.control.K_write_address == place)), "a K is written to its place")
-                self._claim(~main.ongoing("ACCESS") | (access.neuron == (self.K_place - Array(array.slots)[self.layer])
-                                                       * array.units + self.chosen), "a K is that of its neuron")
+                fold = self.coupling_rows.place - Array(array.slots)[self.layer]
+                self._claim(~main.ongoing("ACCESS") | (access.neuron == fold * array.units + self.chosen),
+                            "a K is that of its neuron")
 
     sequencer = Proof(array)
     if change is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from hdl.activation_list import LATENCY
 from hdl.layer_design import LayerDesign
-from hdl.sequencer import output_layout
+from hdl.scan import output_layout
 from testbenches.ports import Packing, Ports
 
 Item = tuple[int, int, int]               # index, value, last

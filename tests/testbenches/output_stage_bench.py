@@ -18,7 +18,7 @@ from golden_model.learning import output_error
 from golden_model.network import Network
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
-from hdl.sequencer import output_layout
+from hdl.scan import output_layout
 from testbenches.cases import each_case
 from testbenches.ports import Packing, Ports
 

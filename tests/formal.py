@@ -12,13 +12,13 @@ import shutil
 import subprocess
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from amaranth.back import rtlil
-from amaranth.hdl import Assert, Const, Module, Mux, Signal, Value
+from amaranth.hdl import Assert, Cat, Const, Module, Mux, Signal, Value
 
 from golden_model.errors import InputError, ToolError
 from golden_model.storage.cache import environment, part
@@ -180,6 +180,49 @@ def falls(m: Module, name: str, rank: Value, excused: Any) -> None:
     before, compared = Signal(len(rank), name=f"{name}_before"), Signal(name=f"{name}_compared")
     m.d.sync += [before.eq(rank), compared.eq(~excused)]
     m.d.comb += Assert(~compared | (rank < before), f"{name} goes on")
+
+
+class Claims:
+    """What a class that proves something of a sequencer makes its claims with: states of *main*, words of clocks before.
+
+    ``Proof(Claims, Sequencer)`` calls ``_begin_claims`` in ``elaborate``, behind that of the sequencer.
+
+    ``m``: the module that claims are added to. ``kinds``: of what the pipeline issues, by name. ``past``: what it issued now, a
+    clock before, and so on.
+    """
+
+    if TYPE_CHECKING:                     # of the sequencer; a component takes annotations for ports
+        main: Any
+        pipeline: Any
+
+    def _begin_claims(self, m: Module, kinds: Iterable[str], clocks: int) -> None:
+        """Claims look back by at most so many clocks at what was issued."""
+        self.m, self.kinds = m, tuple(kinds)
+        self.past = self._history(self.pipeline.issue, clocks)
+
+    def _claim(self, claim: Any, text: str) -> None:
+        self.m.d.comb += Assert(claim, text)
+
+    def _in(self, names: Iterable[str]) -> Value:
+        return Cat(self.main.ongoing(name) for name in names).any()
+
+    def _during(self, *names: str) -> Value:
+        """Of states that not every program has."""
+        there = [name for name in names if name in self.main.states]
+        return self._in(there) if there else Const(0)
+
+    def _history(self, signal: Any, clocks: int) -> list[Any]:
+        """What ``signal`` is, was a clock before, and so on; 0 before a reset."""
+        past = [signal, *(Signal(signal.shape(), name=f"before_{clock}") for clock in range(1, clocks + 1))]
+        self.m.d.sync += [late.eq(early) for early, late in zip(past, past[1:], strict=False)]
+        return past
+
+    def _before(self, signal: Any, clocks: int = 1) -> Any:
+        return self._history(signal, clocks)[clocks]
+
+    def _under_way(self, kinds: Iterable[str], clocks: int) -> Value:
+        """Something of these kinds was issued in one of so many clocks before."""
+        return Cat(getattr(past, kind) for past in self.past[1:clocks + 1] for kind in kinds).any()
 
 
 def _path_of(program: str) -> str:

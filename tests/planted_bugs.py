@@ -54,6 +54,13 @@ def altered(nodes: tuple[Node, ...], change: Callable[[Node], tuple[Node, ...]])
     return tuple(result)
 
 
+def with_programs_altered(sequencer: Any, change: Callable[[Node], tuple[Node, ...]] | None) -> Any:
+    """The sequencer, its programs ``altered`` if there is a change."""
+    if change is not None:
+        sequencer.texts = {name: altered(text, change) for name, text in sequencer.texts.items()}
+    return sequencer
+
+
 def without(node: Node) -> Callable[[Node], tuple[Node, ...]]:
     """For ``altered``: this node is left out."""
     return lambda other: () if other == node else (other,)

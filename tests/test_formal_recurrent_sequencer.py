@@ -7,16 +7,16 @@ a receiver, a verdict, errors. All is proved by induction, for ever. Taken for g
 access is of what exists, and stays until it is done.
 """
 import pytest
-from amaranth.hdl import Array, Assert, Assume, Cat, Const, Mux, Signal
+from amaranth.hdl import Array, Assume, Cat, Const, Mux
 
-from formal import check, falls, keeps_offers, rank_of
+from formal import Claims, check, falls, keeps_offers, rank_of
 from golden_model.network import Formats, Integration, Network, Wiring
 from hdl import image_buffer
 from hdl.design import Design
 from hdl.parameter_access import ACCESS
 from hdl.program import Do, Tell, datapath, nodes_of
 from hdl.sequencer import Sequencer
-from planted_bugs import altered, planted_sequencer, without
+from planted_bugs import planted_sequencer, with_programs_altered, without
 from program_rank import rank
 
 DEPTH = 8                                 # an update is written 7 clocks after it was issued
@@ -42,45 +42,19 @@ def proof(configuration, base=Sequencer, change=None):
     layer = array.first
     instants, inputs = layer.slots - 1, layer.links - layer.channels
 
-    class Proof(base):
+    class Proof(Claims, base):
         def elaborate(self, platform):
             m = super().elaborate(platform)
-            self.m = m
-            self.kinds = tuple(datapath(array).operations)
+            self._begin_claims(m, datapath(array).operations, WRITTEN)
             self.walks = ["SEEK", "WALK", "ACCESS"]
             self.rests = self.main.ongoing("IDLE")
             self.working = ~self.rests & ~self._in(self.walks)
-            self.past = self._history(self.pipeline.issue, WRITTEN)
             self._main_falls()
             self._instants()
             self._image_claims()
             self._memory_claims()
             self._access_claims()
             return m
-
-        def _during(self, *names):
-            """Of states that not every program has."""
-            return self._in([name for name in names if name in self.main.states] or ["IDLE"]) & (
-                int(any(name in self.main.states for name in names)))
-
-        def _in(self, names):
-            return Cat(self.main.ongoing(name) for name in names).any()
-
-        def _claim(self, claim, text):
-            self.m.d.comb += Assert(claim, text)
-
-        def _history(self, signal, clocks):
-            """What ``signal`` is, was a clock before, and so on; 0 before a reset."""
-            past = [signal, *(Signal(signal.shape(), name=f"before_{clock}") for clock in range(1, clocks + 1))]
-            self.m.d.sync += [late.eq(early) for early, late in zip(past, past[1:], strict=False)]
-            return past
-
-        def _before(self, signal, clocks=1):
-            return self._history(signal, clocks)[clocks]
-
-        def _under_way(self, kinds, clocks):
-            """Something of these kinds was issued in one of so many clocks before."""
-            return Cat(getattr(past, kind) for past in self.past[1:clocks + 1] for kind in kinds).any()
 
         def _main_falls(self):
             main, count, place, corrector = self.main, self.count, self.place, self.half_step[0]
@@ -228,10 +202,7 @@ def proof(configuration, base=Sequencer, change=None):
             self._claim(~content | (main.ongoing("ACCESS") & access.write & (self.address == access.row)),
                         "a parameter is written to its address")
 
-    sequencer = Proof(array)
-    if change is not None:
-        sequencer.texts = {name: altered(text, change) for name, text in sequencer.texts.items()}
-    return sequencer
+    return with_programs_altered(Proof(array), change)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

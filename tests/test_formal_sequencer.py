@@ -14,7 +14,7 @@ from hdl.array import output_latency
 from hdl.design import Design
 from hdl.program import SCAN_REST, Do, Tell, datapath, nodes_of
 from hdl.sequencer import Sequencer
-from planted_bugs import altered, planted_sequencer, without
+from planted_bugs import planted_sequencer, with_programs_altered, without
 from program_rank import rank
 
 ONE = Integration(dt=0.5, steps=1)
@@ -108,10 +108,7 @@ def proof(configuration, base=Sequencer, change=None):
                          Assert(~scanning | (size != 0), "a scan has outputs")]
             falls(m, "scan", value, scan.ongoing("IDLE"))
 
-    sequencer = Proof(array, output_latency(layer))
-    if change is not None:
-        sequencer.texts = {name: altered(text, change) for name, text in sequencer.texts.items()}
-    return sequencer
+    return with_programs_altered(Proof(array, output_latency(layer)), change)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

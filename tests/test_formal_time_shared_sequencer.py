@@ -10,7 +10,7 @@ until it is done.
 import pytest
 from amaranth.hdl import Array, Assert, Assume, Cat, Const, Mux, Signal
 
-from formal import check, falls, keeps_offers, rank_of
+from formal import Claims, check, falls, keeps_offers, rank_of
 from golden_model.network import Formats, Integration, Learning, Network, Wiring
 from hdl import image_buffer
 from hdl.design import Design
@@ -18,7 +18,7 @@ from hdl.operations import TIME_SHARED
 from hdl.parameter_access import ACCESS
 from hdl.program import Do, If, Tell, Wait, datapath, nodes_of
 from hdl.sequencer import Sequencer
-from planted_bugs import altered, planted_sequencer, without
+from planted_bugs import planted_sequencer, with_programs_altered, without
 from program_rank import rank
 
 FETCHED = 4                               # clocks from an update's issue to its fetch
@@ -55,13 +55,12 @@ def proof(configuration, base=Sequencer, change=None):
     layers, final, path = array.layers, len(array.layers) - 1, datapath(array)
     drain, errors, written = path.drain, path["error"].clock("accumulate_one"), depth(configuration) - 1
 
-    class Proof(base):
+    class Proof(Claims, base):
         def elaborate(self, platform):
             m = super().elaborate(platform)
-            self.m = m
+            self._begin_claims(m, path.operations, written)
             self.forwards = ["START", "LINKS", "SETTLE", "SETTLED", "SCAN"] + ["SAVE", "VERDICT"] * array.learns
             self.backwards = [state for state in self.main.states if state not in ("IDLE", "LOAD", *self.forwards)]
-            self.kinds = tuple(path.operations)
             self.walks = ["SEEK", "WALK", "ACCESS"]
             self.rests, self.plays = self.main.ongoing("IDLE"), ~self.links.ongoing("IDLE")
             self.working = self._in(self.forwards + self.backwards)
@@ -80,7 +79,6 @@ def proof(configuration, base=Sequencer, change=None):
             more = ahead & ~(last & (self.turn == self.turns - 1))
             m.d.comb += Assert(self.plays == (self.main.ongoing("LINKS") | more),
                                "links work when there is a fold for them, and not else")
-            self.past = self._history(self.pipeline.issue, written)
             self._main_falls()
             self._links_fall()
             self._place_claims()
@@ -90,32 +88,8 @@ def proof(configuration, base=Sequencer, change=None):
             self._access_claims()
             return m
 
-        def _during(self, *names):
-            """Of states that not every program has."""
-            return self._in([name for name in names if name in self.main.states] or ["IDLE"]) & (
-                int(any(name in self.main.states for name in names)))
-
-        def _in(self, names):
-            return Cat(self.main.ongoing(name) for name in names).any()
-
         def _of(self, values):
             return Array([Const(value, 8) for value in values])[self.layer]
-
-        def _claim(self, claim, text):
-            self.m.d.comb += Assert(claim, text)
-
-        def _history(self, signal, clocks):
-            """What ``signal`` is, was a clock before, and so on; 0 before a reset."""
-            past = [signal, *(Signal(signal.shape(), name=f"before_{clock}") for clock in range(1, clocks + 1))]
-            self.m.d.sync += [late.eq(early) for early, late in zip(past, past[1:], strict=False)]
-            return past
-
-        def _before(self, signal, clocks=1):
-            return self._history(signal, clocks)[clocks]
-
-        def _under_way(self, kinds, clocks):
-            """Something of these kinds was issued in one of so many clocks before."""
-            return Cat(getattr(past, kind) for past in self.past[1:clocks + 1] for kind in kinds).any()
 
         def _words(self, layer, fold):
             """First word of a fold in weight memory."""
@@ -316,10 +290,7 @@ def proof(configuration, base=Sequencer, change=None):
                 self._claim(~main.ongoing("ACCESS") | (access.neuron == fold * array.units + self.chosen),
                             "a K is that of its neuron")
 
-    sequencer = Proof(array)
-    if change is not None:
-        sequencer.texts = {name: altered(text, change) for name, text in sequencer.texts.items()}
-    return sequencer
+    return with_programs_altered(Proof(array), change)
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)

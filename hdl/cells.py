@@ -166,12 +166,10 @@ def time_shared_unit_cells(array: ArrayDesign) -> Cells:
 
 def exchange_cells(array: ArrayDesign) -> tuple[Cells, list[int]]:
     """What a unit has for reciprocal links, and the widths of its adders: what is gained, and what comes from the tree, to the
-    brackets; states read back in place of a memory of gates; step starts in LUTs."""
+    brackets; states read back in place of a memory of gates."""
     s, drive, exchanged = array.formats.displacement.bits, array.formats.drive.bits, array.first.exchanged_bits
     luts = drive + 5 + 2 * (exchanged + 1) + 2 * s + 8
     registers = drive + 3 * exchanged + 2
-    if array.design.target == "ecp5":
-        luts, registers = luts + MEMORY_OF_LUTS * -(-s // 4), registers + s
     if array.learns:
         luts += 2 * s + array.word_bits + array.sum_bits
     return Cells(cells=luts, flip_flops=registers, multipliers=0, block_rams=0), [drive + 1, exchanged + 1]

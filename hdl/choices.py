@@ -69,6 +69,14 @@ class Choices:
         return range(0) if first is None or last is None else range(first, last + 1)
 
 
+def remedy_of_wired_K(network: Network) -> str:
+    """What to do about parameters with K of their own where some layer has an array that cannot have them; "" if none has."""
+    if any(wiring.reciprocal for wiring in network.wirings):          # beside which no K is trained
+        return "train it anew, which leaves K as they are, as a recurrent layer needs"
+    convolves = any(wiring.tied for wiring in network.wirings)
+    return "train it with learning.K1, K2 and K3 = 0, as convolutions need" if convolves else ""
+
+
 def rate_shift_bits(allowed: range) -> int:
     """Bits of a port for the rate shifts of a learning rate, one if there are none. No wider: Verilog has no name for a part of
     a port."""

@@ -8,6 +8,7 @@ import numpy as np
 from golden_model.errors import InputError
 from golden_model.network import POPULATIONS
 from golden_model.parameters import Layer, Parameters, check
+from hdl.choices import remedy_of_wired_K
 from hdl.design import Design
 from hdl.layer_design import LayerDesign
 
@@ -59,4 +60,4 @@ def _check_wired(design: Design, layer: LayerDesign, coupling: Any) -> None:
     if not np.array_equal(coupling, np.broadcast_to(wired[:, :, None], coupling.shape)):
         raise InputError(f"coupling of layer {layer.index} must be that of the description, because kind shift has its K "
                          f"wired, but the model brings K of its own; "
-                         f"{design.programmable('train it with learning.K1, K2 and K3 = 0')}")
+                         f"{remedy_of_wired_K(design.network) or design.programmable('')}")

@@ -10,7 +10,7 @@ from golden_model.errors import DeviceError, InputError
 from golden_model.network import POPULATIONS, Network
 from golden_model.parameters import Layer, Parameters, check, initial, layer_shapes
 from hdl import frames
-from hdl.choices import COUPLINGS
+from hdl.choices import COUPLINGS, remedy_of_wired_K
 from hdl.frames import Opcode, Reply, Status, StatusReport
 
 
@@ -33,9 +33,7 @@ def writes(network: Network, values: Parameters, programmable: bool) -> list[lis
     if not programmable:
         for index, (layer, fixed) in enumerate(zip(values, initial(network, "fixed"), strict=True)):
             if not np.array_equal(layer.coupling, fixed.coupling):
-                convolves = any(wiring.tied for wiring in network.wirings)           # whose array has its K wired
-                remedy = ("train it with learning.K1, K2 and K3 = 0, as convolutions need" if convolves else
-                          "emit it with programmable neurons")
+                remedy = remedy_of_wired_K(network) or "emit it with programmable neurons"
                 raise InputError(f"coupling of layer {index} must be that of the description, because this core has its "
                                  f"K wired; {remedy}")
     return [frames.write(index, neuron, start, words[start:start + frames.MOST_COUNT])

@@ -201,6 +201,18 @@ def test_convolutions_are_not_sent_to_a_kind_that_they_do_not_have():
         emit.memory_files(design, values)
 
 
+def test_neurons_of_a_recurrent_layer_have_the_k_of_the_description():
+    network = Network(layers=(4, 3, 2), formats=Formats(bracket="Q6.12"), wiring=Wiring(layers=("recurrent 2 steps 1 K3 0.5",
+                                                                                            "full")))
+    values = initial(network, "fixed")
+    assert emit.memory_files(Design(network=network), values)
+    values[1].coupling[2, 4, 1] += 1
+    message = ("coupling of layer 1 must be that of the description, because kind shift has its K wired, but the model brings "
+               "K of its own; train it anew, which leaves K as they are, as a recurrent layer needs")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        emit.memory_files(Design(network=network), values)
+
+
 def test_model_and_verilog_must_be_of_one_network():
     manifest, network = json.loads(files("folded")["manifest.json"]), DESIGNS["folded"].network.with_learning(margin=0.25)
     message = (f"model and Verilog must be of the same network, but the digest of the model begins with {network.digest[:16]} "

@@ -8,8 +8,9 @@ import pytest
 from command_model import CommandModel
 from golden_model import parameters
 from golden_model.errors import DeviceError, InputError
-from golden_model.network import POPULATIONS, Network, Wiring
+from golden_model.network import POPULATIONS, Formats, Network, Wiring
 from hdl import frames, parameter_frames
+from hdl.design import Design
 from hdl.frames import Opcode, Reply, Status
 
 NETWORK = Network(layers=(300, 3, 2))     # more parameters of a neuron than one frame takes
@@ -67,6 +68,21 @@ def test_K_that_is_wired_because_of_a_convolution_cannot_be_written():
                "learning.K1, K2 and K3 = 0, as convolutions need")
     with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
         parameter_frames.writes(network, values, False)
+
+
+def test_K_that_is_wired_because_of_a_recurrent_layer_cannot_be_written_until_it_is_that_of_the_description():
+    """Such a network does not train K, so that a new training is enough; programmable neurons it cannot have."""
+    network = Network(layers=(4, 3, 2), formats=Formats(bracket="Q6.12"), wiring=Wiring(layers=("recurrent 2 steps 1 K3 0.5",
+                                                                                            "full")))
+    right = parameters.initial(network, "fixed")
+    values = [replace(right[0], coupling=right[1].coupling[:, :, :1].repeat(3, axis=2)), right[1]]     # K3 of the other layer
+    message = ("coupling of layer 0 must be that of the description, because this core has its K wired; train it anew, which "
+               "leaves K as they are, as a recurrent layer needs")
+    with pytest.raises(InputError, match=f"^{re.escape(message)}$"):
+        parameter_frames.writes(network, values, False)
+    assert parameter_frames.writes(network, right, False)
+    with pytest.raises(InputError, match=r"must be of kind shift"):
+        Design(network=network, kind="programmable")
 
 
 def test_a_core_of_another_revision_is_not_spoken_to():

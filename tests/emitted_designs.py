@@ -12,7 +12,7 @@ from pathlib import Path
 
 from boards import fit
 from design_combinations import covering, design_of
-from golden_model.network import Formats, Learning, Network, Neuron
+from golden_model.network import Formats, Learning, Network, Neuron, Wiring
 from golden_model.storage.atomic_write import write_atomically
 from hdl import emit
 from hdl.design import Design, units_within
@@ -33,7 +33,8 @@ CHAIN = (12, 9, 7, 5, 3)
 @functools.cache
 def designs() -> dict[str, Design]:
     """By name: those of the covering array of options; those that are synthesised; and what both lack: folds of a layer that
-    sends errors back, more clusters than one branch of the control word has, a chain of time-shared layers."""
+    sends errors back, more clusters than one branch of the control word has, a chain of time-shared layers,
+    recurrent layers."""
     chosen = {f"covering {number}": design_of(choice) for number, choice in enumerate(covering())}
     for layers, target, most, arrangement in SYNTHESISED:
         network = fit.network_for(target, layers)
@@ -51,6 +52,11 @@ def designs() -> dict[str, Design]:
         network = Network(layers=(20, 9, 3), formats=Formats(bracket="Q6.12", coupling="Q2.22"), learning=learning)
         chosen[f"20-9-3 {arrangement} learns K"] = Design(network=network, kind="programmable", units=units, target=target,
                                                          arrangement=arrangement)
+    for learns, words, layers in ((True, ("recurrent 2 steps 2 K3 0.5", "full", "full"), (6, 5, 4, 3)),
+                                  (False, ("recurrent 3 steps 1 K3 1", "full"), (6, 4, 3))):
+        network = Network(layers=layers, formats=Formats(bracket="Q6.12"), wiring=Wiring(layers=words))
+        chosen[f"{'-'.join(map(str, layers))} recurrent {'learns' if learns else 'infers'}"] = Design(
+            network=network, learns=learns, target="ecp5" if learns else "portable", units=(layers[1], *[2] * (len(words) - 1)))
     chosen["time-shared chain"] = Design(network=fit.network_for("ice40", CHAIN), arrangement="time-shared", units=(2, 2, 2, 2),
                                         target="ice40")
     chosen["chain, half of it frozen"] = Design(network=Network(layers=CHAIN, learning=Learning(frozen=2), formats=WIDE),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import random
+from collections.abc import Callable, Mapping
 from itertools import combinations, product
 from typing import Any
 
@@ -100,48 +101,54 @@ def pairs(choice: Choice) -> set[Choice]:
     return set(combinations(choice, 2))
 
 
-def all_pairs() -> set[Choice]:
-    return {((one, a), (other, b)) for one, other in combinations(OPTIONS, 2) for a, b in product(OPTIONS[one], OPTIONS[other])}
+def all_pairs(options: Mapping[str, Mapping[str, Any]] = OPTIONS) -> set[Choice]:
+    return {((one, a), (other, b)) for one, other in combinations(options, 2) for a, b in product(options[one], options[other])}
 
 
 @functools.cache
 def covering() -> tuple[Choice, ...]:
-    """Choices in which every pair occurs that is not in ``REFUSED``.
+    return covering_of(OPTIONS, REFUSED, built)
+
+
+def covering_of(options: Mapping[str, Mapping[str, Any]], refused: Mapping[Choice, str],
+                is_built: Callable[[Choice], bool]) -> tuple[Choice, ...]:
+    """Choices in which every pair of ``options`` occurs that is not ``refused``.
 
     Raises
     ------
     AssertionError
-        If a pair is neither in a design that can be built nor in ``REFUSED``.
+        If a pair is neither in a design that can be built nor refused.
     """
     chance = random.Random(1)
-    left, chosen = all_pairs() - set(REFUSED), []
+    left, chosen = all_pairs(options) - set(refused), []
     while left:
         pair = min(left)
-        results = [choice for _ in range(40) if (choice := _around(pair, left, chance)) is not None]
+        results = [choice for _ in range(40) if (choice := _around(options, refused, pair, left, chance)) is not None]
         results.sort(key=lambda choice: len(pairs(choice) & left), reverse=True)
-        best, tries = next(filter(built, results), None), 0
+        best, tries = next(filter(is_built, results), None), 0
         while best is None and tries < 400:
-            choice, tries = _around(pair, set(), chance), tries + 1
-            best = choice if choice is not None and built(choice) else None
+            choice, tries = _around(options, refused, pair, set(), chance), tries + 1
+            best = choice if choice is not None and is_built(choice) else None
         assert best is not None, f"{pair} must be built in some design, or be in REFUSED"
         left -= pairs(best)
         chosen.append(best)
     return tuple(chosen)
 
 
-def _around(start: Choice, left: set[Choice], chance: random.Random) -> Choice | None:
+def _around(options: Mapping[str, Mapping[str, Any]], refused: Mapping[Choice, str], start: Choice, left: set[Choice],
+            chance: random.Random) -> Choice | None:
     """A choice with these two values, the others one by one as they meet most pairs that are left; None if one is refused."""
     values = dict(start)
-    for option in chance.sample(list(OPTIONS), len(OPTIONS)):
+    for option in chance.sample(list(options), len(options)):
         if option not in values:
             def met(value: str, option: str = option) -> int:
-                options = [(name, values.get(name) if name != option else value) for name in OPTIONS]
-                there = tuple((name, given_value) for name, given_value in options if given_value is not None)
+                own = [(name, values.get(name) if name != option else value) for name in options]
+                there = tuple((name, chosen) for name, chosen in own if chosen is not None)
                 together = {pair for pair in combinations(there, 2) if (option, value) in pair}
-                return -1_000 if together & set(REFUSED) else len(together & left)
-            values[option] = max(chance.sample(list(OPTIONS[option]), len(OPTIONS[option])), key=met)
-    choice = tuple((option, values[option]) for option in OPTIONS)
-    return None if pairs(choice) & set(REFUSED) else choice
+                return -1_000 if together & set(refused) else len(together & left)
+            values[option] = max(chance.sample(list(options[option]), len(options[option])), key=met)
+    choice = tuple((option, values[option]) for option in options)
+    return None if pairs(choice) & set(refused) else choice
 
 
 def built(choice: Choice) -> bool:
@@ -155,7 +162,12 @@ def built(choice: Choice) -> bool:
 
 def case_of(choice: Choice, seed: int, count: int = 6) -> Case:
     """The design with parameters from small to their formats' limits, K of each neuron if the model brings its own, images."""
-    design, at, chance = design_of(choice), dict(choice), np.random.default_rng(seed)
+    return drawn(design_of(choice), dict(choice)["K"] == "of the model", seed, count)
+
+
+def drawn(design: Design, own_K: bool, seed: int, count: int = 6) -> Case:
+    """``case_of`` of any design. ``own_K``: the model brings K of each neuron."""
+    chance = np.random.default_rng(seed)
     network, formats = design.network, design.network.formats
     values = []
     for layer, mask in zip(initial(network, "fixed"), masks(network), strict=True):
@@ -163,7 +175,7 @@ def case_of(choice: Choice, seed: int, count: int = 6) -> Case:
                                   chance.integers(word.least // 4, word.greatest // 4, shape, endpoint=True))
                          for word, shape in ((formats.weight, layer.weights.shape), (formats.drive, layer.bias.shape)))
         coupling = layer.coupling
-        if at["K"] == "of the model":
+        if own_K:
             one = formats.coupling.one
             coupling = chance.integers([[[-one]], [[-one]], [[0]]], 2 * one, coupling.shape)
         values.append(Layer(weights * (1 if mask is None else mask), bias, coupling))

@@ -106,7 +106,7 @@ MUTANTS = (
     Mutant("RESET forgets a counter", "commands.py", "for counter in (inferred, learnt, changed, refused, cycles)",
            "for counter in (inferred, learnt, refused, cycles)"),
     Mutant("RESET keeps the rates", "commands.py", "[each.register.eq(each.initial) for", "[[] for"),
-    Mutant("written words keep bits above their format", "commands.py", "written[:bits].as_signed() for bits",
+    Mutant("short links: written words keep bits above their format", "commands.py", "written[:bits].as_signed() for bits",
            "written for bits"),
     Mutant("overlong frames accepted", "commands.py", "with m.Elif(self.over):", "with m.Elif(self.over & ~self.over):"),
     Mutant("parameters one too many", "commands.py", "(index + count <= parameters)", "(index + count <= parameters + 1)"),

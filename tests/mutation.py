@@ -20,14 +20,16 @@ from typing import Any
 import numpy as np
 
 from golden_model.errors import InputError
+from golden_model.fixed_point import Format
 from golden_model.model import Model
-from golden_model.network import Network
+from golden_model.network import Formats, Network
 from golden_model.parameters import Parameters, initial
 from mutants import MUTANTS, Mutant
 
 CHECKS = ("outputs", "classes", "parameters", "status", "frames")
 CORES: dict[str, dict[str, Any]] = {      # how the cores are designed in which mutants are tried
-    "parallel": {}, "time-shared": {"arrangement": "time-shared"}, "memory": {"target": "ecp5"}}
+    "parallel": {}, "time-shared": {"arrangement": "time-shared"}, "memory": {"target": "ecp5"}, "short links": {}}
+FORMATS = {"short links": Formats(weight=Format.parse("Q2.12"))}    # usual ones fill a word of weight memory
 HDL = Path(__file__).parent.parent / "hdl"
 PATIENCE = 50_000                         # clocks after which a core that says nothing hangs
 
@@ -97,7 +99,7 @@ def check(core: str) -> str:
     from hdl.design import Design
     from sim.rtl_model import RtlModel
 
-    network, values = subject()
+    network, values = subject(FORMATS.get(core, Formats()))
     design = Design(network=network, units=(3, 3, 3), **CORES[core])
     rtl = RtlModel(network, emit.for_simulators(design), idle=0.1, stall=0.2, patience=PATIENCE)
     golden = Model(network, "fixed", values)
@@ -133,6 +135,8 @@ def check(core: str) -> str:
     failed["status"] = (report.inferred, report.learnt, report.refused) != (len(images), len(images) + 8, 0) or not changed
     refusals = {frames.Status.SHORT: frames.infer(images[0])[:-1], frames.Status.LONG: [*frames.infer(images[0]), 0],
                 frames.Status.ADDRESS: frames.read(0, 0, network.layers[0], 2), frames.Status.UNKNOWN: [0x7F]}
+    link = int(golden.parameters[0].weights[1, 2])                 # with a bit above its format, which is not kept
+    rtl.exchange([frames.write(0, 1, 2, [link + (1 << network.formats.weight.bits)])])
     replies = rtl.exchange(list(refusals.values()))
     failed["frames"] = [reply.status for reply in replies] != list(refusals) or _differs(rtl.parameters, golden.parameters)
     rtl.soft_reset()
@@ -142,9 +146,9 @@ def check(core: str) -> str:
     return json.dumps([name for name in CHECKS if failed[name]])
 
 
-def subject() -> tuple[Network, Parameters]:
+def subject(formats: Formats) -> tuple[Network, Parameters]:
     """The network of the trials, and parameters of which some are about to overflow."""
-    network = Network(layers=(7, 6, 3, 8), seed=1).with_learning(epochs=3, halvings=2)
+    network = Network(layers=(7, 6, 3, 8), seed=1, formats=formats).with_learning(epochs=3, halvings=2)
     values = initial(network, "fixed")
     random = np.random.default_rng(2)
     for index, layer in enumerate(values):

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
+from hdl.array_design import ArrayDesign
 from hdl.cells import block_rams
 from hdl.control import CLUSTER, branches
 from hdl.design import Design
@@ -48,10 +49,10 @@ NONE = Floorplan(units={}, central=())
 
 
 def sites(device: str, design: Design) -> Floorplan:
-    """The sites; none for a device or an array that needs no such help, or whose units have several memories each."""
-    if device not in BANDS or any(array.time_shared for array in design.arrays) or not any(map(branches, design.layers)):
-        return NONE
-    if any(block_rams(design.target, layer.depth, layer.word_bits) > 1 for layer in design.layers):
+    """The sites; none for a device or arrays that need no such help, or where units of a large one have several memories each.
+    Small arrays whose units have are left to the placer."""
+    large = [array for array in design.arrays if branches(array)]
+    if device not in BANDS or not large or not all(map(_has_one_memory, large)):
         return NONE
     bands, places = BANDS[device], len(COLUMNS) * len(MULTIPLIERS)
     rows = _rows(design, len(bands))
@@ -70,6 +71,13 @@ def sites(device: str, design: Design) -> Floorplan:
     return Floorplan(units=units, central=tuple(central))
 
 
+def _has_one_memory(array: ArrayDesign) -> bool:
+    """Whether a unit has one block RAM, for weights and what else; that of a time-shared array has others for gates, which a
+    recurrent layer has not."""
+    one = block_rams(array.design.target, array.depth, array.word_bits) <= 1
+    return one and (array.recurrent or not array.time_shared)
+
+
 def _rows(design: Design, bands: int) -> list[list[Occupant]]:
     """What occupies the places of each band in their order: as even as whole clusters allow.
 
@@ -78,9 +86,9 @@ def _rows(design: Design, bands: int) -> list[list[Occupant]]:
     """
     small: list[list[Occupant]] = []
     large: list[list[Occupant]] = []
-    for layer in design.layers:
-        units: list[Occupant] = [(layer.index, unit) for unit in range(layer.units)]
-        if branches(layer):
+    for array in filter(_has_one_memory, design.arrays):
+        units: list[Occupant] = [(array.first.index, unit) for unit in range(array.units)]
+        if branches(array):
             large += [units[start:start + CLUSTER] for start in range(0, len(units), CLUSTER)]
         else:
             small.append(units)

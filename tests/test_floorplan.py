@@ -1,6 +1,7 @@
 """Sites for the multipliers and memories of a large array: each one's own, side by side, and only where they help."""
 import re
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -58,6 +59,15 @@ def test_what_all_units_share_lies_in_the_middle():
     ("--85k", Design(network=Network(layers=(784, 32, 10)), target="ecp5", units=(4, 4), arrangement="time-shared"))])
 def test_other_arrays_are_left_to_the_placer(device, design):
     assert floorplan.sites(device, design) == floorplan.NONE
+
+
+def test_a_recurrent_layer_has_sites_and_the_small_array_behind_it_has_none():
+    """Its units keep all in one memory; those of a time-shared array that learns have one for gates, too."""
+    network = Network.from_toml((Path(__file__).parent.parent / "examples/recurrent.toml").read_text("utf-8"))
+    design = Design(network=network, target="ecp5", units=(96, 4, 4), arrangement="time-shared 0-0,1-2")
+    units = floorplan.sites("--85k", design).units
+    assert set(units) == {(0, unit) for unit in range(96)}
+    assert len({site for pair in units.values() for site in pair}) == 2 * 96
 
 
 def test_multipliers_and_memories_are_told_their_sites_and_nothing_else_is():

@@ -183,7 +183,7 @@ def test_a_sweep_trains_every_point_and_shows_the_front(grid, tmp_path, capsys, 
                  "--json", str(tmp_path / "result.json")]
     assert main(arguments) == 0
     output = capsys.readouterr().out
-    assert "300 held-out training images" in " ".join(output.split())
+    assert "300 held-out training samples" in " ".join(output.split())
     result = json.loads((tmp_path / "result.json").read_text())
     assert len(list((tmp_path / "store").iterdir())) == 8
     data = datasets.load("digits").hold_out(300, learner.HOLD_OUT_SEED).first(train=200)
@@ -301,11 +301,11 @@ def test_what_has_no_hardware_or_does_not_fit_is_on_no_front_and_beats_nothing()
 
 def test_a_network_that_does_not_fit_its_board_says_so(grid, tmp_path, capsys):
     head = GRID_OF_BOARDS[:GRID_OF_BOARDS.index("[grid]")].replace("100", "1")
-    text = head.replace("40,", "4," * 30) + "[grid]\nboard = ['ulx3s-12f']\n"
+    text = head.replace("40,", "2000,") + "[grid]\nboard = ['ulx3s-12f']\n"
     assert main(["sweep", str(grid(text)), "-q", "--store", str(tmp_path / "store"), "--report", str(tmp_path), "--json",
                  "-"]) == 0
     point, = json.loads(capsys.readouterr().out)["points"]
-    assert (point["fits"], point["pareto"], point["units"]) == (False, False, [1] * 31)
+    assert (point["fits"], point["pareto"], point["units"]) == (False, False, [1, 1])
     assert point["microseconds_per_learnt_image"] == point["cycles_per_learnt_image"] / 100
     assert "| does not fit |  |" in (tmp_path / "grid.md").read_text("utf-8")
     assert "does not fit" in (tmp_path / "grid-cells.svg").read_text("utf-8")

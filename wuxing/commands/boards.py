@@ -9,11 +9,10 @@ from wuxing import options
 from wuxing.reports import console
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from boards.platforms import Platform
     from hdl.design import Design
     from hdl.estimate import Clocks
+    from wuxing.reports.sheet import Sheet
 
 NONZERO = 149                             # of the 784 pixels of a usual MNIST image
 LINE_BYTES = 300                          # of such an image on the serial line, packets and acknowledgements included
@@ -118,7 +117,7 @@ def boards(json: options.JsonOption = None) -> None:
                      f"about {each.line_images_per_second:,.0f} images a second{note}", soft_wrap=True)
 
 
-def _of_kinds(listing: Sequence[Entry]) -> Table:
+def _of_kinds(listing: Sequence[Entry]) -> Sheet:
     """The largest network of each other kind by chip, which several boards have."""
     from boards import kinds
     table = console.table("The largest of other kinds that a chip takes and that learn there", left=("chip",),

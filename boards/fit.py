@@ -117,7 +117,10 @@ def chosen(platform: Platform, network: Network, *, kind: str = "shift", learns:
     usual = arrangement or usual_arrangement(network, platform.arrangement)
     design = _of(platform, network, usual, kind=kind, learns=learns)
     if arrangement is None and usual == "parallel" and max(_folds(design)) >= FOLDED:
-        alternative = _of(platform, network, "time-shared", kind=kind, learns=learns)
+        try:
+            alternative = _of(platform, network, "time-shared", kind=kind, learns=learns)
+        except InputError:                                    # of its rest values, or of programmable neurons that learn no K
+            return design
         # a word is read or written in a clock, so that an update takes twice the time
         sooner = 2 * sum(_folds(alternative)) <= max(_folds(design))
         if fit(platform, alternative).fits and (sooner or not fit(platform, design).fits):

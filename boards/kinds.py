@@ -26,8 +26,7 @@ class Kind:
     """Networks of one kind, of any size.
 
     ``title``: with the letter of the size in it. ``described``: of a size, all of the description that decides what it takes.
-    ``per_size``:
-    neurons of the first layer for each. ``neurons``: kind of neurons in hardware.
+    ``per_size``: neurons of the first layer for each. ``neurons``: kind of neurons in hardware.
     """
 
     title: str
@@ -79,4 +78,3 @@ def largest(platform: Platform, kind: Kind, learns: bool = True) -> Design | Non
             return None
         return design if fit.fit(platform, design).fits else None
     return fit.greatest(fitting)
-

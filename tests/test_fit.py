@@ -10,7 +10,8 @@ import pytest
 from boards import fit, platforms, synthesis, tools
 from boards.link import HostLink
 from golden_model.errors import InputError
-from golden_model.network import Network, Wiring
+from golden_model.fixed_point import Format
+from golden_model.network import Formats, Network, Wiring
 from hdl.cells import core_cells
 from hdl.design import Design
 from hdl.yosys import converted
@@ -126,6 +127,15 @@ def test_arrays_of_two_units_give_way_to_a_time_shared_one():
     assert (result.arrangement, result.units, [layer.folds for layer in result.layers]) == ("time-shared", (13, 10), [20, 1])
     assert fit.fit(LARGE, result).fits
     assert fit.chosen(LARGE, Network(layers=(784, 240, 10))).arrangement == "parallel"       # 27 units, 9 folds
+
+
+def test_arrays_that_no_time_shared_one_can_replace_stay():
+    """Programmable neurons that learn no K, in some folds: a time-shared array of them is refused."""
+    network = Network(layers=(784, 24, 10), formats=Formats(bracket=Format(18, 12)))
+    result = fit.chosen(SMALL, network, kind="programmable")
+    assert result.arrangement == "parallel"
+    assert result.layers[0].folds >= fit.FOLDED
+    assert fit.fit(SMALL, result).fits
 
 
 def test_the_headline_fits_its_board_without_folding():
